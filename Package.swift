@@ -1,0 +1,52 @@
+// swift-tools-version: 6.0
+
+import PackageDescription
+
+let package = Package(
+    name: "dino-vit",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Tensors", targets: ["Tensors"]),
+        .library(name: "Images", targets: ["Images"]),
+        .library(name: "ViT", targets: ["ViT"]),
+        .library(name: "Descriptors", targets: ["Descriptors"]),
+        .executable(name: "dino-vit", targets: ["dino-vit"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        // What the package stands on: C libraries of the system, and its own vector kernels.
+        .systemLibrary(name: "CBLAS", providers: [.apt(["libblas-dev", "liblapacke-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+        .target(name: "CKernels"),
+
+        // The floors. A target depends only on those above it in this list.
+        .target(name: "Tensors", dependencies: ["CKernels", "CBLAS"]),
+        .target(name: "Images", dependencies: ["CPNG", "CJPEG"]),
+        .target(name: "ViT", dependencies: ["Tensors", "Images"]),
+        .target(name: "Descriptors", dependencies: ["ViT", "Tensors", "Images"]),
+
+        .executableTarget(
+            name: "dino-vit",
+            dependencies: [
+                "Descriptors", "ViT", "Images", "Tensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/dino-vit"),
+
+        .testTarget(
+            name: "TensorsTests", dependencies: ["Tensors", "CKernels"],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ImagesTests", dependencies: ["Images"],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ViTTests", dependencies: ["ViT", "Tensors", "Images"],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "DescriptorsTests", dependencies: ["Descriptors", "ViT", "Tensors", "Images"],
+            exclude: ["Fixtures"]),
+    ]
+)

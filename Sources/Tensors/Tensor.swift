@@ -1,0 +1,125 @@
+/// A dense array of 32-bit floats in row-major order, with value semantics.
+///
+/// Copies share their elements until one of them is changed. A tensor may also be a run of
+/// consecutive rows of another (`rows(_:)`), which shares its elements likewise.
+public struct Tensor: Sendable {
+    /// The extents, outermost first.
+    public let shape: Shape
+    var storage: Storage
+    /// Where the first element lies in the storage.
+    var offset: Int
+
+    init(shape: Shape, storage: Storage, offset: Int) {
+        self.shape = shape
+        self.storage = storage
+        self.offset = offset
+    }
+
+    /// Creates a tensor whose elements are undefined until written.
+    package init(uninitialized shape: Shape) {
+        self.init(shape: shape, storage: Storage(count: shape.count), offset: 0)
+    }
+
+    /// Creates a tensor whose elements all have one value.
+    public init(repeating value: Float, shape: Shape) {
+        self.init(uninitialized: shape)
+        storage.base.initialize(repeating: value, count: shape.count)
+    }
+
+    /// Creates a tensor from its elements in row-major order.
+    ///
+    /// - Precondition: there are as many elements as the shape has.
+    public init(_ elements: some Collection<Float>, shape: Shape) {
+        precondition(
+            elements.count == shape.count,
+            "Tensor: \(elements.count) elements do not fill the shape \(shape)")
+        self.init(uninitialized: shape)
+        _ = UnsafeMutableBufferPointer(start: storage.base, count: shape.count)
+            .initialize(from: elements)
+    }
+
+    /// Creates a tensor that `body` fills; every element must be written.
+    public init(
+        shape: Shape, initializedBy body: (UnsafeMutableBufferPointer<Float>) throws -> Void
+    ) rethrows {
+        self.init(uninitialized: shape)
+        try body(UnsafeMutableBufferPointer(start: storage.base, count: shape.count))
+    }
+
+    /// The number of elements.
+    public var count: Int { shape.count }
+
+    /// The elements in row-major order. Complexity: O(count).
+    public var elements: [Float] { withUnsafeElements { Array($0) } }
+
+    /// Gives read access to the elements in row-major order.
+    public func withUnsafeElements<Result>(
+        _ body: (UnsafeBufferPointer<Float>) throws -> Result
+    ) rethrows -> Result {
+        try withExtendedLifetime(storage) {
+            try body(UnsafeBufferPointer(start: storage.base + offset, count: count))
+        }
+    }
+
+    /// Gives write access to the elements in row-major order, copying them first if they are shared.
+    public mutating func withUnsafeMutableElements<Result>(
+        _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
+    ) rethrows -> Result {
+        if !isKnownUniquelyReferenced(&storage) {
+            let copy = Storage(count: count)
+            copy.base.update(from: storage.base + offset, count: count)
+            storage = copy
+            offset = 0
+        }
+        return try withExtendedLifetime(storage) {
+            try body(UnsafeMutableBufferPointer(start: storage.base + offset, count: count))
+        }
+    }
+
+    /// The element at an index into each dimension. For single look-ups; loops use
+    /// `withUnsafeElements`.
+    public subscript(_ indices: Int...) -> Float {
+        precondition(
+            indices.count == shape.rank,
+            "Tensor: \(indices.count) indices for the shape \(shape)")
+        var position = 0
+        for (index, extent) in zip(indices, shape.dimensions) {
+            precondition(
+                0 <= index && index < extent, "Tensor: index \(indices) outside \(shape)")
+            position = position * extent + index
+        }
+        return withUnsafeElements { $0[position] }
+    }
+
+    /// The same elements under another shape. Complexity: O(1).
+    ///
+    /// - Precondition: both shapes have the same number of elements.
+    public func reshaped(to shape: Shape) -> Tensor {
+        precondition(
+            shape.count == count, "reshaped: \(self.shape) cannot become \(shape)")
+        return Tensor(shape: shape, storage: storage, offset: offset)
+    }
+
+    /// A run of the outermost dimension's slices, sharing the elements. Complexity: O(1).
+    ///
+    /// - Precondition: the tensor has a dimension and `range` lies within the outermost.
+    public func rows(_ range: Range<Int>) -> Tensor {
+        precondition(
+            shape.rank > 0 && 0 <= range.lowerBound && range.upperBound <= shape[0],
+            "rows: \(range) outside \(shape)")
+        let inner = Shape(Array(shape.dimensions.dropFirst()))
+        return Tensor(
+            shape: Shape([range.count] + inner.dimensions), storage: storage,
+            offset: offset + range.lowerBound * inner.count)
+    }
+}
+
+extension Tensor: Equatable {
+    /// Whether two tensors have the same shape and equal elements (NaN equals nothing).
+    public static func == (left: Tensor, right: Tensor) -> Bool {
+        left.shape == right.shape
+            && left.withUnsafeElements { a in
+                right.withUnsafeElements { b in a.elementsEqual(b) }
+            }
+    }
+}
