@@ -70,7 +70,8 @@ public struct Features: Sendable {
     /// - Precondition: the tap was asked for.
     public subscript(tap: FeatureTap) -> Tensor {
         guard let value = values[tap] else {
-            preconditionFailure("Features: \(tap.facet.rawValue) of layer \(tap.layer) was not asked for")
+            preconditionFailure(
+                "Features: \(tap.facet.rawValue) of layer \(tap.layer) was not asked for")
         }
         return value
     }
