@@ -46,6 +46,14 @@ public struct Tensor: Sendable {
         try body(UnsafeMutableBufferPointer(start: storage.base, count: shape.count))
     }
 
+    /// The first element. Whoever reads through it keeps the tensor alive meanwhile
+    /// (`withExtendedLifetime`).
+    package var base: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
+
+    /// The first element of a tensor that has just been made and that nobody else has seen; the same
+    /// care for its lifetime.
+    package var mutableBase: UnsafeMutablePointer<Float> { storage.base + offset }
+
     /// The number of elements.
     public var count: Int { shape.count }
 

@@ -1,3 +1,80 @@
+// The vector kernels. Each is one text, compiled for every instruction set of `ck_sets`; the table
+// of the best one that the processor has is `ck_best()`. Nothing here allocates or starts threads:
+// the caller cuts the work and hands in scratch memory.
+//
+// Strides are counted in floats. Pointers need no alignment unless said.
+
 #ifndef CKERNELS_H
 #define CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// What is done to a matrix product C before it is stored: C = act(C + bias) + residual.
+typedef struct {
+    const float *_Nullable bias;      // one value a column
+    const float *_Nullable residual;  // a matrix of C's shape, which may be C's own memory
+    ptrdiff_t residual_row_stride;
+    bool gelu;                        // act(x) = x Phi(x), the exact GELU
+} ck_epilogue;
+
+// One piece of an attention: `queries` rows of one head against all its keys.
+typedef struct {
+    const float *_Nonnull query;  // [queries, width], rows `row_stride` apart
+    const float *_Nonnull key;    // [keys, width], likewise
+    const float *_Nonnull value;  // [keys, width], likewise
+    ptrdiff_t row_stride;
+    float *_Nonnull output;       // [queries, width]
+    ptrdiff_t output_row_stride;
+    ptrdiff_t queries, keys, width;
+    float scale;                  // multiplies the scores before the softmax
+} ck_attention_task;
+
+// A table is constant: Swift may share it between threads.
+typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
+    const char *_Nonnull name;    // "AVX-512", "AVX2", "baseline"
+    // Whether the matrix product below beats a general BLAS on this instruction set.
+    bool has_fused_multiply_add;
+
+    // C = A B with the epilogue, for one block of C. A's element (i, p) lies at
+    // a[i a_row + p a_column], B's element (p, j) at b[p b_row + j b_column]; C's rows are c_row
+    // apart. Each element of C sums its products in an order that depends on k alone, so that
+    // however C is cut, its bits are the same. `scratch` holds ck_product_scratch(n) floats.
+    void (*_Nonnull product)(
+        ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *_Nonnull a, ptrdiff_t a_row,
+        ptrdiff_t a_column, const float *_Nonnull b, ptrdiff_t b_row, ptrdiff_t b_column,
+        float *_Nonnull c, ptrdiff_t c_row, ck_epilogue epilogue, float *_Nonnull scratch);
+
+    // C = act(C + bias) + residual in place, for a product that came from elsewhere.
+    void (*_Nonnull finish)(
+        ptrdiff_t m, ptrdiff_t n, float *_Nonnull c, ptrdiff_t c_row, ck_epilogue epilogue);
+
+    // output = softmax(scale Q K^T) V by tiles with a running softmax (Milakov and Gimelshein
+    // 2018; Dao et al. 2022). `scratch` holds ck_attention_scratch(width) floats.
+    void (*_Nonnull attention)(ck_attention_task task, float *_Nonnull scratch);
+
+    // y = (x - mean) / sqrt(variance + epsilon) * weight + bias for each row of x [rows, width].
+    void (*_Nonnull layer_norm)(
+        ptrdiff_t rows, ptrdiff_t width, const float *_Nonnull x, ptrdiff_t x_row,
+        const float *_Nonnull weight, const float *_Nonnull bias, float epsilon,
+        float *_Nonnull y, ptrdiff_t y_row);
+
+    // A loop of independent fused multiply-adds in registers, `count` vectors in all; returns the
+    // floating-point operations done. What a matrix product cannot exceed.
+    double (*_Nonnull multiply_add_limit)(ptrdiff_t count, float *_Nonnull sink);
+} ck_kernels;
+
+// The number of queries that an attention task should have at most.
+enum { CK_ATTENTION_QUERIES = 128 };
+
+// Floats of scratch memory for `product` with n columns, and for `attention` with heads of `width`.
+ptrdiff_t ck_product_scratch(ptrdiff_t n);
+ptrdiff_t ck_attention_scratch(ptrdiff_t width);
+
+// The instruction sets that this processor has, best first; NULL past the last.
+const ck_kernels *_Nullable ck_set(int index);
+
+// The best instruction set of this processor.
+static inline const ck_kernels *_Nonnull ck_best(void) { return (const ck_kernels *_Nonnull)ck_set(0); }
+
 #endif

@@ -1,0 +1,10 @@
+#if defined(__x86_64__)
+#define LANES 8
+#define REGISTERS 16
+#define FUSED true
+#define SET_NAME "AVX2"
+#define TABLE ck_avx2
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include "Table.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,31 @@
+#include "CKernels.h"
+
+// The widest panel of any instruction set, and the depth to which B is packed (MatrixProduct.h).
+enum { WIDEST_PANEL = 32, DEPTH = 384, KEYS = 128 };
+
+ptrdiff_t ck_product_scratch(ptrdiff_t n) {
+    return (n + WIDEST_PANEL - 1) / WIDEST_PANEL * WIDEST_PANEL * DEPTH;
+}
+
+ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
+    return KEYS * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * width;
+}
+
+extern const ck_kernels ck_baseline;
+#if defined(__x86_64__)
+extern const ck_kernels ck_avx512, ck_avx2;
+#endif
+
+const ck_kernels *ck_set(int index) {
+    const ck_kernels *sets[3] = {0};
+    int count = 0;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+        sets[count++] = &ck_avx512;
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[count++] = &ck_avx2;
+#endif
+    sets[count++] = &ck_baseline;
+    return index >= 0 && index < count ? sets[index] : 0;
+}

@@ -1,0 +1,193 @@
+// C = A B. B is packed, a block of DEPTH rows at a time, into panels of PANEL columns; A is read
+// where it lies, since each of its elements is broadcast: a row costs no more than a packed copy.
+//
+// A tile of C, ROWS x PANEL, stays in registers while the block's depth runs through it: with 32
+// registers 12 rows x 2 vectors leave room for two vectors of B and a broadcast, with 16 registers
+// 6 rows. Twelve rows of A (18 KB) stay in the first-level cache while the packed panels stream
+// from the second.
+
+enum {
+    PANEL = 2 * LANES,
+    ROWS = REGISTERS >= 32 ? 12 : 6,
+    DEPTH = 384,
+};
+
+// c[r, 0..<PANEL] (+)= sum over p of a[r, p] b[p, :], for `rows` (a constant) rows.
+INLINE void tile_of_rows(
+    int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
+    vector sums[ROWS + 2][2];
+    UNROLL for (int r = 0; r < rows; r++) {
+        sums[r][0] = accumulate ? load(c + r * c_row) : (vector)0.0f;
+        sums[r][1] = accumulate ? load(c + r * c_row + LANES) : (vector)0.0f;
+    }
+    for (ptrdiff_t p = 0; p < depth; p++) {
+        vector b0 = load(b), b1 = load(b + LANES);
+        UNROLL for (int r = 0; r < rows; r++) {
+            vector x = a[r * a_row];
+            sums[r][0] = x * b0 + sums[r][0];
+            sums[r][1] = x * b1 + sums[r][1];
+        }
+        a += a_column;
+        b += PANEL;
+    }
+    UNROLL for (int r = 0; r < rows; r++) {
+        store(c + r * c_row, sums[r][0]);
+        store(c + r * c_row + LANES, sums[r][1]);
+    }
+}
+
+static void tile(
+    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
+#define TILE(count)                                                                              \
+    case count:                                                                                  \
+        return a_column == 1                                                                     \
+            ? tile_of_rows(count, depth, a, a_row, 1, b, c, c_row, accumulate)                   \
+            : tile_of_rows(count, depth, a, a_row, a_column, b, c, c_row, accumulate)
+    switch (rows) {
+        TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6);
+#if REGISTERS >= 32
+        TILE(7); TILE(8); TILE(9); TILE(10); TILE(11); TILE(12);
+#endif
+    }
+#undef TILE
+}
+
+// Exchanges rows and columns of LANES vectors, by as many rounds of interleaving as halve LANES.
+INLINE void transpose(vector v[LANES]) {
+#if LANES == 16
+#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif LANES == 8
+#define LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define LOW 0, 4, 1, 5
+#define HIGH 2, 6, 3, 7
+#endif
+    UNROLL for (int round = 1; round < LANES; round *= 2) {
+        vector w[LANES];
+        UNROLL for (int i = 0; i < LANES / 2; i++) {
+            w[2 * i] = __builtin_shufflevector(v[i], v[i + LANES / 2], LOW);
+            w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + LANES / 2], HIGH);
+        }
+        UNROLL for (int i = 0; i < LANES; i++) v[i] = w[i];
+    }
+#undef LOW
+#undef HIGH
+}
+
+// packed[p, 0..<PANEL] = factor b[p, j], j from 0 to columns, zero beyond.
+static void pack_panel(
+    ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
+    float factor, float *packed) {
+    if (b_column == 1 && columns == PANEL) {
+        for (ptrdiff_t p = 0; p < depth; p++, b += b_row, packed += PANEL) {
+            store(packed, load(b) * factor);
+            store(packed + LANES, load(b + LANES) * factor);
+        }
+        return;
+    }
+    ptrdiff_t p = 0;
+    if (b_row == 1) {  // Columns of B are contiguous: turn blocks of LANES x LANES around.
+        for (; p + LANES <= depth; p += LANES) {
+            for (ptrdiff_t j = 0; j < PANEL; j += LANES) {
+                vector block[LANES];
+                UNROLL for (int i = 0; i < LANES; i++) {
+                    block[i] = j + i < columns ? load(b + p + (j + i) * b_column) : (vector)0.0f;
+                }
+                transpose(block);
+                UNROLL for (int i = 0; i < LANES; i++) {
+                    store(packed + (p + i) * PANEL + j, block[i] * factor);
+                }
+            }
+        }
+    }
+    for (; p < depth; p++) {
+        for (ptrdiff_t j = 0; j < PANEL; j++) {
+            packed[p * PANEL + j] = j < columns ? b[p * b_row + j * b_column] * factor : 0.0f;
+        }
+    }
+}
+
+// C = act(C + bias) + residual.
+static void finish(ptrdiff_t m, ptrdiff_t n, float *c, ptrdiff_t c_row, ck_epilogue e) {
+    for (ptrdiff_t r = 0; r < m; r++, c += c_row) {
+        const float *residual = e.residual ? e.residual + r * e.residual_row_stride : 0;
+        for (ptrdiff_t j = 0; j < n; j += LANES) {
+            bool whole = j + LANES <= n;
+            vector x = whole ? load(c + j) : load_some(c + j, n - j);
+            if (e.bias) x += whole ? load(e.bias + j) : load_some(e.bias + j, n - j);
+            if (e.gelu) x = gelu(x);
+            if (residual) x += whole ? load(residual + j) : load_some(residual + j, n - j);
+            if (whole) store(c + j, x); else store_some(c + j, x, n - j);
+        }
+    }
+}
+
+static void product(
+    ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    const float *b, ptrdiff_t b_row, ptrdiff_t b_column, float *c, ptrdiff_t c_row,
+    ck_epilogue epilogue, float *scratch) {
+    // The depth is cut evenly, and so are the rows: no thin last piece.
+    ptrdiff_t blocks = k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1;
+    ptrdiff_t strips = (m + ROWS - 1) / ROWS;
+    bool finishing = epilogue.bias || epilogue.residual || epilogue.gelu;
+    for (ptrdiff_t block = 0; block < blocks; block++) {
+        ptrdiff_t start = k * block / blocks, depth = k * (block + 1) / blocks - start;
+        for (ptrdiff_t j = 0; j < n; j += PANEL) {
+            pack_panel(
+                depth, n - j < PANEL ? n - j : PANEL, b + start * b_row + j * b_column, b_row,
+                b_column, 1.0f, scratch + j * depth);
+        }
+        for (ptrdiff_t strip = 0; strip < strips; strip++) {
+            ptrdiff_t first = m * strip / strips, rows = m * (strip + 1) / strips - first;
+            const float *a_strip = a + first * a_row + start * a_column;
+            float *c_strip = c + first * c_row;
+            ptrdiff_t j = 0;
+            for (; j + PANEL <= n; j += PANEL) {
+                tile(rows, depth, a_strip, a_row, a_column, scratch + j * depth, c_strip + j,
+                     c_row, block > 0);
+            }
+            if (j < n) {  // The last panel is wider than what is left of C.
+                float edge[ROWS * PANEL];
+                size_t bytes = (size_t)(n - j) * sizeof(float);
+                if (block > 0) {
+                    for (ptrdiff_t r = 0; r < rows; r++) {
+                        memcpy(edge + r * PANEL, c_strip + r * c_row + j, bytes);
+                    }
+                }
+                tile(rows, depth, a_strip, a_row, a_column, scratch + j * depth, edge, PANEL,
+                     block > 0);
+                for (ptrdiff_t r = 0; r < rows; r++) {
+                    memcpy(c_strip + r * c_row + j, edge + r * PANEL, bytes);
+                }
+            }
+            if (finishing && block == blocks - 1) {
+                // The strip has just been computed: it is still in cache.
+                ck_epilogue e = epilogue;
+                if (e.residual) e.residual += first * e.residual_row_stride;
+                finish(rows, n, c_strip, c_row, e);
+            }
+        }
+    }
+}
+
+static double multiply_add_limit(ptrdiff_t count, float *sink) {
+    enum { CHAINS = ROWS };
+    vector sums[CHAINS][2];
+    vector x = 0.999f, y = 1e-3f;
+    UNROLL for (int i = 0; i < CHAINS; i++) sums[i][0] = sums[i][1] = (vector)(float)i;
+    ptrdiff_t rounds = count / (2 * CHAINS);
+    for (ptrdiff_t n = 0; n < rounds; n++) {
+        UNROLL for (int i = 0; i < CHAINS; i++) {
+            sums[i][0] = sums[i][0] * x + y;
+            sums[i][1] = sums[i][1] * x + y;
+        }
+    }
+    vector total = 0;
+    UNROLL for (int i = 0; i < CHAINS; i++) total += sums[i][0] + sums[i][1];
+    *sink = sum(total);
+    return (double)rounds * 2 * CHAINS * LANES * 2;
+}

@@ -1,0 +1,17 @@
+// All kernels of one instruction set, and their table. The including file has set LANES, REGISTERS,
+// FUSED, SET_NAME and TABLE.
+
+#include "Vector.h"
+#include "MatrixProduct.h"
+#include "Attention.h"
+#include "LayerNorm.h"
+
+const ck_kernels TABLE = {
+    .name = SET_NAME,
+    .has_fused_multiply_add = FUSED,
+    .product = product,
+    .finish = finish,
+    .attention = attention,
+    .layer_norm = layer_norm,
+    .multiply_add_limit = multiply_add_limit,
+};

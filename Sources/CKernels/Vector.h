@@ -1,0 +1,77 @@
+// The vector types and the few functions on them that the kernels share. Included once by each
+// instruction set's file, which has set LANES (floats in a vector) and REGISTERS (vector registers).
+
+#include <stdint.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+typedef float vector __attribute__((ext_vector_type(LANES)));
+typedef int32_t integers __attribute__((ext_vector_type(LANES)));
+typedef vector unaligned_vector __attribute__((aligned(4)));
+
+INLINE vector load(const float *p) { return *(const unaligned_vector *)p; }
+INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
+
+INLINE vector maximum(vector a, vector b) { return __builtin_elementwise_max(a, b); }
+INLINE vector minimum(vector a, vector b) { return __builtin_elementwise_min(a, b); }
+
+// The first `count` of LANES floats; the others are zero.
+INLINE vector load_some(const float *p, ptrdiff_t count) {
+    vector v = 0;
+    memcpy(&v, p, (size_t)count * sizeof(float));
+    return v;
+}
+
+INLINE void store_some(float *p, vector v, ptrdiff_t count) {
+    memcpy(p, &v, (size_t)count * sizeof(float));
+}
+
+// The sum of the lanes, halves first.
+INLINE float sum(vector v) {
+    float lane[LANES];
+    memcpy(lane, &v, sizeof v);
+    UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
+        UNROLL for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    }
+    return lane[0];
+}
+
+// 2^x, within 1e-7 relative for x >= -126; smaller x give 2^-126.
+// x is split into a whole number n and f in [-1/2, 1/2]; 2^f is a minimax polynomial of degree 5
+// (relative error 6e-8), and n goes straight into the exponent.
+INLINE vector exponential2(vector x) {
+    x = maximum(x, (vector)-126.0f);
+    const vector shift = 0x1.8p23f;  // adding it rounds to a whole number, left in the low bits
+    vector shifted = x + shift;
+    vector f = x - (shifted - shift);
+    vector p = 0.0013320323778316379f;
+    p = p * f + 0.009677723981440067f;
+    p = p * f + 0.055505428463220596f;
+    p = p * f + 0.24022072553634644f;
+    p = p * f + 0.6931471228599548f;
+    p = p * f + 1.0f;
+    return (vector)((integers)p + ((integers)shifted << 23));
+}
+
+// The exact GELU, x Phi(x) with Phi the normal distribution, within 1e-7 absolute.
+// For z = |x|: Phi(-z) = 2^g(z) with g a minimax polynomial of degree 9 on [0, 6], weighted so that
+// Phi(-z) is right to 5e-8; x Phi(x) = max(x, 0) - z Phi(-z) then loses nothing by cancellation,
+// as (1 + erf) / 2 does.
+INLINE vector gelu(vector x) {
+    vector z = minimum(maximum(x, -x), (vector)6.0f);
+    vector g = 2.9626542641381093e-07f;
+    g = g * z + -6.251084414543584e-06f;
+    g = g * z + 5.4208619985729456e-05f;
+    g = g * z + -0.0002150483342120424f;
+    g = g * z + -0.00011801863001892343f;
+    g = g * z + 0.007079211063683033f;
+    g = g * z + -0.052526313811540604f;
+    g = g * z + -0.4591933786869049f;
+    g = g * z + -1.1511075496673584f;
+    g = g * z + -0.9999999403953552f;
+    return maximum(x, (vector)0.0f) - z * exponential2(g);
+}

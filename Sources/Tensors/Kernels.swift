@@ -1,0 +1,25 @@
+package import CKernels
+
+/// The vector kernels of one instruction set.
+package typealias Kernels = ck_kernels
+
+extension Kernels {
+    /// The kernels of the best instruction set that this processor has.
+    package static let best = ck_best().pointee
+
+    /// The kernels of every instruction set that this processor has, best first.
+    package static var available: [Kernels] {
+        (0...).lazy.map { ck_set(Int32($0)) }.prefix { $0 != nil }.compactMap { $0?.pointee }
+    }
+}
+
+/// Scratch memory for one task of a kernel, from the pool.
+package struct Scratch: ~Copyable {
+    private let storage: Storage
+
+    package init(count: Int) {
+        storage = Storage(count: count)
+    }
+
+    package var base: UnsafeMutablePointer<Float> { storage.base }
+}

@@ -1,0 +1,19 @@
+/// Layer normalisation of the innermost dimension; see `Tensor.layerNorm`.
+public struct LayerNorm: Sendable {
+    /// `[width]`.
+    public var weight: Tensor
+    /// `[width]`.
+    public var bias: Tensor
+    /// Added to the variance.
+    public var epsilon: Float
+
+    public init(weight: Tensor, bias: Tensor, epsilon: Float) {
+        self.weight = weight
+        self.bias = bias
+        self.epsilon = epsilon
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        x.layerNorm(weight: weight, bias: bias, epsilon: epsilon)
+    }
+}

@@ -1,0 +1,27 @@
+/// An affine map of the innermost dimension: `x Wᵀ + b`.
+public struct Linear: Sendable {
+    /// W, `[outputs, inputs]`.
+    public var weight: Tensor
+    /// b, `[outputs]`.
+    public var bias: Tensor
+
+    public init(weight: Tensor, bias: Tensor) {
+        precondition(
+            weight.shape.rank == 2 && bias.count == weight.shape[0],
+            "Linear: weight \(weight.shape) with bias \(bias.shape)")
+        self.weight = weight
+        self.bias = bias
+    }
+
+    /// `activation(x Wᵀ + b) + residual`; see `Tensor.linear`.
+    public func callAsFunction(
+        _ x: Tensor, activation: Activation = .identity, adding residual: Tensor? = nil
+    ) -> Tensor {
+        x.linear(weight: weight, bias: bias, activation: activation, adding: residual)
+    }
+
+    /// The map to a range of its outputs alone. Shares the weights; complexity: O(1).
+    public func outputs(_ range: Range<Int>) -> Linear {
+        Linear(weight: weight.rows(range), bias: bias.rows(range))
+    }
+}

@@ -1,0 +1,102 @@
+internal import CKernels
+import Foundation
+
+extension Tensor {
+    /// Multi-head self-attention: `softmax(scale Q Kᵀ) V` for each image and head, with
+    /// scale = 1 / sqrt(width / heads) (Vaswani et al. 2017).
+    ///
+    /// The tensor is the joined projection `[batch, tokens, 3 * width]`: queries, keys and values one
+    /// after the other, each with its heads one after the other. They are read where they lie, and
+    /// the scores exist only as tiles (Dao et al. 2022): memory is O(batch x tokens x width).
+    ///
+    /// - Returns: `[batch, tokens, width]`.
+    /// - Complexity: O(batch x tokens² x width).
+    public func attention(heads: Int) -> Tensor {
+        precondition(
+            shape.rank == 3 && shape[2] % (3 * heads) == 0,
+            "attention: \(shape) with \(heads) heads")
+        let batch = shape[0]
+        let tokens = shape[1]
+        let width = shape[2] / 3
+        let headWidth = width / heads
+        let result = Tensor(uninitialized: [batch, tokens, width])
+
+        let groups = (tokens + attentionGroup - 1) / attentionGroup
+        withExtendedLifetime((self, result)) {
+            Parallelism.perform(count: batch * heads * groups) { task in
+                let image = task / (heads * groups)
+                let head = task / groups % heads
+                let group = task % groups
+                // Equal groups: no thin last one.
+                let first = tokens * group / groups
+                let queries = tokens * (group + 1) / groups - first
+                let projection = base + image * tokens * 3 * width + head * headWidth
+                let scratch = Scratch(count: ck_attention_scratch(headWidth))
+                Kernels.best.attention(
+                    ck_attention_task(
+                        query: projection + first * 3 * width, key: projection + width,
+                        value: projection + 2 * width, row_stride: 3 * width,
+                        output: result.mutableBase + (image * tokens + first) * width
+                            + head * headWidth,
+                        output_row_stride: width, queries: queries, keys: tokens,
+                        width: headWidth, scale: 1 / Float(headWidth).squareRoot()),
+                    scratch.base)
+            }
+        }
+        return result
+    }
+
+    /// The attention that each image's first token pays to every token: the first row of
+    /// `softmax(scale Q Kᵀ)` for each head.
+    ///
+    /// - Parameters:
+    ///   - query: the first token's queries, `[batch, width]`.
+    ///   - keys: `[batch, tokens, width]`, the heads one after the other.
+    /// - Returns: `[batch, heads, tokens]`.
+    /// - Complexity: O(batch x tokens x width).
+    public static func firstTokenAttention(query: Tensor, keys: Tensor, heads: Int) -> Tensor {
+        precondition(
+            query.shape.rank == 2 && keys.shape.rank == 3 && query.shape[0] == keys.shape[0]
+                && query.shape[1] == keys.shape[2] && keys.shape[2] % heads == 0,
+            "firstTokenAttention: queries \(query.shape), keys \(keys.shape), \(heads) heads")
+        let batch = keys.shape[0]
+        let tokens = keys.shape[1]
+        let width = keys.shape[2]
+        let headWidth = width / heads
+        let scale = 1 / Float(headWidth).squareRoot()
+        let result = Tensor(uninitialized: [batch, heads, tokens])
+        withExtendedLifetime((query, keys, result)) {
+            for row in 0..<batch * heads {
+                let image = row / heads
+                let channel = row % heads * headWidth
+                let scores = result.mutableBase + row * tokens
+                multiply(
+                    MatrixView(
+                        query.base + image * width + channel, rows: 1, columns: headWidth),
+                    MatrixView(
+                        keys.base + image * tokens * width + channel, rows: tokens,
+                        columns: headWidth, rowStride: width
+                    ).transposed,
+                    into: scores, rowStride: tokens)
+                softmax(UnsafeMutableBufferPointer(start: scores, count: tokens), scale: scale)
+            }
+        }
+        return result
+    }
+}
+
+/// Queries of one attention task: whole panels of the kernel.
+private let attentionGroup = Int(CK_ATTENTION_QUERIES)
+
+/// `exp(scale x) / sum exp(scale x)` in place, the largest score taken off first.
+private func softmax(_ scores: UnsafeMutableBufferPointer<Float>, scale: Float) {
+    guard let highest = scores.max() else { return }
+    var total = 0.0
+    for i in scores.indices {
+        let weight = exp(scale * (scores[i] - highest))
+        scores[i] = weight
+        total += Double(weight)
+    }
+    let inverse = Float(1 / total)
+    for i in scores.indices { scores[i] *= inverse }
+}
