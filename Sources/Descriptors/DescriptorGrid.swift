@@ -1,1 +1,103 @@
+import Tensors
 import ViT
+
+/// The descriptors of one image: a vector for each patch of a grid that knows where in the photo
+/// its cells lie.
+public struct DescriptorGrid: Sendable {
+    /// `[rows, columns, channels]`. Channels of query, key and value stand as in dino-vit-features
+    /// (extractor.py, `extract_descriptors`): `dimension * heads + head`.
+    public let values: Tensor
+    /// The class token's vector, `[channels]`, in the same order of channels.
+    public let classToken: Tensor?
+    public let geometry: Geometry
+
+    /// Wraps descriptors that were computed elsewhere.
+    ///
+    /// - Precondition: `values` is `[rows, columns, channels]` with at least one of each, fits the
+    ///   geometry's grid, and the class token, if any, is `[channels]`.
+    public init(values: Tensor, classToken: Tensor? = nil, geometry: Geometry) {
+        precondition(
+            values.shape.rank == 3 && values.count > 0
+                && geometry.grid == PatchGrid(rows: values.shape[0], columns: values.shape[1]),
+            "DescriptorGrid: values \(values.shape) do not fill the grid "
+                + "\(geometry.grid.rows)x\(geometry.grid.columns)")
+        precondition(
+            classToken.map { $0.shape == [values.shape[2]] } ?? true,
+            "DescriptorGrid: class token \(classToken?.shape ?? []) beside values \(values.shape)")
+        self.values = values
+        self.classToken = classToken
+        self.geometry = geometry
+    }
+
+    /// Takes the descriptors of one image out of a forward pass.
+    ///
+    /// - Parameters:
+    ///   - tap: query, key, value or token of a layer.
+    ///   - image: which image of the batch.
+    ///   - heads: the network's attention heads, which the order of channels goes by.
+    /// - Precondition: the tap was asked for and is no attention; the image is in the batch; the
+    ///   geometry's grid is the features'.
+    /// - Complexity: O(patches * channels).
+    public init(
+        _ features: Features, tap: FeatureTap, image: Int = 0, heads: Int, geometry: Geometry
+    ) {
+        let tokens = features[tap]
+        precondition(
+            tap.facet != .classAttention && tokens.shape.rank == 3
+                && tokens.shape[1] == 1 + features.grid.count && image >= 0
+                && image < tokens.shape[0],
+            "DescriptorGrid: no descriptors of image \(image) in \(tap.facet) \(tokens.shape)")
+        let width = tokens.shape[2]
+        precondition(
+            heads > 0 && width % heads == 0,
+            "DescriptorGrid: \(heads) heads do not divide \(width) channels")
+        var rows = tokens.rows(image..<(image + 1)).reshaped(to: [tokens.shape[1], width])
+        if tap.facet != .token && heads > 1 {
+            rows = DescriptorGrid.headsInnermost(rows, heads: heads)
+        }
+        self.init(
+            values: rows.rows(1..<rows.shape[0]).reshaped(
+                to: [features.grid.rows, features.grid.columns, width]),
+            classToken: rows.rows(0..<1).reshaped(to: [width]), geometry: geometry)
+    }
+
+    public var grid: PatchGrid { geometry.grid }
+    public var channels: Int { values.shape[2] }
+
+    /// The descriptors as the rows of a matrix, `[rows * columns, channels]`. Complexity: O(1).
+    public var matrix: Tensor { values.reshaped(to: [grid.count, channels]) }
+
+    /// A place in a grid of descriptors.
+    public struct Cell: Hashable, Sendable, Codable {
+        public var row: Int
+        public var column: Int
+
+        public init(row: Int, column: Int) {
+            self.row = row
+            self.column = column
+        }
+    }
+
+    /// The cell with an index in row-major order.
+    public func cell(at index: Int) -> Cell {
+        Cell(row: index / grid.columns, column: index % grid.columns)
+    }
+
+    /// Channel `head * headWidth + dimension` becomes `dimension * heads + head`.
+    private static func headsInnermost(_ tokens: Tensor, heads: Int) -> Tensor {
+        let width = tokens.shape[1]
+        let headWidth = width / heads
+        return tokens.withUnsafeElements { source in
+            Tensor(shape: tokens.shape) { target in
+                for start in stride(from: 0, to: source.count, by: width) {
+                    for head in 0..<heads {
+                        let from = start + head * headWidth
+                        for dimension in 0..<headWidth {
+                            target[start + dimension * heads + head] = source[from + dimension]
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

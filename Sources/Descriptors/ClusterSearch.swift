@@ -1,0 +1,173 @@
+import Tensors
+
+/// Several runs of k-means side by side: each iteration multiplies the points with the centres of
+/// all runs that still go on, so the points are read once for all of them.
+struct ClusterSearch {
+    /// One run.
+    struct Run {
+        /// Each point's cluster.
+        fileprivate(set) var labels: [Int32]
+        /// The sum of squared distances from the centres that the points were last assigned to.
+        fileprivate(set) var objective = Double.infinity
+        fileprivate(set) var iterations = 0
+        fileprivate var isDone = false
+    }
+
+    private let points: PointSet
+    private let clusters: Int
+    private var runs: [Run]
+
+    /// Draws the seeds of all runs.
+    init(
+        _ points: PointSet, clusters: Int, runs: Int,
+        using generator: inout some RandomNumberGenerator
+    ) {
+        precondition(
+            1 <= clusters && clusters <= points.count && runs >= 1,
+            "kMeans: \(clusters) clusters of \(points.count) points in \(runs) runs")
+        self.points = points
+        self.clusters = clusters
+        self.runs = Array(
+            repeating: Run(labels: Array(repeating: -1, count: points.count)), count: runs)
+        drawSeeds(using: &generator)
+    }
+
+    /// Runs to the end; gives the run with the least objective, the first of equals.
+    mutating func run(iterations: Int, tolerance: Double) -> Run {
+        precondition(
+            iterations >= 1 && tolerance >= 0,
+            "kMeans: \(iterations) iterations, tolerance \(tolerance)")
+        while true {
+            let active = runs.indices.filter { !runs[$0].isDone }
+            guard !active.isEmpty else { break }
+            let centres = points.centres(of: active.map { runs[$0].labels }, clusters: clusters)
+            let products = points.products(with: centres)
+            for (position, index) in active.enumerated() {
+                let before = runs[index]
+                assign(&runs[index], products, firstColumn: position * clusters)
+                runs[index].iterations += 1
+                runs[index].isDone =
+                    runs[index].iterations >= iterations || runs[index].labels == before.labels
+                    || before.iterations > 0
+                        && before.objective - runs[index].objective <= tolerance * before.objective
+            }
+        }
+        return runs.dropFirst().reduce(runs[0]) { $1.objective < $0.objective ? $1 : $0 }
+    }
+
+    /// k-means++: the first seed is any point, each further one a point drawn with a chance in
+    /// proportion to its squared distance from the nearest seed so far.
+    private mutating func drawSeeds(using generator: inout some RandomNumberGenerator) {
+        var distances = Array(
+            repeating: [Float](repeating: .infinity, count: points.count), count: runs.count)
+        for seed in 0..<clusters {
+            var drawn: [[Int32]] = []
+            for run in runs.indices {
+                let point =
+                    seed == 0
+                    ? generator.nextIndex(below: points.count)
+                    : draw(by: distances[run], labels: runs[run].labels, using: &generator)
+                runs[run].labels[point] = Int32(seed)
+                var single = [Int32](repeating: -1, count: points.count)
+                single[point] = 0
+                drawn.append(single)
+            }
+            guard seed + 1 < clusters else { return }
+            let products = points.products(with: points.centres(of: drawn, clusters: 1))
+            products.withUnsafeElements { products in
+                for run in runs.indices {
+                    guard let point = drawn[run].firstIndex(of: 0) else { continue }
+                    let norm = points.squaredNorms[point]
+                    for index in 0..<points.count {
+                        let distance =
+                            points.squaredNorms[index] + norm
+                            - 2 * products[index * runs.count + run]
+                        distances[run][index] = max(0, min(distances[run][index], distance))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Draws a point that is no seed yet, with a chance in proportion to its distance; any where
+    /// all distances are zero.
+    private func draw(
+        by distances: [Float], labels: [Int32], using generator: inout some RandomNumberGenerator
+    ) -> Int {
+        let candidates = labels.indices.filter { labels[$0] < 0 }
+        let total = candidates.reduce(0.0) { $0 + Double(distances[$1]) }
+        guard total > 0, total.isFinite else {
+            return candidates[generator.nextIndex(below: candidates.count)]
+        }
+        let threshold = generator.nextUniform() * total
+        var sum = 0.0
+        for point in candidates where distances[point] > 0 {
+            sum += Double(distances[point])
+            if sum > threshold { return point }
+        }
+        // Rounding left the threshold at the total.
+        return candidates.last { distances[$0] > 0 } ?? candidates[0]
+    }
+
+    /// Gives each point to the nearest centre, the first of equals, and fills empty clusters.
+    ///
+    /// - Parameter products: of the points with the centres, this run's from `firstColumn` on.
+    private func assign(_ run: inout Run, _ products: Tensor, firstColumn: Int) {
+        let count = points.count
+        let columns = products.shape[1]
+        var distances = [Float](repeating: 0, count: count)
+        products.withUnsafeElements { products in
+            // A centre's squared norm is the mean of its members' products with it.
+            var norms = [Double](repeating: 0, count: clusters)
+            for (point, label) in run.labels.enumerated() where label >= 0 {
+                norms[Int(label)] += Double(products[point * columns + firstColumn + Int(label)])
+            }
+            let members = memberCounts(run.labels, clusters: clusters)
+            let centreNorms = zip(norms, members).map { Float($0 / Double(max($1, 1))) }
+            run.labels.withUnsafeMutableBufferPointer { labels in
+                distances.withUnsafeMutableBufferPointer { distances in
+                    nonisolated(unsafe) let labels = labels
+                    nonisolated(unsafe) let distances = distances
+                    nonisolated(unsafe) let products = products
+                    let chunk = 512
+                    Parallelism.perform(count: (count + chunk - 1) / chunk) { task in
+                        for point in (task * chunk)..<min(task * chunk + chunk, count) {
+                            var best = Float.infinity
+                            var label: Int32 = 0
+                            for cluster in 0..<clusters {
+                                let score =
+                                    centreNorms[cluster]
+                                    - 2 * products[point * columns + firstColumn + cluster]
+                                if score < best {
+                                    best = score
+                                    label = Int32(cluster)
+                                }
+                            }
+                            labels[point] = label
+                            distances[point] = max(0, points.squaredNorms[point] + best)
+                        }
+                    }
+                }
+            }
+        }
+        fillEmptyClusters(&run.labels, &distances)
+        run.objective = distances.reduce(0) { $0 + Double($1) }
+    }
+
+    /// Gives each empty cluster the point that is farthest from its centre, the first of equals, out
+    /// of the clusters that keep another.
+    private func fillEmptyClusters(_ labels: inout [Int32], _ distances: inout [Float]) {
+        var members = memberCounts(labels, clusters: clusters)
+        for empty in 0..<clusters where members[empty] == 0 {
+            var farthest: Int?
+            for point in labels.indices where members[Int(labels[point])] > 1 {
+                if distances[point] > farthest.map({ distances[$0] }) ?? -1 { farthest = point }
+            }
+            guard let farthest else { return }
+            members[Int(labels[farthest])] -= 1
+            members[empty] = 1
+            labels[farthest] = Int32(empty)
+            distances[farthest] = 0
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import Tensors
+
+/// Points divided into clusters, each point with the nearest of the clusters' centres.
+public struct KMeans: Sendable {
+    /// Each point's cluster.
+    public let labels: [Int]
+    /// The means of the clusters, `[clusters, channels]`.
+    public let centres: Tensor
+    /// The sum of squared distances of the points from their clusters' centres.
+    public let objective: Double
+    /// How many times points were assigned in the run that won.
+    public let iterations: Int
+}
+
+/// Divides points into clusters by Lloyd's algorithm from k-means++ seeds (Arthur and Vassilvitskii,
+/// "k-means++: The Advantages of Careful Seeding", 2007), the best of several runs.
+///
+/// A cluster that loses its last point takes the point farthest from its centre, so none is empty.
+/// The result depends on the points and the generator, not on the number of threads.
+///
+/// - Parameters:
+///   - points: `[points, channels]`.
+///   - restarts: how many runs, the one with the least objective winning. 10: the default of
+///     scikit-learn's `KMeans` before version 1.4.
+///   - iterations: the most times that points are assigned in a run. 300: scikit-learn's default.
+///   - tolerance: a run ends when an iteration lowers its objective by no more than this fraction;
+///     in any case when no point changes its cluster.
+/// - Precondition: there are at least as many points as clusters, and at least one of each.
+/// - Complexity: O(points * channels * clusters * restarts) an iteration; all runs share one matrix
+///   product. Memory beside the points: O((points + channels) * clusters * restarts).
+public func kMeans(
+    _ points: Tensor, clusters: Int, restarts: Int = 10, iterations: Int = 300,
+    tolerance: Double = 0, using generator: inout some RandomNumberGenerator
+) -> KMeans {
+    precondition(points.shape.rank == 2, "kMeans: points \(points.shape)")
+    let set = PointSet(points)
+    var search = ClusterSearch(set, clusters: clusters, runs: restarts, using: &generator)
+    let best = search.run(iterations: iterations, tolerance: tolerance)
+    let centres = set.centres(of: [best.labels], clusters: clusters)
+    return KMeans(
+        labels: best.labels.map(Int.init), centres: centres,
+        objective: squaredDistances(points, from: centres, labels: best.labels),
+        iterations: best.iterations)
+}
+
+/// The sum of squared distances from the assigned centres, from differences: exact where the
+/// search's sums of products cancel.
+private func squaredDistances(_ points: Tensor, from centres: Tensor, labels: [Int32]) -> Double {
+    let channels = points.shape[1]
+    return points.withUnsafeElements { points in
+        centres.withUnsafeElements { centres in
+            var sum = 0.0
+            for (point, label) in labels.enumerated() {
+                for channel in 0..<channels {
+                    let difference =
+                        points[point * channels + channel]
+                        - centres[Int(label) * channels + channel]
+                    sum += Double(difference) * Double(difference)
+                }
+            }
+            return sum
+        }
+    }
+}

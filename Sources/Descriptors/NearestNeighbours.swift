@@ -1,0 +1,129 @@
+import Tensors
+import ViT
+
+/// For each cell of two grids the most similar cell of the other, by the cosine of their
+/// descriptors.
+///
+/// Binned descriptors are never formed. The product of two of them is a sum over bins of products
+/// of plain descriptors at the same offset in both grids: the nine offsets of level 0, and the
+/// eight of each further level in that level's averaged grids. So one product of plain grids for
+/// each level is enough. And as offsets are clamped to the grid by rows and by columns apart, the
+/// sum is taken along columns first, with `S` the products of a level and `s` its distance,
+///
+///     R[y, x, v, u] = sum over d in {-s, 0, s} of S[y, x + d, v, u + d]
+///     T[y, x, v, u] += R[y - s, x, v - s, u] + M[y, x, v, u] + R[y + s, x, v + s, u]
+///
+/// where `M` is `R`, or `R - S` where the centre is no bin. Products are made for a few rows of the
+/// source at a time (`SearchPlan`); each column of the source keeps the last rows of `R` and `M`
+/// and is a task of its own.
+package struct NearestNeighbours {
+    package typealias Best = SimilarityKernels.Best
+
+    /// By cell of the source, in row-major order.
+    package let source: [Best]
+    /// By cell of the target.
+    package let target: [Best]
+
+    /// - Complexity: O(levels * source cells * target cells * channels) time; memory as
+    ///   `SearchPlan` says.
+    package init(
+        _ source: DescriptorGrid, _ target: DescriptorGrid, binning: Binning,
+        memoryBudget: Int = SearchPlan.memoryBudget
+    ) {
+        precondition(
+            source.channels == target.channels,
+            "nearest neighbours: descriptors of \(source.channels) and \(target.channels) channels")
+        precondition(
+            max(source.grid.count, target.grid.count) <= Int(Int32.max),
+            "nearest neighbours: \(source.grid.count) and \(target.grid.count) cells")
+        let sourceSide = SearchSide(source, binning: binning)
+        let targetSide = SearchSide(target, binning: binning)
+        let plan = SearchPlan(
+            source: source.grid, target: target.grid, levels: binning.levels,
+            memoryBudget: memoryBudget)
+        var sourceBest = [Best](repeating: Best(), count: source.grid.count)
+        var targetBest: [Best] = []
+        targetBest.reserveCapacity(target.grid.count)
+        var memory = Tensor(uninitialized: [plan.count])
+        var columnIndices = [Int32](
+            repeating: -1, count: plan.source.columns * plan.pitch)
+        memory.withUnsafeMutableElements { memory in
+            columnIndices.withUnsafeMutableBufferPointer { columnIndices in
+                guard let memory = memory.baseAddress,
+                    let columnIndices = columnIndices.baseAddress
+                else { return }
+                for start in stride(from: 0, to: target.grid.rows, by: plan.targetRows) {
+                    let search = BandSearch(
+                        plan: plan, band: start..<min(start + plan.targetRows, target.grid.rows),
+                        source: sourceSide, target: targetSide, memory: memory,
+                        columnIndices: columnIndices)
+                    search.run(best: &sourceBest)
+                    targetBest += search.columnBests
+                }
+            }
+        }
+        self.source = sourceBest
+        self.target = targetBest
+    }
+}
+
+/// What a search reads of one grid.
+struct SearchSide {
+    /// By level, the averaged grids as matrices `[cells, channels]`.
+    let pools: [Tensor]
+    /// One over the norm of each cell's binned descriptor, at most 1e8 (PyTorch's
+    /// `CosineSimilarity` takes a norm as at least 1e-8).
+    let scales: [Float]
+
+    init(_ descriptors: DescriptorGrid, binning: Binning) {
+        let grid = descriptors.grid
+        var squares = [Float](repeating: 0, count: grid.count)
+        pools = binning.levels.map { level in
+            let pool = level.pooled(descriptors.values).reshaped(to: descriptors.matrix.shape)
+            let plain = squaredNorms(pool)
+            let offsets = level.offsets
+            for cell in 0..<grid.count {
+                let row = cell / grid.columns
+                let column = cell % grid.columns
+                for offset in offsets {
+                    squares[cell] +=
+                        plain[
+                            clamp(row + offset.row, below: grid.rows) * grid.columns
+                                + clamp(column + offset.column, below: grid.columns)]
+                }
+            }
+            return pool
+        }
+        scales = squares.map { 1 / max($0.squareRoot(), 1e-8) }
+    }
+}
+
+/// The sum of squares of each row of a matrix. Complexity: O(count).
+func squaredNorms(_ matrix: Tensor) -> [Float] {
+    let columns = matrix.shape[1]
+    return matrix.withUnsafeElements { elements in
+        [Float](unsafeUninitializedCapacity: matrix.shape[0]) { norms, count in
+            count = matrix.shape[0]
+            nonisolated(unsafe) let norms = norms
+            nonisolated(unsafe) let elements = elements
+            Parallelism.perform(count: count) { row in
+                let start = row * columns
+                var lanes = SIMD8<Float>.zero
+                var index = 0
+                while index + 8 <= columns {
+                    for lane in 0..<8 {
+                        let element = elements[start + index + lane]
+                        lanes[lane] += element * element
+                    }
+                    index += 8
+                }
+                var sum = lanes.sum()
+                while index < columns {
+                    sum += elements[start + index] * elements[start + index]
+                    index += 1
+                }
+                norms[row] = sum
+            }
+        }
+    }
+}

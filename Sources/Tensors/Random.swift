@@ -1,0 +1,68 @@
+/// The generator of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014),
+/// in Vigna's form: 64 bits of state, good for seeding others.
+public struct SplitMix64: RandomNumberGenerator, Hashable, Sendable, Codable {
+    private var state: UInt64
+
+    public init(seed: UInt64) {
+        state = seed
+    }
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// The generator xoshiro256** of Blackman and Vigna, "Scrambled linear pseudorandom number
+/// generators" (2021): 256 bits of state, which can be stored and taken up again.
+public struct Xoshiro256: RandomNumberGenerator, Hashable, Sendable, Codable {
+    private var s0: UInt64
+    private var s1: UInt64
+    private var s2: UInt64
+    private var s3: UInt64
+
+    /// Fills the state from a `SplitMix64`, as its authors advise.
+    public init(seed: UInt64) {
+        var seeds = SplitMix64(seed: seed)
+        self.init(state: (seeds.next(), seeds.next(), seeds.next(), seeds.next()))
+    }
+
+    /// - Precondition: the state is not all zeros.
+    package init(state: (UInt64, UInt64, UInt64, UInt64)) {
+        precondition(state != (0, 0, 0, 0), "Xoshiro256: a state of zeros stays there")
+        (s0, s1, s2, s3) = state
+    }
+
+    public mutating func next() -> UInt64 {
+        func rotate(_ value: UInt64, by count: UInt64) -> UInt64 {
+            value << count | value >> (64 - count)
+        }
+        let result = rotate(s1 &* 5, by: 7) &* 9
+        let shifted = s1 << 17
+        s2 ^= s0
+        s3 ^= s1
+        s1 ^= s2
+        s0 ^= s3
+        s2 ^= shifted
+        s3 = rotate(s3, by: 45)
+        return result
+    }
+}
+
+// The standard library does not promise that its `random(in:using:)` draws the same numbers in
+// every version; these do.
+extension RandomNumberGenerator {
+    /// A number from 0 up to but not 1, a multiple of 2^-53.
+    package mutating func nextUniform() -> Double {
+        Double(next() >> 11) * 0x1p-53
+    }
+
+    /// An index from 0 up to but not `count`, each as likely but for one part in 2^64 / count.
+    package mutating func nextIndex(below count: Int) -> Int {
+        precondition(count > 0, "nextIndex: no index below \(count)")
+        return Int(next().multipliedFullWidth(by: UInt64(count)).high)
+    }
+}

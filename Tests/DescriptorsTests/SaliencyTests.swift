@@ -1,0 +1,50 @@
+import Descriptors
+import Tensors
+import Testing
+import ViT
+
+private struct SaliencyCase: Decodable {
+    let rows: Int
+    let columns: Int
+    let attention: [Float]
+    let saliency: [Float]
+}
+
+@Suite struct SaliencyTests {
+    private func features(_ attention: [Float], heads: Int, rows: Int, columns: Int) -> Features {
+        let tokens = 1 + rows * columns
+        return Features(
+            grid: PatchGrid(rows: rows, columns: columns),
+            values: [
+                FeatureTap(layer: 11, facet: .classAttention): Tensor(
+                    attention, shape: [attention.count / (heads * tokens), heads, tokens])
+            ])
+    }
+
+    @Test func isTheReferences() throws {
+        let example: SaliencyCase = try fixture("saliency.json")
+        // Beside an image with other extremes: each is scaled for itself.
+        let other = example.attention.map { 3 * $0 + 1 }
+        let features = features(
+            other + example.attention, heads: 6, rows: example.rows, columns: example.columns)
+        let map = SaliencyMap(features, layer: 11, image: 1)
+        #expect(map.values.shape == [example.rows, example.columns])
+        // A mean of four numbers, divided by a range some ten times smaller than they are.
+        #expect(greatestDifference(map.values.elements, example.saliency) < 2e-6)
+        let scaled = SaliencyMap(features, layer: 11, image: 0)
+        #expect(greatestDifference(scaled.values.elements, example.saliency) < 1e-4)
+    }
+
+    @Test func headsAreChosen() {
+        #expect(SaliencyMap.defaultHeads(of: 6) == [0, 2, 4, 5])
+        #expect(SaliencyMap.defaultHeads(of: 3) == [0, 1, 2])
+        let features = features([9, 0, 4, 9, 2, 1], heads: 2, rows: 1, columns: 2)
+        #expect(SaliencyMap(features, layer: 11).values.elements == [0, 1])
+        #expect(SaliencyMap(features, layer: 11, heads: [1]).values.elements == [1, 0])
+    }
+
+    @Test func aConstantMapIsZero() {
+        let features = features([1, 0.5, 0.5, 0.5], heads: 1, rows: 1, columns: 3)
+        #expect(SaliencyMap(features, layer: 11).values.elements == [0, 0, 0])
+    }
+}
