@@ -24,7 +24,7 @@ struct DinoViT: ParsableCommand {
             try command.run()
             // A full disk behind standard output shows only here.
             guard fflush(nil) == 0 else {
-                throw Failure("standard output cannot be written: \(systemError())")
+                throw Failure("standard output cannot be written: \(String(cString: strerror(errno)))")
             }
         } catch {
             // What the argument parser throws has statuses of its own: 0 for help, 64 for a wrong call.
@@ -51,6 +51,3 @@ struct Failure: Error, CustomStringConvertible {
         description = sentence
     }
 }
-
-/// What the system says of the call that just failed.
-func systemError() -> String { String(cString: strerror(errno)) }

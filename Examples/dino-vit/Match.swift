@@ -83,8 +83,8 @@ struct Match: ParsableCommand {
         progress.note("matching")
         let result = correspondences(between: features[0], and: features[1], options: options)
         let report = MatchReport(result, photos: photos, grids: features.map(\.descriptors.grid))
-        try report.write(to: data)
         try MatchPicture(photos).drawn(result.pairs).writePNG(to: drawing)
+        try report.write(to: data)
         progress.finish()
         if !self.options.quiet {
             print(

@@ -67,10 +67,3 @@ struct MatchReport: Codable {
         }
     }
 }
-
-/// What the system says, of an error of Foundation's.
-private func systemReason(_ error: any Error) -> String {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
-    guard let code = (underlying as? POSIXError)?.code else { return "\(error)" }
-    return String(cString: strerror(code.rawValue))
-}

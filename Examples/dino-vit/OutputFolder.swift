@@ -16,7 +16,7 @@ struct OutputFolder {
             let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             throw Failure(
                 "the folder \(path) cannot be made: "
-                    + (exists && !isFolder.boolValue ? "a file stands there" : systemError()))
+                    + (exists && !isFolder.boolValue ? "a file stands there" : systemReason(error)))
         }
         self.path = path.hasSuffix("/") ? path : path + "/"
         self.inputs = Set(inputs.map(OutputFolder.resolved))
@@ -36,4 +36,11 @@ struct OutputFolder {
     static func resolved(_ path: String) -> String {
         URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
     }
+}
+
+/// What the system says, of an error of Foundation's.
+func systemReason(_ error: any Error) -> String {
+    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
+    guard let code = (underlying as? POSIXError)?.code else { return "\(error)" }
+    return String(cString: strerror(code.rawValue))
 }
