@@ -43,7 +43,7 @@ struct AttentionCommand: ParsableCommand {
         let extractor = try Extractor(network, stride: stride)
         let tap = FeatureTap(layer: layer ?? extractor.lastLayer, facet: .classAttention)
         try extractor.check(tap)
-        try run.forEach(displaySize: HeatMap.displaySize) { picture, photo in
+        try run.perform(displaySize: HeatMap.displaySize) { picture, photo in
             let (features, geometry) = try extractor.features(of: photo, at: [tap])
             let heads = features[tap].patchesOfHeads
             let data = try run.output.file(picture.stem + ".attention.npy")

@@ -24,10 +24,11 @@ struct DinoViT: ParsableCommand {
             try command.run()
             // A full disk behind standard output shows only here.
             guard fflush(nil) == 0 else {
-                throw Failure("standard output cannot be written: \(String(cString: strerror(errno)))")
+                throw Failure(
+                    "standard output cannot be written: \(String(cString: strerror(errno)))")
             }
         } catch {
-            // What the argument parser throws has statuses of its own: 0 for help, 64 for a wrong call.
+            // The argument parser's errors have their own: 0 for help, 64 for a wrong call.
             guard exitCode(for: error) == .failure else { exit(withError: error) }
             complain(error)
             exit(withError: ExitCode.failure)

@@ -55,7 +55,7 @@ struct Extract: ParsableCommand {
         let layer = layer ?? min(11, extractor.lastLayer)
         let tap = FeatureTap(layer: layer, facet: facet.facet)
         try extractor.check(tap)
-        try run.forEach { picture, photo in
+        try run.perform { picture, photo in
             let (features, geometry) = try extractor.features(of: photo, at: [tap])
             let descriptors = DescriptorGrid(
                 features, tap: tap, heads: extractor.model.configuration.heads, geometry: geometry)

@@ -25,7 +25,7 @@ struct PictureRun {
     /// - Parameters:
     ///   - displaySize: see `Photo`.
     ///   - body: writes the results of a picture and gives a line of the summary.
-    func forEach(
+    func perform(
         displaySize: ((Int, Int) -> (width: Int, height: Int))? = nil,
         _ body: (Picture, Photo) throws -> String
     ) throws {

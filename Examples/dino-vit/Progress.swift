@@ -24,7 +24,8 @@ struct Progress {
     mutating func advance() {
         done += 1
         let now = ContinuousClock.now
-        guard !isSilent, done < total, now - last > (isTerminal ? .milliseconds(200) : .seconds(3)) else {
+        guard !isSilent, done < total, now - last > (isTerminal ? .milliseconds(200) : .seconds(3))
+        else {
             return
         }
         last = now

@@ -38,7 +38,7 @@ struct SaliencyCommand: ParsableCommand {
         let extractor = try Extractor(network, stride: stride)
         let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
         try extractor.check(tap)
-        try run.forEach(displaySize: HeatMap.displaySize) { picture, photo in
+        try run.perform(displaySize: HeatMap.displaySize) { picture, photo in
             let (features, geometry) = try extractor.features(of: photo, at: [tap])
             let values = SaliencyMap(features, layer: tap.layer).values
             let data = try run.output.file(picture.stem + ".saliency.npy")
