@@ -21,10 +21,12 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
         .target(name: "CKernels"),
+        // Decoders whose errors are long jumps, kept in C, and the resampling kernels.
+        .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
 
         // The floors. A target depends only on those above it in this list.
         .target(name: "Tensors", dependencies: ["CKernels", "CBLAS"]),
-        .target(name: "Images", dependencies: ["CPNG", "CJPEG"]),
+        .target(name: "Images", dependencies: ["CImages"]),
         .target(name: "ViT", dependencies: ["Tensors", "Images"]),
         .target(name: "Descriptors", dependencies: ["ViT", "Tensors", "Images"]),
 
@@ -40,7 +42,7 @@ let package = Package(
             name: "TensorsTests", dependencies: ["Tensors", "CKernels"],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "ImagesTests", dependencies: ["Images"],
+            name: "ImagesTests", dependencies: ["Images", "CImages"],
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ViTTests", dependencies: ["ViT", "Tensors", "Images"],

@@ -1,92 +1,116 @@
 // softmax(scale Q K^T) V for a group of queries, without the square of scores.
 //
-// All is kept transposed, queries in the lanes: a panel of PANEL queries, packed once, is the right
+// All is kept transposed, queries in the lanes: a panel of up to PANEL queries, packed once, is the right
 // factor of S^T = K Q^T, whose left factor is the keys read where they lie. The tile S^T
 // [KEYS, PANEL] is then, as it stands, the right factor of O^T += V^T P^T, whose left factor is the
 // values read where they lie. So neither keys nor values are ever copied, and the softmax's maxima
 // and sums run down the tile without crossing lanes.
 
-enum { KEYS = 128 };
+enum { KEYS = 64 };
+
+// What is taken off the scores is not always their highest: it is raised only when the highest has
+// outgrown it by this many powers of two, which costs no accuracy and spares nearly every rescaling
+// of what was summed before.
+static const float SLACK = 16;
+
+INLINE bool any_above(vector a, vector b) {
+    integers greater = a > b;
+    int32_t found = 0;
+    UNROLL for (int i = 0; i < LANES; i++) found |= greater[i];
+    return found != 0;
+}
+
+
+// The highest of `count` vectors, `stride` apart, by four chains that hide the latency.
+INLINE vector highest(const float *x, ptrdiff_t count, ptrdiff_t stride) {
+    vector high[4];
+    UNROLL for (int i = 0; i < 4; i++) high[i] = load(x + (i < count ? i : 0) * stride);
+    ptrdiff_t k = 4;
+    for (; k + 4 <= count; k += 4) {
+        UNROLL for (int i = 0; i < 4; i++) {
+            high[i] = maximum(high[i], load(x + (k + i) * stride));
+        }
+    }
+    for (; k < count; k++) high[0] = maximum(high[0], load(x + k * stride));
+    return maximum(maximum(high[0], high[1]), maximum(high[2], high[3]));
+}
+
+// Asks for the next keys and values while this block's are at work: their rows are too far apart
+// for the processor to see the pattern.
+INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, ptrdiff_t width) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        for (ptrdiff_t d = 0; d < width; d += 16) __builtin_prefetch(x + r * row_stride + d, 0, 2);
+    }
+}
 
 static void attention(ck_attention_task t, float *scratch) {
-    const ptrdiff_t width = t.width, panels = (t.queries + PANEL - 1) / PANEL;
     float *scores = scratch;                                 // [KEYS, PANEL]
-    float *query = scores + KEYS * PANEL;                    // [panels, width, PANEL]
-    float *output = query + CK_ATTENTION_QUERIES * width;    // [panels, width, PANEL]
-    vector highest[CK_ATTENTION_QUERIES / LANES], total[CK_ATTENTION_QUERIES / LANES];
+    float *query = scores + KEYS * PANEL;                    // a panel [width, PANEL] after another
+    float *output = query + CK_ATTENTION_QUERIES * t.width;  // likewise
+    vector offset[CK_ATTENTION_QUERIES / LANES], total[CK_ATTENTION_QUERIES / LANES];
 
     // Scores are kept in units of log 2: the softmax's exponential is then 2^x.
     const float scale = t.scale * 1.44269504088896341f;
-    for (ptrdiff_t panel = 0; panel < panels; panel++) {
-        ptrdiff_t left = t.queries - panel * PANEL;
+    for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
+        ptrdiff_t left = t.queries - i;
         pack_panel(
-            width, left < PANEL ? left : PANEL, t.query + panel * PANEL * t.row_stride, 1,
-            t.row_stride, scale, query + panel * width * PANEL);
+            t.width, left < PANEL ? left : PANEL, t.query + i * t.row_stride, 1, t.row_stride,
+            scale, query + i * t.width);
     }
-    for (ptrdiff_t i = 0; i < panels * 2; i++) {
-        highest[i] = -__builtin_inff();
-        total[i] = 0;
-    }
+    for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 
-    const ptrdiff_t strips = (width + ROWS - 1) / ROWS;
+    const ptrdiff_t strips = (t.width + ROWS - 1) / ROWS;
     for (ptrdiff_t first = 0; first < t.keys; first += KEYS) {
         const ptrdiff_t keys = t.keys - first < KEYS ? t.keys - first : KEYS;
+        const ptrdiff_t key_strips = (keys + ROWS - 1) / ROWS;
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
-        for (ptrdiff_t panel = 0; panel < panels; panel++) {
-            float *q = query + panel * width * PANEL, *o = output + panel * width * PANEL;
-            const ptrdiff_t key_strips = (keys + ROWS - 1) / ROWS;
+        const ptrdiff_t next = t.keys - first - keys < KEYS ? t.keys - first - keys : KEYS;
+        prefetch_rows(key + keys * t.row_stride, next, t.row_stride, t.width);
+        prefetch_rows(value + keys * t.row_stride, next, t.row_stride, t.width);
+        for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
+            const ptrdiff_t columns = panel_width(t.queries - i);
+            float *q = query + i * t.width, *o = output + i * t.width;
             for (ptrdiff_t s = 0; s < key_strips; s++) {
                 ptrdiff_t row = keys * s / key_strips, rows = keys * (s + 1) / key_strips - row;
-                tile(rows, width, key + row * t.row_stride, t.row_stride, 1, q,
-                     scores + row * PANEL, PANEL, false);
+                tile(rows, columns, t.width, key + row * t.row_stride, t.row_stride, 1, q,
+                     scores + row * columns, columns, false);
             }
-
-            vector high0 = highest[2 * panel], high1 = highest[2 * panel + 1];
-            for (ptrdiff_t i = 0; i < keys; i++) {
-                high0 = maximum(high0, load(scores + i * PANEL));
-                high1 = maximum(high1, load(scores + i * PANEL + LANES));
-            }
-            if (first > 0) {
-                vector fade0 = exponential2(highest[2 * panel] - high0);
-                vector fade1 = exponential2(highest[2 * panel + 1] - high1);
-                total[2 * panel] *= fade0;
-                total[2 * panel + 1] *= fade1;
-                for (ptrdiff_t d = 0; d < width; d++) {
-                    store(o + d * PANEL, load(o + d * PANEL) * fade0);
-                    store(o + d * PANEL + LANES, load(o + d * PANEL + LANES) * fade1);
+            for (ptrdiff_t j = 0; j < columns; j += LANES) {
+                const ptrdiff_t lane = (i + j) / LANES;
+                vector high = highest(scores + j, keys, columns);
+                if (first == 0) {
+                    offset[lane] = high;
+                } else if (any_above(high, offset[lane] + SLACK)) {
+                    high = maximum(high, offset[lane]);
+                    vector fade = exponential2(offset[lane] - high);
+                    offset[lane] = high;
+                    total[lane] *= fade;
+                    for (ptrdiff_t d = 0; d < t.width; d++) {
+                        store(o + d * columns + j, load(o + d * columns + j) * fade);
+                    }
                 }
+                const vector taken_off = offset[lane];
+                vector added = 0;
+                for (ptrdiff_t k = 0; k < keys; k++) {
+                    vector p = exponential2(load(scores + k * columns + j) - taken_off);
+                    store(scores + k * columns + j, p);
+                    added += p;
+                }
+                total[lane] += added;
             }
-            vector total0 = 0, total1 = 0;
-            for (ptrdiff_t i = 0; i < keys; i++) {
-                vector p0 = exponential2(load(scores + i * PANEL) - high0);
-                vector p1 = exponential2(load(scores + i * PANEL + LANES) - high1);
-                store(scores + i * PANEL, p0);
-                store(scores + i * PANEL + LANES, p1);
-                total0 += p0;
-                total1 += p1;
-            }
-            highest[2 * panel] = high0;
-            highest[2 * panel + 1] = high1;
-            total[2 * panel] += total0;
-            total[2 * panel + 1] += total1;
-
             for (ptrdiff_t s = 0; s < strips; s++) {
-                ptrdiff_t row = width * s / strips, rows = width * (s + 1) / strips - row;
-                tile(rows, keys, value + row, 1, t.row_stride, scores, o + row * PANEL, PANEL,
-                     first > 0);
+                ptrdiff_t row = t.width * s / strips, rows = t.width * (s + 1) / strips - row;
+                tile(rows, columns, keys, value + row, 1, t.row_stride, scores, o + row * columns,
+                     columns, first > 0);
             }
         }
     }
 
-    for (ptrdiff_t panel = 0; panel < panels; panel++) {
-        const float *o = output + panel * width * PANEL;
-        ptrdiff_t left = t.queries - panel * PANEL, lanes = left < PANEL ? left : PANEL;
-        float inverse[PANEL];
-        store(inverse, 1.0f / total[2 * panel]);
-        store(inverse + LANES, 1.0f / total[2 * panel + 1]);
-        for (ptrdiff_t i = 0; i < lanes; i++) {
-            float *line = t.output + (panel * PANEL + i) * t.output_row_stride;
-            for (ptrdiff_t d = 0; d < width; d++) line[d] = o[d * PANEL + i] * inverse[i];
-        }
+    for (ptrdiff_t i = 0; i < t.queries; i++) {
+        const ptrdiff_t panel = i / PANEL * PANEL, columns = panel_width(t.queries - panel);
+        const float *o = output + panel * t.width + i - panel;
+        const float inverse = 1.0f / total[i / LANES][i % LANES];
+        float *line = t.output + i * t.output_row_stride;
+        for (ptrdiff_t d = 0; d < t.width; d++) line[d] = o[d * columns] * inverse;
     }
 }

@@ -1,7 +1,7 @@
 #include "CKernels.h"
 
 // The widest panel of any instruction set, and the depth to which B is packed (MatrixProduct.h).
-enum { WIDEST_PANEL = 32, DEPTH = 384, KEYS = 128 };
+enum { WIDEST_PANEL = 48, DEPTH = 384, KEYS = 64 };
 
 ptrdiff_t ck_product_scratch(ptrdiff_t n) {
     return (n + WIDEST_PANEL - 1) / WIDEST_PANEL * WIDEST_PANEL * DEPTH;

@@ -1,54 +1,63 @@
 // C = A B. B is packed, a block of DEPTH rows at a time, into panels of PANEL columns; A is read
 // where it lies, since each of its elements is broadcast: a row costs no more than a packed copy.
 //
-// A tile of C, ROWS x PANEL, stays in registers while the block's depth runs through it: with 32
-// registers 12 rows x 2 vectors leave room for two vectors of B and a broadcast, with 16 registers
-// 6 rows. Twelve rows of A (18 KB) stay in the first-level cache while the packed panels stream
-// from the second.
+// A tile of C, ROWS x PANEL, stays in registers while the block's depth runs through it: 8 rows of 3
+// vectors out of 32 registers, 6 rows of 2 out of 16, which leaves enough for a line of B and a
+// broadcast. The rows of A (12 KB) stay in the first-level cache while the packed panels stream from
+// the second.
 
 enum {
-    PANEL = 2 * LANES,
-    ROWS = REGISTERS >= 32 ? 12 : 6,
+    VECTORS = REGISTERS >= 32 ? 3 : 2,
+    PANEL = VECTORS * LANES,
+    ROWS = REGISTERS >= 32 ? 8 : 6,
     DEPTH = 384,
 };
 
-// c[r, 0..<PANEL] (+)= sum over p of a[r, p] b[p, :], for `rows` (a constant) rows.
-INLINE void tile_of_rows(
-    int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+// The width of a panel that holds `columns` at most PANEL columns: a whole number of vectors.
+INLINE ptrdiff_t panel_width(ptrdiff_t columns) {
+    return columns >= PANEL ? PANEL : (columns + LANES - 1) / LANES * LANES;
+}
+
+// c[r, j] (+)= sum over p of a[r, p] b[p, j] for a tile of `rows` by `vectors` (both constants).
+INLINE void tile_of(
+    int rows, int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
     const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
-    vector sums[ROWS + 2][2];
+    vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
-        sums[r][0] = accumulate ? load(c + r * c_row) : (vector)0.0f;
-        sums[r][1] = accumulate ? load(c + r * c_row + LANES) : (vector)0.0f;
+        UNROLL for (int v = 0; v < vectors; v++) {
+            sums[r][v] = accumulate ? load(c + r * c_row + v * LANES) : (vector)0.0f;
+        }
     }
     for (ptrdiff_t p = 0; p < depth; p++) {
-        vector b0 = load(b), b1 = load(b + LANES);
+        vector line[VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) line[v] = load(b + v * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
             vector x = a[r * a_row];
-            sums[r][0] = x * b0 + sums[r][0];
-            sums[r][1] = x * b1 + sums[r][1];
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = x * line[v] + sums[r][v];
         }
         a += a_column;
-        b += PANEL;
+        b += vectors * LANES;
     }
     UNROLL for (int r = 0; r < rows; r++) {
-        store(c + r * c_row, sums[r][0]);
-        store(c + r * c_row + LANES, sums[r][1]);
+        UNROLL for (int v = 0; v < vectors; v++) store(c + r * c_row + v * LANES, sums[r][v]);
     }
 }
 
+// The same for any `rows` up to ROWS, and `width` as panel_width gives it.
 static void tile(
-    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-    const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
-#define TILE(count)                                                                              \
-    case count:                                                                                  \
-        return a_column == 1                                                                     \
-            ? tile_of_rows(count, depth, a, a_row, 1, b, c, c_row, accumulate)                   \
-            : tile_of_rows(count, depth, a, a_row, a_column, b, c, c_row, accumulate)
-    switch (rows) {
-        TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6);
+    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+    ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
+#define TILE(r, v)                                                                               \
+    case r * 4 + v:                                                                              \
+        return a_column == 1 ? tile_of(r, v, depth, a, a_row, 1, b, c, c_row, accumulate)        \
+                             : tile_of(r, v, depth, a, a_row, a_column, b, c, c_row, accumulate)
+    switch (rows * 4 + width / LANES) {
+        TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1);
+        TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2);
 #if REGISTERS >= 32
-        TILE(7); TILE(8); TILE(9); TILE(10); TILE(11); TILE(12);
+        TILE(7, 1); TILE(8, 1); TILE(7, 2); TILE(8, 2);
+        TILE(1, 3); TILE(2, 3); TILE(3, 3); TILE(4, 3);
+        TILE(5, 3); TILE(6, 3); TILE(7, 3); TILE(8, 3);
 #endif
     }
 #undef TILE
@@ -78,35 +87,35 @@ INLINE void transpose(vector v[LANES]) {
 #undef HIGH
 }
 
-// packed[p, 0..<PANEL] = factor b[p, j], j from 0 to columns, zero beyond.
+// packed[p, j] = factor b[p, j] for j below panel_width(columns), zero from `columns` on.
 static void pack_panel(
     ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
     float factor, float *packed) {
-    if (b_column == 1 && columns == PANEL) {
-        for (ptrdiff_t p = 0; p < depth; p++, b += b_row, packed += PANEL) {
-            store(packed, load(b) * factor);
-            store(packed + LANES, load(b + LANES) * factor);
-        }
-        return;
-    }
+    const ptrdiff_t width = panel_width(columns);
     ptrdiff_t p = 0;
-    if (b_row == 1) {  // Columns of B are contiguous: turn blocks of LANES x LANES around.
+    if (b_column == 1 && columns == width) {
+        for (; p < depth; p++) {
+            for (ptrdiff_t j = 0; j < width; j += LANES) {
+                store(packed + p * width + j, load(b + p * b_row + j) * factor);
+            }
+        }
+    } else if (b_row == 1) {  // Columns are contiguous: turn blocks of LANES x LANES around.
         for (; p + LANES <= depth; p += LANES) {
-            for (ptrdiff_t j = 0; j < PANEL; j += LANES) {
+            for (ptrdiff_t j = 0; j < width; j += LANES) {
                 vector block[LANES];
                 UNROLL for (int i = 0; i < LANES; i++) {
                     block[i] = j + i < columns ? load(b + p + (j + i) * b_column) : (vector)0.0f;
                 }
                 transpose(block);
                 UNROLL for (int i = 0; i < LANES; i++) {
-                    store(packed + (p + i) * PANEL + j, block[i] * factor);
+                    store(packed + (p + i) * width + j, block[i] * factor);
                 }
             }
         }
     }
     for (; p < depth; p++) {
-        for (ptrdiff_t j = 0; j < PANEL; j++) {
-            packed[p * PANEL + j] = j < columns ? b[p * b_row + j * b_column] * factor : 0.0f;
+        for (ptrdiff_t j = 0; j < width; j++) {
+            packed[p * width + j] = j < columns ? b[p * b_row + j * b_column] * factor : 0.0f;
         }
     }
 }
@@ -137,31 +146,35 @@ static void product(
     for (ptrdiff_t block = 0; block < blocks; block++) {
         ptrdiff_t start = k * block / blocks, depth = k * (block + 1) / blocks - start;
         for (ptrdiff_t j = 0; j < n; j += PANEL) {
+            ptrdiff_t columns = n - j < PANEL ? n - j : PANEL;
             pack_panel(
-                depth, n - j < PANEL ? n - j : PANEL, b + start * b_row + j * b_column, b_row,
-                b_column, 1.0f, scratch + j * depth);
+                depth, columns, b + start * b_row + j * b_column, b_row, b_column, 1.0f,
+                scratch + j * depth);
         }
         for (ptrdiff_t strip = 0; strip < strips; strip++) {
             ptrdiff_t first = m * strip / strips, rows = m * (strip + 1) / strips - first;
             const float *a_strip = a + first * a_row + start * a_column;
             float *c_strip = c + first * c_row;
-            ptrdiff_t j = 0;
-            for (; j + PANEL <= n; j += PANEL) {
-                tile(rows, depth, a_strip, a_row, a_column, scratch + j * depth, c_strip + j,
-                     c_row, block > 0);
-            }
-            if (j < n) {  // The last panel is wider than what is left of C.
+            for (ptrdiff_t j = 0; j < n; j += PANEL) {
+                const ptrdiff_t columns = n - j < PANEL ? n - j : PANEL;
+                const ptrdiff_t width = panel_width(columns);
+                if (columns == width) {
+                    tile(rows, width, depth, a_strip, a_row, a_column, scratch + j * depth,
+                         c_strip + j, c_row, block > 0);
+                    continue;
+                }
+                // The panel is wider than what is left of C.
                 float edge[ROWS * PANEL];
-                size_t bytes = (size_t)(n - j) * sizeof(float);
+                const size_t bytes = (size_t)columns * sizeof(float);
                 if (block > 0) {
                     for (ptrdiff_t r = 0; r < rows; r++) {
-                        memcpy(edge + r * PANEL, c_strip + r * c_row + j, bytes);
+                        memcpy(edge + r * width, c_strip + r * c_row + j, bytes);
                     }
                 }
-                tile(rows, depth, a_strip, a_row, a_column, scratch + j * depth, edge, PANEL,
-                     block > 0);
+                tile(rows, width, depth, a_strip, a_row, a_column, scratch + j * depth, edge,
+                     width, block > 0);
                 for (ptrdiff_t r = 0; r < rows; r++) {
-                    memcpy(c_strip + r * c_row + j, edge + r * PANEL, bytes);
+                    memcpy(c_strip + r * c_row + j, edge + r * width, bytes);
                 }
             }
             if (finishing && block == blocks - 1) {
@@ -175,19 +188,18 @@ static void product(
 }
 
 static double multiply_add_limit(ptrdiff_t count, float *sink) {
-    enum { CHAINS = ROWS };
-    vector sums[CHAINS][2];
+    // Twelve chains hide the latency of every processor and fit the registers of any. Each starts
+    // elsewhere, or the compiler would compute equal ones once.
+    enum { CHAINS = 12 };
+    vector sums[CHAINS];
     vector x = 0.999f, y = 1e-3f;
-    UNROLL for (int i = 0; i < CHAINS; i++) sums[i][0] = sums[i][1] = (vector)(float)i;
-    ptrdiff_t rounds = count / (2 * CHAINS);
+    UNROLL for (int i = 0; i < CHAINS; i++) sums[i] = (vector)(float)i;
+    ptrdiff_t rounds = count / CHAINS;
     for (ptrdiff_t n = 0; n < rounds; n++) {
-        UNROLL for (int i = 0; i < CHAINS; i++) {
-            sums[i][0] = sums[i][0] * x + y;
-            sums[i][1] = sums[i][1] * x + y;
-        }
+        UNROLL for (int i = 0; i < CHAINS; i++) sums[i] = sums[i] * x + y;
     }
     vector total = 0;
-    UNROLL for (int i = 0; i < CHAINS; i++) total += sums[i][0] + sums[i][1];
+    UNROLL for (int i = 0; i < CHAINS; i++) total += sums[i];
     *sink = sum(total);
-    return (double)rounds * 2 * CHAINS * LANES * 2;
+    return (double)rounds * CHAINS * LANES * 2;
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The generator of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014),
 /// in Vigna's form: 64 bits of state, good for seeding others.
 public struct SplitMix64: RandomNumberGenerator, Hashable, Sendable, Codable {
@@ -58,6 +60,12 @@ extension RandomNumberGenerator {
     /// A number from 0 up to but not 1, a multiple of 2^-53.
     package mutating func nextUniform() -> Double {
         Double(next() >> 11) * 0x1p-53
+    }
+
+    /// A number from the standard normal distribution (Box and Muller 1958). Two draws each.
+    package mutating func nextNormal() -> Double {
+        let radius = (-2 * log(1 - nextUniform())).squareRoot()
+        return radius * cos(2 * .pi * nextUniform())
     }
 
     /// An index from 0 up to but not `count`, each as likely but for one part in 2^64 / count.

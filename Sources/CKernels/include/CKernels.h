@@ -65,7 +65,7 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
 } ck_kernels;
 
 // The number of queries that an attention task should have at most.
-enum { CK_ATTENTION_QUERIES = 128 };
+enum { CK_ATTENTION_QUERIES = 144 };
 
 // Floats of scratch memory for `product` with n columns, and for `attention` with heads of `width`.
 ptrdiff_t ck_product_scratch(ptrdiff_t n);

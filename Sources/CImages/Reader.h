@@ -1,0 +1,12 @@
+#ifndef CIMAGES_READER_H
+#define CIMAGES_READER_H
+
+#include "CImages.h"
+
+/// The first member of each format's reader.
+struct CImageReader {
+    bool (*read)(CImageReader *, uint8_t *pixels, CImageHeader *);
+    void (*close)(CImageReader *);
+};
+
+#endif

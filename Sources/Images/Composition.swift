@@ -1,0 +1,98 @@
+extension Image {
+    /// `1 - factor` parts of this picture and `factor` of the other, to the nearest level.
+    ///
+    /// - Precondition: the pictures have the same size; `factor` is in 0...1.
+    /// - Complexity: O(pixels).
+    public func blended(with other: Image, factor: Double) -> Image {
+        precondition((0...1).contains(factor), "blended: factor \(factor) is not in 0...1")
+        let mix = Mix(factor)
+        return combined(with: other) { first, second, _ in mix(first, second) }
+    }
+
+    /// This picture where `mask` is 0, the other where it is 255, in proportion between.
+    ///
+    /// - Parameter mask: `height * width` weights of the other picture, row by row.
+    /// - Precondition: the pictures have the same size and `mask` a weight for each pixel.
+    /// - Complexity: O(pixels).
+    public func blended(with other: Image, mask: [UInt8]) -> Image {
+        precondition(
+            mask.count == width * height,
+            "blended: \(mask.count) weights for \(width)x\(height) pixels")
+        let mixes = (0...255).map { Mix(Double($0) / 255) }
+        return mask.withUnsafeBufferPointer { mask in
+            mixes.withUnsafeBufferPointer { mixes in
+                combined(with: other) { first, second, pixel in
+                    mixes[Int(mask[pixel])](first, second)
+                }
+            }
+        }
+    }
+
+    @inline(__always)
+    private func combined(
+        with other: Image, _ combine: (UInt8, UInt8, _ pixel: Int) -> UInt8
+    ) -> Image {
+        precondition(
+            width == other.width && height == other.height,
+            "blended: \(width)x\(height) with \(other.width)x\(other.height)")
+        return Image(width: width, height: height) { samples in
+            pixels.withUnsafeBufferPointer { first in
+                other.pixels.withUnsafeBufferPointer { second in
+                    for pixel in 0..<width * height {
+                        for at in pixel * 3..<pixel * 3 + 3 {
+                            samples[at] = combine(first[at], second[at], pixel)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The pictures in a row from the left, their tops aligned, `gap` pixels of the background
+    /// between them and below the lower ones.
+    ///
+    /// The left edge of picture k stands at the widths and gaps before it.
+    ///
+    /// - Precondition: there is a picture, and `gap` is at least 0.
+    public static func sideBySide(
+        _ images: [Image], gap: Int = 8, background: Colour = .white
+    ) -> Image {
+        precondition(
+            !images.isEmpty && gap >= 0, "sideBySide: \(images.count) pictures, gap \(gap)")
+        let width = images.reduce(gap * (images.count - 1)) { $0 + $1.width }
+        let height = images.reduce(0) { max($0, $1.height) }
+        var result = Image(width: width, height: height, colour: background)
+        var x = 0
+        for image in images {
+            result.draw(image, x: x, y: 0)
+            x += image.width + gap
+        }
+        return result
+    }
+
+    /// Copies `image` over this one, its upper left corner at column `x` and row `y`; what lies
+    /// outside is left out.
+    public mutating func draw(_ image: Image, x: Int, y: Int) {
+        let columns = max(0, x)..<max(0, x, min(width, x + image.width))
+        if columns.isEmpty { return }
+        for row in max(0, y)..<max(0, y, min(height, y + image.height)) {
+            let to = (row * width + columns.lowerBound) * 3
+            let from = ((row - y) * image.width + columns.lowerBound - x) * 3
+            pixels.replaceSubrange(
+                to..<to + columns.count * 3, with: image.pixels[from..<from + columns.count * 3])
+        }
+    }
+
+    /// Fills the part of `box` that lies in the picture.
+    ///
+    /// - Parameter opacity: how much of the colour is mixed in, 0...1.
+    /// - Precondition: `box` has no negative size; `opacity` is in 0...1.
+    public mutating func fill(_ box: Box, with colour: Colour, opacity: Double = 1) {
+        precondition(
+            box.width >= 0 && box.height >= 0 && (0...1).contains(opacity),
+            "fill: \(box.width)x\(box.height), opacity \(opacity)")
+        let columns = max(0, box.x)..<max(0, box.x, min(width, box.x + box.width))
+        let rows = max(0, box.y)..<max(0, box.y, min(height, box.y + box.height))
+        paint(colour, columns: columns, rows: rows) { _, _ in opacity }
+    }
+}

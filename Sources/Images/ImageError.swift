@@ -1,0 +1,35 @@
+/// Why a picture could not be read or written, in one sentence that names the file.
+public enum ImageError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The system would not read the file.
+    case unreadable(file: String, reason: String)
+    /// The file is neither PNG nor JPEG; `found` are its first bytes.
+    case unknownFormat(file: String, found: [UInt8])
+    /// The file is PNG or JPEG, but broken or of a kind that the decoder does not know.
+    case undecodable(file: String, format: String, reason: String)
+    /// The file claims more pixels than it can hold or than are taken.
+    case tooLarge(file: String, width: Int, height: Int, reason: String)
+    /// The picture could not be encoded or the system would not write the file.
+    case unwritable(file: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .unreadable(let file, let reason):
+            return "\(file) cannot be read: \(reason)"
+        case .unknownFormat(let file, let found) where found.isEmpty:
+            return "\(file) is empty where a PNG or JPEG picture is expected"
+        case .unknownFormat(let file, let found):
+            let bytes = found.map { byte in
+                let digits = String(byte, radix: 16, uppercase: true)
+                return digits.count == 1 ? "0" + digits : digits
+            }
+            return "\(file) begins with the bytes \(bytes.joined(separator: " ")), "
+                + "which is neither PNG nor JPEG"
+        case .undecodable(let file, let format, let reason):
+            return "\(file) cannot be decoded as \(format): \(reason)"
+        case .tooLarge(let file, let width, let height, let reason):
+            return "\(file) claims \(width)x\(height) pixels: \(reason)"
+        case .unwritable(let file, let reason):
+            return "\(file) cannot be written: \(reason)"
+        }
+    }
+}

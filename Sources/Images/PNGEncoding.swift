@@ -1,0 +1,65 @@
+import CImages
+
+extension Image {
+    /// The picture as the bytes of an 8-bit RGB PNG file.
+    ///
+    /// - Throws: ``ImageError/unwritable(file:reason:)`` where memory runs out or a side is longer
+    ///   than PNG's 2^31 - 1 (libpng: one million) pixels.
+    public func encodedPNG(name: String = "image") throws(ImageError) -> [UInt8] {
+        try encodePNG(
+            pixels, width: width, height: height, channels: 3, palette: [], name: name)
+    }
+
+    /// Writes a mask or any other map of one byte a pixel as an 8-bit gray PNG, whole or not at all.
+    ///
+    /// - Parameter samples: `height * width` gray levels, row by row.
+    /// - Precondition: there are as many samples, and at least one.
+    /// - Throws: ``ImageError/unwritable(file:reason:)``.
+    public static func writeGrayPNG(
+        _ samples: [UInt8], width: Int, height: Int, to path: String
+    ) throws(ImageError) {
+        let bytes = try encodePNG(
+            samples, width: width, height: height, channels: 1, palette: [], name: path)
+        try write(bytes, to: path)
+    }
+
+    /// Writes labels as a PNG of indices into `palette`, whole or not at all.
+    ///
+    /// - Parameter indices: `height * width` indices, row by row.
+    /// - Precondition: there are as many indices, and at least one, all below `palette.count`, which
+    ///   is in 1...256.
+    /// - Throws: ``ImageError/unwritable(file:reason:)``.
+    public static func writeIndexedPNG(
+        _ indices: [UInt8], width: Int, height: Int, palette: [Colour], to path: String
+    ) throws(ImageError) {
+        precondition(
+            (1...256).contains(palette.count) && (indices.max() ?? 0) < palette.count,
+            "writeIndexedPNG: index \(indices.max() ?? 0) with \(palette.count) colours")
+        let bytes = try encodePNG(
+            indices, width: width, height: height, channels: 1, palette: palette, name: path)
+        try write(bytes, to: path)
+    }
+}
+
+private func encodePNG(
+    _ samples: [UInt8], width: Int, height: Int, channels: Int, palette: [Colour], name: String
+) throws(ImageError) -> [UInt8] {
+    precondition(
+        width > 0 && height > 0 && samples.count == height * width * channels,
+        "PNG: \(samples.count) samples for \(width)x\(height) pixels of \(channels)")
+    guard width <= Int(Int32.max), height <= Int(Int32.max) else {
+        throw .unwritable(file: name, reason: "PNG has no room for \(width)x\(height) pixels")
+    }
+    let colours = palette.flatMap { [$0.red, $0.green, $0.blue] }
+    var count = 0
+    var message = [CChar](repeating: 0, count: 256)
+    let encoded = cimage_encode_png(
+        samples, UInt32(width), UInt32(height), Int32(channels), colours, Int32(palette.count),
+        &count, &message)
+    guard let encoded else {
+        let words = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        throw .unwritable(file: name, reason: String(decoding: words, as: UTF8.self))
+    }
+    defer { cimage_free(encoded) }
+    return [UInt8](UnsafeBufferPointer(start: encoded, count: count))
+}

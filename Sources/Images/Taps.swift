@@ -1,0 +1,82 @@
+import CImages
+
+/// For each of the results along one axis, which source samples it weighs, and how.
+struct Taps {
+    private(set) var starts: [Int32] = []
+    private(set) var counts: [Int32] = []
+    private var high: [Int16]
+    private var low: [Int16]
+    private let stride: Int
+
+    /// - Parameters:
+    ///   - source: how many samples there are.
+    ///   - from: where the part to be resampled begins.
+    ///   - length: how many samples it has; those beside it are weighed too.
+    ///   - count: how many results it becomes.
+    init(source: Int, from: Int, length: Int, count: Int, filter: Filter) {
+        let scale = Double(length) / Double(count)
+        let widening = max(scale, 1)
+        let support = filter.support * widening
+        let most = min(Int(support.rounded(.up)) * 2 + 1, source)
+        stride = (most + 3) / 4 * 4
+        high = [Int16](repeating: 0, count: count * stride)
+        low = high
+        starts.reserveCapacity(count)
+        counts.reserveCapacity(count)
+        var weights = [Double]()
+        for result in 0..<count {
+            let centre = Double(from) + (Double(result) + 0.5) * scale
+            let first = max(Int(centre - support + 0.5), 0)
+            let last = min(Int(centre + support + 0.5), source)
+            // The order of the operations is Pillow's: another rounds otherwise.
+            weights.removeAll(keepingCapacity: true)
+            var sum = 0.0
+            for sample in first..<last {
+                let weight = filter.weight((Double(sample) - centre + 0.5) * (1 / widening))
+                weights.append(weight)
+                sum += weight
+            }
+            for (tap, weight) in weights.enumerated() {
+                let fixed = Taps.fixed(sum != 0 ? weight / sum : weight)
+                high[result * stride + tap] = Int16(fixed >> 11)
+                low[result * stride + tap] = Int16(fixed & 2047)
+            }
+            starts.append(Int32(first))
+            counts.append(Int32(last - first))
+        }
+    }
+
+    /// A weight in units of 2^-22 (Pillow's PRECISION_BITS: 32 less 8 of the sample and 2 for sums
+    /// above 1), halves rounded away from zero.
+    private static func fixed(_ weight: Double) -> Int {
+        Int((weight < 0 ? -0.5 : 0.5) + weight * Double(1 << 22))
+    }
+
+    /// The source samples that any result weighs.
+    var range: Range<Int> {
+        let last = counts.count - 1
+        return Int(starts[0])..<Int(starts[last] + counts[last])
+    }
+
+    /// The same, for a source whose first `offset` samples are cut off.
+    func shifted(by offset: Int) -> Taps {
+        var shifted = self
+        for index in shifted.starts.indices { shifted.starts[index] -= Int32(offset) }
+        return shifted
+    }
+
+    func withC<Result>(_ body: (CImageTaps) -> Result) -> Result {
+        starts.withUnsafeBufferPointer { starts in
+            counts.withUnsafeBufferPointer { counts in
+                high.withUnsafeBufferPointer { high in
+                    low.withUnsafeBufferPointer { low in
+                        body(
+                            CImageTaps(
+                                starts: starts.baseAddress, counts: counts.baseAddress,
+                                high: high.baseAddress, low: low.baseAddress, stride: stride))
+                    }
+                }
+            }
+        }
+    }
+}

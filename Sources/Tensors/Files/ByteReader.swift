@@ -1,0 +1,71 @@
+/// Reads a stretch of a file from front to back through a small window.
+struct ByteReader {
+    let file: RandomAccessFile
+    /// The position in the file of the next byte.
+    private(set) var position: Int
+    /// Where the stretch ends.
+    let end: Int
+    private var window: [UInt8] = []
+    private var windowStart = 0
+
+    init(_ file: RandomAccessFile, from start: Int, to end: Int) {
+        self.file = file
+        self.position = start
+        self.end = end
+    }
+
+    /// Passes over bytes.
+    mutating func skip(_ count: Int) throws(TensorFileError) {
+        try require(count)
+        position += count
+    }
+
+    mutating func byte() throws(TensorFileError) -> UInt8 {
+        try require(1)
+        if position < windowStart || position >= windowStart + window.count {
+            window = try file.bytes(at: position, count: min(1 << 16, end - position))
+            windowStart = position
+        }
+        defer { position += 1 }
+        return window[position - windowStart]
+    }
+
+    /// The next bytes; that there are so many is checked before memory is taken.
+    mutating func bytes(_ count: Int) throws(TensorFileError) -> [UInt8] {
+        try require(count)
+        if count > 64 {
+            defer { position += count }
+            return try file.bytes(at: position, count: count)
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        for _ in 0..<count { bytes.append(try byte()) }
+        return bytes
+    }
+
+    mutating func integer<Value: FixedWidthInteger>(
+        _ type: Value.Type = Value.self
+    ) throws(TensorFileError) -> Value {
+        try bytes(Value.bitWidth / 8).littleEndian(at: 0)
+    }
+
+    /// The bytes up to the next line feed, which is passed over.
+    mutating func line(limit: Int) throws(TensorFileError) -> [UInt8] {
+        var line: [UInt8] = []
+        while true {
+            let next = try byte()
+            if next == UInt8(ascii: "\n") { return line }
+            guard line.count < limit else {
+                throw file.damaged("a line at byte \(position) is longer than \(limit) bytes")
+            }
+            line.append(next)
+        }
+    }
+
+    private func require(_ count: Int) throws(TensorFileError) {
+        guard count >= 0, count <= end - position else {
+            throw file.damaged(
+                "\(count) bytes are expected at byte \(position), and \(end - position) are left")
+        }
+    }
+}

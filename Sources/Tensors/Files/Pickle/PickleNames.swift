@@ -1,0 +1,107 @@
+/// Names of what a pickle holds.
+struct PickleContents {
+    /// In the order of the pickle; the names of nested values are joined by dots.
+    var tensors: [(name: String, tensor: PickleGraph.StoredTensor)] = []
+    /// Texts, numbers and truth values that are reached through dictionaries alone.
+    var metadata: [String: String] = [:]
+}
+
+extension PickleGraph {
+    /// Gives every tensor the name under which it is reached.
+    ///
+    /// Dictionaries go by their keys (texts and integers), lists and tuples by position. A graph
+    /// that shares its parts can have far more paths than nodes, or endless ones; the work and the
+    /// length of all names together are limited in proportion to the pickle.
+    func contents(of file: RandomAccessFile) throws(TensorFileError) -> PickleContents {
+        var walk = NameWalk(graph: self, file: file)
+        try walk.visit(root, name: "", depth: 0, inDictionary: true)
+        return walk.contents
+    }
+}
+
+private struct NameWalk {
+    let graph: PickleGraph
+    let file: RandomAccessFile
+    var contents = PickleContents()
+    private var visits = 0
+    /// Bytes that the names of tensors may still take, and those that metadata may.
+    private var budget: Int
+    private var metadataBudget: Int
+
+    init(graph: PickleGraph, file: RandomAccessFile) {
+        self.graph = graph
+        self.file = file
+        budget = 4 * graph.byteCount + (1 << 16)
+        metadataBudget = budget
+    }
+
+    mutating func visit(
+        _ index: PickleGraph.Index, name: String, depth: Int, inDictionary: Bool
+    ) throws(TensorFileError) {
+        visits += 1
+        guard visits <= 4 * graph.byteCount + 256 else {
+            throw file.damaged("its pickle shares its parts so often that they cannot all be named")
+        }
+        guard depth <= 64 else {
+            throw file.damaged("its pickle is nested more than 64 deep, or contains itself")
+        }
+        switch graph.nodes[Int(index)] {
+        case .tensor(let tensor):
+            let name = name.isEmpty ? "tensor" : name
+            try pay(for: name)
+            contents.tensors.append((name, graph.tensors[Int(tensor)]))
+        case .list(let list):
+            try visit(graph.lists[Int(list)][...], name, depth)
+        case .tuple:
+            try visit(graph.tuple(index) ?? [], name, depth)
+        case .dictionary(let list):
+            let members = graph.lists[Int(list)]
+            for pair in stride(from: 0, to: members.count, by: 2) {
+                let key = graph.string(members[pair]) ?? graph.int(members[pair]).map(String.init)
+                guard let key else { continue }
+                try visit(
+                    members[pair + 1], name: try join(name, key), depth: depth + 1,
+                    inDictionary: inDictionary)
+            }
+        case .namespace(let attributes?):
+            try visit(attributes, name: name, depth: depth + 1, inDictionary: inDictionary)
+        case .string(let value) where inDictionary: note(name, value)
+        case .int(let value) where inDictionary: note(name, String(value))
+        case .float(let value) where inDictionary: note(name, String(value))
+        case .bool(let value) where inDictionary: note(name, String(value))
+        default: break
+        }
+    }
+
+    private mutating func visit(
+        _ members: ArraySlice<PickleGraph.Index>, _ name: String, _ depth: Int
+    ) throws(TensorFileError) {
+        for (position, member) in members.enumerated() {
+            try visit(
+                member, name: try join(name, String(position)), depth: depth + 1,
+                inDictionary: false)
+        }
+    }
+
+    private func join(_ name: String, _ key: String) throws(TensorFileError) -> String {
+        guard name.utf8.count + key.utf8.count <= 1000 else {
+            throw file.damaged("the name \(printable(name.isEmpty ? key : name)) goes on too long")
+        }
+        return name.isEmpty ? key : "\(name).\(key)"
+    }
+
+    /// Keeps a short text beside the tensors. Nothing depends on it: what is too much is left out.
+    private mutating func note(_ name: String, _ value: String) {
+        let cost = name.utf8.count + value.utf8.count + 32
+        guard value.utf8.count <= 1000, cost <= metadataBudget else { return }
+        metadataBudget -= cost
+        contents.metadata[name] = value
+    }
+
+    private mutating func pay(for name: String) throws(TensorFileError) {
+        budget -= name.utf8.count + 32
+        guard budget >= 0 else {
+            throw file.damaged("its pickle shares its parts so often that they cannot all be named")
+        }
+    }
+}

@@ -1,0 +1,108 @@
+/// The two forms of `torch.save` (torch/serialization.py): a zip archive with the pickle and each
+/// storage as an entry, and the legacy form, where storages follow a series of pickles.
+enum PyTorchFile {
+    struct Contents {
+        var records: [(name: String, record: TensorRecord)] = []
+        var metadata: [String: String] = [:]
+    }
+
+    /// What a legacy file starts with: protocol 2 and the ten bytes of `MAGIC_NUMBER`.
+    static let legacyMagic: [UInt8] = [
+        0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
+    ]
+
+    static func zipContents(of file: RandomAccessFile) throws(TensorFileError) -> Contents {
+        let archive = try ZipArchive(file)
+        let pickles = archive.entries.keys.filter { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }
+        guard pickles.count == 1, let name = pickles.first,
+            let pickle = try archive.storedEntry(name)
+        else {
+            throw file.unsupported(
+                "it is a zip archive with \(pickles.count) entries named data.pkl;"
+                    + " expected one, as torch.save writes")
+        }
+        let prefix = name.dropLast("data.pkl".count)
+        if let order = try archive.storedEntry("\(prefix)byteorder") {
+            guard
+                try file.bytes(at: order.offset, count: min(order.count, 8)) == Array("little".utf8)
+            else { throw file.unsupported("its byte order is not little-endian") }
+        }
+        var reader = ByteReader(file, from: pickle.offset, to: pickle.offset + pickle.count)
+        let graph = try Unpickler.read(&reader)
+        var extents: [String: (offset: Int, count: Int)] = [:]
+        for storage in graph.storages where extents[storage.key] == nil {
+            guard let entry = try archive.storedEntry("\(prefix)data/\(storage.key)") else {
+                throw file.damaged("it lacks the entry \(prefix)data/\(printable(storage.key))")
+            }
+            extents[storage.key] = (entry.offset, entry.count)
+        }
+        return try contents(of: graph, extents, in: file)
+    }
+
+    static func legacyContents(of file: RandomAccessFile) throws(TensorFileError) -> Contents {
+        var reader = ByteReader(file, from: legacyMagic.count, to: file.size)
+        let protocolVersion = try Unpickler.read(&reader)
+        guard protocolVersion.int(protocolVersion.root) == 1001 else {
+            throw file.unsupported("its legacy protocol is not 1001, the only one there is")
+        }
+        let system = try Unpickler.read(&reader).contents(of: file).metadata
+        guard system["little_endian"] == "true" else {
+            throw file.unsupported("its byte order is not little-endian")
+        }
+        let graph = try Unpickler.read(&reader)
+        let keys = try Unpickler.read(&reader)
+        let types = Dictionary(
+            graph.storages.map { ($0.key, $0.elementType) }, uniquingKeysWith: { first, _ in first }
+        )
+        guard let order = keys.list(keys.root) else {
+            throw file.damaged("its list of storages is no list")
+        }
+        var extents: [String: (offset: Int, count: Int)] = [:]
+        for index in order {
+            guard let key = keys.string(index), let type = types[key], extents[key] == nil else {
+                throw file.damaged("its list of storages does not agree with its tensors")
+            }
+            let count: Int64 = try reader.integer()
+            guard let bytes = Int.product(Int(count), type.size) else {
+                throw file.damaged("a storage claims \(count) elements")
+            }
+            extents[key] = (reader.position, bytes)
+            try reader.skip(bytes)
+        }
+        return try contents(of: graph, extents, in: file)
+    }
+
+    /// Finds for each tensor where its elements lie, given the bytes of each storage.
+    private static func contents(
+        of graph: PickleGraph, _ extents: [String: (offset: Int, count: Int)],
+        in file: RandomAccessFile
+    ) throws(TensorFileError) -> Contents {
+        let pickled = try graph.contents(of: file)
+        var contents = Contents(metadata: pickled.metadata)
+        for (name, tensor) in pickled.tensors {
+            let storage = graph.storages[Int(tensor.storage)]
+            let size = storage.elementType.size
+            guard let extent = extents[storage.key], let bytes = Int.product(storage.count, size),
+                bytes <= extent.count
+            else {
+                throw file.damaged(
+                    "\(printable(name)) needs \(storage.count) elements of"
+                        + " \(storage.elementType.rawValue), and its storage has"
+                        + " \(extents[storage.key]?.count ?? 0) bytes")
+            }
+            let part = storage.part ?? 0..<storage.count
+            guard tensor.offset >= 0, tensor.offset <= part.count,
+                let sizes = graph.extents(tensor.sizes), let strides = graph.extents(tensor.strides)
+            else {
+                throw file.damaged(
+                    "\(printable(name)) has a size, stride or offset that no tensor has")
+            }
+            let record = try TensorRecord(
+                name: name, elementType: storage.elementType, dimensions: sizes, strides: strides,
+                offset: extent.offset + (part.lowerBound + tensor.offset) * size,
+                available: (part.count - tensor.offset) * size, in: file)
+            contents.records.append((name, record))
+        }
+        return contents
+    }
+}

@@ -1,0 +1,114 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A file that is read in pieces, by position.
+///
+/// Nothing is mapped: a file that shrinks while it is read gives an error, where a mapping would
+/// kill the process.
+final class RandomAccessFile: Sendable {
+    let path: String
+    /// The length in bytes when the file was opened.
+    let size: Int
+    private let descriptor: Int32
+
+    init(path: String) throws(TensorFileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .unreadable(path: path, reason: lastSystemError())
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw .unreadable(path: path, reason: "it is not a regular file")
+        }
+        self.path = path
+        self.size = Int(status.st_size)
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Whether a run of bytes lies within the file.
+    func contains(offset: Int, count: Int) -> Bool {
+        offset >= 0 && count >= 0 && offset <= size && count <= size - offset
+    }
+
+    /// Fills `buffer` with the bytes from `offset` on.
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+    ) throws(TensorFileError) {
+        guard contains(offset: offset, count: buffer.count) else {
+            throw .damaged(
+                path: path,
+                reason: "\(buffer.count) bytes are expected at byte \(offset) of \(size)")
+        }
+        guard let base = buffer.baseAddress else { return }
+        var done = 0
+        while done < buffer.count {
+            let got = pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
+            if got < 0 && errno == EINTR { continue }
+            if got < 0 { throw .unreadable(path: path, reason: lastSystemError()) }
+            if got == 0 {
+                throw .damaged(
+                    path: path, reason: "it ends at byte \(offset + done), where it had \(size)")
+            }
+            done += got
+        }
+    }
+
+    /// The bytes of a run, which is checked against the file's length before memory is taken.
+    func bytes(at offset: Int, count: Int) throws(TensorFileError) -> [UInt8] {
+        guard contains(offset: offset, count: count) else {
+            throw .damaged(
+                path: path, reason: "\(count) bytes are expected at byte \(offset) of \(size)")
+        }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var failure: TensorFileError?
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(TensorFileError) {
+                try read(into: buffer, at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    func damaged(_ reason: String) -> TensorFileError { .damaged(path: path, reason: reason) }
+
+    func unsupported(_ reason: String) -> TensorFileError {
+        .unsupported(path: path, reason: reason)
+    }
+}
+
+/// The sentence of the last failed call to the system.
+func lastSystemError() -> String { String(cString: strerror(errno)) }
+
+extension RandomAccessCollection where Element == UInt8, Index == Int {
+    /// The little-endian integer that starts `offset` bytes after the first.
+    func littleEndian<Value: FixedWidthInteger>(
+        _ type: Value.Type = Value.self, at offset: Int
+    ) -> Value {
+        var value: Value = 0
+        for byte in (0..<(Value.bitWidth / 8)).reversed() {
+            value = (value << 8) | Value(truncatingIfNeeded: self[startIndex + offset + byte])
+        }
+        return value
+    }
+}
+
+/// A name out of a file, made fit for a sentence: control characters replaced, and cut where long.
+func printable(_ name: some StringProtocol) -> String {
+    let shown = name.unicodeScalars.prefix(80).map { $0.value < 32 || $0.value == 127 ? "?" : $0 }
+    var text = String(String.UnicodeScalarView(shown))
+    if name.unicodeScalars.count > 80 { text += "…" }
+    return text
+}

@@ -1,0 +1,66 @@
+extension Safetensors {
+    /// Writes tensors in the order of their names, the first at a multiple of eight bytes.
+    ///
+    /// The file is written beside its place and renamed: whoever reads there finds the old file or
+    /// the whole new one. Complexity: O(elements) time; memory for the header alone.
+    ///
+    /// - Parameters:
+    ///   - metadata: short texts kept in the header; `["format": "pt"]` is what Hugging Face's
+    ///     transformers ask for.
+    ///   - elementType: float32, or a half precision to which elements are rounded, ties to even.
+    /// - Throws: `TensorFileError.unwritable`.
+    /// - Precondition: no tensor is named `__metadata__`; `elementType` is float32, float16 or
+    ///   bfloat16.
+    public static func write(
+        _ tensors: [String: Tensor], metadata: [String: String] = [:],
+        as elementType: ElementType = .float32, to path: String
+    ) throws(TensorFileError) {
+        precondition(
+            tensors["__metadata__"] == nil, "Safetensors: __metadata__ is no name of a tensor")
+        guard let type = writtenTypes[elementType] else {
+            preconditionFailure("Safetensors: tensors are not written as \(elementType.rawValue)")
+        }
+        var fields: [String] = []
+        if !metadata.isEmpty {
+            let texts = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0)):\(quoted($1))" }
+            fields.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
+        }
+        var end = 0
+        let inOrder = tensors.sorted { $0.key < $1.key }
+        for (name, tensor) in inOrder {
+            let start = end
+            end += tensor.count * elementType.size
+            let extents = tensor.shape.dimensions.map(String.init).joined(separator: ",")
+            fields.append(
+                "\(quoted(name)):{\"dtype\":\"\(type)\",\"shape\":[\(extents)],"
+                    + "\"data_offsets\":[\(start),\(end)]}")
+        }
+        var header = Array("{\(fields.joined(separator: ","))}".utf8)
+        header += [UInt8](repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+        let length = UInt64(header.count)
+        var file = try ReplacingFile(path: path)
+        try file.write((0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header)
+        for (_, tensor) in inOrder { try file.write(tensor, as: elementType) }
+        try file.commit()
+    }
+
+    private static let writtenTypes: [ElementType: String] = [
+        .float32: "F32", .float16: "F16", .bfloat16: "BF16",
+    ]
+
+    private static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\":
+                quoted.unicodeScalars.append("\\")
+                quoted.unicodeScalars.append(scalar)
+            case _ where scalar.value < 32:
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}
