@@ -94,8 +94,8 @@ import ViT
         #expect(throws: ExtractionError.noSuchLayer(layer: 3, depth: 3)) {
             try plain.descriptors(of: photo, layer: 3)
         }
-        #expect(throws: ExtractionError.noSuchHead(head: 6, heads: 6)) {
-            try plain.saliency(of: photo, heads: [0, 6])
+        #expect(throws: ExtractionError.noSuchHead(head: 7, heads: 6)) {
+            try plain.saliency(of: photo, heads: [0, 7])
         }
         #expect(throws: ExtractionError.badStride(PatchStride(5), patchSize: 4)) {
             try wide.descriptors(of: photo, layer: 0)
