@@ -11,7 +11,7 @@ import Testing
     ])
     func aThousandMutations(name: String) throws {
         let original = Array(try #require(FileManager.default.contents(atPath: fixture(name))))
-        var generator = SplitMix64(state: 20_250_101)
+        var generator = SplitMix64(seed: 20_250_101)
         var complaints = 0
         try withDirectory { directory in
             let path = directory + "/file"

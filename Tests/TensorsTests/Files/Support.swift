@@ -37,19 +37,6 @@ func complaint(about bytes: [UInt8]) throws -> String? {
     }
 }
 
-/// Numbers from a seed: SplitMix64 (Steele, Lea, Flood 2014).
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
-
 extension [UInt8] {
     /// The bytes of an integer, least significant first.
     init(littleEndian value: some FixedWidthInteger) {

@@ -1,9 +1,10 @@
 import Descriptors
+import Images
 import Tensors
 import Testing
 import ViT
 
-@Suite struct ImageFeaturesTests {
+@Suite struct ExtractionTests {
     /// A small network with random weights.
     static let network: VisionTransformer = {
         let configuration = VisionTransformer.Configuration(
@@ -30,22 +31,31 @@ import ViT
         }
     }()
 
-    @Test func onePassGivesBoth() {
-        var options = Correspondences.Options()
-        options.layer = 1
-        options.stride = PatchStride(vertical: 2, horizontal: 4)
-        let image = Tensor(noise(3 * 18 * 21, seed: 99), shape: [1, 3, 18, 21])
-        let found = Self.network.imageFeatures(
-            of: image, photoWidth: 42, photoHeight: 54, options: options)
+    static func photo(width: Int, height: Int, seed: UInt64) -> Image {
+        var generator = Xoshiro256(seed: seed)
+        return Image(
+            width: width, height: height,
+            pixels: (0..<(width * height * 3)).map { _ in UInt8(generator.nextIndex(below: 256)) })
+    }
+
+    @Test func onePassGivesDescriptorsAndSaliency() throws {
+        let photo = Self.photo(width: 42, height: 36, seed: 99)
+        // 21x18 pixels for the network, strides that differ.
+        let stride = PatchStride(vertical: 2, horizontal: 4)
+        let extractor = Extractor(
+            Self.network, preprocessing: Preprocessing(loadSize: 18), stride: stride)
+        let found = try extractor.imageFeatures(of: photo, layer: 1)
         #expect(found.descriptors.grid == PatchGrid(rows: 8, columns: 5))
-        #expect(found.descriptors.pixel(of: .init(row: 1, column: 2)) == .init(x: 20, y: 12))
+        #expect(found.descriptors.pixel(of: .init(row: 1, column: 2)) == .init(x: 20, y: 8))
 
         // Each by a pass of its own, one number at a time.
+        let input = extractor.preprocessing.tensor(of: extractor.preprocessing.resized(photo))
+            .reshaped(to: [1, 3, 18, 21])
         let keyTap = FeatureTap(layer: 1, facet: .key)
         let attentionTap = FeatureTap(layer: 2, facet: .classAttention)
-        let keys = Self.network.features(of: image, at: [keyTap], stride: options.stride)[keyTap]
+        let keys = Self.network.features(of: input, at: [keyTap], stride: stride)[keyTap]
         let attention = Self.network.features(
-            of: image, at: [attentionTap], stride: options.stride)[attentionTap]
+            of: input, at: [attentionTap], stride: stride)[attentionTap]
         for channel in 0..<24 {
             let (dimension, head) = (channel / 6, channel % 6)
             #expect(found.descriptors.values[3, 4, channel] == keys[0, 20, head * 4 + dimension])
@@ -61,15 +71,34 @@ import ViT
                 means.map { Float(($0 - least) / (greatest - least)) }) < 1e-4)
     }
 
-    @Test func aPhotoMatchesItself() {
+    @Test func aPhotoMatchesItself() throws {
         var options = Correspondences.Options()
         options.layer = 1
-        let image = Tensor(noise(3 * 32 * 28, seed: 98), shape: [1, 3, 32, 28])
-        let features = Self.network.imageFeatures(
-            of: image, photoWidth: 28, photoHeight: 32, options: options)
-        let found = correspondences(between: features, and: features, options: options)
+        options.loadSize = nil
+        let photo = Self.photo(width: 28, height: 32, seed: 98)
+        let found = try correspondences(
+            between: photo, and: photo, using: Self.network, options: options)
         #expect(found.bestBuddies == 56)
         #expect(found.pairs.count == 10)
         #expect(found.pairs.allSatisfy { $0.source == $0.target })
+    }
+
+    @Test func whatDoesNotFitIsRefused() {
+        let photo = Self.photo(width: 9, height: 3, seed: 97)
+        let wide = Extractor(
+            Self.network, preprocessing: Preprocessing(loadSize: nil), stride: PatchStride(5))
+        let plain = Extractor(Self.network, preprocessing: Preprocessing(loadSize: nil))
+        #expect(throws: ExtractionError.imageTooSmall(width: 9, height: 3, patchSize: 4)) {
+            try plain.descriptors(of: photo, layer: 0)
+        }
+        #expect(throws: ExtractionError.noSuchLayer(layer: 3, depth: 3)) {
+            try plain.descriptors(of: photo, layer: 3)
+        }
+        #expect(throws: ExtractionError.noSuchHead(head: 7, heads: 6)) {
+            try plain.saliency(of: photo, heads: [0, 7])
+        }
+        #expect(throws: ExtractionError.badStride(PatchStride(5), patchSize: 4)) {
+            try wide.descriptors(of: photo, layer: 0)
+        }
     }
 }
