@@ -1,0 +1,33 @@
+// swift-tools-version: 6.0
+
+import PackageDescription
+
+// A package of its own, so that whoever imports the library resolves nothing of it.
+let package = Package(
+    name: "Benchmarks",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "dino-vit", path: ".."),
+        .package(url: "https://github.com/google/swift-benchmark", from: "0.1.2"),
+    ],
+    targets: [
+        // The suites: `swift run -c release --package-path Benchmarks benchmarks`.
+        .executableTarget(
+            name: "benchmarks",
+            dependencies: [
+                .product(name: "Benchmark", package: "swift-benchmark"),
+                .product(name: "Tensors", package: "dino-vit"),
+                .product(name: "Images", package: "dino-vit"),
+                .product(name: "ViT", package: "dino-vit"),
+                .product(name: "Descriptors", package: "dino-vit"),
+            ]),
+        // This package's side of `compare`: stays alive and times one thing when asked.
+        .executableTarget(
+            name: "worker",
+            dependencies: [
+                .product(name: "Tensors", package: "dino-vit"),
+                .product(name: "ViT", package: "dino-vit"),
+                .product(name: "Descriptors", package: "dino-vit"),
+            ]),
+    ]
+)

@@ -1,0 +1,42 @@
+import Images
+import Tensors
+import ViT
+
+/// Seeded numbers between plus and minus `bound`.
+func noise(_ shape: Shape, within bound: Float = 1, seed: UInt64 = 1) -> Tensor {
+    var generator = Xoshiro256(seed: seed)
+    return Tensor(
+        (0..<shape.count).map { _ in Float.random(in: -bound...bound, using: &generator) },
+        shape: shape)
+}
+
+/// A picture with structure at several sizes, seen from `shift` pixels to the right.
+func scene(width: Int, height: Int, shift: Int) -> Image {
+    var pixels: [UInt8] = []
+    for y in 0..<height {
+        for x in shift..<width + shift {
+            for channel in 0..<3 {
+                let coarse = (x / 40 * 7 + y / 40 * 13 + channel * 5) % 11
+                let fine = (x * x / 9 + y * (x / 16) + channel * 40) % 97
+                pixels.append(UInt8(coarse * 15 + fine))
+            }
+        }
+    }
+    return Image(width: width, height: height, pixels: pixels)
+}
+
+/// A ViT-S/8 with seeded weights. Its queries and keys are five times as large as in an untrained
+/// network: attention that is nearly uniform could be unlike a trained network's in time too.
+func vitSmall8() -> VisionTransformer {
+    var generator = Xoshiro256(seed: 1)
+    let weights = VisionTransformer.Weights(untrained: .small(patchSize: 8), using: &generator)
+    var model = VisionTransformer(weights)
+    for index in model.blocks.indices {
+        let weight = model.blocks[index].attention.projection.weight
+        let queriesAndKeys = weight.count * 2 / 3
+        model.blocks[index].attention.projection.weight = Tensor(
+            weight.elements.enumerated().map { $0 < queriesAndKeys ? 5 * $1 : $1 },
+            shape: weight.shape)
+    }
+    return model
+}

@@ -1,0 +1,79 @@
+import Benchmark
+import Foundation
+import Tensors
+
+/// What swift-benchmark does not measure: beside each time the limit of the processor at that
+/// moment and the page faults, as columns of its table.
+final class Record {
+    private struct Entry {
+        var operations: Double
+        var limits: [Double] = []
+        var faults: [Double] = []
+    }
+
+    private var entries: [String: Entry] = [:]
+
+    static let columns = ["name", "time", "std", "iterations", "GFLOP/s", "of limit", "faults"]
+
+    /// Adds a benchmark to a suite.
+    ///
+    /// - Parameter operations: its float32 operations, a multiply-add counted as two; 0 where they
+    ///   are not what it is about.
+    func add(
+        _ name: String, to suite: BenchmarkSuite, operations: Double = 0,
+        _ body: @escaping () -> Void
+    ) {
+        let key = "\(suite.name).\(name)"
+        entries[key] = Entry(operations: operations)
+        suite.benchmark(name) { [self] state in
+            entries[key]?.limits.append(Parallelism.multiplyAddLimit())
+            let before = pageFaults()
+            try state.measure(f: body)
+            entries[key]?.faults.append(Double(pageFaults() - before))
+        }
+    }
+
+    /// Makes the columns known to swift-benchmark.
+    func registerColumns() {
+        column("GFLOP/s", "%.0f") { entry, nanoseconds in
+            entry.operations > 0 ? entry.operations / median(nanoseconds) : nil
+        }
+        // Each run by the limit that was measured just before it: a clock that drifts cancels out.
+        column("of limit", "%.1f %%") { entry, nanoseconds in
+            guard entry.operations > 0 else { return nil }
+            let shares = zip(nanoseconds, entry.limits.suffix(nanoseconds.count)).map {
+                100 * entry.operations / ($0 * 1e-9) / $1
+            }
+            return median(shares)
+        }
+        column("faults", "%.0f") { entry, nanoseconds in
+            median(entry.faults.suffix(nanoseconds.count))
+        }
+    }
+
+    /// A column whose cell stays empty where `value` gives nothing.
+    private func column(
+        _ name: String, _ format: String, value: @escaping (Entry, [Double]) -> Double?
+    ) {
+        BenchmarkColumn.register(
+            BenchmarkColumn(
+                name: name,
+                value: { [self] result in
+                    let entry = entries["\(result.suiteName).\(result.benchmarkName)"]
+                    return entry.flatMap { value($0, result.measurements) } ?? -1
+                },
+                formatter: { number, _ in number < 0 ? "" : String(format: format, number) }))
+    }
+}
+
+private func median(_ values: some Collection<Double>) -> Double {
+    values.isEmpty ? 0 : values.sorted()[values.count / 2]
+}
+
+/// Pages that this process has been given so far.
+private func pageFaults() -> Int {
+    var usage = rusage()
+    let itself: Int32 = 0  // RUSAGE_SELF, which Glibc and Darwin import as different types
+    getrusage(itself, &usage)
+    return usage.ru_minflt
+}

@@ -1,0 +1,12 @@
+import Benchmark
+
+let record = Record()
+record.registerColumns()
+let model = Lazy(vitSmall8)
+// Two runs in advance: the first makes the inputs and fills the pool of storage.
+Benchmark.main(
+    [
+        products(record), attention(record), network(record, model: model), descriptors(record),
+        matching(record, model: model),
+    ],
+    customDefaults: [Columns(Record.columns), TimeUnit(.ms), WarmupIterations(2)])

@@ -1,0 +1,82 @@
+// worker WEIGHTS INPUTS.npy THREADS
+//
+// This package's side of `compare`. Prints "ready", then answers each line that names a piece of
+// work with the milliseconds that it took, after one run that is not timed.
+//
+// INPUTS.npy holds two normalised images, [2, 3, 224, 224].
+
+import Descriptors
+import Foundation
+import Tensors
+import ViT
+
+let arguments = CommandLine.arguments
+guard arguments.count == 4, let threads = Int(arguments[3]), threads > 0 else {
+    fatalError("worker WEIGHTS INPUTS.npy THREADS")
+}
+Parallelism.threadCount = threads
+let model = try VisionTransformer(contentsOf: arguments[1])
+let inputs = try Tensor(npy: arguments[2])
+let last = model.blocks.count - 1
+let keyTap = FeatureTap(layer: last, facet: .key)
+let tokenTap = FeatureTap(layer: last, facet: .token)
+
+func keys(of image: Int, stride: Int) -> Features {
+    model.features(
+        of: inputs.rows(image..<image + 1), at: [keyTap], stride: PatchStride(stride))
+}
+
+func normedTokens(stride: Int) -> Tensor {
+    let features = model.features(
+        of: inputs.rows(0..<1), at: [tokenTap], stride: PatchStride(stride))
+    return model.norm(features[tokenTap])
+}
+
+let grids = (0..<2).map { image in
+    DescriptorGrid(
+        keys(of: image, stride: 4), tap: keyTap, heads: model.configuration.heads,
+        geometry: DescriptorGrid.Geometry(
+            width: 224, height: 224, patchSize: model.configuration.patchSize,
+            stride: PatchStride(4)))
+}
+
+let work: [String: () throws -> Void] = [
+    "keys-785": { _ = keys(of: 0, stride: 8) },
+    "keys-3026": { _ = keys(of: 0, stride: 4) },
+    "whole-785": { _ = normedTokens(stride: 8) },
+    "whole-3026": { _ = normedTokens(stride: 4) },
+    "binning": { _ = grids[0].logBinned() },
+    "buddies": { _ = bestBuddies(grids[0], grids[1]) },
+]
+
+/// |a - b| / |b|, so that nobody times something else than the others.
+func relativeDifference(_ a: Tensor, _ b: Tensor) -> Double {
+    precondition(a.shape == b.shape, "relativeDifference: \(a.shape) and \(b.shape)")
+    func squares(_ values: some Sequence<Float>) -> Double {
+        values.reduce(0) { $0 + Double($1) * Double($1) }
+    }
+    let differences = zip(a.elements, b.elements).lazy.map { $0 - $1 }
+    return (squares(differences) / squares(b.elements)).squareRoot()
+}
+
+/// Answers are read one by one: none may wait in a buffer.
+func answer(_ text: String) {
+    print(text)
+    fflush(nil)
+}
+
+answer("ready")
+while let line = readLine() {
+    if line == "limit" {
+        answer("\(Parallelism.multiplyAddLimit())")
+    } else if line.hasPrefix("check ") {
+        let expected = try Tensor(npy: String(line.dropFirst(6)))
+        answer("\(relativeDifference(keys(of: 0, stride: 8)[keyTap], expected))")
+    } else if let run = work[line] {
+        try run()
+        let duration = try ContinuousClock().measure(run)
+        answer("\(duration / .milliseconds(1))")
+    } else {
+        answer("error: unknown work \(line)")
+    }
+}

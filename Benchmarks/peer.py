@@ -1,0 +1,205 @@
+"""One peer of `compare`, in a process of its own: PyTorch, ONNX Runtime or OpenVINO.
+
+    peer.py prepare CACHE [--weights FILE]           weights, inputs, photos, ONNX files; prints their folder
+    peer.py serve NAME FOLDER THREADS [--dino-vit-features DIR]
+
+A served peer prints "ready VERSION", then answers each line that names a piece of work with the
+milliseconds that it took, after one run that is not timed.
+"""
+import argparse, hashlib, os, sys, time, types, warnings
+
+import numpy as np
+import torch
+import timm
+
+warnings.filterwarnings('ignore')
+torch.set_grad_enabled(False)
+# A runtime without a stride meets stride 4's number of tokens in a larger image: 55x55 patches of 8.
+SIDES = {'785': 224, '3026': 440}
+
+
+class Keys(torch.nn.Module):
+    """The network up to the keys of its last layer, and nothing after."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        last = network.blocks[-1]
+        width = network.embed_dim
+        self.norm = last.norm1
+        self.weight = torch.nn.Parameter(last.attn.qkv.weight[width:2 * width])
+        self.bias = torch.nn.Parameter(last.attn.qkv.bias[width:2 * width])
+
+    def forward(self, x):
+        x = self.network._pos_embed(self.network.patch_embed(x))
+        for block in self.network.blocks[:-1]:
+            x = block(x)
+        return torch.nn.functional.linear(self.norm(x), self.weight, self.bias)
+
+
+class Tokens(torch.nn.Module):
+    """The whole network: every token after the last norm."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network.forward_features(x)
+
+
+def network(side, weights=None):
+    torch.manual_seed(0)
+    made = timm.create_model('vit_small_patch8_224.dino', pretrained=False, num_classes=0, img_size=side).eval()
+    if weights:
+        state = torch.load(weights, map_location='cpu', weights_only=True)
+        if side != 224:  # the grid differs; position codes cost the same whatever they hold
+            state = {name: value for name, value in state.items() if name != 'pos_embed'}
+        made.load_state_dict(state, strict=side == 224)
+    return made
+
+
+def modules(weights):
+    for tokens, side in SIDES.items():
+        made = network(side, weights)
+        yield 'keys-' + tokens, Keys(made).eval(), side
+        yield 'whole-' + tokens, Tokens(made).eval(), side
+
+
+def photo(shift):
+    """Noise at several sizes, so that there is something to match, `shift` pixels to the right."""
+    from PIL import Image
+    random = np.random.default_rng(0)
+    total = np.zeros((480, 640, 3))
+    for size, share in ((6, 0.5), (24, 0.3), (96, 0.2)):
+        field = Image.fromarray(random.integers(0, 256, (size, size * 2, 3), dtype=np.uint8))
+        wide = np.asarray(field.resize((960, 480), Image.Resampling.BICUBIC), dtype=float)
+        total += share * wide[:, shift:shift + 640]
+    return Image.fromarray(total.clip(0, 255).astype(np.uint8))
+
+
+def prepare(cache, weights):
+    if not weights:
+        weights = os.path.join(cache, 'untrained.pth')
+        if not os.path.exists(weights):
+            state = network(224).state_dict()
+            for name, value in state.items():
+                # Queries and keys five times an untrained network's: attention that is nearly
+                # uniform could be unlike a trained network's in time too.
+                if name.endswith('attn.qkv.weight'):
+                    value[:2 * value.shape[1]] *= 5
+            torch.save(state, weights)
+    with open(weights, 'rb') as file:
+        digest = hashlib.sha256(file.read()).hexdigest()[:12]
+    folder = os.path.join(cache, f'{digest}-torch{torch.__version__}-timm{timm.__version__}')
+    done = os.path.join(folder, 'done')
+    if not os.path.exists(done):
+        os.makedirs(folder, exist_ok=True)
+        images = np.random.default_rng(0).standard_normal((2, 3, 224, 224), dtype=np.float32)
+        np.save(os.path.join(folder, 'inputs.npy'), images)
+        for name, module, side in modules(weights):
+            if name == 'keys-785':
+                expected = module(torch.from_numpy(images[:1])).numpy()
+                np.save(os.path.join(folder, 'keys.npy'), expected)
+            torch.onnx.export(
+                module, (torch.randn(1, 3, side, side),), os.path.join(folder, name + '.onnx'),
+                opset_version=17, dynamo=False)
+        photo(0).save(os.path.join(folder, 'a.jpg'), quality=95)
+        photo(24).save(os.path.join(folder, 'b.jpg'), quality=95)
+        open(done, 'w').close()
+    link = os.path.join(folder, 'weights.pth')
+    if os.path.lexists(link):
+        os.remove(link)
+    os.symlink(os.path.abspath(weights), link)
+    print(folder)
+
+
+def pytorch(folder, threads, features):
+    torch.set_num_threads(threads)
+    work = {}
+    for name, module, side in modules(os.path.join(folder, 'weights.pth')):
+        x = torch.randn(1, 3, side, side)
+        work[name] = lambda module=module, x=x: module(x)
+    normalize = torch.nn.functional.normalize
+    binned = {}
+
+    def buddies():
+        """Of descriptors that are binned already: their making is not counted."""
+        if not binned:
+            binned['a'], binned['b'] = torch.randn(3025, 6528), torch.randn(3025, 6528)
+        similarity = normalize(binned['a'], dim=1) @ normalize(binned['b'], dim=1).T
+        return similarity.max(0), similarity.max(1)
+
+    work['buddies'] = buddies
+    if features:
+        sys.path.insert(0, features)
+        from extractor import ViTExtractor
+        # All that its log-binning reads of an extractor.
+        state = types.SimpleNamespace(num_patches=(55, 55), device='cpu')
+        keys = torch.randn(1, 6, 3025, 64)
+        work['binning'] = lambda: ViTExtractor._log_bin(state, keys)
+    return torch.__version__, work
+
+
+def onnxruntime(folder, threads):
+    import onnxruntime as ort
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    work = {}
+    for name, side in cases():
+        session = ort.InferenceSession(
+            os.path.join(folder, name + '.onnx'), options, providers=['CPUExecutionProvider'])
+        feed = {session.get_inputs()[0].name: np.random.rand(1, 3, side, side).astype(np.float32)}
+        work[name] = lambda session=session, feed=feed: session.run(None, feed)
+    return ort.__version__, work
+
+
+def openvino(folder, threads):
+    import openvino as ov
+    core = ov.Core()
+    options = {'INFERENCE_PRECISION_HINT': 'f32', 'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_NUM_THREADS': threads}
+    work = {}
+    for name, side in cases():
+        model = core.compile_model(core.read_model(os.path.join(folder, name + '.onnx')), 'CPU', options)
+        request = model.create_infer_request()
+        x = np.random.rand(1, 3, side, side).astype(np.float32)
+        work[name] = lambda request=request, x=x: request.infer({0: x})
+    return ov.__version__.split('-')[0], work
+
+
+def cases():
+    return [(kind + '-' + tokens, side) for tokens, side in SIDES.items() for kind in ('keys', 'whole')]
+
+
+def serve(name, folder, threads, features):
+    peers = {
+        'PyTorch': lambda: pytorch(folder, threads, features),
+        'ONNX Runtime': lambda: onnxruntime(folder, threads),
+        'OpenVINO': lambda: openvino(folder, threads),
+    }
+    version, work = peers[name]()
+    print('ready', version, flush=True)
+    for line in sys.stdin:
+        call = work[line.strip()]
+        call()
+        start = time.perf_counter()
+        call()
+        print((time.perf_counter() - start) * 1e3, flush=True)
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(dest='command', required=True)
+    command = commands.add_parser('prepare')
+    command.add_argument('cache')
+    command.add_argument('--weights')
+    command = commands.add_parser('serve')
+    command.add_argument('name')
+    command.add_argument('folder')
+    command.add_argument('threads', type=int)
+    command.add_argument('--dino-vit-features')
+    given = parser.parse_args()
+    if given.command == 'prepare':
+        prepare(given.cache, given.weights)
+    else:
+        serve(given.name, given.folder, given.threads, given.dino_vit_features)
