@@ -42,9 +42,11 @@ struct AttentionCommand: ParsableCommand {
         let run = try PictureRun(images, network: network, options: options)
         let extractor = try Extractor(network, stride: stride)
         let tap = FeatureTap(layer: layer ?? extractor.lastLayer, facet: .classAttention)
-        try extractor.check(tap)
+        try extractor.check([tap])
         try run.perform(displaySize: HeatMap.displaySize) { picture, photo in
-            let (features, geometry) = try extractor.features(of: photo, at: [tap])
+            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+                try extractor.features(of: photo.input, at: [tap])
+            }
             let heads = features[tap].patchesOfHeads
             let data = try run.output.file(picture.stem + ".attention.npy")
             let drawings = try heads.indices.map {

@@ -54,9 +54,11 @@ struct Extract: ParsableCommand {
         let extractor = try Extractor(network, stride: stride)
         let layer = layer ?? min(11, extractor.lastLayer)
         let tap = FeatureTap(layer: layer, facet: facet.facet)
-        try extractor.check(tap)
+        try extractor.check([tap])
         try run.perform { picture, photo in
-            let (features, geometry) = try extractor.features(of: photo, at: [tap])
+            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+                try extractor.features(of: photo.input, at: [tap])
+            }
             let descriptors = DescriptorGrid(
                 features, tap: tap, heads: extractor.model.configuration.heads, geometry: geometry)
             let values =
@@ -80,18 +82,6 @@ extension Extractor {
         try self.init(
             options.network(), preprocessing: options.preprocessing,
             stride: stride.map { PatchStride($0) })
-    }
-
-    /// Throws where the network has no such layer or the stride does not suit its patches: before
-    /// any picture is read.
-    func check(_ tap: FeatureTap) throws(ExtractionError) {
-        let configuration = model.configuration
-        guard tap.layer < configuration.depth else {
-            throw .noSuchLayer(layer: tap.layer, depth: configuration.depth)
-        }
-        guard max(stride.vertical, stride.horizontal) <= configuration.patchSize else {
-            throw .badStride(stride, patchSize: configuration.patchSize)
-        }
     }
 }
 

@@ -74,11 +74,14 @@ struct Match: ParsableCommand {
         let extractor = Extractor(
             model, preprocessing: network.preprocessing, stride: options.stride)
         let tap = FeatureTap(layer: options.layer, facet: options.facet)
-        try extractor.check(tap)
+        try extractor.check([tap])
         let features = try photos.map { photo in
             progress.note("features of \(photo.path)")
             defer { progress.advance() }
-            return try extractor.imageFeatures(of: photo, tap)
+            return try naming(photo) { () throws(ExtractionError) in
+                try extractor.imageFeatures(
+                    of: photo.input, layer: options.layer, facet: options.facet)
+            }
         }
         progress.note("matching")
         let result = correspondences(between: features[0], and: features[1], options: options)
@@ -131,17 +134,5 @@ struct Match: ParsableCommand {
         options.pairs = pairs
         options.seed = seed
         return options
-    }
-}
-
-extension Extractor {
-    /// Descriptors and saliency of a photo from one pass.
-    fileprivate func imageFeatures(of photo: Photo, _ tap: FeatureTap) throws -> ImageFeatures {
-        let (features, geometry) = try features(
-            of: photo, at: [tap, FeatureTap(layer: lastLayer, facet: .classAttention)])
-        return ImageFeatures(
-            descriptors: DescriptorGrid(
-                features, tap: tap, heads: model.configuration.heads, geometry: geometry),
-            saliency: SaliencyMap(features, layer: lastLayer))
     }
 }

@@ -53,8 +53,8 @@ struct MatchPicture {
         guard let display = photo.display else { return Point(x: 0, y: 0) }
         return Point(
             x: Double(lefts[side])
-                + point.pixel.x * Double(display.width) / Double(photo.width),
-            y: point.pixel.y * Double(display.height) / Double(photo.height))
+                + point.pixel.x * Double(display.width) / Double(photo.input.photoWidth),
+            y: point.pixel.y * Double(display.height) / Double(photo.input.photoHeight))
     }
 }
 

@@ -37,8 +37,9 @@ struct MatchReport: Codable {
     init(_ result: Correspondences, photos: [Photo], grids: [PatchGrid]) {
         func side(_ index: Int) -> Side {
             Side(
-                path: photos[index].path, width: photos[index].width,
-                height: photos[index].height, grid: [grids[index].rows, grids[index].columns])
+                path: photos[index].path, width: photos[index].input.photoWidth,
+                height: photos[index].input.photoHeight,
+                grid: [grids[index].rows, grids[index].columns])
         }
         func point(_ point: Correspondences.Point) -> Point {
             Point(

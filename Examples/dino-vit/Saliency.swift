@@ -37,9 +37,11 @@ struct SaliencyCommand: ParsableCommand {
         let run = try PictureRun(images, network: network, options: options)
         let extractor = try Extractor(network, stride: stride)
         let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
-        try extractor.check(tap)
+        try extractor.check([tap])
         try run.perform(displaySize: HeatMap.displaySize) { picture, photo in
-            let (features, geometry) = try extractor.features(of: photo, at: [tap])
+            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+                try extractor.features(of: photo.input, at: [tap])
+            }
             let values = SaliencyMap(features, layer: tap.layer).values
             let data = try run.output.file(picture.stem + ".saliency.npy")
             let drawing = try run.output.file(picture.stem + ".saliency.png")
