@@ -16,8 +16,10 @@ typedef vector unaligned_vector __attribute__((aligned(4)));
 INLINE vector load(const float *p) { return *(const unaligned_vector *)p; }
 INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
 
-INLINE vector maximum(vector a, vector b) { return __builtin_elementwise_max(a, b); }
-INLINE vector minimum(vector a, vector b) { return __builtin_elementwise_min(a, b); }
+// Where either is no number these give b, as x86's own instructions do: the bound stands first, so
+// that a NaN passes through.
+INLINE vector maximum(vector a, vector b) { return a > b ? a : b; }
+INLINE vector minimum(vector a, vector b) { return a < b ? a : b; }
 
 // The first `count` of LANES floats; the others are zero.
 INLINE vector load_some(const float *p, ptrdiff_t count) {
@@ -40,11 +42,12 @@ INLINE float sum(vector v) {
     return lane[0];
 }
 
-// 2^x, within 1e-7 relative for x >= -126; smaller x give 2^-126.
+// 2^x, within 1e-7 relative for x >= -126; smaller x give 2^-126, and a NaN that arithmetic makes
+// (one without a payload) gives NaN.
 // x is split into a whole number n and f in [-1/2, 1/2]; 2^f is a minimax polynomial of degree 5
 // (relative error 6e-8), and n goes straight into the exponent.
 INLINE vector exponential2(vector x) {
-    x = maximum(x, (vector)-126.0f);
+    x = maximum((vector)-126.0f, x);
     const vector shift = 0x1.8p23f;  // adding it rounds to a whole number, left in the low bits
     vector shifted = x + shift;
     vector f = x - (shifted - shift);
@@ -62,7 +65,7 @@ INLINE vector exponential2(vector x) {
 // Phi(-z) is right to 5e-8; x Phi(x) = max(x, 0) - z Phi(-z) then loses nothing by cancellation,
 // as (1 + erf) / 2 does.
 INLINE vector gelu(vector x) {
-    vector z = minimum(maximum(x, -x), (vector)6.0f);
+    vector z = minimum((vector)6.0f, maximum(x, -x));
     vector g = 2.9626542641381093e-07f;
     g = g * z + -6.251084414543584e-06f;
     g = g * z + 5.4208619985729456e-05f;
@@ -73,5 +76,5 @@ INLINE vector gelu(vector x) {
     g = g * z + -0.4591933786869049f;
     g = g * z + -1.1511075496673584f;
     g = g * z + -0.9999999403953552f;
-    return maximum(x, (vector)0.0f) - z * exponential2(g);
+    return maximum((vector)0.0f, x) - z * exponential2(g);
 }

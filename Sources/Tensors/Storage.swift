@@ -33,11 +33,11 @@ final class Storage: @unchecked Sendable {
 /// Blocks that come back are kept by capacity, up to `keepLimit` bytes in all; beyond that they are
 /// freed. Capacities are rounded up to eighths of a power of two, so that a block serves many
 /// nearby sizes and at most an eighth of it is wasted.
-final class StoragePool: Sendable {
-    static let shared = StoragePool()
+package final class StoragePool: Sendable {
+    package static let shared = StoragePool()
 
     /// The most bytes that are kept for later use.
-    static let keepLimit = 1 << 29
+    package static let keepLimit = 1 << 29
 
     private struct State {
         /// The blocks that wait, by capacity in floats, each as its address.
@@ -47,14 +47,16 @@ final class StoragePool: Sendable {
 
     private let state = Mutex(State())
 
-    static func capacity(for count: Int) -> Int {
+    package init() {}
+
+    package static func capacity(for count: Int) -> Int {
         guard count > 64 else { return 64 }
         let powerOfTwo = 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount)
         let step = max(64, powerOfTwo / 8)
         return (count + step - 1) / step * step
     }
 
-    func take(capacity: Int) -> UnsafeMutablePointer<Float> {
+    package func take(capacity: Int) -> UnsafeMutablePointer<Float> {
         let kept = state.withLock { state -> UInt? in
             guard let address = state.free[capacity]?.popLast() else { return nil }
             state.bytesKept -= capacity * MemoryLayout<Float>.stride
@@ -64,7 +66,7 @@ final class StoragePool: Sendable {
         return StoragePool.allocate(capacity: capacity)
     }
 
-    func give(_ base: UnsafeMutablePointer<Float>, capacity: Int) {
+    package func give(_ base: UnsafeMutablePointer<Float>, capacity: Int) {
         let bytes = capacity * MemoryLayout<Float>.stride
         let kept = state.withLock { state -> Bool in
             guard state.bytesKept + bytes <= StoragePool.keepLimit else { return false }
@@ -76,7 +78,7 @@ final class StoragePool: Sendable {
     }
 
     /// Frees all that is kept.
-    func drain() {
+    package func drain() {
         let addresses = state.withLock { state in
             let addresses = state.free.values.flatMap { $0 }
             state = State()

@@ -36,11 +36,11 @@ public struct PositionEncoding: Sendable {
     /// The patches' codes, `[rows * columns, width]`, computed once for each grid and kept.
     ///
     /// - Parameter isSquare: whether the image is. The published code takes the trained table as it
-    ///   stands only where the image is square and has as many patches, and otherwise resamples even
-    ///   to the same grid; `.scaleFactor` follows it.
+    ///   stands only where the image is square, and otherwise resamples even to the same grid;
+    ///   `.scaleFactor` follows it. (The published code asks for as many patches, not for the same
+    ///   grid: with the same stride both ways that comes to the same.)
     public func patches(on target: PatchGrid, isSquare: Bool) -> Tensor {
-        let asItStands =
-            resampling == .scaleFactor ? isSquare && target.count == grid.count : target == grid
+        let asItStands = target == grid && (isSquare || resampling == .size)
         if asItStands { return table.rows(1..<1 + grid.count) }
         return cache.value(for: target) { resampled(to: target) }
     }

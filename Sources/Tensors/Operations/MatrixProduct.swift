@@ -70,31 +70,35 @@ package func multiply(
         blockEpilogue.residual = epilogue.residual.map {
             $0 + firstRow * epilogue.residual_row_stride + firstColumn
         }
-        if kernels.has_fused_multiply_add || !a.isBLASCompatible || !b.isBLASCompatible {
+        let orders =
+            kernels.has_fused_multiply_add
+            ? nil : a.blasOrder.flatMap { a in b.blasOrder.map { (a, $0) } }
+        if let (a, b) = orders {
+            cblas_sgemm(
+                CblasRowMajor, a.transposition, b.transposition, Int32(rows), Int32(columns),
+                Int32(k), 1, left, a.leadingDimension, right, b.leadingDimension, 0, block,
+                Int32(rowStride))
+            kernels.finish(rows, columns, block, rowStride, blockEpilogue)
+        } else {
             let scratch = Scratch(count: ck_product_scratch(columns))
             kernels.product(
                 rows, columns, k, left, a.rowStride, a.columnStride, right, b.rowStride,
                 b.columnStride, block, rowStride, blockEpilogue, scratch.base)
-        } else {
-            cblas_sgemm(
-                CblasRowMajor, a.columnStride == 1 ? CblasNoTrans : CblasTrans,
-                b.columnStride == 1 ? CblasNoTrans : CblasTrans, Int32(rows), Int32(columns),
-                Int32(k), 1, left, a.leadingDimension, right, b.leadingDimension, 0, block,
-                Int32(rowStride))
-            kernels.finish(rows, columns, block, rowStride, blockEpilogue)
         }
     }
 }
 
 extension MatrixView {
-    /// Whether rows or columns are contiguous and BLAS's 32-bit sizes suffice.
-    fileprivate var isBLASCompatible: Bool {
-        (columnStride == 1 && rowStride >= columns || rowStride == 1 && columnStride >= rows)
-            && max(rows, columns, rowStride, columnStride) <= Int(Int32.max) && columns > 0
-    }
-
-    fileprivate var leadingDimension: Int32 {
-        Int32(columnStride == 1 ? rowStride : columnStride)
+    /// How BLAS is told of the matrix, or nil where neither rows nor columns are contiguous, there
+    /// are none, or its 32-bit sizes do not suffice.
+    fileprivate var blasOrder: (transposition: CBLAS_TRANSPOSE, leadingDimension: Int32)? {
+        guard columns > 0, max(rows, columns, rowStride, columnStride) <= Int(Int32.max) else {
+            return nil
+        }
+        // A single row or column may look contiguous both ways, but BLAS takes it in one alone.
+        if columnStride == 1 && rowStride >= columns { return (CblasNoTrans, Int32(rowStride)) }
+        if rowStride == 1 && columnStride >= rows { return (CblasTrans, Int32(columnStride)) }
+        return nil
     }
 }
 
@@ -103,7 +107,8 @@ extension Tensor {
     /// keeps the tensor alive meanwhile (`withExtendedLifetime`).
     var matrix: MatrixView {
         let columns = shape.rank > 0 ? shape[-1] : 1
-        return MatrixView(base, rows: columns > 0 ? count / columns : 0, columns: columns)
+        let rows = Shape(shape.dimensions.dropLast()).count
+        return MatrixView(base, rows: rows, columns: columns)
     }
 
     /// The product of two matrices `[m, k]` and `[k, n]`: `[m, n]`. Complexity: O(m k n).

@@ -1,0 +1,143 @@
+import CKernels
+import Foundation
+import Tensors
+import Testing
+
+/// The kernel `attention` against a softmax in double precision.
+@Suite struct AttentionKernelTests {
+    /// How the scores of a query run over the keys.
+    enum Scores: CaseIterable {
+        /// Within a few units of 0.
+        case small
+        /// From about -80 to 80, in no order: exp(80) does not fit a float.
+        case large
+        /// From -80 to 80 along the keys for some queries, the other way for their neighbours: the
+        /// highest so far is outgrown in every block of keys.
+        case rising
+        /// All the same: the result is the mean of the values.
+        case equal
+    }
+
+    /// Every extent of each dimension several times, in combinations drawn by a seed.
+    static let cases: [(queries: Int, keys: Int, width: Int)] = {
+        let extents = [1, 3, 16, 17, 47, 64, 65, 130, 144]
+        var noise = Noise(seed: 2)
+        return [8, 20, 32, 64, 80].flatMap { width in
+            zip(noise.shuffled(extents + [48]), noise.shuffled(extents + [200])).map {
+                ($0, $1, width)
+            }
+        }
+    }()
+
+    @Test("Attention is the plain softmax", arguments: KernelSet.all, Scores.allCases)
+    func isPlainSoftmax(set: KernelSet, scores: Scores) {
+        for (seed, (queries, keys, width)) in Self.cases.enumerated() {
+            var noise = Noise(seed: UInt64(seed))
+            let scale = 1 / Float(width).squareRoot()
+            let (q, k) = factors(scores, queries, keys, width, scale, &noise)
+            let v = GuardedMatrix(rows: keys, columns: width) { noise.next() }
+            let output = GuardedMatrix(rows: queries, columns: width, layout: .rows)
+            let scratch = GuardedFloats(count: ck_attention_scratch(width))
+            set.kernels.attention(
+                ck_attention_task(
+                    query: q.base, key: k.base, value: v.base, row_stride: q.rowStride,
+                    output: output.base, output_row_stride: output.rowStride, queries: queries,
+                    keys: keys, width: width, scale: scale), scratch.base)
+            #expect(output.isWrittenExactly)
+            let excess = (0..<queries).map { worst(output, $0, q, k, v, scale) }.max() ?? 0
+            #expect(
+                excess <= 1, "\(queries) queries, \(keys) keys, width \(width): \(excess)")
+        }
+    }
+
+    @Test("What is no number shows in all that depends on it", arguments: KernelSet.all)
+    func notANumber(set: KernelSet) {
+        func result(query: Int?, key: Int?) -> [Bool] {
+            var noise = Noise(seed: 6)
+            let (queries, keys, width) = (50, 130, 8)
+            let q = GuardedMatrix(rows: queries, columns: width) { noise.next() }
+            let k = GuardedMatrix(rows: keys, columns: width) { noise.next() }
+            let v = GuardedMatrix(rows: keys, columns: width) { noise.next() }
+            if let query { q.memory[query * q.rowStride] = .nan }
+            if let key { k.memory[key * k.rowStride] = .nan }
+            let output = GuardedMatrix(rows: queries, columns: width)
+            let scratch = GuardedFloats(count: ck_attention_scratch(width))
+            set.kernels.attention(
+                ck_attention_task(
+                    query: q.base, key: k.base, value: v.base, row_stride: q.rowStride,
+                    output: output.base, output_row_stride: output.rowStride, queries: queries,
+                    keys: keys, width: width, scale: 1), scratch.base)
+            return (0..<queries).map { output[$0, 3].isNaN }
+        }
+        #expect(result(query: nil, key: nil).allSatisfy { !$0 })
+        #expect(result(query: 17, key: nil) == (0..<50).map { $0 == 17 })
+        for key in [0, 70, 129] { #expect(result(query: nil, key: key).allSatisfy { $0 }) }
+    }
+
+    private func factors(
+        _ scores: Scores, _ queries: Int, _ keys: Int, _ width: Int, _ scale: Float,
+        _ noise: inout Noise
+    ) -> (GuardedMatrix, GuardedMatrix) {
+        let q = GuardedMatrix(rows: queries, columns: width) { noise.next() }
+        let k = GuardedMatrix(rows: keys, columns: width) { noise.next() }
+        switch scores {
+        case .small: break
+        case .large:
+            let highest = (0..<queries).flatMap { i in
+                (0..<keys).map { j in
+                    abs((0..<width).reduce(Float(0)) { $0 + q[i, $1] * k[j, $1] * scale })
+                }
+            }.max()
+            let factor = 80 / (highest ?? 1)
+            for r in 0..<queries { for c in 0..<width { q.memory[r * q.rowStride + c] *= factor } }
+        case .rising:
+            for r in 0..<queries {
+                q.memory[r * q.rowStride] = (r % 3 == 1 ? -1 : 1) / scale
+            }
+            for r in 0..<keys {
+                k.memory[r * k.rowStride] = 160 * (Float(r) + 0.5) / Float(keys) - 80
+            }
+        case .equal:
+            for r in 1..<max(keys, 1) {
+                for c in 0..<width { k.memory[r * k.rowStride + c] = k[0, c] }
+            }
+        }
+        return (q, k)
+    }
+
+    /// The greatest error in a query's result as a share of what rounding may do.
+    private func worst(
+        _ output: GuardedMatrix, _ query: Int, _ q: GuardedMatrix, _ k: GuardedMatrix,
+        _ v: GuardedMatrix, _ scale: Float
+    ) -> Double {
+        let width = q.columns
+        var scores: [Double] = []
+        var scoreError = 0.0
+        for j in 0..<k.rows {
+            let terms = (0..<width).map { Double(q[query, $0]) * Double(k[j, $0]) * Double(scale) }
+            scores.append(terms.reduce(0, +))
+            // A random walk of roundings, and a few of the whole: scale and base of the power.
+            let magnitude = terms.reduce(0) { $0 + abs($1) }
+            scoreError = max(
+                scoreError, (2 * Double(width).squareRoot() + 4) * rounding * magnitude)
+        }
+        let highest = scores.max() ?? 0
+        let weights = scores.map { exp($0 - highest) }
+        let total = weights.reduce(0, +)
+        // An error of a score is a relative one of its weight, above and below the line; the power
+        // itself is within 1e-7. Then the sums over the keys, likewise twice.
+        let relative =
+            2 * (scoreError + 1e-7) + (4 * Double(k.rows).squareRoot() + 4) * rounding
+        return (0..<width).map { d in
+            var expected = 0.0
+            var magnitude = 0.0
+            for j in 0..<k.rows {
+                let term = weights[j] / total * Double(v[j, d])
+                expected += term
+                magnitude += abs(term)
+            }
+            let error = abs(Double(output[query, d]) - expected)
+            return error.isNaN ? .infinity : error / (relative * magnitude + 1e-30)
+        }.max() ?? 0
+    }
+}

@@ -1,0 +1,33 @@
+import CKernels
+import Foundation
+import Tensors
+import Testing
+
+@Suite struct GELUTests {
+    private func gelu(_ values: [Float], _ set: KernelSet) -> [Float] {
+        var result = values
+        set.kernels.finish(
+            1, values.count, &result, values.count,
+            ck_epilogue(bias: nil, residual: nil, residual_row_stride: 0, gelu: true))
+        return result
+    }
+
+    @Test("GELU is x Phi(x) by the C library's erfc", arguments: KernelSet.all)
+    func isExact(set: KernelSet) {
+        let inputs = (0...240_000).map { Float($0) / 10_000 - 12 } + [1e4, -1e4, 0, -0.0, 1e-20]
+        for (x, y) in zip(inputs, gelu(inputs, set)) {
+            let expected = exactGELU(Double(x))
+            // The promise of the kernel's comment, and the rounding of a result above 1.
+            let tolerance = 1e-7 + 2 * rounding * abs(expected)
+            #expect(abs(Double(y) - expected) <= tolerance, "\(x): \(y), expected \(expected)")
+        }
+    }
+
+    @Test("What is no finite number stays what it is", arguments: KernelSet.all)
+    func nonFinite(set: KernelSet) {
+        let results = gelu([.infinity, -.infinity, .nan, -.nan], set)
+        #expect(results[0] == .infinity)
+        #expect(abs(results[1]) <= 1e-7)
+        #expect(results[2].isNaN && results[3].isNaN)
+    }
+}

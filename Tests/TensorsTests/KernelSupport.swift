@@ -1,0 +1,57 @@
+import Tensors
+import Testing
+
+/// Half the distance from 1 to the next float: the most, relatively, that one operation rounds by.
+let rounding = 0x1p-24
+
+/// The kernels of every instruction set of this processor, by name: what tests run over.
+struct KernelSet: Sendable, CustomTestStringConvertible {
+    let kernels: Kernels
+
+    var testDescription: String { String(cString: kernels.name) }
+
+    static let all = Kernels.available.map { KernelSet(kernels: $0) }
+}
+
+/// Numbers from -1 to 1.
+struct Noise {
+    private var generator: Xoshiro256
+
+    init(seed: UInt64) { generator = Xoshiro256(seed: seed) }
+
+    mutating func next() -> Float { Float(2 * generator.nextUniform() - 1) }
+
+    mutating func index(below count: Int) -> Int { generator.nextIndex(below: count) }
+
+    mutating func tensor(_ shape: Shape, scale: Float = 1) -> Tensor {
+        Tensor((0..<shape.count).map { _ in scale * next() }, shape: shape)
+    }
+
+    /// The elements in another order (Fisher and Yates).
+    mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
+        var elements = elements
+        for i in elements.indices.dropFirst().reversed() {
+            elements.swapAt(i, index(below: i + 1))
+        }
+        return elements
+    }
+}
+
+func bits(_ values: some Sequence<Float>) -> [UInt32] { values.map(\.bitPattern) }
+
+extension Tensor {
+    /// Equal to the bit, NaN and the sign of zero included.
+    func isIdentical(to other: Tensor) -> Bool {
+        shape == other.shape && bits(elements) == bits(other.elements)
+    }
+}
+
+/// What `body` gives with one, two and three threads.
+func underThreads<Value>(_ body: () throws -> Value) rethrows -> [Value] {
+    let before = Parallelism.threadCount
+    defer { Parallelism.threadCount = before }
+    return try [1, 2, 3].map {
+        Parallelism.threadCount = $0
+        return try body()
+    }
+}

@@ -1,0 +1,183 @@
+import CKernels
+import Foundation
+import Tensors
+import Testing
+
+/// The kernels `product` and `finish` against sums in double precision.
+@Suite struct ProductKernelTests {
+    /// A product to be computed.
+    struct Case {
+        var m: Int
+        var n: Int
+        var k: Int
+        var a = GuardedMatrix.Layout.rows
+        var b = GuardedMatrix.Layout.rows
+        var hasBias = false
+        var hasResidual = false
+        var gelu = false
+    }
+
+    /// Every extent of each dimension several times, in combinations drawn by a seed.
+    static let cases: [Case] = {
+        let extents = [1, 2, 5, 7, 8, 17, 31, 48, 63, 97, 385]
+        let depths = extents + [1000]
+        var noise = Noise(seed: 1)
+        var cases: [Case] = []
+        for round in 0..<6 {
+            let ms = noise.shuffled(extents)
+            let ns = noise.shuffled(extents)
+            for (i, k) in noise.shuffled(depths).enumerated() {
+                cases.append(
+                    Case(
+                        m: ms[i % ms.count], n: ns[i % ns.count], k: k,
+                        a: GuardedMatrix.Layout.allCases[noise.index(below: 3)],
+                        b: GuardedMatrix.Layout.allCases[noise.index(below: 3)],
+                        hasBias: (i + round) % 2 == 0, hasResidual: (i + round) % 3 == 0,
+                        gelu: (i / 2 + round) % 4 == 0))
+            }
+        }
+        // A sum of nothing is 0.
+        cases.append(Case(m: 5, n: 17, k: 0))
+        cases.append(Case(m: 9, n: 50, k: 0, hasBias: true, hasResidual: true, gelu: true))
+        return cases
+    }()
+
+    @Test("A product with its epilogue is the plain sum", arguments: KernelSet.all)
+    func productIsPlainSum(set: KernelSet) {
+        for (seed, c) in Self.cases.enumerated() {
+            var noise = Noise(seed: UInt64(seed))
+            let a = GuardedMatrix(rows: c.m, columns: c.k, layout: c.a) { noise.next() }
+            let b = GuardedMatrix(rows: c.k, columns: c.n, layout: c.b) { noise.next() }
+            let bias = GuardedMatrix(rows: 1, columns: c.n) { noise.next() }
+            let residual = GuardedMatrix(rows: c.m, columns: c.n) { noise.next() }
+            let result = GuardedMatrix(rows: c.m, columns: c.n)
+            let scratch = GuardedFloats(count: ck_product_scratch(c.n))
+            let epilogue = ck_epilogue(
+                bias: c.hasBias ? UnsafePointer(bias.base) : nil,
+                residual: c.hasResidual ? UnsafePointer(residual.base) : nil,
+                residual_row_stride: residual.rowStride, gelu: c.gelu)
+            set.kernels.product(
+                c.m, c.n, c.k, a.base, a.rowStride, a.columnStride, b.base, b.rowStride,
+                b.columnStride, result.base, result.rowStride, epilogue, scratch.base)
+
+            #expect(result.isWrittenExactly, "\(c)")
+            let excess = worst(result, a, b, epilogue)
+            #expect(excess <= 1, "\(c): \(excess) of the tolerance")
+        }
+    }
+
+    @Test("An epilogue alone is done in place", arguments: KernelSet.all)
+    func finishIsPlain(set: KernelSet) {
+        for n in [1, 3, 4, 5, 7, 8, 15, 16, 17, 31, 48, 63, 97] {
+            for choice in 0..<8 {
+                var noise = Noise(seed: UInt64(n * 8 + choice))
+                let given = GuardedMatrix(rows: 3, columns: n) { 4 * noise.next() }
+                let result = GuardedMatrix(rows: 3, columns: n)
+                result.memory.base.update(from: given.base, count: given.memory.count)
+                let bias = GuardedMatrix(rows: 1, columns: n) { noise.next() }
+                let residual = GuardedMatrix(rows: 3, columns: n, layout: .rows) { noise.next() }
+                let epilogue = ck_epilogue(
+                    bias: choice & 1 != 0 ? UnsafePointer(bias.base) : nil,
+                    residual: choice & 2 != 0 ? UnsafePointer(residual.base) : nil,
+                    residual_row_stride: residual.rowStride, gelu: choice & 4 != 0)
+                set.kernels.finish(3, n, result.base, result.rowStride, epilogue)
+                #expect(result.isWrittenExactly)
+                for r in 0..<3 {
+                    for j in 0..<n {
+                        let sum = (value: Double(given[r, j]), tolerance: 0.0)
+                        let expected = finished(sum, epilogue, r, j)
+                        #expect(abs(Double(result[r, j]) - expected.value) <= expected.tolerance)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(
+        "An element's bits depend neither on the extents nor on its place", arguments: KernelSet.all
+    )
+    func placeDoesNotMatter(set: KernelSet) {
+        for k in [1, 63, 385, 1000] {
+            var noise = Noise(seed: UInt64(k))
+            let a = GuardedMatrix(rows: 60, columns: k) { noise.next() }
+            let b = GuardedMatrix(rows: k, columns: 113) { noise.next() }
+            let bias = GuardedMatrix(rows: 1, columns: 113) { noise.next() }
+            func product(_ rows: Range<Int>, _ columns: Range<Int>) -> GuardedMatrix {
+                let result = GuardedMatrix(rows: rows.count, columns: columns.count)
+                let scratch = GuardedFloats(count: ck_product_scratch(columns.count))
+                set.kernels.product(
+                    rows.count, columns.count, k, a.base + rows.lowerBound * a.rowStride,
+                    a.rowStride, 1, b.base + columns.lowerBound, b.rowStride, 1, result.base,
+                    result.rowStride,
+                    ck_epilogue(
+                        bias: bias.base + columns.lowerBound, residual: nil,
+                        residual_row_stride: 0, gelu: true), scratch.base)
+                return result
+            }
+            let whole = product(0..<60, 0..<113)
+            for (rows, columns) in [
+                (0..<1, 0..<1), (59..<60, 112..<113), (7..<20, 5..<54), (3..<11, 16..<113),
+                (30..<37, 47..<64), (1..<60, 1..<113),
+            ] {
+                let part = product(rows, columns)
+                let expected = rows.flatMap { r in columns.map { whole[r, $0] } }
+                #expect(bits(part.elements) == bits(expected), "\(k) \(rows) \(columns)")
+            }
+        }
+    }
+
+    /// The greatest error of any element as a share of what rounding may do.
+    private func worst(
+        _ result: GuardedMatrix, _ a: GuardedMatrix, _ b: GuardedMatrix, _ epilogue: ck_epilogue
+    ) -> Double {
+        let k = a.columns
+        var worst = 0.0
+        let right = (0..<b.columns).map { j in (0..<k).map { Double(b[$0, j]) } }
+        for i in 0..<result.rows {
+            let left = (0..<k).map { Double(a[i, $0]) }
+            for j in 0..<result.columns {
+                var sum = 0.0
+                var magnitude = 0.0
+                for p in 0..<k {
+                    let term = left[p] * right[j][p]
+                    sum += term
+                    magnitude += abs(term)
+                }
+                // Each of k steps rounds a partial sum by at most one part in 2^24 either way:
+                // a random walk, of which twice the root of its length is far out.
+                let tolerance = (2 * Double(k).squareRoot() + 2) * rounding * magnitude
+                let expected = finished((sum, tolerance), epilogue, i, j)
+                let error = abs(Double(result[i, j]) - expected.value)
+                worst = max(worst, error.isNaN ? .infinity : error / expected.tolerance)
+            }
+        }
+        return worst
+    }
+
+    /// What the epilogue makes of a sum, and how far off it may be.
+    private func finished(
+        _ sum: (value: Double, tolerance: Double), _ epilogue: ck_epilogue, _ row: Int,
+        _ column: Int
+    ) -> (value: Double, tolerance: Double) {
+        var (value, tolerance) = sum
+        if let bias = epilogue.bias {
+            value += Double(bias[column])
+            tolerance += rounding * abs(value)
+        }
+        if epilogue.gelu {
+            value = exactGELU(value)
+            // The steepest slope is 1.13; the kernel promises 1e-7.
+            tolerance = 1.13 * tolerance + 1e-7 + 2 * rounding * abs(value)
+        }
+        if let residual = epilogue.residual {
+            value += Double(residual[row * epilogue.residual_row_stride + column])
+            tolerance += rounding * abs(value)
+        }
+        return (value, tolerance + 1e-30)
+    }
+}
+
+/// x Phi(x) by the C library's error function, the side without cancellation.
+func exactGELU(_ x: Double) -> Double {
+    x * erfc(-x / 2.0.squareRoot()) / 2
+}

@@ -1,0 +1,51 @@
+import Tensors
+import Testing
+
+@Suite struct StoragePoolTests {
+    @Test("A capacity holds the count and wastes at most an eighth")
+    func capacities() {
+        for count in [0, 1, 64, 65, 100, 128, 129, 1000, 4097, 1 << 20, (1 << 20) + 1, 12_345_678] {
+            let capacity = StoragePool.capacity(for: count)
+            #expect(capacity >= count)
+            #expect(capacity - count <= max(64, count / 8 + 1), "\(count): \(capacity)")
+            #expect(StoragePool.capacity(for: capacity) == capacity)
+        }
+    }
+
+    @Test("A block that was given back is taken again, by its capacity alone")
+    func reuse() {
+        let pool = StoragePool()
+        let block = pool.take(capacity: 128)
+        #expect(UInt(bitPattern: block) % 64 == 0)
+        pool.give(block, capacity: 128)
+        let other = pool.take(capacity: 192)
+        #expect(other != block)
+        let again = pool.take(capacity: 128)
+        #expect(again == block)
+        let fresh = pool.take(capacity: 128)
+        #expect(fresh != block)
+        for (pointer, capacity) in [(other, 192), (again, 128), (fresh, 128)] {
+            pool.give(pointer, capacity: capacity)
+        }
+        pool.drain()
+    }
+
+    @Test("A tensor's memory comes back when its last copy goes")
+    func tensors() {
+        // An extent that no other test uses.
+        let shape: Shape = [7_654_321]
+        let capacity = StoragePool.capacity(for: shape.count)
+        var tensor: Tensor? = Tensor(repeating: 1, shape: shape)
+        var part = tensor?.rows(5..<6)
+        let place = tensor?.base
+        tensor = nil
+        #expect(part?.elements == [1])
+        let meanwhile = StoragePool.shared.take(capacity: capacity)
+        #expect(UnsafePointer(meanwhile) != place)
+        part = nil
+        let afterwards = StoragePool.shared.take(capacity: capacity)
+        #expect(UnsafePointer(afterwards) == place)
+        StoragePool.shared.give(meanwhile, capacity: capacity)
+        StoragePool.shared.give(afterwards, capacity: capacity)
+    }
+}

@@ -1,0 +1,88 @@
+import Tensors
+import Testing
+
+@Suite struct TensorTests {
+    private let counted = Tensor((0..<24).map(Float.init), shape: [4, 3, 2])
+
+    @Test("A copy keeps its elements when the other is changed")
+    func copyOnWrite() {
+        var changed = counted
+        #expect(changed.base == counted.base)
+        changed.withUnsafeMutableElements { $0[5] = -1 }
+        #expect(changed[0, 2, 1] == -1)
+        #expect(counted[0, 2, 1] == 5)
+        #expect(changed.base != counted.base)
+
+        // Nobody else holds it now: it is changed where it lies.
+        let place = changed.base
+        changed.withUnsafeMutableElements { $0[6] = -2 }
+        #expect(changed.base == place)
+        #expect(changed.elements == [0, 1, 2, 3, 4, -1, -2] + (7..<24).map(Float.init))
+    }
+
+    @Test("Rows share their elements until changed")
+    func rows() {
+        var rows = counted.rows(1..<3)
+        #expect(rows.shape == [2, 3, 2])
+        #expect(rows.base == counted.base + 6)
+        #expect(rows.elements == (6..<18).map(Float.init))
+        #expect(rows.rows(1..<2).elements == (12..<18).map(Float.init))
+        #expect(counted.rows(4..<4).shape == [0, 3, 2])
+
+        rows.withUnsafeMutableElements { elements in
+            #expect(elements.count == 12)
+            for i in elements.indices { elements[i] = 0 }
+        }
+        #expect(rows == Tensor(repeating: 0, shape: [2, 3, 2]))
+        #expect(counted.elements == (0..<24).map(Float.init))
+    }
+
+    @Test("Rows that outlive their tensor are changed within it, and no further")
+    func rowsAlone() {
+        var rows = Tensor((0..<10).map(Float.init), shape: [5, 2]).rows(2..<4)
+        let before = rows
+        rows.withUnsafeMutableElements { $0[0] = 9 }
+        #expect(rows.elements == [9, 5, 6, 7])
+        #expect(before.elements == [4, 5, 6, 7])
+    }
+
+    @Test("A reshaped tensor has the same elements, shared")
+    func reshaped() {
+        var reshaped = counted.reshaped(to: [2, 12])
+        #expect(reshaped.base == counted.base)
+        #expect(reshaped[1, 0] == 12)
+        reshaped.withUnsafeMutableElements { $0[0] = 1 }
+        #expect(counted[0, 0, 0] == 0)
+    }
+
+    @Test("Columns and slices are copies of a part")
+    func slices() {
+        let columns = counted.columns(1..<2)
+        #expect(columns.shape == [4, 3, 1])
+        #expect(columns.elements == stride(from: 1, to: 24, by: 2).map(Float.init))
+        let slices = counted.slices(at: 2)
+        #expect(slices.shape == [4, 2])
+        #expect(slices.elements == [4, 5, 10, 11, 16, 17, 22, 23])
+    }
+
+    @Test("Equality is of shape and elements")
+    func equality() {
+        #expect(counted == Tensor((0..<24).map(Float.init), shape: [4, 3, 2]))
+        #expect(counted != counted.reshaped(to: [3, 4, 2]))
+        #expect(Tensor([1], shape: []) != Tensor([1], shape: [1]))
+        #expect(Tensor([.nan], shape: [1]) != Tensor([.nan], shape: [1]))
+    }
+
+    @Test("Shapes count, index from either end, and say what they are")
+    func shapes() {
+        let shape: Shape = [4, 3, 2]
+        #expect(shape.count == 24)
+        #expect(shape.rank == 3)
+        #expect(shape[0] == 4)
+        #expect(shape[-1] == 2)
+        #expect("\(shape)" == "4x3x2")
+        #expect(Shape([]).count == 1)
+        #expect("\(Shape([]))" == "scalar")
+        #expect(Shape([0, 5]).count == 0)
+    }
+}

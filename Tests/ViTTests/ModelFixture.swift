@@ -1,0 +1,45 @@
+import Foundation
+import Tensors
+import ViT
+
+/// The small model that the official code ran, and what it gave; `Fixtures/make_model.py` made them.
+enum ModelFixture {
+    static func path(_ name: String) -> String {
+        URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "Fixtures/Model/\(name)").path()
+    }
+
+    static func model(_ resampling: PositionResampling = .scaleFactor) throws -> VisionTransformer {
+        let weights = try VisionTransformer.Weights(
+            contentsOf: path("weights.safetensors"), heads: 2)
+        return VisionTransformer(weights, positionResampling: resampling)
+    }
+
+    /// The image of a size, as a batch of one.
+    static func image(height: Int, width: Int) throws -> Tensor {
+        try TensorFile(contentsOf: path("features.safetensors"))
+            .tensor(named: "image.\(height)x\(width)").reshaped(to: [1, 3, height, width])
+    }
+}
+
+extension FeatureTap {
+    static let all = (0..<3).flatMap { layer in
+        Facet.allCases.map { FeatureTap(layer: layer, facet: $0) }
+    }
+}
+
+/// The distance of two tensors as a share of the second's length.
+func relativeError(_ a: Tensor, _ b: Tensor) -> Double {
+    var distance = 0.0
+    var length = 0.0
+    for (x, y) in zip(a.elements, b.elements) {
+        distance += Double(x - y) * Double(x - y)
+        length += Double(y) * Double(y)
+    }
+    return (distance / length).squareRoot()
+}
+
+/// Equal to the bit.
+func identical(_ a: Tensor, _ b: Tensor) -> Bool {
+    a.shape == b.shape && a.elements.map(\.bitPattern) == b.elements.map(\.bitPattern)
+}
