@@ -42,7 +42,7 @@ let package = Package(
             name: "TensorsTests", dependencies: ["Tensors", "CKernels"],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "ImagesTests", dependencies: ["Images"],
+            name: "ImagesTests", dependencies: ["Images", "CImages"],
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ViTTests", dependencies: ["ViT", "Tensors", "Images"],

@@ -56,22 +56,6 @@ public struct Correspondences: Hashable, Sendable, Codable {
     }
 }
 
-/// What matching needs of one image.
-public struct ImageFeatures: Sendable {
-    public var descriptors: DescriptorGrid
-    public var saliency: SaliencyMap
-
-    /// - Precondition: both have the same rows and columns.
-    public init(descriptors: DescriptorGrid, saliency: SaliencyMap) {
-        precondition(
-            saliency.values.shape == [descriptors.grid.rows, descriptors.grid.columns],
-            "ImageFeatures: saliency \(saliency.values.shape) of descriptors "
-                + "\(descriptors.values.shape)")
-        self.descriptors = descriptors
-        self.saliency = saliency
-    }
-}
-
 /// Finds well spread pairs of points that show the same in two images (Amir et al., "Deep ViT
 /// Features as Dense Visual Descriptors"; dino-vit-features, correspondences.py).
 ///

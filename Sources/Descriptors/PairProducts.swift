@@ -13,7 +13,9 @@ import Tensors
 func pairProducts(
     _ pairs: [BestBuddy], _ a: DescriptorGrid, _ b: DescriptorGrid, binning: Binning
 ) -> Tensor {
+    // Of both matrices only the upper triangle is used until the end.
     var products = Tensor(repeating: 0, shape: [pairs.count, pairs.count])
+    var sums = Tensor(uninitialized: products.shape)
     for (descriptors, cells) in [(a, pairs.map(\.source)), (b, pairs.map(\.target))] {
         let bins = BinSource(descriptors, binning: binning)
         let channels = descriptors.channels
@@ -21,7 +23,8 @@ func pairProducts(
         for first in stride(from: 0, to: bins.count, by: step) {
             let piece = gather(
                 cells, bins, first..<min(first + step, bins.count), channels: channels)
-            add(piece.product(transposed: piece), to: &products)
+            addProducts(of: piece, to: products, into: &sums)
+            swap(&products, &sums)
         }
     }
     scaleToUnitDiagonal(&products)
@@ -50,29 +53,40 @@ private func gather(
     }
 }
 
-private func add(_ addend: Tensor, to sum: inout Tensor) {
-    let width = sum.shape[1]
-    let rows = sum.shape[0]
-    sum.withUnsafeMutableElements { sum in
-        nonisolated(unsafe) let sum = sum
-        addend.withUnsafeElements { addend in
-            nonisolated(unsafe) let addend = addend
-            Parallelism.perform(count: rows) { row in
-                for index in (row * width)..<((row + 1) * width) { sum[index] += addend[index] }
+/// The upper triangle of `result = addend + piece pieceᵀ`, with what blocks of rows take of the lower.
+private func addProducts(of piece: Tensor, to addend: Tensor, into result: inout Tensor) {
+    let count = piece.shape[0]
+    let width = piece.shape[1]
+    let block = 256
+    result.withUnsafeMutableElements { result in
+        withPointers(to: [piece, addend]) { tensors in
+            for start in stride(from: 0, to: count, by: block) {
+                let corner = start * (count + 1)
+                let rows = tensors[0] + start * width
+                guard let result = result.baseAddress else { return }
+                var epilogue = Epilogue()
+                epilogue.residual = tensors[1] + corner
+                epilogue.residual_row_stride = count
+                multiply(
+                    MatrixView(rows, rows: min(block, count - start), columns: width),
+                    MatrixView(rows, rows: count - start, columns: width).transposed,
+                    into: result + corner, rowStride: count, epilogue: epilogue)
             }
         }
     }
 }
 
-/// Divides by the square roots of the diagonal; a vector of zeros stays one.
+/// Divides by the square roots of the diagonal and copies the upper triangle to the lower; a vector
+/// of zeros stays one.
 private func scaleToUnitDiagonal(_ products: inout Tensor) {
     let count = products.shape[0]
     products.withUnsafeMutableElements { products in
-        nonisolated(unsafe) let products = products
         let scales = (0..<count).map { 1 / max(products[$0 * (count + 1)].squareRoot(), 1e-8) }
-        Parallelism.perform(count: count) { row in
-            for column in 0..<count {
-                products[row * count + column] *= scales[row] * scales[column]
+        for row in 0..<count {
+            for column in row..<count {
+                let cosine = products[row * count + column] * (scales[row] * scales[column])
+                products[row * count + column] = cosine
+                products[column * count + row] = cosine
             }
         }
     }

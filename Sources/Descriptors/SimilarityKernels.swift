@@ -1,7 +1,5 @@
 /// The hot loops of matching, over rows of similarities: one float for each cell of the second grid.
 package enum SimilarityKernels {
-    private typealias Lanes = SIMD8<Float>
-
     /// Sums a similarity with those of the cells `step` columns to the left and to the right in
     /// both grids.
     ///
@@ -122,15 +120,5 @@ package enum SimilarityKernels {
             index += 1
         }
         if found.similarity > best.similarity { best = found }
-    }
-
-    @inline(__always)
-    private static func load(_ pointer: UnsafePointer<Float>) -> Lanes {
-        UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self)
-    }
-
-    @inline(__always)
-    private static func store(_ lanes: Lanes, to pointer: UnsafeMutablePointer<Float>) {
-        UnsafeMutableRawPointer(pointer).storeBytes(of: lanes, as: Lanes.self)
     }
 }

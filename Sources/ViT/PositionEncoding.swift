@@ -47,15 +47,15 @@ public struct PositionEncoding: Sendable {
 
     private func resampled(to target: PatchGrid) -> Tensor {
         let width = table.shape[1]
-        let extra: Float = resampling == .scaleFactor ? 0.1 : 0
+        let extra = resampling == .scaleFactor ? 0.1 : 0
         let acrossTaps = (0..<target.columns).map {
             CubicTaps(
-                output: $0, factor: (Float(target.columns) + extra) / Float(grid.columns),
+                output: $0, factor: (Double(target.columns) + extra) / Double(grid.columns),
                 inputs: grid.columns)
         }
         let downTaps = (0..<target.rows).map {
             CubicTaps(
-                output: $0, factor: (Float(target.rows) + extra) / Float(grid.rows),
+                output: $0, factor: (Double(target.rows) + extra) / Double(grid.rows),
                 inputs: grid.rows)
         }
         let across = Tensor(uninitialized: [grid.rows, target.columns, width])
@@ -87,8 +87,9 @@ private struct CubicTaps {
     var positions: (Int, Int, Int, Int)
     var weights: (Float, Float, Float, Float)
 
-    init(output: Int, factor: Float, inputs: Int) {
-        let centre = (Float(output) + 0.5) * (1 / factor) - 0.5
+    init(output: Int, factor: Double, inputs: Int) {
+        // In single precision from here on, as PyTorch does it.
+        let centre = (Float(output) + 0.5) * Float(1 / factor) - 0.5
         let floor = centre.rounded(.down)
         let t = centre - floor
         let first = Int(floor) - 1

@@ -13,7 +13,7 @@
 // What is done to a matrix product C before it is stored: C = act(C + bias) + residual.
 typedef struct {
     const float *_Nullable bias;      // one value a column
-    const float *_Nullable residual;  // a matrix of C's shape, which may be C's own memory
+    const float *_Nullable residual;  // a matrix of C's shape, apart from C's memory
     ptrdiff_t residual_row_stride;
     bool gelu;                        // act(x) = x Phi(x), the exact GELU
 } ck_epilogue;

@@ -2,7 +2,7 @@
 extension Float {
     /// The value of an IEEE 754 binary16, exactly.
     @inline(__always)
-    init(halfBits: UInt16) {
+    package init(halfBits: UInt16) {
         let magnitude = UInt32(halfBits & 0x7fff)
         // Moved into a float's fields, the value is too small by the difference of the two
         // exponent biases, 127 - 15; multiplying corrects normal and subnormal numbers alike.
@@ -13,12 +13,12 @@ extension Float {
 
     /// The value of a bfloat16, exactly: it is the upper half of a float.
     @inline(__always)
-    init(bfloat16Bits: UInt16) {
+    package init(bfloat16Bits: UInt16) {
         self.init(bitPattern: UInt32(bfloat16Bits) << 16)
     }
 
     /// The bits of the nearest IEEE 754 binary16, ties to even; values too large become infinite.
-    var halfBits: UInt16 {
+    package var halfBits: UInt16 {
         let sign = UInt16(truncatingIfNeeded: bitPattern >> 16) & 0x8000
         let magnitude = bitPattern & 0x7fff_ffff
         if magnitude > 0x7f80_0000 { return sign | 0x7e00 }
@@ -34,7 +34,7 @@ extension Float {
     }
 
     /// The bits of the nearest bfloat16, ties to even.
-    var bfloat16Bits: UInt16 {
+    package var bfloat16Bits: UInt16 {
         if isNaN { return UInt16(truncatingIfNeeded: bitPattern >> 16) | 0x40 }
         return UInt16(truncatingIfNeeded: (bitPattern + 0x7fff + (bitPattern >> 16 & 1)) >> 16)
     }

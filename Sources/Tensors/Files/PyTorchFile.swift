@@ -54,7 +54,7 @@ enum PyTorchFile {
         let types = Dictionary(
             graph.storages.map { ($0.key, $0.elementType) }, uniquingKeysWith: { first, _ in first }
         )
-        guard case .list(let order) = keys.nodes[Int(keys.root)] else {
+        guard let order = keys.list(keys.root) else {
             throw file.damaged("its list of storages is no list")
         }
         var extents: [String: (offset: Int, count: Int)] = [:]

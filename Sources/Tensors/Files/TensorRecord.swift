@@ -7,8 +7,10 @@ struct TensorRecord: Sendable {
     /// Elements between neighbours along each dimension, or nil where the elements lie in
     /// row-major order without gaps.
     var strides: [Int]?
-    /// Elements that are stored for the tensor from its first on, gaps included.
+    /// Elements from the tensor's first to its last as they are stored, gaps included.
     var storedCount: Int
+    /// Elements that the file has from the tensor's first on.
+    var availableCount: Int
 
     /// Checks a claim that a file makes.
     ///
@@ -44,14 +46,15 @@ struct TensorRecord: Sendable {
             return isRowMajor(taken, dimensions) ? nil : taken
         }
         self.storedCount = last + 1
+        self.availableCount = available / elementType.size
     }
 
-    /// Throws where a shape has more elements than are stored for it, which strides of 0 make
-    /// possible: its memory would not be in proportion to the file.
+    /// Throws where a shape has more elements than the file has for it, which overlapping strides
+    /// make possible: its memory would not be in proportion to the file.
     func checkSpread(in file: RandomAccessFile) throws(TensorFileError) {
-        guard shape.count <= storedCount else {
+        guard shape.count <= availableCount else {
             throw file.unsupported(
-                "a tensor spreads \(storedCount) stored elements over the shape \(shape)")
+                "a tensor spreads \(availableCount) stored elements over the shape \(shape)")
         }
     }
 

@@ -13,9 +13,10 @@ struct PickleGraph {
         case string(String)
         /// A run of `children`.
         case tuple(start: Int32, count: Int32)
-        case list([Index])
-        /// Keys and values in turn.
-        case dictionary([Index])
+        /// An index into `lists`.
+        case list(Index)
+        /// An index into `lists`, where keys and values stand in turn.
+        case dictionary(Index)
         /// An object whose attributes are in a dictionary, once `BUILD` has given it one.
         case namespace(attributes: Index?)
         case global(PickleGlobal)
@@ -48,6 +49,8 @@ struct PickleGraph {
 
     var nodes: [Node] = []
     var children: [Index] = []
+    /// The members of what grows, apart from `nodes`, so that they grow in place.
+    var lists: [[Index]] = []
     var storages: [Storage] = []
     var tensors: [StoredTensor] = []
     var root: Index = 0
@@ -68,6 +71,11 @@ struct PickleGraph {
         if case .tuple(let start, let count) = nodes[Int(index)] {
             return children[Int(start)..<Int(start + count)]
         }
+        return nil
+    }
+
+    func list(_ index: Index) -> [Index]? {
+        if case .list(let list) = nodes[Int(index)] { return lists[Int(list)] }
         return nil
     }
 

@@ -39,7 +39,7 @@ private struct NameWalk {
         _ index: PickleGraph.Index, name: String, depth: Int, inDictionary: Bool
     ) throws(TensorFileError) {
         visits += 1
-        guard visits <= 4 * graph.byteCount else {
+        guard visits <= 4 * graph.byteCount + 256 else {
             throw file.damaged("its pickle shares its parts so often that they cannot all be named")
         }
         guard depth <= 64 else {
@@ -51,10 +51,11 @@ private struct NameWalk {
             try pay(for: name)
             contents.tensors.append((name, graph.tensors[Int(tensor)]))
         case .list(let list):
-            try visit(list[...], name, depth)
+            try visit(graph.lists[Int(list)][...], name, depth)
         case .tuple:
             try visit(graph.tuple(index) ?? [], name, depth)
-        case .dictionary(let members):
+        case .dictionary(let list):
+            let members = graph.lists[Int(list)]
             for pair in stride(from: 0, to: members.count, by: 2) {
                 let key = graph.string(members[pair]) ?? graph.int(members[pair]).map(String.init)
                 guard let key else { continue }

@@ -152,10 +152,10 @@ struct Unpickler {
         case 0x86: try pushTuple(count: 2)
         case 0x87: try pushTuple(count: 3)
         case 0x74: pushTuple(try popToMark())  // TUPLE
-        case 0x5d: push(.list([]))
+        case 0x5d: pushList()
         case 0x61: try extendList([try pop()])  // APPEND
         case 0x65: try extendList(try popToMark())  // APPENDS
-        case 0x7d: push(.dictionary([]))
+        case 0x7d: pushDictionary()
         case 0x73:  // SETITEM
             let value = try pop()
             try extendDictionary([try pop(), value])
@@ -212,26 +212,28 @@ struct Unpickler {
         push(.int(value))
     }
 
+    mutating func pushDictionary() {
+        push(.dictionary(Index(graph.lists.count)))
+        graph.lists.append([])
+    }
+
+    private mutating func pushList() {
+        push(.list(Index(graph.lists.count)))
+        graph.lists.append([])
+    }
+
     private mutating func extendList(_ members: [Index]) throws(TensorFileError) {
-        let target = try top()
-        switch graph.nodes[target] {
-        case .list(var list):
-            graph.nodes[target] = .none  // so that the array is not copied
-            list.append(contentsOf: members)
-            graph.nodes[target] = .list(list)
+        switch graph.nodes[try top()] {
+        case .list(let list): graph.lists[Int(list)].append(contentsOf: members)
         case .opaque: break
         default: throw damaged("appends to what is no list")
         }
     }
 
     private mutating func extendDictionary(_ members: [Index]) throws(TensorFileError) {
-        let target = try top()
         guard members.count % 2 == 0 else { throw damaged("has a key without a value") }
-        switch graph.nodes[target] {
-        case .dictionary(var dictionary):
-            graph.nodes[target] = .none  // so that the array is not copied
-            dictionary.append(contentsOf: members)
-            graph.nodes[target] = .dictionary(dictionary)
+        switch graph.nodes[try top()] {
+        case .dictionary(let list): graph.lists[Int(list)].append(contentsOf: members)
         case .opaque: break
         default: throw damaged("sets a key of what is no dictionary")
         }

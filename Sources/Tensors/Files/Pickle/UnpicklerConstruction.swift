@@ -13,7 +13,7 @@ extension Unpickler {
             let arguments = graph.tuple(arguments)
         else { throw damaged("calls what is no function") }
         switch global {
-        case .orderedDictionary: push(.dictionary([]))
+        case .orderedDictionary: pushDictionary()
         case .namespace: push(.namespace(attributes: nil))
         case .opaque: push(.opaque)
         case .size:

@@ -1,0 +1,104 @@
+import Descriptors
+import Images
+import Tensors
+import Testing
+import ViT
+
+@Suite struct ExtractionTests {
+    /// A small network with random weights.
+    static let network: VisionTransformer = {
+        let configuration = VisionTransformer.Configuration(
+            width: 24, depth: 3, heads: 6, patchSize: 4,
+            positionGrid: PatchGrid(rows: 4, columns: 4))
+        var seed: UInt64 = 0
+        return VisionTransformer(configuration: configuration) { name in
+            func tensor(_ shape: Shape) -> Tensor {
+                seed += 1
+                return Tensor(noise(shape.count, seed: seed).map { 0.3 * $0 }, shape: shape)
+            }
+            switch name.split(separator: ".").suffix(2).joined(separator: ".") {
+            case "cls_token": return tensor([1, 1, 24])
+            case "pos_embed": return tensor([1, 17, 24])
+            case "proj.weight" where name.hasPrefix("patch"): return tensor([24, 3, 4, 4])
+            case "proj.weight": return tensor([24, 24])
+            case "qkv.weight": return tensor([72, 24])
+            case "qkv.bias": return tensor([72])
+            case "fc1.weight": return tensor([96, 24])
+            case "fc1.bias": return tensor([96])
+            case "fc2.weight": return tensor([24, 96])
+            default: return tensor([24])
+            }
+        }
+    }()
+
+    static func photo(width: Int, height: Int, seed: UInt64) -> Image {
+        var generator = Xoshiro256(seed: seed)
+        return Image(
+            width: width, height: height,
+            pixels: (0..<(width * height * 3)).map { _ in UInt8(generator.nextIndex(below: 256)) })
+    }
+
+    @Test func onePassGivesDescriptorsAndSaliency() throws {
+        let photo = Self.photo(width: 42, height: 36, seed: 99)
+        // 21x18 pixels for the network, strides that differ.
+        let stride = PatchStride(vertical: 2, horizontal: 4)
+        let extractor = Extractor(
+            Self.network, preprocessing: Preprocessing(loadSize: 18), stride: stride)
+        let found = try extractor.imageFeatures(of: photo, layer: 1)
+        #expect(found.descriptors.grid == PatchGrid(rows: 8, columns: 5))
+        #expect(found.descriptors.pixel(of: .init(row: 1, column: 2)) == .init(x: 20, y: 8))
+
+        // Each by a pass of its own, one number at a time.
+        let input = extractor.preprocessing.tensor(of: extractor.preprocessing.resized(photo))
+            .reshaped(to: [1, 3, 18, 21])
+        let keyTap = FeatureTap(layer: 1, facet: .key)
+        let attentionTap = FeatureTap(layer: 2, facet: .classAttention)
+        let keys = Self.network.features(of: input, at: [keyTap], stride: stride)[keyTap]
+        let attention = Self.network.features(
+            of: input, at: [attentionTap], stride: stride)[attentionTap]
+        for channel in 0..<24 {
+            let (dimension, head) = (channel / 6, channel % 6)
+            #expect(found.descriptors.values[3, 4, channel] == keys[0, 20, head * 4 + dimension])
+        }
+        let means = (1...40).map { patch in
+            [0, 2, 4, 5].reduce(0) { $0 + Double(attention[0, $1, patch]) } / 4
+        }
+        let (least, greatest) = (means.min() ?? 0, means.max() ?? 0)
+        // Single precision beside double, magnified by the division by a small range.
+        #expect(
+            greatestDifference(
+                found.saliency.values.elements,
+                means.map { Float(($0 - least) / (greatest - least)) }) < 1e-4)
+    }
+
+    @Test func aPhotoMatchesItself() throws {
+        var options = Correspondences.Options()
+        options.layer = 1
+        options.loadSize = nil
+        let photo = Self.photo(width: 28, height: 32, seed: 98)
+        let found = try correspondences(
+            between: photo, and: photo, using: Self.network, options: options)
+        #expect(found.bestBuddies == 56)
+        #expect(found.pairs.count == 10)
+        #expect(found.pairs.allSatisfy { $0.source == $0.target })
+    }
+
+    @Test func whatDoesNotFitIsRefused() {
+        let photo = Self.photo(width: 9, height: 3, seed: 97)
+        let wide = Extractor(
+            Self.network, preprocessing: Preprocessing(loadSize: nil), stride: PatchStride(5))
+        let plain = Extractor(Self.network, preprocessing: Preprocessing(loadSize: nil))
+        #expect(throws: ExtractionError.imageTooSmall(width: 9, height: 3, patchSize: 4)) {
+            try plain.descriptors(of: photo, layer: 0)
+        }
+        #expect(throws: ExtractionError.noSuchLayer(layer: 3, depth: 3)) {
+            try plain.descriptors(of: photo, layer: 3)
+        }
+        #expect(throws: ExtractionError.noSuchHead(head: 7, heads: 6)) {
+            try plain.saliency(of: photo, heads: [0, 7])
+        }
+        #expect(throws: ExtractionError.badStride(PatchStride(5), patchSize: 4)) {
+            try wide.descriptors(of: photo, layer: 0)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Foundation
+import Images
+import Testing
+
+@Suite struct DecodingTests {
+    /// Expected by arithmetic, so to the bit.
+    @Test(arguments: Fixtures.png)
+    func png(_ fixture: FileCase) throws {
+        let image = try Image(decoding: [UInt8](fixture.file))
+        #expect(image.width == fixture.width && image.height == fixture.height)
+        #expect(image.pixels == [UInt8](fixture.pixels))
+    }
+
+    /// Expected from Pillow, which may carry another version of libjpeg-turbo: one level of rounding.
+    @Test(arguments: Fixtures.jpeg)
+    func jpeg(_ fixture: FileCase) throws {
+        let image = try Image(decoding: [UInt8](fixture.file))
+        #expect(image.width == fixture.width && image.height == fixture.height)
+        let difference = Difference(image.pixels, fixture.pixels)
+        #expect(difference.most <= 1)
+        #expect(difference.equalShare > 0.99)
+    }
+
+    @Test func orientationsAreAllDifferent() throws {
+        let upright = Fixtures.jpeg.filter { $0.name.hasPrefix("orientation ") }
+        #expect(Set(upright.prefix(8).map(\.pixels)).count == 8)
+    }
+
+    @Test func otherFilesAreNamed() {
+        #expect(throws: ImageError.unknownFormat(file: "a.gif", found: [71, 73, 70, 56])) {
+            try Image(decoding: [UInt8]("GIF89a".utf8), name: "a.gif")
+        }
+        #expect(throws: ImageError.unknownFormat(file: "b", found: [])) {
+            try Image(decoding: [], name: "b")
+        }
+        let error = ImageError.unknownFormat(file: "a.gif", found: [71, 73, 70, 6])
+        #expect(
+            "\(error)" == "a.gif begins with the bytes 47 49 46 06, which is neither PNG nor JPEG")
+    }
+
+    @Test func missingFilesAndFolders() {
+        #expect(throws: ImageError.self) { try Image(contentsOf: "/nowhere/at/all.png") }
+        #expect(throws: ImageError.self) { try Image(contentsOf: "/") }
+    }
+}

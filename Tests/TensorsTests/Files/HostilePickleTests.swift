@@ -1,0 +1,238 @@
+import Foundation
+import Tensors
+import Testing
+
+/// Pickles that no one writes by accident. Each must end in a sentence, soon, with little memory.
+@Suite struct HostilePickleTests {
+    private func complaint(_ fill: (inout PickleBytes) -> Void) throws -> String {
+        var pickle = PickleBytes()
+        fill(&pickle)
+        return try #require(try TensorsTests.complaint(about: pickle.archive()))
+    }
+
+    @Test(arguments: [
+        ("os", "system"), ("posix", "system"), ("builtins", "eval"), ("__builtin__", "exec"),
+        ("torch", "load"), ("torch.storage", "_load_from_bytes"), ("torch", "os.system"),
+        ("collections", "OrderedDict.__reduce__"), ("subprocess", "Popen"),
+        ("torch._utils", "_rebuild_sparse_tensor"),
+    ])
+    func refusesOtherNames(module: String, name: String) throws {
+        let expected = "names \(module).\(name), which a weight file has no business calling"
+        let called = try complaint {
+            $0.op("}")
+            $0.string("weight")
+            $0.global(module, name)
+            $0.string("touch /tmp/executed")
+            $0.op(0x85, 0x52, 0x73)
+        }
+        #expect(called.hasSuffix(expected))
+        // By the stack, as protocol 4 does; by INST; nested in the arguments of a known function.
+        let byStack = try complaint {
+            $0.string(module)
+            $0.string(name)
+            $0.op(0x93)
+        }
+        #expect(byStack.hasSuffix(expected))
+        #expect(try complaint { $0.op("(i\(module)\n\(name)\n") }.hasSuffix(expected))
+        let nested = try complaint {
+            $0.global("torch._utils", "_rebuild_tensor_v2")
+            $0.op("(")
+            $0.global(module, name)
+        }
+        #expect(nested.hasSuffix(expected))
+        #expect(!FileManager.default.fileExists(atPath: "/tmp/executed"))
+    }
+
+    @Test func refusesWhatIsNoPickleOfWeights() throws {
+        let pickles: [(String, (inout PickleBytes) -> Void)] = [
+            ("nothing", { _ in }),
+            ("an empty stack", { $0.op(0x85) }),
+            ("no mark", { $0.op("t") }),
+            ("a mark alone", { $0.op("(") }),
+            ("below the mark", { $0.op("]N(a") }),
+            ("an unknown opcode", { $0.op("NI1\n") }),
+            ("protocol 9", { $0.op(0x80, 9) }),
+            ("a memo never kept", { $0.op("h\u{1}") }),
+            (
+                "a call of a text",
+                {
+                    $0.string("os")
+                    $0.op(0x29, 0x52)
+                }
+            ),
+            (
+                "a call of a storage type",
+                {
+                    $0.global("torch", "FloatStorage")
+                    $0.op(")R")
+                }
+            ),
+            (
+                "arguments that are no tuple",
+                {
+                    $0.global("torch", "Size")
+                    $0.op("NR")
+                }
+            ),
+            (
+                "a parameter of None",
+                {
+                    $0.global("torch._utils", "_rebuild_parameter")
+                    $0.op(0x4e, 0x85, 0x52)
+                }
+            ),
+            ("an append to a tuple", { $0.op(")Na") }),
+            ("a key without value", { $0.op("}(Nu") }),
+            ("a text of 4 GB", { $0.op(0x58, 255, 255, 255, 255) }),
+            ("a text of 2^64", { $0.op(0x8d, 255, 255, 255, 255, 255, 255, 255, 255) }),
+            ("bytes of 2^63", { $0.op(0x8e, 0, 0, 0, 0, 0, 0, 0, 128) }),
+            ("a number of -1 bytes", { $0.op(0x8b, 255, 255, 255, 255) }),
+            ("an endless line", { $0.op("c" + String(repeating: "a", count: 5000)) }),
+            (
+                "a persistent number",
+                {
+                    $0.int(1)
+                    $0.op("Q")
+                }
+            ),
+            ("a persistent tuple of nothing", { $0.op(")Q") }),
+            (
+                "a persistent tuple of numbers",
+                {
+                    $0.tuple([1, 2, 3, 4, 5])
+                    $0.op("Q")
+                }
+            ),
+            (
+                "another persistent tuple",
+                {
+                    $0.op("(")
+                    $0.string("module")
+                    for _ in 0..<4 { $0.op("N") }
+                    $0.op("tQ")
+                }
+            ),
+            (
+                "a tensor of numbers",
+                {
+                    $0.global("torch._utils", "_rebuild_tensor_v2")
+                    $0.tuple([1, 2, 3, 4])
+                    $0.op("R")
+                }
+            ),
+        ]
+        for (name, fill) in pickles {
+            var pickle = PickleBytes()
+            fill(&pickle)
+            #expect(try TensorsTests.complaint(about: pickle.archive()) != nil, "\(name)")
+        }
+    }
+
+    private static let outside: [(Int, Int, [Int], [Int])] = [
+        // count of the storage (4 are there), offset, sizes, strides
+        (4, 0, [5], [1]), (4, 1, [4], [1]), (4, -1, [4], [1]), (4, 0, [2, 2], [3, 1]),
+        (5, 0, [5], [1]), (-1, 0, [1], [1]), (4, 0, [-1], [1]), (4, 0, [2], [-1]),
+        (4, 0, [2, 2], [1]), (4, 5, [0], [1]), (4, Int.max, [1], [1]),
+        (4, 0, [1 << 40, 1 << 40], [0, 0]), (4, 0, [1 << 62, 1 << 62, 0], [1, 1, 1]),
+        (4, 0, [1 << 40], [0]), (4, 0, [1_000_000_000_000], [0]),
+        (4, 0, [2, 2], [Int.max, Int.max]),
+        (4, 0, [1 << 32], [1 << 32]), (Int.max, 0, [4], [1]), (1 << 62, 0, [1 << 62], [1]),
+        (4, 0, [1, 1, 1, 1, 1, 1, 1, 1, 4], [1, 1, 1, 1, 1, 1, 1, 1, 1]), (4, 0, [Int.max], [1]),
+        (4, 0, [2, Int.max], [0, 0]),
+    ]
+
+    @Test(arguments: outside)
+    func refusesTensorsOutsideTheirStorage(
+        count: Int, offset: Int, sizes: [Int], strides: [Int]
+    ) throws {
+        let sentence = try complaint {
+            $0.tensor(count: count, offset: offset, sizes: sizes, strides: strides)
+        }
+        #expect(sentence.contains("damaged") || sentence.contains("spreads"), "\(sentence)")
+    }
+
+    /// The same bounds from inside: these are right, and a stride that is not taken is no matter.
+    @Test func readsTensorsUpToTheEndOfTheirStorage() throws {
+        let right: [(Int, [Int], [Int], [Float])] = [
+            (0, [4], [1], [0, 1, 2, 3]), (3, [1], [1], [3]), (4, [0], [1], []),
+            (0, [2, 2], [1, 2], [0, 2, 1, 3]), (0, [2], [3], [0, 3]), (1, [], [], [1]),
+            (0, [1, 2, 1], [Int.max, 2, Int.max], [0, 2]), (0, [3, 2, 0], [9, 9, 9], []),
+            (0, [2, 2], [1, 1], [0, 1, 1, 2]),
+        ]
+        for (offset, sizes, strides, values) in right {
+            var pickle = PickleBytes()
+            pickle.tensor(count: 4, offset: offset, sizes: sizes, strides: strides)
+            try withFile(pickle.archive()) { path in
+                let tensor = try TensorFile(contentsOf: path).tensor(named: "tensor")
+                #expect(tensor == Tensor(values, shape: Shape(sizes)))
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func circlesAndSharingEnd() throws {
+        let circle = try complaint { $0.op("]q\u{0}h\u{0}a") }
+        #expect(circle.contains("contains itself"))
+        let dictionaryCircle = try complaint {
+            $0.op("}q\u{0}")
+            $0.string("a")
+            $0.op("h\u{0}s")
+        }
+        #expect(dictionaryCircle.contains("contains itself"))
+        let wideCircle = try complaint {
+            $0.op("]q\u{0}(")
+            for _ in 0..<1000 { $0.op("h\u{0}") }
+            $0.op("e")
+        }
+        #expect(wideCircle.contains("damaged"))
+        // A billion laughs: every tuple holds the one before ten times.
+        let laughs = try complaint {
+            $0.tensor(count: 4, sizes: [4], strides: [1])
+            for level: UInt8 in 0..<30 {
+                $0.op(0x71, level, 0x28)
+                for _ in 0..<10 { $0.op(0x68, level) }
+                $0.op(0x74)
+            }
+        }
+        #expect(laughs.contains("shares its parts so often"))
+        // Long names, again and again.
+        let names = try complaint {
+            $0.tensor(count: 4, sizes: [4], strides: [1])
+            $0.op(0x71, 0)
+            $0.string(String(repeating: "n", count: 900))
+            $0.op(0x71, 1)
+            $0.op("]")
+            for _ in 0..<1000 { $0.op("}h\u{1}h\u{0}sa") }
+        }
+        #expect(names.contains("shares its parts so often"))
+        let longName = try complaint {
+            $0.op("}")
+            $0.string(String(repeating: "n", count: 2000))
+            $0.tensor(count: 4, sizes: [4], strides: [1])
+            $0.op("s")
+        }
+        #expect(longName.contains("goes on too long"))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func depthIsBoundedAndFreedWithoutRecursion() throws {
+        let deep = try complaint {
+            $0.op(")")
+            $0.bytes += [UInt8](repeating: 0x85, count: 1_000_000)
+        }
+        #expect(deep.contains("nested more than 64 deep"))
+        let marks = try complaint { $0.bytes += [UInt8](repeating: 0x28, count: 1_000_000) }
+        #expect(marks.contains("empty stack"))
+        let long = try complaint { $0.bytes += [UInt8](repeating: 0x4e, count: 1 << 24) }
+        #expect(long.contains("longer than"))
+    }
+
+    /// A million appends to one list: quadratic work would take hours.
+    @Test(.timeLimit(.minutes(1))) func workIsLinear() throws {
+        var pickle = PickleBytes()
+        pickle.op("]")
+        for _ in 0..<1_000_000 { pickle.op("Na") }
+        for _ in 0..<1_000_000 { pickle.op("N") }
+        for _ in 0..<1_000_000 { pickle.op("(t0") }
+        for _ in 0..<1_000_000 { pickle.op("0") }
+        #expect(try TensorsTests.complaint(about: pickle.archive()) == nil)
+    }
+}
