@@ -1,10 +1,11 @@
 """One peer of `compare`, in a process of its own: PyTorch, ONNX Runtime or OpenVINO.
 
-    peer.py prepare CACHE [--weights FILE]           weights, inputs, photos, ONNX files; prints their folder
+    peer.py prepare CACHE [--weights FILE]
     peer.py serve NAME FOLDER THREADS [--dino-vit-features DIR]
 
-A served peer prints "ready VERSION", then answers each line that names a piece of work with the
-milliseconds that it took, after one run that is not timed.
+`prepare` makes weights, inputs, photos and ONNX files once and prints their folder. A served peer
+prints "ready VERSION", then answers each line that names a piece of work with the milliseconds that
+it took, after one run that is not timed.
 """
 import argparse, hashlib, os, sys, time, types, warnings
 
@@ -50,7 +51,8 @@ class Tokens(torch.nn.Module):
 
 def network(side, weights=None):
     torch.manual_seed(0)
-    made = timm.create_model('vit_small_patch8_224.dino', pretrained=False, num_classes=0, img_size=side).eval()
+    made = timm.create_model(
+        'vit_small_patch8_224.dino', pretrained=False, num_classes=0, img_size=side).eval()
     if weights:
         state = torch.load(weights, map_location='cpu', weights_only=True)
         if side != 224:  # the grid differs; position codes cost the same whatever they hold
@@ -157,11 +159,13 @@ def onnxruntime(folder, threads):
 def openvino(folder, threads):
     import openvino as ov
     core = ov.Core()
-    options = {'INFERENCE_PRECISION_HINT': 'f32', 'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_NUM_THREADS': threads}
+    options = {
+        'INFERENCE_PRECISION_HINT': 'f32', 'PERFORMANCE_HINT': 'LATENCY',
+        'INFERENCE_NUM_THREADS': threads}
     work = {}
     for name, side in cases():
-        model = core.compile_model(core.read_model(os.path.join(folder, name + '.onnx')), 'CPU', options)
-        request = model.create_infer_request()
+        model = core.read_model(os.path.join(folder, name + '.onnx'))
+        request = core.compile_model(model, 'CPU', options).create_infer_request()
         x = np.random.rand(1, 3, side, side).astype(np.float32)
         work[name] = lambda request=request, x=x: request.infer({0: x})
     return ov.__version__.split('-')[0], work
