@@ -37,6 +37,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/dino-vit"),
+        .executableTarget(
+            name: "correspondences", dependencies: ["Descriptors", "ViT", "Images"],
+            path: "Examples/correspondences"),
+        .executableTarget(
+            name: "quickstart-scene", dependencies: ["ViT", "Images", "Tensors"],
+            path: "Examples/quickstart-scene"),
 
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "CKernels"],

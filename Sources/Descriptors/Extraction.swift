@@ -4,8 +4,12 @@ import ViT
 
 /// Why a picture cannot be put through a network as asked; the `description` is one sentence.
 public enum ExtractionError: Error, Hashable, Sendable {
+    /// The picture cannot be brought to the network's size.
+    case preprocessing(PreprocessingError)
     /// No patch fits the picture at the size that it has for the network.
     case imageTooSmall(width: Int, height: Int, patchSize: Int)
+    /// The picture makes more patches than are taken.
+    case tooManyPatches(count: Int, most: Int)
     case noSuchLayer(layer: Int, depth: Int)
     case noSuchHead(head: Int, heads: Int)
     case badStride(PatchStride, patchSize: Int)
@@ -14,8 +18,12 @@ public enum ExtractionError: Error, Hashable, Sendable {
 extension ExtractionError: CustomStringConvertible {
     public var description: String {
         switch self {
+        case .preprocessing(let error):
+            error.description
         case .imageTooSmall(let width, let height, let patchSize):
             "a picture of \(width)x\(height) pixels holds no patch of \(patchSize)x\(patchSize)"
+        case .tooManyPatches(let count, let most):
+            "a picture makes \(count) patches at this stride and load size; at most \(most) are taken"
         case .noSuchLayer(let layer, let depth):
             "layer \(layer) is not one of the network's \(depth), which are counted from 0"
         case .noSuchHead(let head, let heads):
@@ -47,31 +55,53 @@ public struct Extractor: Sendable {
     /// The network's last layer, whose attention makes the saliency.
     public var lastLayer: Int { model.configuration.depth - 1 }
 
-    /// Resizes a picture, runs it through the network once and takes features at all taps, with
-    /// what places them on the photo.
+    /// The most patches of a picture, 170 times those of a square of 224 pixels at stride 4: beyond
+    /// that a pass takes gigabytes and, its time growing with the square, days.
+    public static let mostPatches = 1 << 19
+
+    /// Runs a picture through the network once and takes features at all taps, with what places them
+    /// on the photo.
     public func features(
-        of photo: Image, at taps: [FeatureTap]
+        of input: NetworkImage, at taps: [FeatureTap]
     ) throws(ExtractionError) -> (features: Features, geometry: DescriptorGrid.Geometry) {
+        let image = input.image
         let patchSize = model.configuration.patchSize
-        for tap in taps where !(0..<model.configuration.depth).contains(tap.layer) {
-            throw .noSuchLayer(layer: tap.layer, depth: model.configuration.depth)
-        }
-        guard (1...patchSize).contains(stride.vertical), (1...patchSize).contains(stride.horizontal)
-        else { throw .badStride(stride, patchSize: patchSize) }
-        let image = preprocessing.resized(photo)
+        try check(taps)
         guard min(image.width, image.height) >= patchSize else {
             throw .imageTooSmall(width: image.width, height: image.height, patchSize: patchSize)
         }
-        let input = preprocessing.tensor(of: image)
-        let features = model.features(
-            of: input.reshaped(to: Shape([1] + input.shape.dimensions)), at: taps, stride: stride)
         let geometry = DescriptorGrid.Geometry(
             imageWidth: image.width, imageHeight: image.height, patchSize: patchSize,
-            stride: stride, photoWidth: photo.width, photoHeight: photo.height)
+            stride: stride, photoWidth: input.photoWidth, photoHeight: input.photoHeight)
+        guard geometry.grid.count <= Self.mostPatches else {
+            throw .tooManyPatches(count: geometry.grid.count, most: Self.mostPatches)
+        }
+        let tensor = preprocessing.tensor(of: image)
+        let features = model.features(
+            of: tensor.reshaped(to: Shape([1] + tensor.shape.dimensions)), at: taps, stride: stride)
         return (features, geometry)
     }
 
-    /// The descriptors of a picture.
+    /// Descriptors and saliency of a picture from one pass.
+    ///
+    /// - Parameters:
+    ///   - layer: the layer of the descriptors, counted from 0.
+    ///   - facet: query, key, value or token.
+    ///   - saliencyHeads: the heads of the last layer to average; see `SaliencyMap.defaultHeads`.
+    public func imageFeatures(
+        of input: NetworkImage, layer: Int, facet: Facet = .key, saliencyHeads: [Int]? = nil
+    ) throws(ExtractionError) -> ImageFeatures {
+        try check(saliencyHeads)
+        let tap = FeatureTap(layer: layer, facet: facet)
+        let (features, geometry) = try features(
+            of: input, at: [tap, FeatureTap(layer: lastLayer, facet: .classAttention)])
+        return ImageFeatures(
+            descriptors: DescriptorGrid(
+                features, tap: tap, heads: model.configuration.heads, geometry: geometry),
+            saliency: SaliencyMap(features, layer: lastLayer, heads: saliencyHeads))
+    }
+
+    /// The descriptors of a photo.
     ///
     /// - Parameters:
     ///   - layer: counted from 0.
@@ -80,12 +110,12 @@ public struct Extractor: Sendable {
         of photo: Image, layer: Int, facet: Facet = .key
     ) throws(ExtractionError) -> DescriptorGrid {
         let tap = FeatureTap(layer: layer, facet: facet)
-        let (features, geometry) = try features(of: photo, at: [tap])
+        let (features, geometry) = try features(of: networkImage(of: photo), at: [tap])
         return DescriptorGrid(
             features, tap: tap, heads: model.configuration.heads, geometry: geometry)
     }
 
-    /// How much of the foreground each patch of a picture is.
+    /// How much of the foreground each patch of a photo is.
     ///
     /// - Parameter heads: the heads of the last layer to average; see `SaliencyMap.defaultHeads`.
     public func saliency(
@@ -94,21 +124,30 @@ public struct Extractor: Sendable {
         try check(heads)
         let tap = FeatureTap(layer: lastLayer, facet: .classAttention)
         return SaliencyMap(
-            try features(of: photo, at: [tap]).features, layer: lastLayer, heads: heads)
+            try features(of: networkImage(of: photo), at: [tap]).features, layer: lastLayer,
+            heads: heads)
     }
 
-    /// Descriptors and saliency of a picture from one pass.
-    public func imageFeatures(
-        of photo: Image, layer: Int, facet: Facet = .key, saliencyHeads: [Int]? = nil
-    ) throws(ExtractionError) -> ImageFeatures {
-        try check(saliencyHeads)
-        let tap = FeatureTap(layer: layer, facet: facet)
-        let (features, geometry) = try features(
-            of: photo, at: [tap, FeatureTap(layer: lastLayer, facet: .classAttention)])
-        return ImageFeatures(
-            descriptors: DescriptorGrid(
-                features, tap: tap, heads: model.configuration.heads, geometry: geometry),
-            saliency: SaliencyMap(features, layer: lastLayer, heads: saliencyHeads))
+    /// The photo at the network's size.
+    public func networkImage(of photo: Image) throws(ExtractionError) -> NetworkImage {
+        do {
+            return try preprocessing.networkImage(of: photo)
+        } catch {
+            throw .preprocessing(error)
+        }
+    }
+
+    /// Throws where the network has no such layers or the stride does not suit its patches: what
+    /// `features` would throw for any picture.
+    public func check(_ taps: [FeatureTap]) throws(ExtractionError) {
+        let configuration = model.configuration
+        for tap in taps where !(0..<configuration.depth).contains(tap.layer) {
+            throw .noSuchLayer(layer: tap.layer, depth: configuration.depth)
+        }
+        let steps = 1...configuration.patchSize
+        guard steps.contains(stride.vertical), steps.contains(stride.horizontal) else {
+            throw .badStride(stride, patchSize: configuration.patchSize)
+        }
     }
 
     private func check(_ heads: [Int]?) throws(ExtractionError) {
@@ -129,7 +168,7 @@ public func correspondences(
         model, preprocessing: Preprocessing(loadSize: options.loadSize), stride: options.stride)
     func features(of photo: Image) throws(ExtractionError) -> ImageFeatures {
         try extractor.imageFeatures(
-            of: photo, layer: options.layer, facet: options.facet,
+            of: extractor.networkImage(of: photo), layer: options.layer, facet: options.facet,
             saliencyHeads: options.saliencyHeads)
     }
     return correspondences(

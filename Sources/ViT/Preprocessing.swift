@@ -1,6 +1,30 @@
 import Images
 import Tensors
 
+/// A picture at the size in which a network sees it, and the size of the photo that it was.
+public struct NetworkImage: Hashable, Sendable {
+    public let image: Image
+    /// The original photo, in pixels.
+    public let photoWidth: Int
+    public let photoHeight: Int
+}
+
+/// Why a picture cannot be brought to a network's size; the `description` is one sentence.
+public enum PreprocessingError: Error, Hashable, Sendable {
+    /// A strip becomes very long when its shorter side is brought to the load size.
+    case tooLong(width: Int, height: Int, loadSize: Int)
+}
+
+extension PreprocessingError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .tooLong(let width, let height, let loadSize):
+            "a picture of \(width)x\(height) pixels would have more than"
+                + " \(Preprocessing.mostPixels) at load size \(loadSize)"
+        }
+    }
+}
+
 /// From a picture to the network's input.
 public struct Preprocessing: Hashable, Sendable, Codable {
     /// What the shorter side becomes, in pixels; `nil` keeps the picture's size. The default of the
@@ -16,10 +40,20 @@ public struct Preprocessing: Hashable, Sendable, Codable {
         self.loadSize = loadSize
     }
 
+    /// The most pixels that a picture is enlarged to: memory stays in proportion to the photo.
+    static let mostPixels = 1 << 25
+
     /// The picture at the network's size: Lanczos resampling, as in extractor.py.
-    public func resized(_ image: Image) -> Image {
-        guard let loadSize else { return image }
-        return image.resized(shorterSide: loadSize, using: .lanczos)
+    public func networkImage(of photo: Image) throws(PreprocessingError) -> NetworkImage {
+        var image = photo
+        if let loadSize {
+            let (short, long) = (min(photo.width, photo.height), max(photo.width, photo.height))
+            guard loadSize * (loadSize * long / short) <= max(Self.mostPixels, short * long) else {
+                throw .tooLong(width: photo.width, height: photo.height, loadSize: loadSize)
+            }
+            image = photo.resized(shorterSide: loadSize, using: .lanczos)
+        }
+        return NetworkImage(image: image, photoWidth: photo.width, photoHeight: photo.height)
     }
 
     /// A picture as it is, channel by channel and normalised: `[3, height, width]`.

@@ -49,8 +49,10 @@ import ViT
         #expect(found.descriptors.pixel(of: .init(row: 1, column: 2)) == .init(x: 20, y: 8))
 
         // Each by a pass of its own, one number at a time.
-        let input = extractor.preprocessing.tensor(of: extractor.preprocessing.resized(photo))
-            .reshaped(to: [1, 3, 18, 21])
+        let input = extractor.preprocessing.tensor(
+            of: extractor.networkImage(of: photo).image
+        )
+        .reshaped(to: [1, 3, 18, 21])
         let keyTap = FeatureTap(layer: 1, facet: .key)
         let attentionTap = FeatureTap(layer: 2, facet: .classAttention)
         let keys = Self.network.features(of: input, at: [keyTap], stride: stride)[keyTap]

@@ -46,13 +46,13 @@ import Testing
         // A JPEG's picture may be whole where only the end marker, of two bytes, is cut.
         for count in 0..<bytes.count - 2 {
             #expect(throws: ImageError.self, "\(count) of \(bytes.count) bytes") {
-                try Image(decoding: Array(bytes.prefix(count)), name: base.name)
+                _ = try Image(decoding: Array(bytes.prefix(count)), name: base.name)
             }
         }
     }
 
     /// The sides in the header of a PNG (offset 16) or of a JPEG's frame, and how wide they are.
-    @Test(arguments: [(65000, 65000), (60000, 60000), (30000, 20000)], bases)
+    @Test(arguments: [(65000, 65000), (60000, 60000), (15000, 15000)], bases)
     func claimsBeyondTheFile(_ size: (Int, Int), _ base: FileCase) throws {
         var bytes = [UInt8](base.file)
         if bytes[0] == 0x89 {
@@ -68,7 +68,7 @@ import Testing
             write(size.0, at: frame + 7, count: 2, into: &bytes)
         }
         let error = #expect(throws: ImageError.self) {
-            try Image(decoding: bytes, name: "bomb")
+            _ = try Image(decoding: bytes, name: "bomb")
         }
         guard case .tooLarge("bomb", size.0, size.1, _) = error else {
             Issue.record("\(String(describing: error))")
@@ -81,7 +81,7 @@ import Testing
         write(0x7FFF_FFFF, at: 16, count: 4, into: &bytes)
         write(0x7FFF_FFFF, at: 20, count: 4, into: &bytes)
         mendChecksums(of: &bytes)
-        #expect(throws: ImageError.self) { try Image(decoding: bytes) }
+        #expect(throws: ImageError.self) { _ = try Image(decoding: bytes) }
     }
 
     /// Blank pictures come close to the densest that deflate and Huffman codes allow.

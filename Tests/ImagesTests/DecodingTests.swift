@@ -28,10 +28,10 @@ import Testing
 
     @Test func otherFilesAreNamed() {
         #expect(throws: ImageError.unknownFormat(file: "a.gif", found: [71, 73, 70, 56])) {
-            try Image(decoding: [UInt8]("GIF89a".utf8), name: "a.gif")
+            _ = try Image(decoding: [UInt8]("GIF89a".utf8), name: "a.gif")
         }
         #expect(throws: ImageError.unknownFormat(file: "b", found: [])) {
-            try Image(decoding: [], name: "b")
+            _ = try Image(decoding: [], name: "b")
         }
         let error = ImageError.unknownFormat(file: "a.gif", found: [71, 73, 70, 6])
         #expect(
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test func missingFilesAndFolders() {
-        #expect(throws: ImageError.self) { try Image(contentsOf: "/nowhere/at/all.png") }
-        #expect(throws: ImageError.self) { try Image(contentsOf: "/") }
+        #expect(throws: ImageError.self) { _ = try Image(contentsOf: "/nowhere/at/all.png") }
+        #expect(throws: ImageError.self) { _ = try Image(contentsOf: "/") }
     }
 }

@@ -58,16 +58,20 @@ enum PyTorchFile {
             throw file.damaged("its list of storages is no list")
         }
         var extents: [String: (offset: Int, count: Int)] = [:]
+        var position = reader.position
         for index in order {
             guard let key = keys.string(index), let type = types[key], extents[key] == nil else {
                 throw file.damaged("its list of storages does not agree with its tensors")
             }
-            let count: Int64 = try reader.integer()
-            guard let bytes = Int.product(Int(count), type.size) else {
-                throw file.damaged("a storage claims \(count) elements")
+            let count = try file.bytes(at: position, count: 8).littleEndian(Int.self, at: 0)
+            position += 8
+            guard let bytes = Int.product(count, type.size),
+                file.contains(offset: position, count: bytes)
+            else {
+                throw file.damaged("a storage at byte \(position) claims \(count) elements")
             }
-            extents[key] = (reader.position, bytes)
-            try reader.skip(bytes)
+            extents[key] = (position, bytes)
+            position += bytes
         }
         return try contents(of: graph, extents, in: file)
     }

@@ -17,7 +17,8 @@ final class RandomAccessFile: Sendable {
     private let descriptor: Int32
 
     init(path: String) throws(TensorFileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK a pipe would be waited for; with a file it means nothing.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw .unreadable(path: path, reason: lastSystemError())
         }

@@ -126,7 +126,7 @@ struct ZipArchive {
         let tail = try file.bytes(at: tailStart, count: file.size - tailStart)
         var end: Int?
         for position in stride(from: tail.count - 22, through: 0, by: -1)
-        where tail.littleEndian(UInt32.self, at: position) == 0x0605_4b50
+        where tail[position] == 0x50 && tail.littleEndian(UInt32.self, at: position) == 0x0605_4b50
             && Int(tail.littleEndian(UInt16.self, at: position + 20)) == tail.count - position - 22
         {
             end = position

@@ -15,6 +15,7 @@ from timm.models.vision_transformer import VisionTransformer
 
 here = pathlib.Path(__file__).parent / "Weights"
 here.mkdir(exist_ok=True)
+torch.manual_seed(0)
 
 
 def fill(module, salt):
@@ -110,3 +111,22 @@ hugging_face["pooler.dense.weight"] = torch.zeros(64, 64)
 hugging_face["pooler.dense.bias"] = torch.zeros(64)
 halves = {name: tensor.half() for name, tensor in hugging_face.items()}
 save_file(halves, here / "hugging_face.safetensors", metadata={"format": "pt"})
+
+# One stored number that claims to be a model 2^50 channels wide.
+wide = {name: tensor for name, tensor in vit(32, 1, 2).state_dict().items()}
+for name, tensor in wide.items():
+    shape = [2**50 if extent in (32, 96) else extent for extent in tensor.shape[:1]]
+    wide[name] = torch.zeros([1] * tensor.dim()).expand(shape + [1] * (tensor.dim() - 1))
+for name, shape in [("cls_token", (1, 1)), ("pos_embed", (1, 17))]:
+    wide[name] = torch.zeros(1, 1, 1).expand(*shape, 2**50)
+wide["patch_embed.proj.weight"] = torch.zeros(1, 1, 1, 1).expand(2**50, 3, 4, 4)
+torch.save(wide, here / "wide.pth")
+# The same stored numbers as every tensor of a model.
+shared = torch.zeros(4096)
+torch.save(
+    {
+        name: shared[: tensor.numel()].reshape(tensor.shape)
+        for name, tensor in vit(32, 12, 2).state_dict().items()
+    },
+    here / "shared.pth",
+)

@@ -16,7 +16,6 @@ struct Unpickler {
     private var stack: [Index] = []
     private var marks: [Int] = []
     private var memo: [UInt32: Index] = [:]
-    private var shared: [Index] = []
 
     private init(_ reader: ByteReader) {
         self.reader = reader
@@ -184,10 +183,6 @@ struct Unpickler {
             }
             try pushGlobal(module: module, name: name)
         case 0x52, 0x81:  // REDUCE, NEWOBJ
-            let arguments = try pop()
-            try construct(try pop(), arguments)
-        case 0x92:  // NEWOBJ_EX
-            _ = try pop()
             let arguments = try pop()
             try construct(try pop(), arguments)
         case 0x62:  // BUILD

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Descriptors
+import Tensors
+import ViT
+
+/// Descriptors of pictures, as npy files.
+struct Extract: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write the descriptors of photos.",
+        discussion: """
+            Writes STEM.npy for each photo: float32 [rows, columns, channels], or with \
+            --include-cls [1 + rows * columns, channels], the class token first.
+
+            Example: dino-vit extract cat.jpg photos/ --weights dino_vits8.pth --output features
+            """)
+
+    @Argument(help: ArgumentHelp("Photos, or folders of them.", valueName: "image"))
+    var images: [String]
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(
+        help: """
+            The layer, counted from 0. (default: 11, or the last of a network that has fewer)
+            """)
+    var layer: Int?
+
+    @Option(help: "What is taken of the layer.")
+    var facet = FacetArgument.key
+
+    @Option(
+        help: ArgumentHelp(
+            "The step from patch to patch. (default: the patch size)", valueName: "pixels"))
+    var stride: Int?
+
+    @Flag(help: "Log-binned descriptors, of 17 times as many channels.")
+    var bin = false
+
+    @Flag(help: "The class token too, first.")
+    var includeCls = false
+
+    @OptionGroup var options: RunOptions
+
+    func validate() throws {
+        try check(layer, atLeast: 0, "--layer")
+        try check(stride, atLeast: 1, "--stride")
+        if bin && includeCls {
+            throw ValidationError("--bin and --include-cls do not go together.")
+        }
+    }
+
+    func run() throws {
+        let run = try PictureRun(images, network: network, options: options)
+        let extractor = try Extractor(network, stride: stride)
+        let layer = layer ?? min(11, extractor.lastLayer)
+        let tap = FeatureTap(layer: layer, facet: facet.facet)
+        try extractor.check([tap])
+        try run.perform { picture, photo in
+            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+                try extractor.features(of: photo.input, at: [tap])
+            }
+            let descriptors = DescriptorGrid(
+                features, tap: tap, heads: extractor.model.configuration.heads, geometry: geometry)
+            let values =
+                if bin {
+                    descriptors.logBinned()
+                } else if includeCls, let classToken = descriptors.classToken {
+                    classToken.followed(by: descriptors.matrix)
+                } else {
+                    descriptors.values
+                }
+            let file = try run.output.file(picture.stem + ".npy")
+            try values.writeNPY(to: file)
+            return "\(file): \(facet.rawValue) of layer \(layer), \(values.shape)"
+        }
+    }
+}
+
+extension Extractor {
+    /// The network and the pictures' way into it, as the options say.
+    init(_ options: NetworkOptions, stride: Int?) throws {
+        try self.init(
+            options.network(), preprocessing: options.preprocessing,
+            stride: stride.map { PatchStride($0) })
+    }
+}
+
+extension Tensor {
+    /// This vector as the first row and those of a matrix after it.
+    fileprivate func followed(by matrix: Tensor) -> Tensor {
+        Tensor(shape: [1 + matrix.shape[0], count]) { target in
+            let end = withUnsafeElements { target.update(fromContentsOf: $0) }
+            matrix.withUnsafeElements { elements in
+                _ = UnsafeMutableBufferPointer(rebasing: target[end...])
+                    .update(fromContentsOf: elements)
+            }
+        }
+    }
+}

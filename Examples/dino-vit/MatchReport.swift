@@ -1,0 +1,70 @@
+import Descriptors
+import Foundation
+import ViT
+
+/// The content of matches.json.
+struct MatchReport: Codable {
+    var source: Side
+    var target: Side
+    var bestBuddies: Int
+    var salientBuddies: Int
+    var pairs: [Pair]
+
+    struct Side: Codable {
+        var path: String
+        /// The original photo's, in pixels.
+        var width: Int
+        var height: Int
+        /// Rows and columns.
+        var grid: [Int]
+    }
+
+    struct Pair: Codable {
+        var source: Point
+        var target: Point
+        var similarity: Float
+        var saliency: Float
+    }
+
+    struct Point: Codable {
+        /// From the original photo's left and upper edges, in pixels.
+        var x: Double
+        var y: Double
+        /// Row and column.
+        var patch: [Int]
+    }
+
+    init(_ result: Correspondences, photos: [Photo], grids: [PatchGrid]) {
+        func side(_ index: Int) -> Side {
+            Side(
+                path: photos[index].path, width: photos[index].input.photoWidth,
+                height: photos[index].input.photoHeight,
+                grid: [grids[index].rows, grids[index].columns])
+        }
+        func point(_ point: Correspondences.Point) -> Point {
+            Point(
+                x: point.pixel.x, y: point.pixel.y, patch: [point.cell.row, point.cell.column])
+        }
+        source = side(0)
+        target = side(1)
+        bestBuddies = result.bestBuddies
+        salientBuddies = result.salientBuddies
+        pairs = result.pairs.map {
+            Pair(
+                source: point($0.source), target: point($0.target), similarity: $0.similarity,
+                saliency: $0.saliency)
+        }
+    }
+
+    /// Writes the report, whole or not at all.
+    func write(to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let json = try encoder.encode(self)
+        do {
+            try (json + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw Failure("\(path) cannot be written: \(systemReason(error))")
+        }
+    }
+}

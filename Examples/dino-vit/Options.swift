@@ -1,0 +1,78 @@
+import ArgumentParser
+import Tensors
+import ViT
+
+/// How the program runs.
+struct RunOptions: ParsableArguments {
+    @Option(help: "The most threads that work at once. (default: one for each processor)")
+    var threads: Int?
+
+    @Flag(help: "Write neither progress nor a summary.")
+    var quiet = false
+
+    func validate() throws {
+        try check(threads, atLeast: 1, "--threads")
+    }
+
+    func apply() {
+        if let threads { Parallelism.threadCount = threads }
+    }
+}
+
+/// The network, how pictures are put into it, and where results go.
+struct NetworkOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The network: a DINO .pth file, a training checkpoint, or a safetensors file.",
+            valueName: "file"))
+    var weights: String
+
+    @Option(help: "The network's attention heads. (default: what the file says, or width / 64)")
+    var heads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "The photos' shorter side in the network, in pixels; 0 keeps their size.",
+            valueName: "pixels"))
+    var loadSize = 224
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder for the results, made where it is missing.", valueName: "dir"))
+    var output = "."
+
+    func validate() throws {
+        try check(heads, atLeast: 1, "--heads")
+        guard (0...4096).contains(loadSize) else {
+            throw ValidationError("--load-size \(loadSize) is not from 0 to 4096.")
+        }
+    }
+
+    var preprocessing: Preprocessing { Preprocessing(loadSize: loadSize == 0 ? nil : loadSize) }
+
+    /// Opens the weights and reads them.
+    func network() throws -> VisionTransformer {
+        try VisionTransformer(contentsOf: weights, heads: heads)
+    }
+}
+
+/// What a descriptor is made of.
+enum FacetArgument: String, ExpressibleByArgument, CaseIterable {
+    case key, query, value, token
+
+    var facet: Facet {
+        switch self {
+        case .key: .key
+        case .query: .query
+        case .value: .value
+        case .token: .token
+        }
+    }
+}
+
+/// - Throws: for the argument parser, which shows the usage and ends with status 64.
+func check(_ value: Int?, atLeast least: Int, _ option: String) throws {
+    if let value, value < least {
+        throw ValidationError("\(option) \(value) is not at least \(least).")
+    }
+}

@@ -1,0 +1,70 @@
+import Foundation
+
+/// Tells on standard error how far long work is, with its rate and the time left: on a terminal in
+/// one line that is written over, elsewhere in a line every few seconds. Short work stays silent.
+struct Progress {
+    private let total: Int
+    private let unit: String
+    private let isSilent: Bool
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let start = ContinuousClock.now
+    private var last: ContinuousClock.Instant
+    private var done = 0
+    private var hasLine = false
+
+    /// - Parameter unit: what is counted, in the plural.
+    init(_ total: Int, of unit: String, quiet: Bool) {
+        self.total = total
+        self.unit = unit
+        isSilent = quiet
+        last = start
+    }
+
+    /// One more is done.
+    mutating func advance() {
+        done += 1
+        let now = ContinuousClock.now
+        guard !isSilent, done < total, now - last > (isTerminal ? .milliseconds(200) : .seconds(3))
+        else {
+            return
+        }
+        last = now
+        let seconds = (now - start) / .seconds(1)
+        let rate = Double(done) / seconds
+        let left = Double(total - done) / rate
+        show(
+            "\(done) of \(total) \(unit), "
+                + (rate >= 1 ? "\(shortened(rate)) a second" : "\(shortened(1 / rate)) s each")
+                + ", \(duration(left)) left")
+    }
+
+    /// Something else begins, which is not counted.
+    mutating func note(_ text: String) {
+        if !isSilent && isTerminal { show(text) }
+    }
+
+    /// Clears the terminal's line.
+    mutating func finish() {
+        if hasLine { write("\r\u{1B}[K") }
+        hasLine = false
+    }
+
+    private mutating func show(_ text: String) {
+        write(isTerminal ? "\r\u{1B}[K\(text)" : text + "\n")
+        hasLine = isTerminal
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}
+
+private func shortened(_ value: Double) -> String { String(format: "%.3g", value) }
+
+/// Such as `45 s`, `3 min 20 s`, `2 h 5 min`.
+private func duration(_ seconds: Double) -> String {
+    let seconds = Int(seconds.rounded())
+    if seconds < 60 { return "\(seconds) s" }
+    if seconds < 3600 { return "\(seconds / 60) min \(seconds % 60) s" }
+    return "\(seconds / 3600) h \(seconds / 60 % 60) min"
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import Descriptors
+import Images
+import ViT
+
+/// Saliency maps of pictures, as npy files and over the photos.
+struct SaliencyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "saliency",
+        abstract: "Write how much of the foreground each patch of a photo is.",
+        discussion: """
+            The attention that the class token pays to each patch in the last layer, averaged over \
+            heads 0, 2, 4 and 5 of six, or all of any other number, and scaled to 0…1. Writes \
+            STEM.saliency.npy, float32 [rows, columns], and STEM.saliency.png, a heat map over the \
+            photo.
+
+            Example: dino-vit saliency cat.jpg --weights dino_vits8.pth --stride 4 --output results
+            """)
+
+    @Argument(help: ArgumentHelp("Photos, or folders of them.", valueName: "image"))
+    var images: [String]
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "The step from patch to patch. (default: the patch size)", valueName: "pixels"))
+    var stride: Int?
+
+    @OptionGroup var options: RunOptions
+
+    func validate() throws {
+        try check(stride, atLeast: 1, "--stride")
+    }
+
+    func run() throws {
+        let run = try PictureRun(images, network: network, options: options)
+        let extractor = try Extractor(network, stride: stride)
+        let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
+        try extractor.check([tap])
+        try run.perform(displaySize: HeatMap.displaySize) { picture, photo in
+            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+                try extractor.features(of: photo.input, at: [tap])
+            }
+            let values = SaliencyMap(features, layer: tap.layer).values
+            let data = try run.output.file(picture.stem + ".saliency.npy")
+            let drawing = try run.output.file(picture.stem + ".saliency.png")
+            try values.writeNPY(to: data)
+            if let display = photo.display {
+                try HeatMap(values: values.elements, geometry: geometry)
+                    .drawn(over: display).writePNG(to: drawing)
+            }
+            return "\(data): \(values.shape); \(drawing)"
+        }
+    }
+}

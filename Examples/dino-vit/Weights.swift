@@ -1,0 +1,124 @@
+import ArgumentParser
+import Tensors
+import ViT
+
+/// Weight files: what they hold, and their conversion.
+struct WeightsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weights", abstract: "Describe or convert a weight file.",
+        subcommands: [Info.self, Convert.self])
+
+    struct Info: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Tell the architecture in a weight file and how the file covers it.",
+            discussion: "Example: dino-vit weights info dino_vits8.pth")
+
+        @OptionGroup var input: WeightInput
+
+        func run() throws {
+            let file = try input.file()
+            for (name, value) in file.facts {
+                print("\(name):".padded(to: 16) + value)
+            }
+        }
+    }
+
+    struct Convert: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write weights as a safetensors file with the official names.",
+            discussion: """
+                Example: dino-vit weights convert dino_vits8.pth dino_vits8.safetensors --half
+                """)
+
+        @OptionGroup var input: WeightInput
+
+        @Argument(help: ArgumentHelp("The safetensors file to write.", valueName: "out"))
+        var output: String
+
+        @Flag(help: "Round to float16, for half the size.")
+        var half = false
+
+        @OptionGroup var options: RunOptions
+
+        func run() throws {
+            options.apply()
+            let file = try input.file()
+            guard OutputFolder.resolved(output) != OutputFolder.resolved(file.path) else {
+                throw Failure("\(output) is the input; choose another name for the result")
+            }
+            let type = half ? ElementType.float16 : .float32
+            try file.weights().write(to: output, elementType: type)
+            if !options.quiet {
+                print("\(output): \(file.configuration.name), \(type.rawValue)")
+            }
+        }
+    }
+}
+
+/// The weight file that a subcommand reads.
+struct WeightInput: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp(
+            "A DINO .pth file, a training checkpoint, or a safetensors file.", valueName: "file"))
+    var weights: String
+
+    @Option(help: "The network's attention heads. (default: what the file says, or width / 64)")
+    var heads: Int?
+
+    func validate() throws {
+        try check(heads, atLeast: 1, "--heads")
+    }
+
+    func file() throws -> WeightFile {
+        try WeightFile(contentsOf: weights, heads: heads)
+    }
+}
+
+extension WeightFile {
+    /// What there is to say of the file, each with its name.
+    fileprivate var facts: [(name: String, value: String)] {
+        let grid = configuration.positionGrid
+        let patch = configuration.patchSize
+        let types = elementTypes.sorted { $0.value > $1.value }.map { type, count in
+            elementTypes.count == 1 ? type.rawValue : "\(type.rawValue) (\(count.grouped))"
+        }
+        var facts = [
+            ("architecture", configuration.name),
+            ("patch size", "\(patch)"),
+            ("width", "\(configuration.width)"),
+            ("hidden width", "\(configuration.hiddenWidth)"),
+            ("depth", "\(configuration.depth)"),
+            ("heads", "\(configuration.heads)"),
+            ("parameters", parameterCount.grouped),
+            (
+                "position grid",
+                "\(grid.rows)x\(grid.columns), images of"
+                    + " \(grid.rows * patch)x\(grid.columns * patch)"
+            ),
+            ("format", format.description),
+            ("names", hasHuggingFaceNames ? "Hugging Face" : "official"),
+            ("dictionary", source.isEmpty ? "the whole file" : source),
+            ("elements", types.joined(separator: ", ")),
+        ]
+        if lacksAttentionBias { facts.append(("missing", "attn.qkv.bias, taken as zeros")) }
+        facts.append(("left over", leftOver.isEmpty ? "nothing" : leftOver.joined(separator: ", ")))
+        return facts
+    }
+}
+
+extension Int {
+    /// The digits in groups of three.
+    fileprivate var grouped: String {
+        let digits = Array(String(self))
+        return digits.indices.reduce("") { text, index in
+            let isBoundary = index > 0 && (digits.count - index) % 3 == 0
+            return text + (isBoundary ? "," : "") + String(digits[index])
+        }
+    }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: Swift.max(0, width - count))
+    }
+}

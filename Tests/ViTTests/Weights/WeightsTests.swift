@@ -1,0 +1,231 @@
+import Foundation
+import Tensors
+import Testing
+import ViT
+
+@Suite struct WeightsTests {
+    private func fixture(_ name: String) -> String {
+        URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Fixtures/Weights/\(name)").path()
+    }
+
+    /// The n-th tensor of a model as make_weights.py fills it.
+    private func expected(_ n: Int, _ shape: Shape, salt: Int = 0) -> Tensor {
+        let values = (0..<shape.count).map { j in
+            Float((((j * 7919 + (n + salt) * 104729) >> 3) % 251) - 125) / 256
+        }
+        return Tensor(values, shape: shape)
+    }
+
+    private func check(
+        _ weights: VisionTransformer.Weights, names: [(String, Shape)], salt: Int = 0
+    ) {
+        #expect(weights.tensors.count == names.count)
+        for (n, (name, shape)) in names.enumerated() {
+            #expect(weights[name] == expected(n, shape, salt: salt), "\(name)")
+        }
+    }
+
+    /// Names and shapes in the order of the official state dict, width 32 and depth 2.
+    private let tiny: [(String, Shape)] =
+        [
+            ("cls_token", [1, 1, 32]), ("pos_embed", [1, 17, 32]),
+            ("patch_embed.proj.weight", [32, 3, 4, 4]), ("patch_embed.proj.bias", [32]),
+        ]
+        + [0, 1].flatMap { block in
+            [
+                ("norm1.weight", [32]), ("norm1.bias", [32]), ("attn.qkv.weight", [96, 32]),
+                ("attn.qkv.bias", [96]), ("attn.proj.weight", [32, 32]), ("attn.proj.bias", [32]),
+                ("norm2.weight", [32]), ("norm2.bias", [32]), ("mlp.fc1.weight", [32, 32]),
+                ("mlp.fc1.bias", [32]), ("mlp.fc2.weight", [32, 32]), ("mlp.fc2.bias", [32]),
+            ].map { ("blocks.\(block).\($0.0)", $0.1) as (String, Shape) }
+        } + [("norm.weight", [32]), ("norm.bias", [32])]
+
+    private let tinyConfiguration = VisionTransformer.Configuration(
+        width: 32, depth: 2, heads: 2, patchSize: 4, hiddenWidth: 32,
+        positionGrid: PatchGrid(rows: 4, columns: 4))
+
+    @Test(arguments: [
+        ("dino.pth", TensorFile.Format.pytorch, "", ElementType.float32),
+        ("dino_legacy.pth", .pytorchLegacy, "", .float32),
+        ("dino_f32.safetensors", .safetensors, "", .float32),
+        ("dino_f16.safetensors", .safetensors, "", .float16),
+        ("dino_bf16.safetensors", .safetensors, "", .bfloat16),
+        ("checkpoint.pth", .pytorch, "teacher", .float32),
+    ])
+    func everyFormGivesTheSame(
+        name: String, format: TensorFile.Format, source: String, type: ElementType
+    ) throws {
+        let file = try WeightFile(contentsOf: fixture(name), heads: 2)
+        #expect(file.format == format && file.source == source && !file.hasHuggingFaceNames)
+        #expect(file.configuration == tinyConfiguration)
+        #expect(file.parameterCount == tiny.reduce(0) { $0 + $1.1.count })
+        #expect(file.elementTypes == [type: file.parameterCount])
+        #expect(file.leftOver.allSatisfy { $0.hasPrefix("teacher.head.") })
+        #expect(file.leftOver.isEmpty == source.isEmpty)
+        check(try file.weights(), names: tiny)
+    }
+
+    @Test func withoutTeacherTheStudentIsRead() throws {
+        let file = try WeightFile(contentsOf: fixture("student_only.pth"), heads: 2)
+        #expect(file.source == "student")
+        check(try file.weights(), names: tiny, salt: 50)
+    }
+
+    @Test(arguments: ["hugging_face", "hugging_face_classifier"])
+    func joinsQueryKeyAndValueOfHuggingFace(name: String) throws {
+        let file = try WeightFile(contentsOf: fixture("\(name).safetensors"))
+        #expect(file.hasHuggingFaceNames && file.configuration.heads == 1)
+        #expect(file.leftOver.count == 2, "the pooler or the classifier")
+        let names: [(String, Shape)] = tiny.prefix(16).map { name, shape in
+            let dimensions = shape.dimensions.map { $0 == 32 ? 64 : $0 == 96 ? 192 : $0 }
+            return (name, Shape(dimensions))
+        }
+        check(
+            try file.weights(),
+            names: names + [("norm.weight", [64]), ("norm.bias", [64])])
+    }
+
+    @Test func withoutAttentionBiasThereAreZeros() throws {
+        let file = try WeightFile(contentsOf: fixture("no_bias.pth"), heads: 2)
+        #expect(file.lacksAttentionBias)
+        let weights = try file.weights()
+        #expect(weights["blocks.0.attn.qkv.bias"] == Tensor(repeating: 0, shape: [96]))
+        #expect(weights["blocks.0.attn.proj.weight"] == expected(7, [32, 32]))
+    }
+
+    @Test func whatIsWrittenIsReadAgainHeadsIncluded() throws {
+        let weights = try VisionTransformer.Weights(contentsOf: fixture("dino.pth"), heads: 4)
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: UUID().uuidString + ".safetensors").path()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for type in [ElementType.float32, .float16, .bfloat16] {
+            try weights.write(to: path, elementType: type, metadata: ["epoch": "3"])
+            let file = try WeightFile(contentsOf: path)
+            #expect(file.configuration.heads == 4 && file.elementTypes.keys.elementsEqual([type]))
+            check(try file.weights(), names: tiny)
+        }
+        #expect(try TensorFile(contentsOf: path).metadata["epoch"] == "3")
+        #expect(try WeightFile(contentsOf: path, heads: 8).configuration.heads == 8)
+    }
+
+    private func complaint(heads: Int? = 2, _ name: String) -> String {
+        do {
+            _ = try VisionTransformer.Weights(contentsOf: fixture(name), heads: heads)
+            return "nothing"
+        } catch {
+            return error.description
+        }
+    }
+
+    @Test func refusesInOneSentence() {
+        #expect(complaint(heads: nil, "dino.pth").contains("give it with --heads"))
+        #expect(complaint(heads: 3, "dino.pth").contains("3 heads do not divide"))
+        #expect(complaint(heads: 0, "dino.pth").contains("0 heads do not divide"))
+        let layerScale = complaint("layer_scale.pth")
+        #expect(layerScale.hasSuffix("left over are blocks.0.ls1.gamma, blocks.0.ls2.gamma"))
+        #expect(complaint("wide.pth").contains("1x1xWIDTH"))
+        #expect(complaint("shared.pth").contains("elements in"))
+        #expect(complaint("missing.pth").contains("No such file"))
+    }
+
+    @Test(
+        arguments: [
+            (["norm.bias"], [:], "missing are norm.bias"),
+            (["blocks.1.attn.qkv.bias"], [:], "missing are blocks.1.attn.qkv.bias"),
+            (["cls_token"], [:], "expected a tensor named cls_token"),
+            (["pos_embed"], [:], "missing are pos_embed"),
+            ([], ["dist_token": [1, 1, 32]], "left over are dist_token"),
+            ([], ["register_tokens": [1, 4, 32]], "left over are register_tokens"),
+            ([], ["blocks.9.norm1.bias": [32]], "missing are blocks.2.norm1.weight"),
+            ([], ["blocks.999999999999.x": [1]], "missing are blocks.2.norm1.weight"),
+            ([], ["module.norm.bias": [32]], "norm.bias twice"),
+            ([], ["pos_embed": [1, 16, 32]], "square grid"),
+            ([], ["pos_embed": [1, 1, 32]], "square grid"),
+            ([], ["patch_embed.proj.weight": [32, 1, 4, 4]], "32x3xPATCHxPATCH"),
+            ([], ["patch_embed.proj.weight": [32, 3, 4, 2]], "square patches"),
+            ([], ["blocks.1.mlp.fc1.weight": [16, 32]], "expected 32x32"),
+            ([], ["cls_token": [1, 32]], "1x1xWIDTH"),
+            ([], ["cls_token": [1, 2, 32]], "1x1xWIDTH"),
+            ([], ["norm.bias": []], "scalar"),
+        ] as [([String], [String: [Int]], String)])
+    func namesWhatDoesNotFit(
+        removed: [String], changed: [String: [Int]], part: String
+    ) throws {
+        var tensors = Dictionary(
+            uniqueKeysWithValues: tiny.map { ($0.0, Tensor(repeating: 0, shape: $0.1)) })
+        for name in removed { tensors[name] = nil }
+        for (name, shape) in changed {
+            tensors[name] = Tensor(repeating: 0, shape: Shape(shape))
+        }
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: UUID().uuidString + ".safetensors").path()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Safetensors.write(tensors, to: path)
+        #expect(complaint(path: path).contains(part), "\(complaint(path: path))")
+    }
+
+    private func complaint(path: String) -> String {
+        do {
+            _ = try VisionTransformer.Weights(contentsOf: path, heads: 2)
+            return "nothing"
+        } catch {
+            return error.description
+        }
+    }
+
+    /// Bytes changed where the zip headers, the pickle and the directory are.
+    @Test func damagedFilesGiveASentenceOrAModelNoLargerThanTheFile() throws {
+        let original = Array(
+            try #require(FileManager.default.contents(atPath: fixture("dino.pth"))))
+        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var state: UInt64 = 1
+        func random(below limit: Int) -> Int {
+            // Knuth's MMIX generator, the upper bits.
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % limit
+        }
+        var complaints = 0
+        try Data(original).write(to: URL(filePath: path))
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        for _ in 0..<1000 {
+            var bytes = original
+            for _ in 0...random(below: 3) {
+                let place = random(below: 14_000)
+                bytes[place < 7000 ? place : bytes.count - 1 - (place - 7000)] =
+                    UInt8(random(below: 256))
+            }
+            try handle.seek(toOffset: 0)
+            try handle.write(contentsOf: Data(bytes))
+            do {
+                let weights = try VisionTransformer.Weights(contentsOf: path, heads: 2)
+                #expect(weights.parameterCount <= bytes.count)
+            } catch {
+                complaints += 1
+                #expect(error.description.contains(path) && error.description.count < 1200)
+            }
+        }
+        #expect(complaints > 100 && complaints < 1000, "\(complaints)")
+    }
+
+    @Test func otherWrappersAndHeadsAreFine() throws {
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: UUID().uuidString + ".safetensors").path()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for (prefix, source) in [
+            ("state_dict.", "state_dict"), ("model.module.", "model"), ("backbone.", ""),
+            ("state_dict.teacher.module.backbone.", "state_dict.teacher"),
+        ] {
+            var tensors: [String: Tensor] = ["optimizer.0": Tensor([1], shape: [1])]
+            if source.isEmpty { tensors = ["head.weight": Tensor([1], shape: [1])] }
+            for (n, (name, shape)) in tiny.enumerated() {
+                tensors[prefix + name] = expected(n, shape)
+            }
+            try Safetensors.write(tensors, to: path)
+            let file = try WeightFile(contentsOf: path, heads: 2)
+            #expect(file.source == source)
+            check(try file.weights(), names: tiny)
+        }
+    }
+}
