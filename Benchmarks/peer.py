@@ -69,14 +69,14 @@ def modules(weights):
 
 
 def photo(shift):
-    """Noise at several sizes, so that there is something to match, `shift` pixels to the right."""
+    """480x480 of noise at several sizes, so that there is something to match, `shift` pixels to the right."""
     from PIL import Image
     random = np.random.default_rng(0)
-    total = np.zeros((480, 640, 3))
+    total = np.zeros((480, 480, 3))
     for size, share in ((6, 0.5), (24, 0.3), (96, 0.2)):
-        field = Image.fromarray(random.integers(0, 256, (size, size * 2, 3), dtype=np.uint8))
-        wide = np.asarray(field.resize((960, 480), Image.Resampling.BICUBIC), dtype=float)
-        total += share * wide[:, shift:shift + 640]
+        field = Image.fromarray(random.integers(0, 256, (size, size, 3), dtype=np.uint8))
+        wide = np.asarray(field.resize((512, 480), Image.Resampling.BICUBIC), dtype=float)
+        total += share * wide[:, shift:shift + 480]
     return Image.fromarray(total.clip(0, 255).astype(np.uint8))
 
 
@@ -91,9 +91,11 @@ def prepare(cache, weights):
                 if name.endswith('attn.qkv.weight'):
                     value[:2 * value.shape[1]] *= 5
             torch.save(state, weights)
-    with open(weights, 'rb') as file:
-        digest = hashlib.sha256(file.read()).hexdigest()[:12]
-    folder = os.path.join(cache, f'{digest}-torch{torch.__version__}-timm{timm.__version__}')
+    digest = hashlib.sha256()
+    for path in (weights, __file__):
+        with open(path, 'rb') as file:
+            digest.update(file.read())
+    folder = os.path.join(cache, f'{digest.hexdigest()[:12]}-torch{torch.__version__}-timm{timm.__version__}')
     done = os.path.join(folder, 'done')
     if not os.path.exists(done):
         os.makedirs(folder, exist_ok=True)
