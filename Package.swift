@@ -56,5 +56,9 @@ let package = Package(
         .testTarget(
             name: "DescriptorsTests", dependencies: ["Descriptors", "ViT", "Tensors", "Images"],
             exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ProgramTests",
+            dependencies: ["dino-vit", "correspondences", "ViT", "Tensors", "Images"],
+            exclude: ["Fixtures"]),
     ]
 )

@@ -1,10 +1,11 @@
 """One peer of `compare`, in a process of its own: PyTorch, ONNX Runtime or OpenVINO.
 
-    peer.py prepare CACHE [--weights FILE]           weights, inputs, photos, ONNX files; prints their folder
+    peer.py prepare CACHE [--weights FILE]
     peer.py serve NAME FOLDER THREADS [--dino-vit-features DIR]
 
-A served peer prints "ready VERSION", then answers each line that names a piece of work with the
-milliseconds that it took, after one run that is not timed.
+`prepare` makes weights, inputs, photos and ONNX files once and prints their folder. A served peer
+prints "ready VERSION", then answers each line that names a piece of work with the milliseconds that
+it took, after one run that is not timed.
 """
 import argparse, hashlib, os, sys, time, types, warnings
 
@@ -50,7 +51,8 @@ class Tokens(torch.nn.Module):
 
 def network(side, weights=None):
     torch.manual_seed(0)
-    made = timm.create_model('vit_small_patch8_224.dino', pretrained=False, num_classes=0, img_size=side).eval()
+    made = timm.create_model(
+        'vit_small_patch8_224.dino', pretrained=False, num_classes=0, img_size=side).eval()
     if weights:
         state = torch.load(weights, map_location='cpu', weights_only=True)
         if side != 224:  # the grid differs; position codes cost the same whatever they hold
@@ -67,14 +69,14 @@ def modules(weights):
 
 
 def photo(shift):
-    """Noise at several sizes, so that there is something to match, `shift` pixels to the right."""
+    """480x480 of noise at several sizes, so that there is something to match, `shift` pixels to the right."""
     from PIL import Image
     random = np.random.default_rng(0)
-    total = np.zeros((480, 640, 3))
+    total = np.zeros((480, 480, 3))
     for size, share in ((6, 0.5), (24, 0.3), (96, 0.2)):
-        field = Image.fromarray(random.integers(0, 256, (size, size * 2, 3), dtype=np.uint8))
-        wide = np.asarray(field.resize((960, 480), Image.Resampling.BICUBIC), dtype=float)
-        total += share * wide[:, shift:shift + 640]
+        field = Image.fromarray(random.integers(0, 256, (size, size, 3), dtype=np.uint8))
+        wide = np.asarray(field.resize((512, 480), Image.Resampling.BICUBIC), dtype=float)
+        total += share * wide[:, shift:shift + 480]
     return Image.fromarray(total.clip(0, 255).astype(np.uint8))
 
 
@@ -89,9 +91,11 @@ def prepare(cache, weights):
                 if name.endswith('attn.qkv.weight'):
                     value[:2 * value.shape[1]] *= 5
             torch.save(state, weights)
-    with open(weights, 'rb') as file:
-        digest = hashlib.sha256(file.read()).hexdigest()[:12]
-    folder = os.path.join(cache, f'{digest}-torch{torch.__version__}-timm{timm.__version__}')
+    digest = hashlib.sha256()
+    for path in (weights, __file__):
+        with open(path, 'rb') as file:
+            digest.update(file.read())
+    folder = os.path.join(cache, f'{digest.hexdigest()[:12]}-torch{torch.__version__}-timm{timm.__version__}')
     done = os.path.join(folder, 'done')
     if not os.path.exists(done):
         os.makedirs(folder, exist_ok=True)
@@ -157,11 +161,13 @@ def onnxruntime(folder, threads):
 def openvino(folder, threads):
     import openvino as ov
     core = ov.Core()
-    options = {'INFERENCE_PRECISION_HINT': 'f32', 'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_NUM_THREADS': threads}
+    options = {
+        'INFERENCE_PRECISION_HINT': 'f32', 'PERFORMANCE_HINT': 'LATENCY',
+        'INFERENCE_NUM_THREADS': threads}
     work = {}
     for name, side in cases():
-        model = core.compile_model(core.read_model(os.path.join(folder, name + '.onnx')), 'CPU', options)
-        request = model.create_infer_request()
+        model = core.read_model(os.path.join(folder, name + '.onnx'))
+        request = core.compile_model(model, 'CPU', options).create_infer_request()
         x = np.random.rand(1, 3, side, side).astype(np.float32)
         work[name] = lambda request=request, x=x: request.infer({0: x})
     return ov.__version__.split('-')[0], work

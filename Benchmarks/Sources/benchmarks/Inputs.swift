@@ -10,11 +10,11 @@ func noise(_ shape: Shape, within bound: Float = 1, seed: UInt64 = 1) -> Tensor 
         shape: shape)
 }
 
-/// A picture with structure at several sizes, seen from `shift` pixels to the right.
-func scene(width: Int, height: Int, shift: Int) -> Image {
+/// A square picture with structure at several sizes, seen from `shift` pixels to the right.
+func scene(side: Int, shift: Int) -> Image {
     var pixels: [UInt8] = []
-    for y in 0..<height {
-        for x in shift..<width + shift {
+    for y in 0..<side {
+        for x in shift..<side + shift {
             for channel in 0..<3 {
                 let coarse = (x / 40 * 7 + y / 40 * 13 + channel * 5) % 11
                 let fine = (x * x / 9 + y * (x / 16) + channel * 40) % 97
@@ -22,7 +22,7 @@ func scene(width: Int, height: Int, shift: Int) -> Image {
             }
         }
     }
-    return Image(width: width, height: height, pixels: pixels)
+    return Image(width: side, height: side, pixels: pixels)
 }
 
 /// A ViT-S/8 with seeded weights. Its queries and keys are five times as large as in an untrained

@@ -99,8 +99,8 @@ func descriptors(_ record: Record) -> BenchmarkSuite {
 /// Two decoded photos to correspondences with the default options.
 func matching(_ record: Record, model: Lazy<VisionTransformer>) -> BenchmarkSuite {
     let suite = BenchmarkSuite(name: "match")
-    let photos = Lazy { [0, 24].map { scene(width: 640, height: 480, shift: $0) } }
-    record.add("640x480 at 224 px, stride 4", to: suite) {
+    let photos = Lazy { [0, 24].map { scene(side: 480, shift: $0) } }
+    record.add("480x480 at 224 px, stride 4", to: suite) {
         // These photos and this network fit the default options: it cannot throw.
         _ = try? correspondences(
             between: photos.value[0], and: photos.value[1], using: model.value)

@@ -1,0 +1,87 @@
+import Foundation
+
+/// The built program, run as a process of its own.
+enum Program {
+    struct Outcome {
+        var status: Int32
+        var output: String
+        var errors: String
+
+        /// The one line that a failure is to write.
+        var sentence: String? {
+            let lines = errors.split(separator: "\n", omittingEmptySubsequences: false)
+            guard lines.count == 2, lines[1].isEmpty, lines[0].hasPrefix("error: ") else {
+                return nil
+            }
+            return String(lines[0])
+        }
+    }
+
+    /// Runs the program and waits for its end.
+    ///
+    /// - Parameter output: where standard output goes; into `Outcome.output` unless given.
+    static func run(
+        _ arguments: [String], name: String = "dino-vit", output: String? = nil
+    ) throws -> Outcome {
+        let folder = TemporaryFolder()
+        func handle(_ path: String) throws -> FileHandle {
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+            return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        }
+        let process = Process()
+        process.executableURL = products.appendingPathComponent(name)
+        process.arguments = arguments
+        process.currentDirectoryURL = folder.url
+        // Files, not pipes: nothing has to be read meanwhile.
+        process.standardOutput =
+            try output.map { FileHandle(forWritingAtPath: $0) } ?? handle(folder["output"])
+        process.standardError = try handle(folder["errors"])
+        try process.run()
+        process.waitUntilExit()
+        func text(_ path: String) -> String {
+            String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+        }
+        return Outcome(
+            status: process.terminationStatus, output: text(folder["output"]),
+            errors: text(folder["errors"]))
+    }
+
+    /// Where the executables lie: beside the tests.
+    private static var products: URL {
+        for bundle in Bundle.allBundles where bundle.bundlePath.hasSuffix(".xctest") {
+            return bundle.bundleURL.deletingLastPathComponent()
+        }
+        return Bundle.main.bundleURL
+    }
+}
+
+/// A folder that is removed with its last user.
+final class TemporaryFolder: Sendable {
+    let url: URL
+
+    init() {
+        url = FileManager.default.temporaryDirectory
+            .appendingPathComponent("dino-vit-tests-\(UUID().uuidString)")
+        try? FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: url)
+    }
+
+    /// The path of a file in the folder.
+    subscript(name: String) -> String { url.appendingPathComponent(name).path }
+
+    /// The names of what is in a folder inside, or in this one, sorted; none where there is none.
+    func names(in folder: String = "") -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: self[folder])) ?? []).sorted()
+    }
+
+    func data(_ name: String) throws -> Data {
+        try Data(contentsOf: url.appendingPathComponent(name))
+    }
+
+    func write(_ bytes: some Sequence<UInt8>, to name: String) throws {
+        try Data(bytes).write(to: url.appendingPathComponent(name))
+    }
+}
