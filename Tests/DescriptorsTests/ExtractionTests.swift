@@ -44,20 +44,19 @@ import ViT
         let stride = PatchStride(vertical: 2, horizontal: 4)
         let extractor = Extractor(
             Self.network, preprocessing: Preprocessing(loadSize: 18), stride: stride)
-        let found = try extractor.imageFeatures(of: photo, layer: 1)
+        let input = try extractor.networkImage(of: photo)
+        let found = try extractor.imageFeatures(of: input, layer: 1)
         #expect(found.descriptors.grid == PatchGrid(rows: 8, columns: 5))
         #expect(found.descriptors.pixel(of: .init(row: 1, column: 2)) == .init(x: 20, y: 8))
 
         // Each by a pass of its own, one number at a time.
-        let input = extractor.preprocessing.tensor(
-            of: extractor.networkImage(of: photo).image
-        )
-        .reshaped(to: [1, 3, 18, 21])
+        let tensor = extractor.preprocessing.tensor(of: input.image)
+            .reshaped(to: [1, 3, 18, 21])
         let keyTap = FeatureTap(layer: 1, facet: .key)
         let attentionTap = FeatureTap(layer: 2, facet: .classAttention)
-        let keys = Self.network.features(of: input, at: [keyTap], stride: stride)[keyTap]
+        let keys = Self.network.features(of: tensor, at: [keyTap], stride: stride)[keyTap]
         let attention = Self.network.features(
-            of: input, at: [attentionTap], stride: stride)[attentionTap]
+            of: tensor, at: [attentionTap], stride: stride)[attentionTap]
         for channel in 0..<24 {
             let (dimension, head) = (channel / 6, channel % 6)
             #expect(found.descriptors.values[3, 4, channel] == keys[0, 20, head * 4 + dimension])
