@@ -47,8 +47,11 @@ public struct Preprocessing: Hashable, Sendable, Codable {
     public func networkImage(of photo: Image) throws(PreprocessingError) -> NetworkImage {
         var image = photo
         if let loadSize {
-            let (short, long) = (min(photo.width, photo.height), max(photo.width, photo.height))
-            guard loadSize * (loadSize * long / short) <= max(Self.mostPixels, short * long) else {
+            // In floating point: a person's load size may be of any size.
+            let short = Double(min(photo.width, photo.height))
+            let long = Double(max(photo.width, photo.height))
+            let pixels = Double(loadSize) * Double(loadSize) * long / short
+            guard pixels <= max(Double(Self.mostPixels), short * long) else {
                 throw .tooLong(width: photo.width, height: photo.height, loadSize: loadSize)
             }
             image = photo.resized(shorterSide: loadSize, using: .lanczos)

@@ -17,12 +17,29 @@ import ViT
     @Test("A photo is resized as by torchvision", arguments: [0, 24, 64])
     func resizing(size: Int) throws {
         let expected = try expected("resized", size)
-        let image = Preprocessing(loadSize: size > 0 ? size : nil).resized(try photo())
+        let image = try Preprocessing(loadSize: size > 0 ? size : nil)
+            .networkImage(of: try photo()).image
         #expect([image.height, image.width, 3] == expected.shape.dimensions)
         let differences = zip(image.pixels, expected.elements).map { abs(Float($0) - $1) }
         // One grey level is what the order of passes may change; nothing else may.
         #expect(differences.allSatisfy { $0 <= 1 })
         #expect(differences.count { $0 > 0 } <= differences.count / 1000)
+    }
+
+    @Test("A photo keeps its size beside the network's; none grows without bound")
+    func sizes() throws {
+        let strip = Image(width: 4000, height: 2)
+        let kept = try Preprocessing(loadSize: nil).networkImage(of: strip)
+        #expect(kept.image == strip)
+        let shrunk = try Preprocessing(loadSize: 1).networkImage(of: strip)
+        #expect([shrunk.image.width, shrunk.image.height] == [2000, 1])
+        #expect([shrunk.photoWidth, shrunk.photoHeight] == [4000, 2])
+        for loadSize in [224, 1 << 20, .max] {
+            let error = PreprocessingError.tooLong(width: 4000, height: 2, loadSize: loadSize)
+            #expect(throws: error) {
+                try Preprocessing(loadSize: loadSize).networkImage(of: strip)
+            }
+        }
     }
 
     @Test("A picture is normalised as by torchvision", arguments: [0, 24, 64])
