@@ -37,7 +37,7 @@ import ViT
         for loadSize in [224, 1 << 20, .max] {
             let error = PreprocessingError.tooLong(width: 4000, height: 2, loadSize: loadSize)
             #expect(throws: error) {
-                try Preprocessing(loadSize: loadSize).networkImage(of: strip)
+                _ = try Preprocessing(loadSize: loadSize).networkImage(of: strip)
             }
         }
     }
