@@ -121,6 +121,25 @@ import Testing
         #endif
     }
 
+    @Test func diskThatIsFull() throws {
+        let photos = [Fixtures.first, Fixtures.second]
+        let options = Fixtures.network + ["--stride", "4", "--output", folder["results"]]
+        for arguments in [
+            ["extract"] + photos + options, ["saliency"] + photos + options,
+            ["attention"] + photos + options, ["match"] + photos + options,
+            ["weights", "convert", Fixtures.weights, folder["converted"], "--heads", "6"],
+        ] {
+            let outcome = try Program.run(arguments, fillsDisk: true)
+            #expect(outcome.status == 1)
+            #expect(outcome.sentence?.contains("cannot be written") == true, "\(outcome.errors)")
+        }
+        // The small arrays of the first picture fit, and are whole; what comes after them does not.
+        #expect(folder.names(in: "results") == ["first.attention.npy", "first.saliency.npy"])
+        #expect(try Array32(folder["results/first.attention.npy"]).shape == [6, 11, 15])
+        #expect(try Array32(folder["results/first.saliency.npy"]).shape == [11, 15])
+        #expect(!folder.names().contains { $0.hasPrefix("converted") })
+    }
+
     @Test func weightsThatAreNone() throws {
         try folder.write("no weights".utf8, to: "text.pth")
         let whole = try Data(contentsOf: URL(fileURLWithPath: Fixtures.weights))

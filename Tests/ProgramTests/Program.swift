@@ -19,9 +19,12 @@ enum Program {
 
     /// Runs the program and waits for its end.
     ///
-    /// - Parameter output: where standard output goes; into `Outcome.output` unless given.
+    /// - Parameters:
+    ///   - output: where standard output goes; into `Outcome.output` unless given.
+    ///   - fillsDisk: whether no file can grow beyond some kilobytes.
     static func run(
-        _ arguments: [String], name: String = "dino-vit", output: String? = nil
+        _ arguments: [String], name: String = "dino-vit", output: String? = nil,
+        fillsDisk: Bool = false
     ) throws -> Outcome {
         let folder = TemporaryFolder()
         func handle(_ path: String) throws -> FileHandle {
@@ -29,8 +32,16 @@ enum Program {
             return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         }
         let process = Process()
-        process.executableURL = products.appendingPathComponent(name)
-        process.arguments = arguments
+        let executable = products.appendingPathComponent(name)
+        if fillsDisk {
+            // With its signal ignored, the limit makes writing fail as a full disk does.
+            let limited = #"trap "" XFSZ; ulimit -f 8; exec "$0" "$@""#
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", limited, executable.path] + arguments
+        } else {
+            process.executableURL = executable
+            process.arguments = arguments
+        }
         process.currentDirectoryURL = folder.url
         // Files, not pipes: nothing has to be read meanwhile.
         process.standardOutput =

@@ -6,7 +6,7 @@ import ViT
 enum ModelFixture {
     static func path(_ name: String) -> String {
         URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "Fixtures/Model/\(name)").path()
+            .appending(path: "Fixtures/Model/\(name)").path
     }
 
     static func model(_ resampling: PositionResampling = .scaleFactor) throws -> VisionTransformer {

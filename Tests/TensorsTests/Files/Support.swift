@@ -4,7 +4,7 @@ import Tensors
 /// The path of a file that make_files.py made.
 func fixture(_ name: String) -> String {
     URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Fixtures/Files/\(name)").path()
+        .appending(path: "Fixtures/Files/\(name)").path
 }
 
 /// Runs `body` with the path of a file of given bytes that is gone afterwards.
@@ -21,7 +21,7 @@ func withDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
     let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
-    return try body(directory.path())
+    return try body(directory.path)
 }
 
 /// The sentence of the error that reading every tensor of a file gives, nil where it gives none.

@@ -6,7 +6,7 @@ import ViT
 @Suite struct WeightsTests {
     private func fixture(_ name: String) -> String {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Fixtures/Weights/\(name)").path()
+            .appending(path: "Fixtures/Weights/\(name)").path
     }
 
     /// The n-th tensor of a model as make_weights.py fills it.
@@ -97,7 +97,7 @@ import ViT
     @Test func whatIsWrittenIsReadAgainHeadsIncluded() throws {
         let weights = try VisionTransformer.Weights(contentsOf: fixture("dino.pth"), heads: 4)
         let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path()
+            .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         for type in [ElementType.float32, .float16, .bfloat16] {
             try weights.write(to: path, elementType: type, metadata: ["epoch": "3"])
@@ -159,7 +159,7 @@ import ViT
             tensors[name] = Tensor(repeating: 0, shape: Shape(shape))
         }
         let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path()
+            .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Safetensors.write(tensors, to: path)
         #expect(complaint(path: path).contains(part), "\(complaint(path: path))")
@@ -178,7 +178,7 @@ import ViT
     @Test func damagedFilesGiveASentenceOrAModelNoLargerThanTheFile() throws {
         let original = Array(
             try #require(FileManager.default.contents(atPath: fixture("dino.pth"))))
-        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path()
+        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: path) }
         var state: UInt64 = 1
         func random(below limit: Int) -> Int {
@@ -211,7 +211,7 @@ import ViT
 
     @Test func otherWrappersAndHeadsAreFine() throws {
         let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path()
+            .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         for (prefix, source) in [
             ("state_dict.", "state_dict"), ("model.module.", "model"), ("backbone.", ""),
