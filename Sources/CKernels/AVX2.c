@@ -2,6 +2,7 @@
 #define LANES 8
 #define REGISTERS 16
 #define FUSED true
+#define PAIRED 0
 #define SET_NAME "AVX2"
 #define TABLE ck_avx2
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)

@@ -4,7 +4,12 @@
 enum { WIDEST_PANEL = 48, DEPTH = 384, KEYS = 64 };
 
 ptrdiff_t ck_product_scratch(ptrdiff_t n) {
-    return (n + WIDEST_PANEL - 1) / WIDEST_PANEL * WIDEST_PANEL * DEPTH;
+    // Beside a packed block two numbers a column.
+    return (n + WIDEST_PANEL - 1) / WIDEST_PANEL * WIDEST_PANEL * (DEPTH + 2);
+}
+
+ptrdiff_t ck_balanced_row(ptrdiff_t k) {
+    return k + 2 * (k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1);
 }
 
 ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
@@ -13,15 +18,17 @@ ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
 
 extern const ck_kernels ck_baseline;
 #if defined(__x86_64__)
-extern const ck_kernels ck_avx512, ck_avx2;
+extern const ck_kernels ck_avx512_paired, ck_avx512, ck_avx2;
 #endif
 
 const ck_kernels *ck_set(int index) {
-    const ck_kernels *sets[3] = {0};
+    const ck_kernels *sets[4] = {0};
     int count = 0;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+        // AMD's processors with AVX-512 have units that only add; see PairedProduct.h.
+        if (__builtin_cpu_is("amd")) sets[count++] = &ck_avx512_paired;
         sets[count++] = &ck_avx512;
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[count++] = &ck_avx2;

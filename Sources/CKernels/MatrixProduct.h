@@ -126,6 +126,19 @@ static void pack_panel(
     }
 }
 
+// The pieces of at most DEPTH that a depth is cut into.
+INLINE ptrdiff_t depth_blocks(ptrdiff_t k) { return k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1; }
+
+INLINE void copy_rows(
+    ptrdiff_t rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, float *to,
+    ptrdiff_t to_row) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        memcpy(to + r * to_row, from + r * from_row, (size_t)columns * sizeof(float));
+    }
+}
+
+#include "PairedProduct.h"
+
 // C = act(C + bias) + residual.
 static void finish(ptrdiff_t m, ptrdiff_t n, float *c, ptrdiff_t c_row, ck_epilogue e) {
     for (ptrdiff_t r = 0; r < m; r++, c += c_row) {
@@ -146,16 +159,23 @@ static void product(
     const float *b, ptrdiff_t b_row, ptrdiff_t b_column, float *c, ptrdiff_t c_row,
     ck_epilogue epilogue, float *scratch) {
     // The depth is cut evenly, and so are the rows: no thin last piece.
-    ptrdiff_t blocks = k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1;
-    ptrdiff_t strips = (m + ROWS - 1) / ROWS;
-    bool finishing = epilogue.bias || epilogue.residual || epilogue.gelu;
+    const ptrdiff_t blocks = depth_blocks(k), most = PAIRED ? PAIRED_ROWS : ROWS;
+    const ptrdiff_t strips = (m + most - 1) / most;
+    const bool finishing = epilogue.bias || epilogue.residual || epilogue.gelu;
+#if PAIRED
+    float *terms = scratch + (n + PANEL - 1) / PANEL * PANEL * DEPTH;
+    float *scales = terms + (n + PANEL - 1) / PANEL * PANEL;
+#endif
     for (ptrdiff_t block = 0; block < blocks; block++) {
         ptrdiff_t start = k * block / blocks, depth = k * (block + 1) / blocks - start;
         for (ptrdiff_t j = 0; j < n; j += PANEL) {
             ptrdiff_t columns = n - j < PANEL ? n - j : PANEL;
+            float *panel = scratch + j * depth;
             pack_panel(
-                depth, columns, b + start * b_row + j * b_column, b_row, b_column, 1.0f,
-                scratch + j * depth);
+                depth, columns, b + start * b_row + j * b_column, b_row, b_column, 1.0f, panel);
+#if PAIRED
+            balance_panel(depth, panel_width(columns), panel, terms + j, scales + j);
+#endif
         }
         for (ptrdiff_t strip = 0; strip < strips; strip++) {
             ptrdiff_t first = m * strip / strips, rows = m * (strip + 1) / strips - first;
@@ -164,24 +184,25 @@ static void product(
             for (ptrdiff_t j = 0; j < n; j += PANEL) {
                 const ptrdiff_t columns = n - j < PANEL ? n - j : PANEL;
                 const ptrdiff_t width = panel_width(columns);
-                if (columns == width) {
-                    tile(rows, width, depth, a_strip, a_row, a_column, scratch + j * depth,
-                         c_strip + j, c_row, block > 0);
-                    continue;
-                }
-                // The panel is wider than what is left of C.
+                const bool isWider = columns < width;  // The panel, than what is left of C.
                 float edge[ROWS * PANEL];
-                const size_t bytes = (size_t)columns * sizeof(float);
-                if (block > 0) {
-                    for (ptrdiff_t r = 0; r < rows; r++) {
-                        memcpy(edge + r * width, c_strip + r * c_row + j, bytes);
-                    }
+                float *target = isWider ? edge : c_strip + j;
+                const ptrdiff_t target_row = isWider ? width : c_row;
+                if (isWider && block > 0) {
+                    copy_rows(rows, columns, c_strip + j, c_row, edge, width);
                 }
-                tile(rows, width, depth, a_strip, a_row, a_column, scratch + j * depth, edge,
-                     width, block > 0);
-                for (ptrdiff_t r = 0; r < rows; r++) {
-                    memcpy(c_strip + r * c_row + j, edge + r * width, bytes);
-                }
+#if PAIRED
+                const float *extra = a + first * a_row + k + block;
+                ck_paired t = {
+                    a_strip, extra, extra + blocks, a_row, scratch + j * depth, terms + j,
+                    scales + j,
+                };
+                paired_tile(rows, width, depth, t, target, target_row, block > 0);
+#else
+                tile(rows, width, depth, a_strip, a_row, a_column, scratch + j * depth, target,
+                     target_row, block > 0);
+#endif
+                if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);
             }
             if (finishing && block == blocks - 1) {
                 // The strip has just been computed: it is still in cache.

@@ -1,5 +1,5 @@
 // All kernels of one instruction set, and their table. The including file has set LANES, REGISTERS,
-// FUSED, SET_NAME and TABLE.
+// FUSED, PAIRED, SET_NAME and TABLE.
 
 #include "Vector.h"
 #include "MatrixProduct.h"
@@ -9,6 +9,9 @@
 const ck_kernels TABLE = {
     .name = SET_NAME,
     .has_fused_multiply_add = FUSED,
+#if PAIRED
+    .balance = balance_rows,
+#endif
     .product = product,
     .finish = finish,
     .attention = attention,

@@ -34,12 +34,17 @@ INLINE void store_some(float *p, vector v, ptrdiff_t count) {
 
 // The sum of the lanes, halves first.
 INLINE float sum(vector v) {
-    float lane[LANES];
-    memcpy(lane, &v, sizeof v);
-    UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
-        UNROLL for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-    }
-    return lane[0];
+#if LANES == 16
+    v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3);
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1);
+#elif LANES == 8
+    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 2, 3, 0, 1);
+#else
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
+#endif
+    return v[0] + v[1];
 }
 
 // 2^x, within 1e-7 relative for x >= -126; smaller x give 2^-126, and a NaN that arithmetic makes

@@ -56,8 +56,9 @@ import Testing
                 bias: c.hasBias ? UnsafePointer(bias.base) : nil,
                 residual: c.hasResidual ? UnsafePointer(residual.base) : nil,
                 residual_row_stride: residual.rowStride, gelu: c.gelu)
+            let left = LeftFactor(a, rows: 0..<c.m, depth: c.k, for: set.kernels)
             set.kernels.product(
-                c.m, c.n, c.k, a.base, a.rowStride, a.columnStride, b.base, b.rowStride,
+                c.m, c.n, c.k, left.base, left.rowStride, left.columnStride, b.base, b.rowStride,
                 b.columnStride, result.base, result.rowStride, epilogue, scratch.base)
 
             #expect(result.isWrittenExactly, "\(c)")
@@ -105,9 +106,11 @@ import Testing
             func product(_ rows: Range<Int>, _ columns: Range<Int>) -> GuardedMatrix {
                 let result = GuardedMatrix(rows: rows.count, columns: columns.count)
                 let scratch = GuardedFloats(count: ck_product_scratch(columns.count))
+                let left = LeftFactor(a, rows: rows, depth: k, for: set.kernels)
                 set.kernels.product(
-                    rows.count, columns.count, k, a.base + rows.lowerBound * a.rowStride,
-                    a.rowStride, 1, b.base + columns.lowerBound, b.rowStride, 1, result.base,
+                    rows.count, columns.count, k, left.base,
+                    left.rowStride, left.columnStride, b.base + columns.lowerBound, b.rowStride, 1,
+                    result.base,
                     result.rowStride,
                     ck_epilogue(
                         bias: bias.base + columns.lowerBound, residual: nil,
@@ -180,4 +183,28 @@ import Testing
 /// x Phi(x) by the C library's error function, the side without cancellation.
 func exactGELU(_ x: Double) -> Double {
     x * erfc(-x / 2.0.squareRoot()) / 2
+}
+
+/// Rows of A as an instruction set's product takes them.
+private struct LeftFactor {
+    let base: UnsafePointer<Float>
+    let rowStride: Int
+    let columnStride: Int
+    private let balanced: GuardedFloats?
+    private let matrix: GuardedMatrix
+
+    init(_ a: GuardedMatrix, rows: Range<Int>, depth: Int, for kernels: Kernels) {
+        matrix = a
+        let first = UnsafePointer(a.base + rows.lowerBound * a.rowStride)
+        guard let balance = kernels.balance else {
+            balanced = nil
+            (base, rowStride, columnStride) = (first, a.rowStride, a.columnStride)
+            return
+        }
+        let row = ck_balanced_row(depth)
+        let floats = GuardedFloats(count: rows.count * row)
+        balance(rows.count, depth, first, a.rowStride, a.columnStride, floats.base)
+        balanced = floats
+        (base, rowStride, columnStride) = (UnsafePointer(floats.base), row, 1)
+    }
 }

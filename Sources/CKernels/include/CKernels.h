@@ -32,9 +32,16 @@ typedef struct {
 
 // A table is constant: Swift may share it between threads.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
-    const char *_Nonnull name;    // "AVX-512", "AVX2", "baseline"
+    const char *_Nonnull name;    // "AVX-512, paired", "AVX-512", "AVX2", "baseline"
     // Whether the matrix product below beats a general BLAS on this instruction set.
     bool has_fused_multiply_add;
+
+    // Where it is given, `product` takes its left factor in another form, which this makes of rows
+    // of A: each becomes a line of ck_balanced_row(k) floats (PairedProduct.h). a_row is then
+    // ck_balanced_row(k), and a_column 1.
+    void (*_Nullable balance)(
+        ptrdiff_t rows, ptrdiff_t k, const float *_Nonnull a, ptrdiff_t a_row, ptrdiff_t a_column,
+        float *_Nonnull balanced);
 
     // C = A B with the epilogue, for one block of C. A's element (i, p) lies at
     // a[i a_row + p a_column], B's element (p, j) at b[p b_row + j b_column]; C's rows are c_row
@@ -69,6 +76,7 @@ enum { CK_ATTENTION_QUERIES = 144 };
 
 // Floats of scratch memory for `product` with n columns, and for `attention` with heads of `width`.
 ptrdiff_t ck_product_scratch(ptrdiff_t n);
+ptrdiff_t ck_balanced_row(ptrdiff_t k);
 ptrdiff_t ck_attention_scratch(ptrdiff_t width);
 
 // The instruction sets that this processor has, best first; NULL past the last.

@@ -51,11 +51,17 @@ package func multiply(
     let k = a.columns
     guard m > 0, n > 0 else { return }
 
+    // Some instruction sets want the left factor in a form of their own.
+    let balanced = kernels.balance.map { a.balanced(by: $0) }
+    let a =
+        balanced.map { MatrixView($0.base, rows: m, columns: k, rowStride: $0.shape[1]) } ?? a
+
     // Blocks narrow enough that their packed columns stay in the second-level cache, and small
     // enough that no thread waits long for the last.
     let width = n >= 1024 ? 192 : 96
     let acrossCount = (n + width - 1) / width
     let downCount = (m + 1023) / 1024
+    defer { withExtendedLifetime(balanced) {} }
     Parallelism.perform(count: acrossCount * downCount) { task in
         let down = task / acrossCount
         let firstRow = m * down / downCount
@@ -89,6 +95,21 @@ package func multiply(
 }
 
 extension MatrixView {
+    /// The rows as `Kernels.balance` makes them, `[rows, ck_balanced_row(columns)]`.
+    fileprivate func balanced(by balance: Kernels.Balance) -> Tensor {
+        let result = Tensor(uninitialized: [rows, ck_balanced_row(columns)])
+        let rowsPerTask = 64
+        withExtendedLifetime(result) {
+            Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
+                let first = task * rowsPerTask
+                balance(
+                    min(rowsPerTask, rows - first), columns, base + first * rowStride, rowStride,
+                    columnStride, result.mutableBase + first * result.shape[1])
+            }
+        }
+        return result
+    }
+
     /// How BLAS is told of the matrix, or nil where neither rows nor columns are contiguous, there
     /// are none, or its 32-bit sizes do not suffice.
     fileprivate var blasOrder: (transposition: CBLAS_TRANSPOSE, leadingDimension: Int32)? {

@@ -1,0 +1,12 @@
+#if defined(__x86_64__)
+#define LANES 16
+#define REGISTERS 32
+#define FUSED true
+#define PAIRED 1
+#define SET_NAME "AVX-512, paired"
+#define TABLE ck_avx512_paired
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma"))), apply_to = function)
+#include "Table.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,195 @@
+// C = A B with two multiplications out of three, for processors that add beside multiplying.
+//
+// By Winograd's identity (1968, "A new algorithm for inner product")
+//     a0 b0 + a1 b1 = (a0 + b1)(a1 + b0) - a0 a1 - b0 b1,
+// and the last two terms depend on a row of A or a column of B alone. Two additions take the place of
+// a multiplication, which gains nothing where both want the same units (Intel), and much where
+// additions have units of their own (AMD since Zen 4): of each three parts of the depth, two are
+// paired with one another and one is multiplied as usual, which keeps both kinds of units busy.
+//
+// Rounding. The identity adds numbers of A to numbers of B: they have to be of one size. Each row of
+// A and each column of B is brought to a root mean square between 0.7 and 2 by a power of two, which
+// is exact, a block of the depth at a time, and the tile is brought back as it is added to C. The
+// error is then in proportion to |a_i| |b_j|, as for the usual product.
+
+enum { PAIRED_ROWS = 6 };
+
+#if PAIRED
+
+// line + *x in every lane. Spelled out, since the compiler would load x into a register for all
+// its uses, which takes an execution slot; from memory the broadcast is free.
+INLINE vector add_broadcast(vector line, const float *x) {
+    vector result;
+    __asm__("vaddps %2%{1to16%}, %1, %0" : "=v"(result) : "v"(line), "m"(*x));
+    return result;
+}
+
+// The power of two that brings numbers with this sum of squares to a root mean square near 1, and
+// its inverse; 1 where there is none.
+INLINE float balance(float squares, ptrdiff_t count, float *inverse) {
+    float mean = squares / (float)count;
+    int32_t bits;
+    memcpy(&bits, &mean, sizeof bits);
+    int32_t exponent = bits >> 23;
+    int32_t half = exponent > 2 && exponent < 252 ? (exponent - 127) / 2 : 0;
+    int32_t up = (127 + half) << 23, down = (127 - half) << 23;
+    float factor;
+    memcpy(inverse, &up, sizeof up);
+    memcpy(&factor, &down, sizeof down);
+    return factor;
+}
+
+// The depth's parts: `part` values paired with as many, as many unpaired, and what is left over.
+INLINE ptrdiff_t paired_part(ptrdiff_t depth) { return depth / 3 / 2 * 2; }
+
+// Brings rows of A to a form that `product` takes as its left factor: each becomes a line of
+// ck_balanced_row(k) floats: its values, balanced block by block, then for each block
+// -sum a0 a1, then for each block what takes the balance back.
+static void balance_rows(
+    ptrdiff_t rows, ptrdiff_t k, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    float *balanced) {
+    const ptrdiff_t blocks = depth_blocks(k);
+    for (ptrdiff_t r = 0; r < rows; r++, a += a_row, balanced += k + 2 * blocks) {
+        const float *source = a;
+        if (a_column != 1) {
+            for (ptrdiff_t p = 0; p < k; p++) balanced[p] = a[p * a_column];
+            source = balanced;
+        }
+        for (ptrdiff_t block = 0; block < blocks; block++) {
+            const ptrdiff_t start = k * block / blocks, depth = k * (block + 1) / blocks - start;
+            const ptrdiff_t part = paired_part(depth);
+            const float *line = source + start;
+            float *result = balanced + start;
+            vector squares[2] = {0, 0};
+            ptrdiff_t p = 0;
+            for (; p + 2 * LANES <= depth; p += 2 * LANES) {
+                vector x = load(line + p), y = load(line + p + LANES);
+                squares[0] = x * x + squares[0];
+                squares[1] = y * y + squares[1];
+            }
+            for (; p < depth; p += LANES) {
+                vector x = load_some(line + p, depth - p < LANES ? depth - p : LANES);
+                squares[0] = x * x + squares[0];
+            }
+            const float factor = balance(
+                sum(squares[0] + squares[1]), depth, &balanced[k + blocks + block]);
+            for (p = 0; p + LANES <= depth; p += LANES) store(result + p, load(line + p) * factor);
+            for (; p < depth; p++) result[p] = line[p] * factor;
+            vector products = 0;
+            for (p = 0; p + LANES <= part; p += LANES) {
+                products = load(result + p) * load(result + p + part) + products;
+            }
+            if (p < part) {
+                products = load_some(result + p, part - p)
+                        * load_some(result + p + part, part - p)
+                    + products;
+            }
+            balanced[k + block] = -sum(products);
+        }
+    }
+}
+
+// Balances a packed panel of B in place; terms = -sum b0 b1, scales takes it back, by column.
+static void balance_panel(
+    ptrdiff_t depth, ptrdiff_t width, float *packed, float *terms, float *scales) {
+    const ptrdiff_t part = paired_part(depth);
+    for (ptrdiff_t j = 0; j < width; j += LANES) {
+        vector squares[2] = {0, 0};
+        for (ptrdiff_t p = 0; p < depth; p++) {
+            vector x = load(packed + p * width + j);
+            squares[p & 1] = x * x + squares[p & 1];
+        }
+        float factors[LANES];
+        for (int i = 0; i < LANES; i++) {
+            factors[i] = balance((squares[0] + squares[1])[i], depth, &scales[j + i]);
+        }
+        const vector factor = load(factors);
+        for (ptrdiff_t p = 0; p < depth; p++) {
+            store(packed + p * width + j, load(packed + p * width + j) * factor);
+        }
+        vector products[2] = {0, 0};
+        for (ptrdiff_t p = 0; p < part; p++) {
+            products[p & 1] = load(packed + p * width + j) * load(packed + (p + part) * width + j)
+                + products[p & 1];
+        }
+        store(terms + j, -(products[0] + products[1]));
+    }
+}
+
+// A tile's factors, balanced.
+typedef struct {
+    const float *rows, *row_terms, *row_scales;  // of a row, those of the next `row` further on
+    ptrdiff_t row;
+    const float *panel, *column_terms, *column_scales;
+} ck_paired;
+
+INLINE void paired_tile_of(
+    int rows, int vectors, ptrdiff_t depth, ck_paired t, float *c, ptrdiff_t c_row,
+    bool accumulate) {
+    const ptrdiff_t part = paired_part(depth), width = vectors * LANES;
+    vector sums[PAIRED_ROWS][VECTORS];
+    UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            sums[r][v] = load(t.column_terms + v * LANES) + t.row_terms[r * t.row];
+        }
+    }
+    const float *a = t.rows, *b = t.panel;
+    for (ptrdiff_t p = 0; p < part; p += 2) {
+        UNROLL for (int q = 0; q < 2; q++) {
+            vector b0[VECTORS], b1[VECTORS];
+            UNROLL for (int v = 0; v < vectors; v++) {
+                b0[v] = load(b + v * LANES);
+                b1[v] = load(b + part * width + v * LANES);
+            }
+            UNROLL for (int r = 0; r < rows; r++) {
+                UNROLL for (int v = 0; v < vectors; v++) {
+                    vector x = add_broadcast(b1[v], a + r * t.row);
+                    vector y = add_broadcast(b0[v], a + r * t.row + part);
+                    sums[r][v] = x * y + sums[r][v];
+                }
+            }
+            UNROLL for (int v = 0; v < vectors; v++) {
+                b0[v] = load(b + 2 * part * width + v * LANES);
+            }
+            UNROLL for (int r = 0; r < rows; r++) {
+                vector x = a[r * t.row + 2 * part];
+                UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = x * b0[v] + sums[r][v];
+            }
+            a++;
+            b += width;
+        }
+    }
+    a += 2 * part;
+    b += 2 * part * width;
+    for (ptrdiff_t p = 3 * part; p < depth; p++, a++, b += width) {
+        UNROLL for (int r = 0; r < rows; r++) {
+            vector x = a[r * t.row];
+            UNROLL for (int v = 0; v < vectors; v++) {
+                sums[r][v] = x * load(b + v * LANES) + sums[r][v];
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            float *place = c + r * c_row + v * LANES;
+            vector scale = load(t.column_scales + v * LANES) * t.row_scales[r * t.row];
+            store(place, accumulate ? sums[r][v] * scale + load(place) : sums[r][v] * scale);
+        }
+    }
+}
+
+static void paired_tile(
+    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, ck_paired t, float *c, ptrdiff_t c_row,
+    bool accumulate) {
+#define TILE(r, v)  \
+    case r * 4 + v: \
+        return paired_tile_of(r, v, depth, t, c, c_row, accumulate)
+    switch (rows * 4 + width / LANES) {
+        TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1);
+        TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2);
+        TILE(1, 3); TILE(2, 3); TILE(3, 3); TILE(4, 3); TILE(5, 3); TILE(6, 3);
+    }
+#undef TILE
+}
+
+#endif
