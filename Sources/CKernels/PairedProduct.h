@@ -104,13 +104,16 @@ static void balance_panel(
             factors[i] = balance((squares[0] + squares[1])[i], depth, &scales[j + i]);
         }
         const vector factor = load(factors);
-        for (ptrdiff_t p = 0; p < depth; p++) {
-            store(packed + p * width + j, load(packed + p * width + j) * factor);
-        }
         vector products[2] = {0, 0};
         for (ptrdiff_t p = 0; p < part; p++) {
-            products[p & 1] = load(packed + p * width + j) * load(packed + (p + part) * width + j)
-                + products[p & 1];
+            float *first = packed + p * width + j, *second = first + part * width;
+            vector x = load(first) * factor, y = load(second) * factor;
+            store(first, x);
+            store(second, y);
+            products[p & 1] = x * y + products[p & 1];
+        }
+        for (ptrdiff_t p = 2 * part; p < depth; p++) {
+            store(packed + p * width + j, load(packed + p * width + j) * factor);
         }
         store(terms + j, -(products[0] + products[1]));
     }
