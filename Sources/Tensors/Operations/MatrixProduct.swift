@@ -58,9 +58,9 @@ package func multiply(
 
     // Blocks narrow enough that their packed columns stay in the second-level cache, and small
     // enough that no thread waits long for the last.
-    let width = n >= 1024 ? 192 : 96
+    let width = 192
     let acrossCount = (n + width - 1) / width
-    let downCount = (m + 1023) / 1024
+    let downCount = max((m + 1023) / 1024, acrossCount < 4 && m >= 512 ? 2 : 1)
     defer { withExtendedLifetime(balanced) {} }
     Parallelism.perform(count: acrossCount * downCount) { task in
         let down = task / acrossCount
