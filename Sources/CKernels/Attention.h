@@ -6,8 +6,6 @@
 // values read where they lie. So neither keys nor values are ever copied, and the softmax's maxima
 // and sums run down the tile without crossing lanes.
 
-enum { KEYS = 64 };
-
 // What is taken off the scores is not always their highest: it is raised only when the highest has
 // outgrown it by this many powers of two, which costs no accuracy and spares nearly every rescaling
 // of what was summed before.

@@ -1,16 +1,12 @@
 #include "CKernels.h"
-
-// The widest panel of any instruction set, and the depth to which B is packed (MatrixProduct.h).
-enum { WIDEST_PANEL = 48, DEPTH = 384, KEYS = 64 };
+#include "Sizes.h"
 
 ptrdiff_t ck_product_scratch(ptrdiff_t n) {
     // Beside a packed block two numbers a column.
     return (n + WIDEST_PANEL - 1) / WIDEST_PANEL * WIDEST_PANEL * (DEPTH + 2);
 }
 
-ptrdiff_t ck_balanced_row(ptrdiff_t k) {
-    return k + 2 * (k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1);
-}
+ptrdiff_t ck_balanced_row(ptrdiff_t k) { return k + 2 * depth_blocks(k); }
 
 ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
     return KEYS * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * width;

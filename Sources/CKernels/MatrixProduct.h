@@ -10,9 +10,9 @@ enum {
     VECTORS = REGISTERS >= 32 ? 3 : 2,
     PANEL = VECTORS * LANES,
     ROWS = REGISTERS >= 32 ? 8 : 6,
-    DEPTH = 384,
-    AHEAD = 64,
+    AHEAD = 64,  // floats by which packing reads ahead
 };
+_Static_assert(PANEL <= WIDEST_PANEL, "scratch memory is laid out for WIDEST_PANEL columns");
 
 // The width of a panel that holds `columns` at most PANEL columns: a whole number of vectors.
 INLINE ptrdiff_t panel_width(ptrdiff_t columns) {
@@ -125,9 +125,6 @@ static void pack_panel(
         }
     }
 }
-
-// The pieces of at most DEPTH that a depth is cut into.
-INLINE ptrdiff_t depth_blocks(ptrdiff_t k) { return k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1; }
 
 INLINE void copy_rows(
     ptrdiff_t rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, float *to,

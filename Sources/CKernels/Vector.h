@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "Sizes.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
