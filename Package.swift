@@ -9,6 +9,7 @@ let package = Package(
         .library(name: "Tensors", targets: ["Tensors"]),
         .library(name: "Images", targets: ["Images"]),
         .library(name: "ViT", targets: ["ViT"]),
+        .library(name: "DINO", targets: ["DINO"]),
         .library(name: "Descriptors", targets: ["Descriptors"]),
         .executable(name: "dino-vit", targets: ["dino-vit"]),
     ],
@@ -28,6 +29,7 @@ let package = Package(
         .target(name: "Tensors", dependencies: ["CKernels", "CBLAS"]),
         .target(name: "Images", dependencies: ["CImages"]),
         .target(name: "ViT", dependencies: ["Tensors", "Images"]),
+        .target(name: "DINO", dependencies: ["ViT", "Tensors", "Images"]),
         .target(name: "Descriptors", dependencies: ["ViT", "Tensors", "Images"]),
 
         .executableTarget(
@@ -52,6 +54,9 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ViTTests", dependencies: ["ViT", "Tensors", "Images"],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "DINOTests", dependencies: ["DINO", "ViT", "Tensors", "Images"],
             exclude: ["Fixtures"]),
         .testTarget(
             name: "DescriptorsTests", dependencies: ["Descriptors", "ViT", "Tensors", "Images"],

@@ -32,6 +32,18 @@ public struct Xoshiro256: RandomNumberGenerator, Hashable, Sendable, Codable {
         self.init(state: (seeds.next(), seeds.next(), seeds.next(), seeds.next()))
     }
 
+    /// A generator of its own for each place that numbers lead to, such as (epoch, picture): work
+    /// that draws from it gives the same results in whatever order, on whatever thread, and after
+    /// whatever interruption it is done.
+    public init(seed: UInt64, stream: Int...) {
+        func mix(_ value: UInt64) -> UInt64 {
+            var generator = SplitMix64(seed: value)
+            return generator.next()
+        }
+        self.init(
+            seed: stream.reduce(mix(seed)) { mix($0 ^ UInt64(bitPattern: Int64($1))) })
+    }
+
     /// - Precondition: the state is not all zeros.
     package init(state: (UInt64, UInt64, UInt64, UInt64)) {
         precondition(state != (0, 0, 0, 0), "Xoshiro256: a state of zeros stays there")
