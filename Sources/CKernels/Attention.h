@@ -18,7 +18,6 @@ INLINE bool any_above(vector a, vector b) {
     return found != 0;
 }
 
-
 // The highest of `count` vectors, `stride` apart, by four chains that hide the latency.
 INLINE vector highest(const float *x, ptrdiff_t count, ptrdiff_t stride) {
     vector high[4];
@@ -33,6 +32,8 @@ INLINE vector highest(const float *x, ptrdiff_t count, ptrdiff_t stride) {
     return maximum(maximum(high[0], high[1]), maximum(high[2], high[3]));
 }
 
+#if !PAIRED
+
 // Asks for the next keys and values while this block's are at work: their rows are too far apart
 // for the processor to see the pattern.
 INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, ptrdiff_t width) {
@@ -41,52 +42,141 @@ INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, 
     }
 }
 
+#else
+
+// Keys and values as the paired tiles take them for left factors, a block of KEYS after another:
+// the keys' lines of width + 2, then the transposed values' lines of as many floats as there are
+// keys, and 2; see balance_line.
+static void prepare_keys(
+    ptrdiff_t keys, ptrdiff_t width, const float *key, const float *value, ptrdiff_t row_stride,
+    float *prepared) {
+    for (ptrdiff_t first = 0; first < keys; first += KEYS) {
+        const ptrdiff_t count = keys - first < KEYS ? keys - first : KEYS;
+        for (ptrdiff_t r = 0; r < count; r++, key += row_stride, prepared += width + 2) {
+            balance_line(width, key, prepared, prepared + width, prepared + width + 1);
+        }
+        const ptrdiff_t line = count + 2;
+        ptrdiff_t r = 0;
+        for (; r + LANES <= count; r += LANES) {
+            ptrdiff_t d = 0;
+            for (; d + LANES <= width; d += LANES) {
+                vector block[LANES];
+                UNROLL for (int i = 0; i < LANES; i++) block[i] = load(value + i * row_stride + d);
+                transpose(block);
+                UNROLL for (int i = 0; i < LANES; i++) store(prepared + (d + i) * line + r, block[i]);
+            }
+            for (; d < width; d++) {
+                for (int i = 0; i < LANES; i++) prepared[d * line + r + i] = value[i * row_stride + d];
+            }
+            value += LANES * row_stride;
+        }
+        for (; r < count; r++, value += row_stride) {
+            for (ptrdiff_t d = 0; d < width; d++) prepared[d * line + r] = value[d];
+        }
+        for (ptrdiff_t d = 0; d < width; d++, prepared += line) {
+            balance_line(count, prepared, prepared, prepared + count, prepared + count + 1);
+        }
+    }
+}
+
+#endif
+
 static void attention(ck_attention_task t, float *scratch) {
     float *scores = scratch;                                 // [KEYS, PANEL]
     float *query = scores + KEYS * PANEL;                    // a panel [width, PANEL] after another
     float *output = query + CK_ATTENTION_QUERIES * t.width;  // likewise
     vector offset[CK_ATTENTION_QUERIES / LANES], total[CK_ATTENTION_QUERIES / LANES];
+#if PAIRED
+    float *query_terms = output + CK_ATTENTION_QUERIES * t.width;
+    float *query_scales = query_terms + CK_ATTENTION_QUERIES;
+    float power_terms[PANEL], power_scales[PANEL];
+    const float *prepared = t.prepared;
+#endif
 
     // Scores are kept in units of log 2: the softmax's exponential is then 2^x.
     const float scale = t.scale * 1.44269504088896341f;
     for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
         ptrdiff_t left = t.queries - i;
+        float *panel = query + i * t.width;
         pack_panel(
             t.width, left < PANEL ? left : PANEL, t.query + i * t.row_stride, 1, t.row_stride,
-            scale, query + i * t.width);
+            scale, panel);
+#if PAIRED
+        balance_panel(t.width, panel_width(left), panel, query_terms + i, query_scales + i);
+#endif
     }
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 
-    const ptrdiff_t strips = (t.width + ROWS - 1) / ROWS;
+    const ptrdiff_t most = PAIRED ? PAIRED_ROWS : ROWS, strips = (t.width + most - 1) / most;
     for (ptrdiff_t first = 0; first < t.keys; first += KEYS) {
         const ptrdiff_t keys = t.keys - first < KEYS ? t.keys - first : KEYS;
-        const ptrdiff_t key_strips = (keys + ROWS - 1) / ROWS;
+        const ptrdiff_t key_strips = (keys + most - 1) / most;
+#if PAIRED
+        const float *key = prepared, *value = key + keys * (t.width + 2);
+        prepared = value + t.width * (keys + 2);
+        const ptrdiff_t part = paired_part(keys);
+#else
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
         const ptrdiff_t next = t.keys - first - keys < KEYS ? t.keys - first - keys : KEYS;
         prefetch_rows(key + keys * t.row_stride, next, t.row_stride, t.width);
         prefetch_rows(value + keys * t.row_stride, next, t.row_stride, t.width);
+#endif
         for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
             const ptrdiff_t columns = panel_width(t.queries - i);
             float *q = query + i * t.width, *o = output + i * t.width;
             for (ptrdiff_t s = 0; s < key_strips; s++) {
                 ptrdiff_t row = keys * s / key_strips, rows = keys * (s + 1) / key_strips - row;
+#if PAIRED
+                const float *line = key + row * (t.width + 2), *beside = line + t.width;
+                ck_paired factors = {
+                    line, beside, beside + 1, t.width + 2, q, query_terms + i, query_scales + i,
+                };
+                paired_tile(
+                    rows, columns, t.width, factors, scores + row * columns, columns, false);
+#else
                 tile(rows, columns, t.width, key + row * t.row_stride, t.row_stride, 1, q,
                      scores + row * columns, columns, false);
+#endif
             }
             for (ptrdiff_t j = 0; j < columns; j += LANES) {
                 const ptrdiff_t lane = (i + j) / LANES;
-                vector high = highest(scores + j, keys, columns);
+                const vector high = highest(scores + j, keys, columns);
                 if (first == 0) {
                     offset[lane] = high;
                 } else if (any_above(high, offset[lane] + SLACK)) {
-                    high = maximum(high, offset[lane]);
-                    vector fade = exponential2(offset[lane] - high);
-                    offset[lane] = high;
+                    const vector raised = maximum(high, offset[lane]);
+                    vector fade = exponential2(offset[lane] - raised);
+                    offset[lane] = raised;
                     total[lane] *= fade;
                     for (ptrdiff_t d = 0; d < t.width; d++) {
                         store(o + d * columns + j, load(o + d * columns + j) * fade);
                     }
                 }
+#if PAIRED
+                // Relative to the block's own highest, powers need no balancing; the tile's scale
+                // makes up for it.
+                const vector back = exponential2(high - offset[lane]);
+                store(power_scales + j, back);
+                vector added[2] = {0, 0}, products = 0;
+                float *power = scores + j;
+                for (ptrdiff_t k = 0; k < part; k++, power += columns) {
+                    vector x = exponential2(load(power) - high);
+                    vector y = exponential2(load(power + part * columns) - high);
+                    store(power, x);
+                    store(power + part * columns, y);
+                    added[0] += x;
+                    added[1] += y;
+                    products = x * y + products;
+                }
+                power += part * columns;
+                for (ptrdiff_t k = 2 * part; k < keys; k++, power += columns) {
+                    vector x = exponential2(load(power) - high);
+                    store(power, x);
+                    added[0] += x;
+                }
+                store(power_terms + j, -products);
+                total[lane] += (added[0] + added[1]) * back;
+#else
                 const vector taken_off = offset[lane];
                 vector added = 0;
                 for (ptrdiff_t k = 0; k < keys; k++) {
@@ -95,11 +185,20 @@ static void attention(ck_attention_task t, float *scratch) {
                     added += p;
                 }
                 total[lane] += added;
+#endif
             }
             for (ptrdiff_t s = 0; s < strips; s++) {
                 ptrdiff_t row = t.width * s / strips, rows = t.width * (s + 1) / strips - row;
+#if PAIRED
+                const float *line = value + row * (keys + 2), *beside = line + keys;
+                ck_paired factors = {
+                    line, beside, beside + 1, keys + 2, scores, power_terms, power_scales,
+                };
+                paired_tile(rows, columns, keys, factors, o + row * columns, columns, first > 0);
+#else
                 tile(rows, columns, keys, value + row, 1, t.row_stride, scores, o + row * columns,
                      columns, first > 0);
+#endif
             }
         }
     }

@@ -9,7 +9,13 @@ ptrdiff_t ck_product_scratch(ptrdiff_t n) {
 ptrdiff_t ck_balanced_row(ptrdiff_t k) { return k + 2 * depth_blocks(k); }
 
 ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
-    return KEYS * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * width;
+    // Scores; queries and outputs; two numbers a query.
+    return KEYS * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * (width + 1);
+}
+
+ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width) {
+    const ptrdiff_t blocks = (keys + KEYS - 1) / KEYS;
+    return keys * (width + 2) + width * (keys + 2 * blocks);
 }
 
 extern const ck_kernels ck_baseline;

@@ -42,9 +42,39 @@ INLINE float balance(float squares, ptrdiff_t count, float *inverse) {
 // The depth's parts: `part` values paired with as many, as many unpaired, and what is left over.
 INLINE ptrdiff_t paired_part(ptrdiff_t depth) { return depth / 3 / 2 * 2; }
 
+// Balances `depth` numbers of a row of A from `line` into `result`, which may be the same place;
+// term = -sum a0 a1, scale takes the balance back.
+INLINE void balance_line(
+    ptrdiff_t depth, const float *line, float *result, float *term, float *scale) {
+    const ptrdiff_t part = paired_part(depth);
+    vector squares[2] = {0, 0};
+    ptrdiff_t p = 0;
+    for (; p + 2 * LANES <= depth; p += 2 * LANES) {
+        vector x = load(line + p), y = load(line + p + LANES);
+        squares[0] = x * x + squares[0];
+        squares[1] = y * y + squares[1];
+    }
+    for (; p < depth; p += LANES) {
+        vector x = load_some(line + p, depth - p < LANES ? depth - p : LANES);
+        squares[0] = x * x + squares[0];
+    }
+    const float factor = balance(sum(squares[0] + squares[1]), depth, scale);
+    for (p = 0; p + LANES <= depth; p += LANES) store(result + p, load(line + p) * factor);
+    for (; p < depth; p++) result[p] = line[p] * factor;
+    vector products = 0;
+    for (p = 0; p + LANES <= part; p += LANES) {
+        products = load(result + p) * load(result + p + part) + products;
+    }
+    if (p < part) {
+        products =
+            load_some(result + p, part - p) * load_some(result + p + part, part - p) + products;
+    }
+    *term = -sum(products);
+}
+
 // Brings rows of A to a form that `product` takes as its left factor: each becomes a line of
-// ck_balanced_row(k) floats: its values, balanced block by block, then for each block
-// -sum a0 a1, then for each block what takes the balance back.
+// ck_balanced_row(k) floats: its values, balanced block by block, then each block's term, then what
+// takes each block's balance back.
 static void balance_rows(
     ptrdiff_t rows, ptrdiff_t k, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
     float *balanced) {
@@ -57,34 +87,9 @@ static void balance_rows(
         }
         for (ptrdiff_t block = 0; block < blocks; block++) {
             const ptrdiff_t start = k * block / blocks, depth = k * (block + 1) / blocks - start;
-            const ptrdiff_t part = paired_part(depth);
-            const float *line = source + start;
-            float *result = balanced + start;
-            vector squares[2] = {0, 0};
-            ptrdiff_t p = 0;
-            for (; p + 2 * LANES <= depth; p += 2 * LANES) {
-                vector x = load(line + p), y = load(line + p + LANES);
-                squares[0] = x * x + squares[0];
-                squares[1] = y * y + squares[1];
-            }
-            for (; p < depth; p += LANES) {
-                vector x = load_some(line + p, depth - p < LANES ? depth - p : LANES);
-                squares[0] = x * x + squares[0];
-            }
-            const float factor = balance(
-                sum(squares[0] + squares[1]), depth, &balanced[k + blocks + block]);
-            for (p = 0; p + LANES <= depth; p += LANES) store(result + p, load(line + p) * factor);
-            for (; p < depth; p++) result[p] = line[p] * factor;
-            vector products = 0;
-            for (p = 0; p + LANES <= part; p += LANES) {
-                products = load(result + p) * load(result + p + part) + products;
-            }
-            if (p < part) {
-                products = load_some(result + p, part - p)
-                        * load_some(result + p + part, part - p)
-                    + products;
-            }
-            balanced[k + block] = -sum(products);
+            balance_line(
+                depth, source + start, balanced + start, &balanced[k + block],
+                &balanced[k + blocks + block]);
         }
     }
 }

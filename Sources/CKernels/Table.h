@@ -11,6 +11,7 @@ const ck_kernels TABLE = {
     .has_fused_multiply_add = FUSED,
 #if PAIRED
     .balance = balance_rows,
+    .prepare_keys = prepare_keys,
 #endif
     .product = product,
     .finish = finish,

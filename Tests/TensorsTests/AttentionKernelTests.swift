@@ -38,13 +38,14 @@ import Testing
             let v = GuardedMatrix(rows: keys, columns: width) { noise.next() }
             let output = GuardedMatrix(rows: queries, columns: width, layout: .rows)
             let scratch = GuardedFloats(count: ck_attention_scratch(width))
+            let prepared = prepare(k, v, by: set)
             set.kernels.attention(
                 ck_attention_task(
                     query: q.base, key: k.base, value: v.base, row_stride: q.rowStride,
-                    output: output.base, output_row_stride: output.rowStride, queries: queries,
+                    prepared: prepared.base, output: output.base, output_row_stride: output.rowStride, queries: queries,
                     keys: keys, width: width, scale: scale), scratch.base)
             #expect(output.isWrittenExactly)
-            let excess = (0..<queries).map { worst(output, $0, q, k, v, scale) }.max() ?? 0
+            let excess = (0..<queries).map { worst(output, $0, q, k, v, scale, set) }.max() ?? 0
             #expect(
                 excess <= 1, "\(queries) queries, \(keys) keys, width \(width): \(excess)")
         }
@@ -62,16 +63,27 @@ import Testing
             if let key { k.memory[key * k.rowStride] = .nan }
             let output = GuardedMatrix(rows: queries, columns: width)
             let scratch = GuardedFloats(count: ck_attention_scratch(width))
+            let prepared = prepare(k, v, by: set)
             set.kernels.attention(
                 ck_attention_task(
                     query: q.base, key: k.base, value: v.base, row_stride: q.rowStride,
-                    output: output.base, output_row_stride: output.rowStride, queries: queries,
+                    prepared: prepared.base, output: output.base, output_row_stride: output.rowStride, queries: queries,
                     keys: keys, width: width, scale: 1), scratch.base)
             return (0..<queries).map { output[$0, 3].isNaN }
         }
         #expect(result(query: nil, key: nil).allSatisfy { !$0 })
         #expect(result(query: 17, key: nil) == (0..<50).map { $0 == 17 })
         for key in [0, 70, 129] { #expect(result(query: nil, key: key).allSatisfy { $0 }) }
+    }
+
+    /// Keys and values in the instruction set's own form, where it has one.
+    private func prepare(
+        _ k: GuardedMatrix, _ v: GuardedMatrix, by set: KernelSet
+    ) -> GuardedFloats {
+        let prepared = GuardedFloats(count: ck_prepared_keys(k.rows, k.columns))
+        set.kernels.prepare_keys?(
+            k.rows, k.columns, k.base, v.base, k.rowStride, prepared.base)
+        return prepared
     }
 
     private func factors(
@@ -108,16 +120,24 @@ import Testing
     /// The greatest error in a query's result as a share of what rounding may do.
     private func worst(
         _ output: GuardedMatrix, _ query: Int, _ q: GuardedMatrix, _ k: GuardedMatrix,
-        _ v: GuardedMatrix, _ scale: Float
+        _ v: GuardedMatrix, _ scale: Float, _ set: KernelSet
     ) -> Double {
         let width = q.columns
+        // Paired products add factors before they multiply them: what rounding does goes with the
+        // factors' lengths (PairedProduct.h), elsewhere with each of the terms.
+        let isPaired = set.kernels.prepare_keys != nil
+        func size(_ terms: [Double], _ a: [Double], _ b: [Double]) -> Double {
+            isPaired ? norm(a) * norm(b) : terms.reduce(0) { $0 + abs($1) }
+        }
         var scores: [Double] = []
         var scoreError = 0.0
         for j in 0..<k.rows {
-            let terms = (0..<width).map { Double(q[query, $0]) * Double(k[j, $0]) * Double(scale) }
+            let a = (0..<width).map { Double(q[query, $0]) * Double(scale) }
+            let b = (0..<width).map { Double(k[j, $0]) }
+            let terms = zip(a, b).map { $0 * $1 }
             scores.append(terms.reduce(0, +))
             // A random walk of roundings, and a few of the whole: scale and base of the power.
-            let magnitude = terms.reduce(0) { $0 + abs($1) }
+            let magnitude = size(terms, a, b)
             scoreError = max(
                 scoreError, (2 * Double(width).squareRoot() + 4) * rounding * magnitude)
         }
@@ -129,15 +149,13 @@ import Testing
         let relative =
             2 * (scoreError + 1e-7) + (4 * Double(k.rows).squareRoot() + 4) * rounding
         return (0..<width).map { d in
-            var expected = 0.0
-            var magnitude = 0.0
-            for j in 0..<k.rows {
-                let term = weights[j] / total * Double(v[j, d])
-                expected += term
-                magnitude += abs(term)
-            }
-            let error = abs(Double(output[query, d]) - expected)
-            return error.isNaN ? .infinity : error / (relative * magnitude + 1e-30)
+            let a = weights.map { $0 / total }
+            let b = (0..<k.rows).map { Double(v[$0, d]) }
+            let terms = zip(a, b).map { $0 * $1 }
+            let error = abs(Double(output[query, d]) - terms.reduce(0, +))
+            return error.isNaN ? .infinity : error / (relative * size(terms, a, b) + 1e-30)
         }.max() ?? 0
     }
+
+    private func norm(_ x: [Double]) -> Double { x.reduce(0) { $0 + $1 * $1 }.squareRoot() }
 }

@@ -24,6 +24,7 @@ typedef struct {
     const float *_Nonnull key;    // [keys, width], likewise
     const float *_Nonnull value;  // [keys, width], likewise
     ptrdiff_t row_stride;
+    const float *_Nullable prepared;  // keys and values again, where the table has prepare_keys
     float *_Nonnull output;       // [queries, width]
     ptrdiff_t output_row_stride;
     ptrdiff_t queries, keys, width;
@@ -56,6 +57,12 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     void (*_Nonnull finish)(
         ptrdiff_t m, ptrdiff_t n, float *_Nonnull c, ptrdiff_t c_row, ck_epilogue epilogue);
 
+    // Where it is given, `attention` takes one head's keys and values in another form beside, which
+    // this makes of them: ck_prepared_keys(keys, width) floats.
+    void (*_Nullable prepare_keys)(
+        ptrdiff_t keys, ptrdiff_t width, const float *_Nonnull key, const float *_Nonnull value,
+        ptrdiff_t row_stride, float *_Nonnull prepared);
+
     // output = softmax(scale Q K^T) V by tiles with a running softmax (Milakov and Gimelshein
     // 2018; Dao et al. 2022). `scratch` holds ck_attention_scratch(width) floats.
     void (*_Nonnull attention)(ck_attention_task task, float *_Nonnull scratch);
@@ -74,10 +81,12 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
 // The number of queries that an attention task should have at most.
 enum { CK_ATTENTION_QUERIES = 144 };
 
-// Floats of scratch memory for `product` with n columns, and for `attention` with heads of `width`.
+// Floats of scratch memory for `product` with n columns, and for `attention` with heads of `width`;
+// floats of what `balance` and `prepare_keys` make.
 ptrdiff_t ck_product_scratch(ptrdiff_t n);
 ptrdiff_t ck_balanced_row(ptrdiff_t k);
 ptrdiff_t ck_attention_scratch(ptrdiff_t width);
+ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width);
 
 // The instruction sets that this processor has, best first; NULL past the last.
 const ck_kernels *_Nullable ck_set(int index);

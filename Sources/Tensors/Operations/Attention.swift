@@ -22,7 +22,8 @@ extension Tensor {
         let result = Tensor(uninitialized: [batch, tokens, width])
 
         let groups = (tokens + attentionGroup - 1) / attentionGroup
-        withExtendedLifetime((self, result)) {
+        let prepared = preparedKeys(heads: heads)
+        withExtendedLifetime((self, prepared, result)) {
             Parallelism.perform(count: batch * heads * groups) { task in
                 let image = task / (heads * groups)
                 let head = task / groups % heads
@@ -36,11 +37,33 @@ extension Tensor {
                     ck_attention_task(
                         query: projection + first * 3 * width, key: projection + width,
                         value: projection + 2 * width, row_stride: 3 * width,
+                        prepared: prepared.map { $0.base + (image * heads + head) * $0.shape[1] },
                         output: result.mutableBase + (image * tokens + first) * width
                             + head * headWidth,
                         output_row_stride: width, queries: queries, keys: tokens,
                         width: headWidth, scale: 1 / Float(headWidth).squareRoot()),
                     scratch.base)
+            }
+        }
+        return result
+    }
+
+    /// Keys and values in the form that the kernels want them, if it is another than the joined
+    /// projection's: for each image and head a row.
+    private func preparedKeys(heads: Int) -> Tensor? {
+        guard let prepare = Kernels.best.prepare_keys else { return nil }
+        let tokens = shape[1]
+        let width = shape[2] / 3
+        let headWidth = width / heads
+        let result = Tensor(
+            uninitialized: [shape[0] * heads, ck_prepared_keys(tokens, headWidth)])
+        withExtendedLifetime((self, result)) {
+            Parallelism.perform(count: shape[0] * heads) { row in
+                let query =
+                    base + row / heads * tokens * shape[2] + row % heads * headWidth
+                prepare(
+                    tokens, headWidth, query + width, query + 2 * width, shape[2],
+                    result.mutableBase + row * result.shape[1])
             }
         }
         return result
