@@ -209,5 +209,8 @@ static void attention(ck_attention_task t, float *scratch) {
         const float inverse = 1.0f / total[i / LANES][i % LANES];
         float *line = t.output + i * t.output_row_stride;
         for (ptrdiff_t d = 0; d < t.width; d++) line[d] = o[d * columns] * inverse;
+        if (t.log_sum_exp) {
+            t.log_sum_exp[i] = offset[i / LANES][i % LANES] + log2f(total[i / LANES][i % LANES]);
+        }
     }
 }

@@ -1,6 +1,7 @@
 // The vector types and the few functions on them that the kernels share. Included once by each
 // instruction set's file, which has set LANES (floats in a vector) and REGISTERS (vector registers).
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 

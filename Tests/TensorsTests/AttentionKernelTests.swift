@@ -37,15 +37,18 @@ import Testing
             let (q, k) = factors(scores, queries, keys, width, scale, &noise)
             let v = GuardedMatrix(rows: keys, columns: width) { noise.next() }
             let output = GuardedMatrix(rows: queries, columns: width, layout: .rows)
+            let logSumExp = GuardedMatrix(rows: 1, columns: queries)
             let scratch = GuardedFloats(count: ck_attention_scratch(width))
             let prepared = prepare(k, v, by: set)
             set.kernels.attention(
                 ck_attention_task(
                     query: q.base, key: k.base, value: v.base, row_stride: q.rowStride,
-                    prepared: prepared.base, output: output.base, output_row_stride: output.rowStride, queries: queries,
-                    keys: keys, width: width, scale: scale), scratch.base)
-            #expect(output.isWrittenExactly)
-            let excess = (0..<queries).map { worst(output, $0, q, k, v, scale, set) }.max() ?? 0
+                    prepared: prepared.base, output: output.base,
+                    output_row_stride: output.rowStride, log_sum_exp: logSumExp.base,
+                    queries: queries, keys: keys, width: width, scale: scale), scratch.base)
+            #expect(output.isWrittenExactly && logSumExp.isWrittenExactly)
+            let excess =
+                (0..<queries).map { worst(output, logSumExp, $0, q, k, v, scale, set) }.max() ?? 0
             #expect(
                 excess <= 1, "\(queries) queries, \(keys) keys, width \(width): \(excess)")
         }
@@ -67,7 +70,8 @@ import Testing
             set.kernels.attention(
                 ck_attention_task(
                     query: q.base, key: k.base, value: v.base, row_stride: q.rowStride,
-                    prepared: prepared.base, output: output.base, output_row_stride: output.rowStride, queries: queries,
+                    prepared: prepared.base, output: output.base,
+                    output_row_stride: output.rowStride, log_sum_exp: nil, queries: queries,
                     keys: keys, width: width, scale: 1), scratch.base)
             return (0..<queries).map { output[$0, 3].isNaN }
         }
@@ -117,10 +121,10 @@ import Testing
         return (q, k)
     }
 
-    /// The greatest error in a query's result as a share of what rounding may do.
+    /// The greatest error in a query's result and logarithm as a share of what rounding may do.
     private func worst(
-        _ output: GuardedMatrix, _ query: Int, _ q: GuardedMatrix, _ k: GuardedMatrix,
-        _ v: GuardedMatrix, _ scale: Float, _ set: KernelSet
+        _ output: GuardedMatrix, _ logSumExp: GuardedMatrix, _ query: Int, _ q: GuardedMatrix,
+        _ k: GuardedMatrix, _ v: GuardedMatrix, _ scale: Float, _ set: KernelSet
     ) -> Double {
         let width = q.columns
         // Paired products add factors before they multiply them: what rounding does goes with the
@@ -148,13 +152,20 @@ import Testing
         // itself is within 1e-7. Then the sums over the keys, likewise twice.
         let relative =
             2 * (scoreError + 1e-7) + (4 * Double(k.rows).squareRoot() + 4) * rounding
-        return (0..<width).map { d in
+        // An error of a score is the same one of the logarithm, a relative one of the sum likewise; the
+        // logarithm and its offset round at their own size.
+        let logarithm = (highest + log(total)) / log(2)
+        let logarithmExcess =
+            abs(Double(logSumExp[0, query]) - logarithm)
+            / (2 * relative + 2 * rounding * (1 + abs(logarithm)))
+        let excesses = (0..<width).map { d in
             let a = weights.map { $0 / total }
             let b = (0..<k.rows).map { Double(v[$0, d]) }
             let terms = zip(a, b).map { $0 * $1 }
             let error = abs(Double(output[query, d]) - terms.reduce(0, +))
-            return error.isNaN ? .infinity : error / (relative * size(terms, a, b) + 1e-30)
-        }.max() ?? 0
+            return error / (relative * size(terms, a, b) + 1e-30)
+        }
+        return (excesses + [logarithmExcess]).map { $0.isNaN ? .infinity : $0 }.max() ?? 0
     }
 
     private func norm(_ x: [Double]) -> Double { x.reduce(0) { $0 + $1 * $1 }.squareRoot() }

@@ -27,6 +27,8 @@ typedef struct {
     const float *_Nullable prepared;  // keys and values again, where the table has prepare_keys
     float *_Nonnull output;       // [queries, width]
     ptrdiff_t output_row_stride;
+    // log2 sum e^(scale q k) over the keys for each query, in base 2, where it is asked for.
+    float *_Nullable log_sum_exp;
     ptrdiff_t queries, keys, width;
     float scale;                  // multiplies the scores before the softmax
 } ck_attention_task;

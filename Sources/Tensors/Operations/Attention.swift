@@ -12,6 +12,18 @@ extension Tensor {
     /// - Returns: `[batch, tokens, width]`.
     /// - Complexity: O(batch x tokens² x width).
     public func attention(heads: Int) -> Tensor {
+        attention(heads: heads, logSumExp: nil)
+    }
+
+    /// `attention(heads:)`, and what its pullback needs beside the result: the logarithm to base 2 of
+    /// the sum of the exponentials of each query's scores, `[batch, heads, tokens]`.
+    package func attentionWithLogSumExp(heads: Int) -> (output: Tensor, logSumExp: Tensor) {
+        let logSumExp = Tensor(uninitialized: [shape[0], heads, shape[1]])
+        return (attention(heads: heads, logSumExp: logSumExp), logSumExp)
+    }
+
+    /// - Parameter logSumExp: a tensor that has just been made, `[batch, heads, tokens]`, or nil.
+    private func attention(heads: Int, logSumExp: Tensor?) -> Tensor {
         precondition(
             shape.rank == 3 && shape[2] % (3 * heads) == 0,
             "attention: \(shape) with \(heads) heads")
@@ -23,7 +35,7 @@ extension Tensor {
 
         let groups = (tokens + attentionGroup - 1) / attentionGroup
         let prepared = preparedKeys(heads: heads)
-        withExtendedLifetime((self, prepared, result)) {
+        withExtendedLifetime((self, prepared, result, logSumExp)) {
             Parallelism.perform(count: batch * heads * groups) { task in
                 let image = task / (heads * groups)
                 let head = task / groups % heads
@@ -40,7 +52,10 @@ extension Tensor {
                         prepared: prepared.map { $0.base + (image * heads + head) * $0.shape[1] },
                         output: result.mutableBase + (image * tokens + first) * width
                             + head * headWidth,
-                        output_row_stride: width, queries: queries, keys: tokens,
+                        output_row_stride: width,
+                        log_sum_exp: logSumExp.map {
+                            $0.mutableBase + (image * heads + head) * tokens + first
+                        }, queries: queries, keys: tokens,
                         width: headWidth, scale: 1 / Float(headWidth).squareRoot()),
                     scratch.base)
             }
