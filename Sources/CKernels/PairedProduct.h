@@ -24,6 +24,12 @@ INLINE vector add_broadcast(vector line, const float *x) {
     return result;
 }
 
+// sum += line * *x in every lane, likewise.
+INLINE vector multiply_add_broadcast(vector line, const float *x, vector sum) {
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(line), "m"(*x));
+    return sum;
+}
+
 // The power of two that brings numbers with this sum of squares to a root mean square near 1, and
 // its inverse; 1 where there is none.
 INLINE float balance(float squares, ptrdiff_t count, float *inverse) {
@@ -159,9 +165,14 @@ INLINE void paired_tile_of(
             UNROLL for (int v = 0; v < vectors; v++) {
                 b0[v] = load(b + 2 * part * width + v * LANES);
             }
+            // Broadcasts into registers contend with additions, those from memory with loads: some
+            // of each keep both from being what everything waits for.
             UNROLL for (int r = 0; r < rows; r++) {
-                vector x = a[r * t.row + 2 * part];
-                UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = x * b0[v] + sums[r][v];
+                const float *x = a + r * t.row + 2 * part;
+                UNROLL for (int v = 0; v < vectors; v++) {
+                    sums[r][v] = r < PAIRED_ROWS / 3 ? multiply_add_broadcast(b0[v], x, sums[r][v])
+                                                     : *x * b0[v] + sums[r][v];
+                }
             }
             a++;
             b += width;
