@@ -18,6 +18,12 @@ ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width) {
     return keys * (width + 2) + width * (keys + 2 * blocks);
 }
 
+ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {
+    ptrdiff_t line = (width + WIDEST_VECTOR - 1) / WIDEST_VECTOR * WIDEST_VECTOR;
+    return (3 * BACKWARD_KEYS + 2 * BACKWARD_QUERIES) * line
+        + 2 * BACKWARD_QUERIES * BACKWARD_KEYS;
+}
+
 extern const ck_kernels ck_baseline;
 #if defined(__x86_64__)
 extern const ck_kernels ck_avx512_paired, ck_avx512, ck_avx2;

@@ -4,6 +4,7 @@
 #include "Vector.h"
 #include "MatrixProduct.h"
 #include "Attention.h"
+#include "AttentionBackward.h"
 #include "LayerNorm.h"
 
 const ck_kernels TABLE = {
@@ -16,6 +17,7 @@ const ck_kernels TABLE = {
     .product = product,
     .finish = finish,
     .attention = attention,
+    .attention_pullback = attention_pullback,
     .layer_norm = layer_norm,
     .multiply_add_limit = multiply_add_limit,
 };

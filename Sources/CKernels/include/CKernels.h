@@ -33,6 +33,25 @@ typedef struct {
     float scale;                  // multiplies the scores before the softmax
 } ck_attention_task;
 
+// One piece of an attention's backward pass: all queries of one head against `keys` of its keys.
+typedef struct {
+    const float *_Nonnull query;  // [queries, width], rows `row_stride` apart
+    const float *_Nonnull key;    // [keys, width], likewise
+    const float *_Nonnull value;  // [keys, width], likewise
+    ptrdiff_t row_stride;
+    const float *_Nonnull output;       // what attention gave, [queries, width]
+    const float *_Nonnull gradient;     // of the output, likewise
+    ptrdiff_t output_row_stride;        // of both
+    const float *_Nonnull log_sum_exp;  // as attention gave it, over all keys of the head
+    float *_Nonnull query_gradient;     // [queries, width], what these keys add to it
+    ptrdiff_t query_gradient_row_stride;
+    float *_Nonnull key_gradient;    // [keys, width]
+    float *_Nonnull value_gradient;  // [keys, width]
+    ptrdiff_t gradient_row_stride;   // of these two
+    ptrdiff_t queries, keys, width;
+    float scale;
+} ck_attention_pullback_task;
+
 // A table is constant: Swift may share it between threads.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     const char *_Nonnull name;    // "AVX-512, paired", "AVX-512", "AVX2", "baseline"
@@ -69,6 +88,11 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     // 2018; Dao et al. 2022). `scratch` holds ck_attention_scratch(width) floats.
     void (*_Nonnull attention)(ck_attention_task task, float *_Nonnull scratch);
 
+    // The gradients of queries, keys and values by tiles (Dao et al. 2022). They must not overlap
+    // what is read. `scratch` holds ck_attention_pullback_scratch(width) floats.
+    void (*_Nonnull attention_pullback)(
+        ck_attention_pullback_task task, float *_Nonnull scratch);
+
     // y = (x - mean) / sqrt(variance + epsilon) * weight + bias for each row of x [rows, width].
     void (*_Nonnull layer_norm)(
         ptrdiff_t rows, ptrdiff_t width, const float *_Nonnull x, ptrdiff_t x_row,
@@ -89,6 +113,7 @@ ptrdiff_t ck_product_scratch(ptrdiff_t n);
 ptrdiff_t ck_balanced_row(ptrdiff_t k);
 ptrdiff_t ck_attention_scratch(ptrdiff_t width);
 ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width);
+ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width);
 
 // The instruction sets that this processor has, best first; NULL past the last.
 const ck_kernels *_Nullable ck_set(int index);

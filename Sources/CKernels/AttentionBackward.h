@@ -1,0 +1,138 @@
+// The gradients of softmax(scale Q K^T) V for a group of keys of one head, without the square of scores.
+//
+// With P = softmax(scale Q K^T), given again by P = 2^(S - L) from the scores S in units of log 2 and
+// each query's log-sum-exp L, and G the gradient of the output O (Dao et al. 2022, algorithm 4):
+//     dV = P^T G,  dS = scale P o (G V^T - rowsum(G o O)),  dQ = dS K,  dK = dS^T Q.
+// A block of keys lies in the lanes: its keys and values, packed once, are the right factors of the tiles
+// S = Q K^T and G V^T, whose left factors are queries and gradients read where they lie. The tiles P
+// and dS are then left factors of the other three products, dV and dK reading them with rows and
+// columns exchanged; their right factors are packed by rows, channels in the lanes.
+
+// `count` vectors in as few panels as there must be, as even as can be: where panel `p` begins.
+INLINE ptrdiff_t panel_start(ptrdiff_t p, ptrdiff_t count, ptrdiff_t panels) {
+    return count * p / panels * LANES;
+}
+
+INLINE ptrdiff_t panel_count(ptrdiff_t vectors) { return (vectors + VECTORS - 1) / VECTORS; }
+
+INLINE ptrdiff_t vector_count(ptrdiff_t floats) { return (floats + LANES - 1) / LANES; }
+
+// Packs a matrix [depth, n] into even panels, one after another.
+static void pack_panels(
+    ptrdiff_t depth, ptrdiff_t n, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
+    float factor, float *packed) {
+    const ptrdiff_t vectors = vector_count(n), panels = panel_count(vectors);
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        const ptrdiff_t start = panel_start(p, vectors, panels);
+        const ptrdiff_t end = panel_start(p + 1, vectors, panels);
+        pack_panel(
+            depth, (end < n ? end : n) - start, b + start * b_column, b_row, b_column, factor,
+            packed + start * depth);
+    }
+}
+
+// C (+)= A B for C of `m` rows and n columns and B as pack_panels leaves it. Nothing is written past
+// C's columns.
+static void product_of_panels(
+    ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+    ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
+    const ptrdiff_t vectors = vector_count(n), panels = panel_count(vectors);
+    const ptrdiff_t strips = (m + ROWS - 1) / ROWS;
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        const ptrdiff_t start = panel_start(p, vectors, panels);
+        const ptrdiff_t width = panel_start(p + 1, vectors, panels) - start;
+        const ptrdiff_t columns = n - start < width ? n - start : width;
+        for (ptrdiff_t s = 0; s < strips; s++) {
+            const ptrdiff_t row = m * s / strips, rows = m * (s + 1) / strips - row;
+            float *target = c + row * c_row + start;
+            if (columns == width) {
+                tile(rows, width, depth, a + row * a_row, a_row, a_column, b + start * depth,
+                     target, c_row, accumulate);
+            } else {
+                float edge[ROWS * PANEL];
+                if (accumulate) copy_rows(rows, columns, target, c_row, edge, width);
+                tile(rows, width, depth, a + row * a_row, a_row, a_column, b + start * depth,
+                     edge, width, accumulate);
+                copy_rows(rows, columns, edge, width, target, c_row);
+            }
+        }
+    }
+}
+
+// sum over d of x[d] y[d].
+INLINE float inner_product(ptrdiff_t count, const float *x, const float *y) {
+    vector products = 0;
+    ptrdiff_t d = 0;
+    for (; d + LANES <= count; d += LANES) products = load(x + d) * load(y + d) + products;
+    if (d < count) {
+        products = load_some(x + d, count - d) * load_some(y + d, count - d) + products;
+    }
+    return sum(products);
+}
+
+static void attention_pullback(ck_attention_pullback_task t, float *scratch) {
+    const ptrdiff_t vectors = vector_count(t.keys), most = BACKWARD_KEYS / LANES;
+    const ptrdiff_t blocks = (vectors + most - 1) / most;
+    const ptrdiff_t groups = (t.queries + BACKWARD_QUERIES - 1) / BACKWARD_QUERIES;
+    const ptrdiff_t line = vector_count(t.width) * LANES;
+    float *packed_keys = scratch;                                // [width, keys] in panels
+    float *packed_values = packed_keys + BACKWARD_KEYS * line;   // likewise
+    float *key_rows = packed_values + BACKWARD_KEYS * line;      // [keys, width] in panels
+    float *query_rows = key_rows + BACKWARD_KEYS * line;         // [queries, width] in panels
+    float *output_rows = query_rows + BACKWARD_QUERIES * line;   // likewise
+    float *weights = output_rows + BACKWARD_QUERIES * line;      // P [queries, keys]
+    float *scores = weights + BACKWARD_QUERIES * BACKWARD_KEYS;  // dS, likewise
+
+    for (ptrdiff_t block = 0; block < blocks; block++) {
+        const ptrdiff_t first = panel_start(block, vectors, blocks);
+        const ptrdiff_t padded = panel_start(block + 1, vectors, blocks) - first;
+        const ptrdiff_t keys = t.keys - first < padded ? t.keys - first : padded;
+        const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
+        // In units of log 2, as the log-sum-exp is; the gradient of the scores is to be multiplied by
+        // the scale, which the values and the row sums bring along.
+        pack_panels(
+            t.width, keys, key, 1, t.row_stride, t.scale * 1.44269504088896341f, packed_keys);
+        pack_panels(t.width, keys, value, 1, t.row_stride, t.scale, packed_values);
+        pack_panels(keys, t.width, key, t.row_stride, 1, 1.0f, key_rows);
+
+        for (ptrdiff_t group = 0; group < groups; group++) {
+            const ptrdiff_t start = t.queries * group / groups;
+            const ptrdiff_t queries = t.queries * (group + 1) / groups - start;
+            const float *query = t.query + start * t.row_stride;
+            const float *output = t.output + start * t.output_row_stride;
+            const float *gradient = t.gradient + start * t.output_row_stride;
+            pack_panels(queries, t.width, query, t.row_stride, 1, 1.0f, query_rows);
+            pack_panels(queries, t.width, gradient, t.output_row_stride, 1, 1.0f, output_rows);
+
+            product_of_panels(
+                queries, padded, t.width, query, t.row_stride, 1, packed_keys, weights, padded,
+                false);
+            product_of_panels(
+                queries, padded, t.width, gradient, t.output_row_stride, 1, packed_values, scores,
+                padded, false);
+            for (ptrdiff_t i = 0; i < queries; i++) {
+                const ptrdiff_t row = i * t.output_row_stride;
+                const vector logarithm = t.log_sum_exp[start + i];
+                const vector taken_off =
+                    t.scale * inner_product(t.width, gradient + row, output + row);
+                float *p = weights + i * padded, *s = scores + i * padded;
+                for (ptrdiff_t j = 0; j < padded; j += LANES) {
+                    vector weight = exponential2(load(p + j) - logarithm);
+                    store(p + j, weight);
+                    store(s + j, weight * (load(s + j) - taken_off));
+                }
+            }
+            product_of_panels(
+                keys, t.width, queries, weights, 1, padded, output_rows,
+                t.value_gradient + first * t.gradient_row_stride, t.gradient_row_stride,
+                group > 0);
+            product_of_panels(
+                keys, t.width, queries, scores, 1, padded, query_rows,
+                t.key_gradient + first * t.gradient_row_stride, t.gradient_row_stride, group > 0);
+            product_of_panels(
+                queries, t.width, keys, scores, padded, 1, key_rows,
+                t.query_gradient + start * t.query_gradient_row_stride,
+                t.query_gradient_row_stride, block > 0);
+        }
+    }
+}
