@@ -17,21 +17,48 @@ INLINE ptrdiff_t panel_count(ptrdiff_t vectors) { return (vectors + VECTORS - 1)
 
 INLINE ptrdiff_t vector_count(ptrdiff_t floats) { return (floats + LANES - 1) / LANES; }
 
-// Packs a matrix [depth, n] into even panels, one after another.
-static void pack_panels(
-    ptrdiff_t depth, ptrdiff_t n, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
-    float factor, float *packed) {
+// Copies floats by vectors, the last overlapping the one before.
+INLINE void copy(ptrdiff_t count, const float *from, float *to) {
+    if (count < LANES) {
+        memcpy(to, from, (size_t)count * sizeof(float));
+        return;
+    }
+    for (ptrdiff_t next = 0; next < count; next += LANES) {
+        ptrdiff_t j = next + LANES <= count ? next : count - LANES;
+        store(to + j, load(from + j));
+    }
+}
+
+// Packs factor B, B [depth, n], into even panels, one after another. B^T is given: its rows are
+// `row` apart.
+static void pack_transposed(
+    ptrdiff_t depth, ptrdiff_t n, const float *b, ptrdiff_t row, float factor, float *packed) {
     const ptrdiff_t vectors = vector_count(n), panels = panel_count(vectors);
     for (ptrdiff_t p = 0; p < panels; p++) {
         const ptrdiff_t start = panel_start(p, vectors, panels);
         const ptrdiff_t end = panel_start(p + 1, vectors, panels);
         pack_panel(
-            depth, (end < n ? end : n) - start, b + start * b_column, b_row, b_column, factor,
+            depth, (end < n ? end : n) - start, b + start * row, 1, row, factor,
             packed + start * depth);
     }
 }
 
-// C (+)= A B for C of `m` rows and n columns and B as pack_panels leaves it. Nothing is written past
+// Packs B [depth, n], its rows `row` apart, likewise.
+static void pack_rows(
+    ptrdiff_t depth, ptrdiff_t n, const float *b, ptrdiff_t row, float *packed) {
+    const ptrdiff_t vectors = vector_count(n), panels = panel_count(vectors);
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        const ptrdiff_t start = panel_start(p, vectors, panels);
+        const ptrdiff_t width = panel_start(p + 1, vectors, panels) - start;
+        const ptrdiff_t columns = n - start < width ? n - start : width;
+        for (ptrdiff_t r = 0; r < depth; r++, packed += width) {
+            if (columns < width) store(packed + width - LANES, (vector)0.0f);
+            copy(columns, b + r * row + start, packed);
+        }
+    }
+}
+
+// C (+)= A B for C of `m` rows and n columns and B packed in even panels. Nothing is written past
 // C's columns.
 static void product_of_panels(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
@@ -50,10 +77,14 @@ static void product_of_panels(
                      target, c_row, accumulate);
             } else {
                 float edge[ROWS * PANEL];
-                if (accumulate) copy_rows(rows, columns, target, c_row, edge, width);
+                for (ptrdiff_t r = 0; accumulate && r < rows; r++) {
+                    copy(columns, target + r * c_row, edge + r * width);
+                }
                 tile(rows, width, depth, a + row * a_row, a_row, a_column, b + start * depth,
                      edge, width, accumulate);
-                copy_rows(rows, columns, edge, width, target, c_row);
+                for (ptrdiff_t r = 0; r < rows; r++) {
+                    copy(columns, edge + r * width, target + r * c_row);
+                }
             }
         }
     }
@@ -64,8 +95,13 @@ INLINE float inner_product(ptrdiff_t count, const float *x, const float *y) {
     vector products = 0;
     ptrdiff_t d = 0;
     for (; d + LANES <= count; d += LANES) products = load(x + d) * load(y + d) + products;
-    if (d < count) {
-        products = load_some(x + d, count - d) * load_some(y + d, count - d) + products;
+    if (d < count && count < LANES) {
+        products = load_some(x, count) * load_some(y, count);
+    } else if (d < count) {
+        // The last vector, without what it has in common with the one before.
+        vector last = load(x + count - LANES) * load(y + count - LANES);
+        UNROLL for (int i = 0; i < LANES; i++) last[i] = i < d + LANES - count ? 0 : last[i];
+        products += last;
     }
     return sum(products);
 }
@@ -90,10 +126,10 @@ static void attention_pullback(ck_attention_pullback_task t, float *scratch) {
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
         // In units of log 2, as the log-sum-exp is; the gradient of the scores is to be multiplied by
         // the scale, which the values and the row sums bring along.
-        pack_panels(
-            t.width, keys, key, 1, t.row_stride, t.scale * 1.44269504088896341f, packed_keys);
-        pack_panels(t.width, keys, value, 1, t.row_stride, t.scale, packed_values);
-        pack_panels(keys, t.width, key, t.row_stride, 1, 1.0f, key_rows);
+        pack_transposed(
+            t.width, keys, key, t.row_stride, t.scale * 1.44269504088896341f, packed_keys);
+        pack_transposed(t.width, keys, value, t.row_stride, t.scale, packed_values);
+        pack_rows(keys, t.width, key, t.row_stride, key_rows);
 
         for (ptrdiff_t group = 0; group < groups; group++) {
             const ptrdiff_t start = t.queries * group / groups;
@@ -101,8 +137,8 @@ static void attention_pullback(ck_attention_pullback_task t, float *scratch) {
             const float *query = t.query + start * t.row_stride;
             const float *output = t.output + start * t.output_row_stride;
             const float *gradient = t.gradient + start * t.output_row_stride;
-            pack_panels(queries, t.width, query, t.row_stride, 1, 1.0f, query_rows);
-            pack_panels(queries, t.width, gradient, t.output_row_stride, 1, 1.0f, output_rows);
+            pack_rows(queries, t.width, query, t.row_stride, query_rows);
+            pack_rows(queries, t.width, gradient, t.output_row_stride, output_rows);
 
             product_of_panels(
                 queries, padded, t.width, query, t.row_stride, 1, packed_keys, weights, padded,

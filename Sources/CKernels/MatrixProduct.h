@@ -100,10 +100,11 @@ static void pack_panel(
                 store(packed + p * width + j, load(b + p * b_row + j) * factor);
             }
         }
-    } else if (b_row == 1) {  // Columns are contiguous: turn blocks of LANES x LANES around.
-        const ptrdiff_t turned = depth / LANES * LANES;
+    } else if (b_row == 1 && depth >= LANES) {
+        // Columns are contiguous: turn blocks of LANES x LANES around, the last overlapping another.
         for (ptrdiff_t j = 0; j < width; j += LANES) {
-            for (p = 0; p < turned; p += LANES) {
+            for (ptrdiff_t next = 0; next < depth; next += LANES) {
+                p = next + LANES <= depth ? next : depth - LANES;
                 vector block[LANES];
                 UNROLL for (int i = 0; i < LANES; i++) {
                     const float *source = b + p + (j + i) * b_column;
@@ -117,7 +118,7 @@ static void pack_panel(
                 }
             }
         }
-        p = turned;
+        p = depth;
     }
     for (; p < depth; p++) {
         for (ptrdiff_t j = 0; j < width; j++) {
