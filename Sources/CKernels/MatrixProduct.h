@@ -145,6 +145,10 @@ static void finish(ptrdiff_t m, ptrdiff_t n, float *c, ptrdiff_t c_row, ck_epilo
             bool whole = j + LANES <= n;
             vector x = whole ? load(c + j) : load_some(c + j, n - j);
             if (e.bias) x += whole ? load(e.bias + j) : load_some(e.bias + j, n - j);
+            if (e.before) {
+                float *before = e.before + r * e.before_row_stride + j;
+                if (whole) store(before, x); else store_some(before, x, n - j);
+            }
             if (e.gelu) x = gelu(x);
             if (residual) x += whole ? load(residual + j) : load_some(residual + j, n - j);
             if (whole) store(c + j, x); else store_some(c + j, x, n - j);
@@ -159,7 +163,8 @@ static void product(
     // The depth is cut evenly, and so are the rows: no thin last piece.
     const ptrdiff_t blocks = depth_blocks(k), most = PAIRED ? PAIRED_ROWS : ROWS;
     const ptrdiff_t strips = (m + most - 1) / most;
-    const bool finishing = epilogue.bias || epilogue.residual || epilogue.gelu;
+    const bool finishing =
+        epilogue.bias || epilogue.residual || epilogue.gelu || epilogue.before;
 #if PAIRED
     float *terms = scratch + (n + PANEL - 1) / PANEL * PANEL * DEPTH;
     float *scales = terms + (n + PANEL - 1) / PANEL * PANEL;
@@ -175,6 +180,7 @@ static void product(
             balance_panel(depth, panel_width(columns), panel, terms + j, scales + j);
 #endif
         }
+        const bool isSum = block > 0 || epilogue.accumulates;
         for (ptrdiff_t strip = 0; strip < strips; strip++) {
             ptrdiff_t first = m * strip / strips, rows = m * (strip + 1) / strips - first;
             const float *a_strip = a + first * a_row + start * a_column;
@@ -186,7 +192,7 @@ static void product(
                 float edge[ROWS * PANEL];
                 float *target = isWider ? edge : c_strip + j;
                 const ptrdiff_t target_row = isWider ? width : c_row;
-                if (isWider && block > 0) {
+                if (isWider && isSum) {
                     copy_rows(rows, columns, c_strip + j, c_row, edge, width);
                 }
 #if PAIRED
@@ -195,10 +201,10 @@ static void product(
                     a_strip, extra, extra + blocks, a_row, scratch + j * depth, terms + j,
                     scales + j,
                 };
-                paired_tile(rows, width, depth, t, target, target_row, block > 0);
+                paired_tile(rows, width, depth, t, target, target_row, isSum);
 #else
                 tile(rows, width, depth, a_strip, a_row, a_column, scratch + j * depth, target,
-                     target_row, block > 0);
+                     target_row, isSum);
 #endif
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);
             }
@@ -206,6 +212,7 @@ static void product(
                 // The strip has just been computed: it is still in cache.
                 ck_epilogue e = epilogue;
                 if (e.residual) e.residual += first * e.residual_row_stride;
+                if (e.before) e.before += first * e.before_row_stride;
                 finish(rows, n, c_strip, c_row, e);
             }
         }

@@ -6,6 +6,8 @@
 #include "Attention.h"
 #include "AttentionBackward.h"
 #include "LayerNorm.h"
+#include "Transpose.h"
+#include "Gradients.h"
 
 const ck_kernels TABLE = {
     .name = SET_NAME,
@@ -19,5 +21,9 @@ const ck_kernels TABLE = {
     .attention = attention,
     .attention_pullback = attention_pullback,
     .layer_norm = layer_norm,
+    .transpose = transpose_matrix,
+    .gelu_gradient = gelu_gradient,
+    .layer_norm_gradient = layer_norm_gradient,
+    .column_sums = column_sums,
     .multiply_add_limit = multiply_add_limit,
 };

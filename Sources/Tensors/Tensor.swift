@@ -8,6 +8,8 @@ public struct Tensor: Sendable {
     var storage: Storage
     /// Where the first element lies in the storage.
     var offset: Int
+    /// Where the tensor is recorded, if what is computed from it is to have a gradient.
+    package var trace: Trace?
 
     init(shape: Shape, storage: Storage, offset: Int) {
         self.shape = shape
@@ -73,15 +75,21 @@ public struct Tensor: Sendable {
     public mutating func withUnsafeMutableElements<Result>(
         _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
-        if !isKnownUniquelyReferenced(&storage) {
-            let copy = Storage(count: count)
-            copy.base.update(from: storage.base + offset, count: count)
-            storage = copy
-            offset = 0
-        }
+        precondition(
+            trace == nil, "withUnsafeMutableElements: \(shape) is tracked, and a write unrecorded")
+        makeUnique()
         return try withExtendedLifetime(storage) {
             try body(UnsafeMutableBufferPointer(start: storage.base + offset, count: count))
         }
+    }
+
+    /// Copies the elements if they are shared.
+    mutating func makeUnique() {
+        guard !isKnownUniquelyReferenced(&storage) else { return }
+        let copy = Storage(count: count)
+        copy.base.update(from: storage.base + offset, count: count)
+        storage = copy
+        offset = 0
     }
 
     /// The element at an index into each dimension. For single look-ups; loops use
@@ -97,28 +105,6 @@ public struct Tensor: Sendable {
             position = position * extent + index
         }
         return withUnsafeElements { $0[position] }
-    }
-
-    /// The same elements under another shape. Complexity: O(1).
-    ///
-    /// - Precondition: both shapes have the same number of elements.
-    public func reshaped(to shape: Shape) -> Tensor {
-        precondition(
-            shape.count == count, "reshaped: \(self.shape) cannot become \(shape)")
-        return Tensor(shape: shape, storage: storage, offset: offset)
-    }
-
-    /// A run of the outermost dimension's slices, sharing the elements. Complexity: O(1).
-    ///
-    /// - Precondition: the tensor has a dimension and `range` lies within the outermost.
-    public func rows(_ range: Range<Int>) -> Tensor {
-        precondition(
-            shape.rank > 0 && 0 <= range.lowerBound && range.upperBound <= shape[0],
-            "rows: \(range) outside \(shape)")
-        let inner = Shape(Array(shape.dimensions.dropFirst()))
-        return Tensor(
-            shape: Shape([range.count] + inner.dimensions), storage: storage,
-            offset: offset + range.lowerBound * inner.count)
     }
 }
 

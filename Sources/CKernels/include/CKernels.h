@@ -10,12 +10,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// What is done to a matrix product C before it is stored: C = act(C + bias) + residual.
+// What is done to a matrix product C before it is stored: C = act(C + bias) + residual; or, with
+// `accumulates` and nothing else, the product is added to what C holds.
 typedef struct {
     const float *_Nullable bias;      // one value a column
     const float *_Nullable residual;  // a matrix of C's shape, apart from C's memory
     ptrdiff_t residual_row_stride;
     bool gelu;                        // act(x) = x Phi(x), the exact GELU
+    float *_Nullable before;          // where C + bias goes too, a matrix of C's shape
+    ptrdiff_t before_row_stride;
+    bool accumulates;
 } ck_epilogue;
 
 // One piece of an attention: `queries` rows of one head against all its keys.
@@ -98,6 +102,28 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
         ptrdiff_t rows, ptrdiff_t width, const float *_Nonnull x, ptrdiff_t x_row,
         const float *_Nonnull weight, const float *_Nonnull bias, float epsilon,
         float *_Nonnull y, ptrdiff_t y_row);
+
+    // target[c, r] = source[r, c] for a source of [rows, columns].
+    void (*_Nonnull transpose)(
+        ptrdiff_t rows, ptrdiff_t columns, const float *_Nonnull source, ptrdiff_t source_row,
+        float *_Nonnull target, ptrdiff_t target_row);
+
+    // gradient[i] *= the derivative of x Phi(x) at x[i].
+    void (*_Nonnull gelu_gradient)(
+        ptrdiff_t count, const float *_Nonnull x, float *_Nonnull gradient);
+
+    // The gradient of layer_norm for rows of x, given that of y, `dy`. dx is written, or added to
+    // where `accumulates`; the rows' shares of weight's and bias's gradients are added to `dweight`
+    // and `dbias`.
+    void (*_Nonnull layer_norm_gradient)(
+        ptrdiff_t rows, ptrdiff_t width, const float *_Nonnull x, const float *_Nonnull dy,
+        const float *_Nonnull weight, float epsilon, float *_Nullable dx, bool accumulates,
+        float *_Nonnull dweight, float *_Nonnull dbias);
+
+    // sums[j] += the sum of column j of x [rows, columns], rows x_row apart.
+    void (*_Nonnull column_sums)(
+        ptrdiff_t rows, ptrdiff_t columns, const float *_Nonnull x, ptrdiff_t x_row,
+        float *_Nonnull sums);
 
     // A loop of independent fused multiply-adds in registers, `count` vectors in all; returns the
     // floating-point operations done. What a matrix product cannot exceed.

@@ -17,3 +17,10 @@ public struct LayerNorm: Sendable {
         x.layerNorm(weight: weight, bias: bias, epsilon: epsilon)
     }
 }
+
+extension LayerNorm: Module {
+    public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
+        try body("weight", &weight)
+        try body("bias", &bias)
+    }
+}

@@ -25,3 +25,10 @@ public struct Linear: Sendable {
         Linear(weight: weight.rows(range), bias: bias.rows(range))
     }
 }
+
+extension Linear: Module {
+    public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
+        try body("weight", &weight)
+        try body("bias", &bias)
+    }
+}

@@ -1,6 +1,9 @@
 extension Tensor {
-    /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` over the innermost dimension
-    /// (Ba et al. 2016), the variance being the mean square deviation.
+    /// `y = n weight + bias` with `n = (x - mean) / sqrt(variance + epsilon)` over the innermost
+    /// dimension (Ba et al. 2016), the variance being the mean square deviation.
+    ///
+    /// With g = dy weight: `dx = (g - mean(g) - n mean(g n)) / sqrt(variance + epsilon)`; weight's
+    /// gradient is the sum of `dy n` over the rows, bias's that of `dy`. Kept for it: x and weight.
     ///
     /// - Parameters:
     ///   - weight: `[width]`.
@@ -13,7 +16,6 @@ extension Tensor {
         let result = Tensor(uninitialized: shape)
         let width = shape[-1]
         let rows = width > 0 ? count / width : 0
-        let rowsPerTask = 64
         withExtendedLifetime((self, weight, bias, result)) {
             Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
                 let first = task * rowsPerTask
@@ -22,6 +24,41 @@ extension Tensor {
                     weight.base, bias.base, epsilon, result.mutableBase + first * width, width)
             }
         }
-        return result
+        guard let tape = Tape.of(self, weight, bias) else { return result }
+        return tape.record(result) {
+            [
+                x = untracked, weight = weight.untracked, biasShape = bias.shape,
+                indices = (x: trace?.index, weight: weight.trace?.index, bias: bias.trace?.index)
+            ] gradient, cotangents in
+            let tasks = (rows + rowsPerTask - 1) / rowsPerTask
+            // Each task's share of weight's and of bias's gradient.
+            let shares = Tensor(repeating: 0, shape: [2, tasks, width])
+            withExtendedLifetime((x, weight, gradient, shares)) {
+                let dy = gradient.base
+                func run(_ dx: UnsafeMutablePointer<Float>?, _ accumulates: Bool) {
+                    Parallelism.perform(count: tasks) { task in
+                        let first = task * rowsPerTask
+                        let share = shares.mutableBase + task * width
+                        Kernels.best.layer_norm_gradient(
+                            min(rowsPerTask, rows - first), width, x.base + first * width,
+                            dy + first * width, weight.base, epsilon,
+                            dx.map { $0 + first * width }, accumulates, share,
+                            share + tasks * width)
+                    }
+                }
+                if indices.x == nil { run(nil, false) }
+                cotangents.update(indices.x, shape: x.shape, run)
+                cotangents.update(indices.weight, shape: weight.shape) {
+                    shares.rows(0..<1).reshaped(to: [tasks, width]).matrix
+                        .addColumnSums(to: $0, isSum: $1)
+                }
+                cotangents.update(indices.bias, shape: biasShape) {
+                    shares.rows(1..<2).reshaped(to: [tasks, width]).matrix
+                        .addColumnSums(to: $0, isSum: $1)
+                }
+            }
+        }
     }
 }
+
+private let rowsPerTask = 64

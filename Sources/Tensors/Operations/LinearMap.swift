@@ -7,7 +7,11 @@ public enum Activation: Hashable, Sendable {
 }
 
 extension Tensor {
-    /// `activation(x Wᵀ + b) + residual`, in one pass over the result.
+    /// `y = activation(x Wᵀ + b) + residual`, in one pass over the result.
+    ///
+    /// With P the gradient of `x Wᵀ + b`, which is `dy` or `dy * gelu'(x Wᵀ + b)`:
+    /// `dx = P W`, `dW = Pᵀ x`, `db` the sum of P's rows, and the residual's is `dy`. Kept for it: x, W,
+    /// and before a GELU `x Wᵀ + b`.
     ///
     /// - Parameters:
     ///   - weight: W, `[outputs, inputs]`.
@@ -30,25 +34,66 @@ extension Tensor {
             residual == nil || residual?.shape == resultShape,
             "linear: residual \(residual?.shape ?? []) for a result \(resultShape)")
         let result = Tensor(uninitialized: resultShape)
-        withExtendedLifetime(result) {
+        guard let tape = Tape.of(self, weight, bias, residual) else {
+            withExtendedLifetime(result) {
+                linear(
+                    weight: weight, bias: bias, activation: activation, adding: residual,
+                    into: result.mutableBase)
+            }
+            return result
+        }
+
+        let before = activation == .gelu ? Tensor(uninitialized: resultShape) : nil
+        withExtendedLifetime((result, before)) {
             linear(
                 weight: weight, bias: bias, activation: activation, adding: residual,
-                into: result.mutableBase)
+                into: result.mutableBase, beforeActivation: before?.mutableBase)
         }
-        return result
+        return tape.record(result) {
+            [
+                x = untracked, weight = weight.untracked,
+                indices = (
+                    x: trace?.index, weight: weight.trace?.index, bias: bias?.trace?.index,
+                    residual: residual?.trace?.index
+                ), biasShape = bias?.shape
+            ] gradient, cotangents in
+            cotangents.add(gradient, to: indices.residual)
+            if let before { gradient.scaleByGELUDerivative(at: before) }
+            if let biasShape {
+                cotangents.update(indices.bias, shape: biasShape) {
+                    gradient.matrix.addColumnSums(to: $0, isSum: $1)
+                }
+            }
+            withExtendedLifetime((gradient, x, weight)) {
+                let rows = gradient.matrix
+                cotangents.update(indices.weight, shape: weight.shape) {
+                    multiply(
+                        rows.transposed, x.matrix, into: $0, rowStride: x.shape[-1],
+                        epilogue: Epilogue(accumulates: $1))
+                }
+                cotangents.update(indices.x, shape: x.shape) {
+                    multiply(
+                        rows, weight.matrix, into: $0, rowStride: x.shape[-1],
+                        epilogue: Epilogue(accumulates: $1))
+                }
+            }
+        }
     }
 
-    /// The same, written to memory that holds the result's elements: a part of a larger tensor.
+    /// The value alone, written to memory that holds the result's elements: a part of a larger tensor.
     package func linear(
         weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity,
-        adding residual: Tensor? = nil, into target: UnsafeMutablePointer<Float>
+        adding residual: Tensor? = nil, into target: UnsafeMutablePointer<Float>,
+        beforeActivation: UnsafeMutablePointer<Float>? = nil
     ) {
         withExtendedLifetime((self, weight, bias, residual)) {
             multiply(
                 matrix, weight.matrix.transposed, into: target, rowStride: weight.shape[0],
                 epilogue: Epilogue(
                     bias: bias?.base, residual: residual?.base,
-                    residual_row_stride: weight.shape[0], gelu: activation == .gelu))
+                    residual_row_stride: weight.shape[0], gelu: activation == .gelu,
+                    before: beforeActivation, before_row_stride: weight.shape[0],
+                    accumulates: false))
         }
     }
 }

@@ -28,8 +28,28 @@ package struct MatrixView {
     }
 }
 
-/// What becomes of a matrix product before it is stored: `activation(C + bias) + residual`.
+/// What becomes of a matrix product before it is stored: `activation(C + bias) + residual`, or the
+/// sum with what C holds.
 package typealias Epilogue = ck_epilogue
+
+extension Epilogue {
+    package init(
+        bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, residual_row_stride: Int,
+        gelu: Bool
+    ) {
+        self.init()
+        self.bias = bias
+        self.residual = residual
+        self.residual_row_stride = residual_row_stride
+        self.gelu = gelu
+    }
+
+    /// Whether the product is added to what is there.
+    package init(accumulates: Bool) {
+        self.init()
+        self.accumulates = accumulates
+    }
+}
 
 /// The one door for matrix products: `C = activation(A B + bias) + residual`, C row-major with
 /// `rowStride` floats from row to row.
@@ -51,17 +71,20 @@ package func multiply(
     let k = a.columns
     guard m > 0, n > 0 else { return }
 
-    // Some instruction sets want the left factor in a form of their own.
-    let balanced = kernels.balance.map { a.balanced(by: $0) }
+    // Some instruction sets want the left factor in a form of their own, all of them its rows.
+    let prepared =
+        kernels.balance.map { a.balanced(by: $0, kernels: kernels) }
+        ?? (a.isTransposed && m > 1 && kernels.has_fused_multiply_add
+            ? a.laidOut(rowStride: k, kernels: kernels) : nil)
     let a =
-        balanced.map { MatrixView($0.base, rows: m, columns: k, rowStride: $0.shape[1]) } ?? a
+        prepared.map { MatrixView($0.base, rows: m, columns: k, rowStride: $0.shape[1]) } ?? a
 
     // Blocks narrow enough that their packed columns stay in the second-level cache, and small
     // enough that no thread waits long for the last.
     let width = 192
     let acrossCount = (n + width - 1) / width
     let downCount = max((m + 1023) / 1024, acrossCount < 4 && m >= 512 ? 2 : 1)
-    defer { withExtendedLifetime(balanced) {} }
+    defer { withExtendedLifetime(prepared) {} }
     Parallelism.perform(count: acrossCount * downCount) { task in
         let down = task / acrossCount
         let firstRow = m * down / downCount
@@ -76,14 +99,17 @@ package func multiply(
         blockEpilogue.residual = epilogue.residual.map {
             $0 + firstRow * epilogue.residual_row_stride + firstColumn
         }
+        blockEpilogue.before = epilogue.before.map {
+            $0 + firstRow * epilogue.before_row_stride + firstColumn
+        }
         let orders =
             kernels.has_fused_multiply_add
             ? nil : a.blasOrder.flatMap { a in b.blasOrder.map { (a, $0) } }
         if let (a, b) = orders {
             cblas_sgemm(
                 CblasRowMajor, a.transposition, b.transposition, Int32(rows), Int32(columns),
-                Int32(k), 1, left, a.leadingDimension, right, b.leadingDimension, 0, block,
-                Int32(rowStride))
+                Int32(k), 1, left, a.leadingDimension, right, b.leadingDimension,
+                epilogue.accumulates ? 1 : 0, block, Int32(rowStride))
             kernels.finish(rows, columns, block, rowStride, blockEpilogue)
         } else {
             let scratch = Scratch(count: ck_product_scratch(columns))
@@ -95,16 +121,48 @@ package func multiply(
 }
 
 extension MatrixView {
-    /// The rows as `Kernels.balance` makes them, `[rows, ck_balanced_row(columns)]`.
-    fileprivate func balanced(by balance: Kernels.Balance) -> Tensor {
-        let result = Tensor(uninitialized: [rows, ck_balanced_row(columns)])
+    /// Whether the columns are contiguous and the rows are not.
+    fileprivate var isTransposed: Bool { rowStride == 1 && columnStride != 1 }
+
+    /// The rows of a matrix with contiguous columns, copied to be contiguous: read where it lies, each
+    /// element of a row would come from another page.
+    fileprivate func laidOut(rowStride stride: Int, kernels: Kernels) -> Tensor {
+        let result = Tensor(uninitialized: [rows, stride])
+        // Pieces of 64 lines of the cache on either side.
+        let across = (columns + 63) / 64
         let rowsPerTask = 64
         withExtendedLifetime(result) {
             Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
                 let first = task * rowsPerTask
+                for piece in 0..<across {
+                    let start = piece * 64
+                    kernels.transpose(
+                        min(64, columns - start), min(rowsPerTask, rows - first),
+                        base + start * columnStride + first, columnStride,
+                        result.mutableBase + first * stride + start, stride)
+                }
+            }
+        }
+        return result
+    }
+
+    /// The rows as `Kernels.balance` makes them, `[rows, ck_balanced_row(columns)]`.
+    fileprivate func balanced(by balance: Kernels.Balance, kernels: Kernels) -> Tensor {
+        let stride = ck_balanced_row(columns)
+        // Rows that lie contiguous may be balanced in place.
+        let laidOut = isTransposed && rows > 1 ? laidOut(rowStride: stride, kernels: kernels) : nil
+        let result = laidOut ?? Tensor(uninitialized: [rows, stride])
+        let rowsPerTask = 64
+        withExtendedLifetime(result) {
+            let source =
+                laidOut.map { MatrixView($0.base, rows: rows, columns: columns, rowStride: stride) }
+                ?? self
+            Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
+                let first = task * rowsPerTask
                 balance(
-                    min(rowsPerTask, rows - first), columns, base + first * rowStride, rowStride,
-                    columnStride, result.mutableBase + first * result.shape[1])
+                    min(rowsPerTask, rows - first), columns,
+                    source.base + first * source.rowStride, source.rowStride, source.columnStride,
+                    result.mutableBase + first * stride)
             }
         }
         return result

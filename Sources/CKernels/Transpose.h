@@ -1,0 +1,28 @@
+// Rows and columns exchanged, by squares of LANES x LANES in registers; the squares of a band of the
+// target's rows one after the other, so that its lines are filled while they are in cache.
+
+static void transpose_matrix(
+    ptrdiff_t rows, ptrdiff_t columns, const float *source, ptrdiff_t source_row, float *target,
+    ptrdiff_t target_row) {
+    const ptrdiff_t whole = rows / LANES * LANES;
+    for (ptrdiff_t c = 0; c < columns; c += LANES) {
+        const ptrdiff_t width = columns - c < LANES ? columns - c : LANES;
+        for (ptrdiff_t r = 0; r < rows; r += LANES) {
+            const ptrdiff_t height = r < whole ? LANES : rows - r;
+            const float *from = source + r * source_row + c;
+            float *to = target + c * target_row + r;
+            vector block[LANES];
+            if (height == LANES && width == LANES) {
+                UNROLL for (int i = 0; i < LANES; i++) block[i] = load(from + i * source_row);
+                transpose(block);
+                UNROLL for (int i = 0; i < LANES; i++) store(to + i * target_row, block[i]);
+            } else {
+                for (ptrdiff_t i = 0; i < height; i++) {
+                    for (ptrdiff_t j = 0; j < width; j++) {
+                        to[j * target_row + i] = from[i * source_row + j];
+                    }
+                }
+            }
+        }
+    }
+}

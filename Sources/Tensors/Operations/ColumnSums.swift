@@ -1,0 +1,24 @@
+extension MatrixView {
+    /// Writes the sum of each column, or adds it to what is there: a bias's gradient.
+    ///
+    /// Rows are summed in blocks of a fixed number, and then the blocks.
+    ///
+    /// - Precondition: rows are contiguous.
+    func addColumnSums(to sums: UnsafeMutablePointer<Float>, isSum: Bool) {
+        precondition(columnStride == 1, "addColumnSums: columns \(columnStride) apart")
+        let rowsPerBlock = 128
+        let blocks = (rows + rowsPerBlock - 1) / rowsPerBlock
+        let partial = Scratch(count: blocks * columns)
+        let base = partial.base
+        Parallelism.perform(count: blocks) { block in
+            let first = block * rowsPerBlock
+            let target = base + block * columns
+            target.update(repeating: 0, count: columns)
+            Kernels.best.column_sums(
+                min(rowsPerBlock, rows - first), columns, self.base + first * rowStride, rowStride,
+                target)
+        }
+        if !isSum { sums.update(repeating: 0, count: columns) }
+        Kernels.best.column_sums(blocks, columns, base, columns, sums)
+    }
+}

@@ -1,0 +1,41 @@
+extension Tensor {
+    /// The same elements under another shape. Complexity: O(1).
+    ///
+    /// - Precondition: both shapes have the same number of elements.
+    public func reshaped(to shape: Shape) -> Tensor {
+        precondition(
+            shape.count == count, "reshaped: \(self.shape) cannot become \(shape)")
+        let result = Tensor(shape: shape, storage: storage, offset: offset)
+        guard let trace else { return result }
+        return trace.tape.record(result) { [index = trace.index, from = self.shape] in
+            $1.add($0.reshaped(to: from), to: index)
+        }
+    }
+
+    /// A run of the outermost dimension's slices, sharing the elements. Complexity: O(1).
+    ///
+    /// Its gradient is that of the run, and zero elsewhere.
+    ///
+    /// - Precondition: the tensor has a dimension and `range` lies within the outermost.
+    public func rows(_ range: Range<Int>) -> Tensor {
+        precondition(
+            shape.rank > 0 && 0 <= range.lowerBound && range.upperBound <= shape[0],
+            "rows: \(range) outside \(shape)")
+        let inner = Shape(Array(shape.dimensions.dropFirst()))
+        let result = Tensor(
+            shape: Shape([range.count] + inner.dimensions), storage: storage,
+            offset: offset + range.lowerBound * inner.count)
+        guard let trace else { return result }
+        return trace.tape.record(result) { [index = trace.index, shape] gradient, cotangents in
+            let start = range.lowerBound * inner.count
+            cotangents.update(index, shape: shape) { sum, isSum in
+                if !isSum { sum.update(repeating: 0, count: shape.count) }
+                gradient.withUnsafeElements { gradient in
+                    inChunks(of: gradient.count) { chunk in
+                        for i in chunk { sum[start + i] += gradient[i] }
+                    }
+                }
+            }
+        }
+    }
+}
