@@ -8,6 +8,9 @@
 #include "LayerNorm.h"
 #include "Transpose.h"
 #include "Gradients.h"
+#include "Reductions.h"
+#include "Softmax.h"
+#include "Updates.h"
 
 const ck_kernels TABLE = {
     .name = SET_NAME,
@@ -25,5 +28,10 @@ const ck_kernels TABLE = {
     .gelu_gradient = gelu_gradient,
     .layer_norm_gradient = layer_norm_gradient,
     .column_sums = column_sums,
+    .dot = dot,
+    .softmax = softmax,
+    .cross_entropy = cross_entropy,
+    .cross_entropy_gradient = cross_entropy_gradient,
+    .adamw = adamw,
     .multiply_add_limit = multiply_add_limit,
 };

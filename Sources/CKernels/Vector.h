@@ -34,6 +34,22 @@ INLINE void store_some(float *p, vector v, ptrdiff_t count) {
     memcpy(p, &v, (size_t)count * sizeof(float));
 }
 
+// The same where `count` may be more than LANES, of which LANES are meant: the last step of a loop is
+// then written as the others are.
+INLINE vector load_part(const float *p, ptrdiff_t count) {
+    return count >= LANES ? load(p) : load_some(p, count);
+}
+
+INLINE void store_part(float *p, vector v, ptrdiff_t count) {
+    if (count >= LANES) store(p, v); else store_some(p, v, count);
+}
+
+// v with `rest` in the lanes from `count` on.
+INLINE vector fill_from(vector v, ptrdiff_t count, float rest) {
+    for (ptrdiff_t i = count; i < LANES; i++) v[i] = rest;
+    return v;
+}
+
 // The sum of the lanes, halves first.
 INLINE float sum(vector v) {
 #if LANES == 16

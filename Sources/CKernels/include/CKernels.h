@@ -56,6 +56,13 @@ typedef struct {
     float scale;
 } ck_attention_pullback_task;
 
+// The numbers of a step of AdamW:
+//     m += (g - m) first_share;  v = v second_keep + g² second_share
+//     p = p keep - rate m / (sqrt(v) deviation_scale + epsilon)
+typedef struct {
+    float keep, first_share, second_keep, second_share, rate, deviation_scale, epsilon;
+} ck_adamw;
+
 // A table is constant: Swift may share it between threads.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     const char *_Nonnull name;    // "AVX-512, paired", "AVX-512", "AVX2", "baseline"
@@ -124,6 +131,31 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     void (*_Nonnull column_sums)(
         ptrdiff_t rows, ptrdiff_t columns, const float *_Nonnull x, ptrdiff_t x_row,
         float *_Nonnull sums);
+
+    // The sum of a[i] b[i]: blocks of some hundred in single precision, these in double.
+    double (*_Nonnull dot)(ptrdiff_t count, const float *_Nonnull a, const float *_Nonnull b);
+
+    // y = softmax((x - centre) scale).
+    void (*_Nonnull softmax)(
+        ptrdiff_t count, const float *_Nonnull x, const float *_Nullable centre, float scale,
+        float *_Nonnull y);
+
+    // Gives the sum of weights[i] scale (x[i] - top), top being the highest x, and in `sums` top,
+    // the sum of exp(scale (x[i] - top)) and that of the weights.
+    double (*_Nonnull cross_entropy)(
+        ptrdiff_t count, const float *_Nonnull x, const float *_Nonnull weights, float scale,
+        float *_Nonnull sums);
+
+    // gradient[i] = factor (softmax(scale x)[i] sum(weights) - weights[i]), or that is added to it;
+    // `sums` as above.
+    void (*_Nonnull cross_entropy_gradient)(
+        ptrdiff_t count, const float *_Nonnull x, const float *_Nonnull weights, float scale,
+        const float *_Nonnull sums, float factor, float *_Nonnull gradient, bool accumulates);
+
+    // A step of AdamW: parameter p, its gradient g, its averages m (`first`) and v (`second`).
+    void (*_Nonnull adamw)(
+        ptrdiff_t count, float *_Nonnull parameter, const float *_Nonnull gradient,
+        float *_Nonnull first, float *_Nonnull second, ck_adamw step);
 
     // A loop of independent fused multiply-adds in registers, `count` vectors in all; returns the
     // floating-point operations done. What a matrix product cannot exceed.

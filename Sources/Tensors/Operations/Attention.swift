@@ -9,10 +9,21 @@ extension Tensor {
     /// after the other, each with its heads one after the other. They are read where they lie, and
     /// the scores exist only as tiles (Dao et al. 2022): memory is O(batch x tokens x width).
     ///
+    /// Kept for the gradient (`attentionPullback`): the joined projection, the result, and each query's
+    /// log-sum-exp.
+    ///
     /// - Returns: `[batch, tokens, width]`.
     /// - Complexity: O(batch x tokens² x width).
     public func attention(heads: Int) -> Tensor {
-        attention(heads: heads, logSumExp: nil)
+        guard let trace else { return attention(heads: heads, logSumExp: nil) }
+        let (output, logSumExp) = attentionWithLogSumExp(heads: heads)
+        return trace.tape.record(output) { [joined = untracked, index = trace.index] in
+            $1.add(
+                Tensor.attentionPullback(
+                    joined: joined, output: output, logSumExp: logSumExp, gradient: $0, heads: heads
+                ),
+                to: index)
+        }
     }
 
     /// `attention(heads:)`, and what its pullback needs beside the result: the logarithm to base 2 of
@@ -116,7 +127,8 @@ extension Tensor {
                         columns: headWidth, rowStride: width
                     ).transposed,
                     into: scores, rowStride: tokens)
-                softmax(UnsafeMutableBufferPointer(start: scores, count: tokens), scale: scale)
+                softmaxInPlace(
+                    UnsafeMutableBufferPointer(start: scores, count: tokens), scale: scale)
             }
         }
         return result
@@ -127,7 +139,7 @@ extension Tensor {
 private let attentionGroup = Int(CK_ATTENTION_QUERIES)
 
 /// `exp(scale x) / sum exp(scale x)` in place, the largest score taken off first.
-private func softmax(_ scores: UnsafeMutableBufferPointer<Float>, scale: Float) {
+private func softmaxInPlace(_ scores: UnsafeMutableBufferPointer<Float>, scale: Float) {
     guard let highest = scores.max() else { return }
     var total = 0.0
     for i in scores.indices {

@@ -1,3 +1,7 @@
+internal import CKernels
+
+// What changes a tensor's elements in place: gradients, parameters. None of it is recorded.
+
 extension Tensor {
     /// Adds another tensor's elements in place.
     package mutating func add(_ other: Tensor) {
@@ -22,13 +26,45 @@ extension Tensor {
             }
         }
     }
+
+    /// Memory to write to: the elements, copied first if they are shared. The tensor is to be kept
+    /// alive and uncopied meanwhile.
+    mutating func uniqueBase() -> UnsafeMutablePointer<Float> {
+        makeUnique()
+        return mutableBase
+    }
+
+    /// The sum of the products of two tensors' elements, in double precision but for blocks of some
+    /// hundred. Complexity: O(count).
+    package func dot(_ other: Tensor) -> Double {
+        precondition(count == other.count, "dot: \(shape) and \(other.shape)")
+        let chunks = (count + chunkLength - 1) / chunkLength
+        return withUnsafeTemporaryAllocation(of: Double.self, capacity: chunks) { sums in
+            withExtendedLifetime((self, other)) {
+                inChunks(of: count) {
+                    sums[$0.lowerBound / chunkLength] = Kernels.best.dot(
+                        $0.count, base + $0.lowerBound, other.base + $0.lowerBound)
+                }
+            }
+            return sums.reduce(0, +)
+        }
+    }
+
+    /// The sum of the elements' squares. Complexity: O(count).
+    package var squaredLength: Double { dot(self) }
 }
 
-/// Runs `body` over 0..<count in pieces of one size, in parallel: the shape of every pass over
-/// elements. A piece of each of four tensors stays in the second-level cache.
+/// The elements of a piece of a pass: those of four tensors stay in the second-level cache.
+private let chunkLength = 1 << 14
+
+/// Runs `body` over 0..<count in pieces of one size, in parallel: the form of every pass over elements.
 package func inChunks(of count: Int, _ body: (Range<Int>) -> Void) {
-    let length = 1 << 14
-    Parallelism.perform(count: (count + length - 1) / length) { chunk in
-        body(chunk * length..<min(count, (chunk + 1) * length))
+    Parallelism.perform(count: (count + chunkLength - 1) / chunkLength) { chunk in
+        body(chunk * chunkLength..<min(count, (chunk + 1) * chunkLength))
     }
+}
+
+/// Sets `count` floats to one value, in parallel.
+func fill(_ target: UnsafeMutablePointer<Float>, count: Int, with value: Float) {
+    inChunks(of: count) { (target + $0.lowerBound).update(repeating: value, count: $0.count) }
 }

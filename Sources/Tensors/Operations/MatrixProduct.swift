@@ -189,31 +189,4 @@ extension Tensor {
         let rows = Shape(shape.dimensions.dropLast()).count
         return MatrixView(base, rows: rows, columns: columns)
     }
-
-    /// The product of two matrices `[m, k]` and `[k, n]`: `[m, n]`. Complexity: O(m k n).
-    public func product(_ other: Tensor) -> Tensor {
-        precondition(
-            shape.rank == 2 && other.shape.rank == 2 && shape[1] == other.shape[0],
-            "product: \(shape) by \(other.shape)")
-        let result = Tensor(uninitialized: [shape[0], other.shape[1]])
-        withExtendedLifetime((self, other, result)) {
-            multiply(matrix, other.matrix, into: result.mutableBase, rowStride: result.shape[1])
-        }
-        return result
-    }
-
-    /// The product of a matrix `[m, k]` with the transpose of `[n, k]`: `[m, n]`.
-    /// Complexity: O(m k n).
-    public func product(transposed other: Tensor) -> Tensor {
-        precondition(
-            shape.rank == 2 && other.shape.rank == 2 && shape[1] == other.shape[1],
-            "product: \(shape) by the transpose of \(other.shape)")
-        let result = Tensor(uninitialized: [shape[0], other.shape[0]])
-        withExtendedLifetime((self, other, result)) {
-            multiply(
-                matrix, other.matrix.transposed, into: result.mutableBase,
-                rowStride: result.shape[1])
-        }
-        return result
-    }
 }

@@ -5,16 +5,10 @@ extension Tensor {
             shape.rank > 0 && 0 <= range.lowerBound && range.upperBound <= shape[-1],
             "columns: \(range) outside \(shape)")
         let width = shape[-1]
-        let result = Tensor(
-            uninitialized: Shape(shape.dimensions.dropLast() + [range.count]))
-        let rows = width > 0 ? count / width : 0
-        withExtendedLifetime((self, result)) {
-            for row in 0..<rows {
-                (result.mutableBase + row * range.count).update(
-                    from: base + row * width + range.lowerBound, count: range.count)
-            }
-        }
-        return result
+        return runs(
+            of: range.count, at: range.lowerBound, every: width,
+            count: width > 0 ? count / width : 0,
+            shape: Shape(shape.dimensions.dropLast() + [range.count]))
     }
 
     /// One index of the second dimension: `[n, ...]` of `[n, m, ...]`. Complexity: O(result).
@@ -22,13 +16,34 @@ extension Tensor {
         precondition(
             shape.rank >= 2 && 0 <= index && index < shape[1], "slices: \(index) outside \(shape)")
         let inner = Shape(Array(shape.dimensions.dropFirst(2)))
-        let result = Tensor(uninitialized: Shape([shape[0]] + inner.dimensions))
+        return runs(
+            of: inner.count, at: index * inner.count, every: shape[1] * inner.count,
+            count: shape[0], shape: Shape([shape[0]] + inner.dimensions))
+    }
+
+    /// `count` runs of elements that lie at equal steps, one after the other. The gradient of what
+    /// lies between them is zero.
+    private func runs(
+        of length: Int, at start: Int, every step: Int, count: Int, shape resultShape: Shape
+    ) -> Tensor {
+        let result = Tensor(uninitialized: resultShape)
         withExtendedLifetime((self, result)) {
-            for row in 0..<shape[0] {
-                (result.mutableBase + row * inner.count).update(
-                    from: base + (row * shape[1] + index) * inner.count, count: inner.count)
+            for run in 0..<count {
+                (result.mutableBase + run * length).update(
+                    from: base + start + run * step, count: length)
             }
         }
-        return result
+        guard let trace else { return result }
+        return trace.tape.record(result) { [shape, index = trace.index] gradient, cotangents in
+            cotangents.update(index, shape: shape) { sum, isSum in
+                if !isSum { fill(sum, count: shape.count, with: 0) }
+                gradient.withUnsafeElements { gradient in
+                    for run in 0..<count {
+                        let target = sum + start + run * step
+                        for i in 0..<length { target[i] += gradient[run * length + i] }
+                    }
+                }
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ extension Tensor {
         return trace.tape.record(result) { [index = trace.index, shape] gradient, cotangents in
             let start = range.lowerBound * inner.count
             cotangents.update(index, shape: shape) { sum, isSum in
-                if !isSum { sum.update(repeating: 0, count: shape.count) }
+                if !isSum { fill(sum, count: shape.count, with: 0) }
                 gradient.withUnsafeElements { gradient in
                     inChunks(of: gradient.count) { chunk in
                         for i in chunk { sum[start + i] += gradient[i] }

@@ -40,12 +40,103 @@ import Testing
         }
     }
 
-    @Test("Views")
+    @Test("Attention")
+    func attention() {
+        var noise = Noise(seed: 5)
+        checkGradient(at: [noise.tensor([2, 5, 3 * 8], scale: 2)], tolerance: 5e-4) {
+            $0[0].attention(heads: 2)
+        }
+    }
+
+    @Test("Views and slices")
     func views() {
         var noise = Noise(seed: 4)
         checkGradient(at: [noise.tensor([4, 6])]) { x in
             x[0].rows(1..<3).reshaped(to: [3, 4]).rows(0..<2)
                 .linear(weight: x[0].reshaped(to: [6, 4]))
+        }
+        checkGradient(at: [noise.tensor([3, 4, 5])]) {
+            $0[0].slices(at: 2)
+                + $0[0].columns(1..<3).reshaped(to: [6, 4]).rows(2..<5).columns(0..<4)
+                .linear(weight: $0[0].rows(0..<1).reshaped(to: [5, 4]))
+        }
+    }
+
+    @Test("Arithmetic")
+    func arithmetic() {
+        var noise = Noise(seed: 6)
+        checkGradient(at: [noise.tensor([3, 4]), noise.tensor([3, 4])]) {
+            ($0[0] + $0[1] + $0[0]).scaled(by: -1.5)
+        }
+        checkGradient(at: [noise.tensor([3, 4])]) { $0[0].sum() + $0[0].mean().scaled(by: 2) }
+        checkGradient(at: [noise.tensor([3, 7], scale: 3)]) { $0[0].gelu() }
+        checkGradient(at: [noise.tensor([3, 4]), noise.tensor([4, 5])]) { $0[0].product($0[1]) }
+        checkGradient(at: [noise.tensor([3, 4]), noise.tensor([5, 4])]) {
+            $0[0].product(transposed: $0[1])
+        }
+    }
+
+    @Test("Samples of a batch, and what is added to them")
+    func samples() {
+        var noise = Noise(seed: 7)
+        checkGradient(at: [noise.tensor([4, 2, 3]), noise.tensor([3, 3])]) {
+            let part = $0[0].samples([0, 3]).linear(weight: $0[1])
+            return $0[0].adding(part, toSamples: [0, 3], scaledBy: 1.25)
+        }
+        let x = noise.tensor([2, 3])
+        #expect(x.samples([]).shape == [0, 3])
+        #expect(x.adding(x.samples([]), toSamples: [], scaledBy: 2) == x)
+        checkGradient(at: [x]) {
+            $0[0].adding($0[0].samples([]), toSamples: [], scaledBy: 2)
+        }
+    }
+
+    @Test("Class token, patches and position codes")
+    func tokens() {
+        var noise = Noise(seed: 8)
+        checkGradient(
+            at: [noise.tensor([1, 3]), noise.tensor([2, 4, 3]), noise.tensor([5, 3])]
+        ) {
+            Tensor.tokens(classToken: $0[0], patches: $0[1], codes: $0[2])
+        }
+    }
+
+    @Test("Rows over their length")
+    func normalizedRows() {
+        var noise = Noise(seed: 9)
+        checkGradient(at: [noise.tensor([3, 7])], tolerance: 1e-3) { $0[0].normalizedRows() }
+        // Shorter than epsilon: a multiple.
+        checkGradient(at: [noise.tensor([3, 7])]) { $0[0].normalizedRows(epsilon: 5) }
+    }
+
+    @Test("Weight normalisation")
+    func weightNormalization() {
+        var noise = Noise(seed: 10)
+        let magnitudes = Tensor((0..<6).map { _ in 1.5 + noise.next() }, shape: [6, 1])
+        checkGradient(
+            at: [noise.tensor([3, 5]), noise.tensor([6, 5]), magnitudes], tolerance: 1e-3
+        ) {
+            $0[0].linear(directions: $0[1], magnitudes: $0[2])
+        }
+    }
+
+    @Test("Batch norm")
+    func batchNorm() {
+        var noise = Noise(seed: 11)
+        checkGradient(
+            at: [noise.tensor([6, 5], scale: 2), noise.tensor([5]), noise.tensor([5])],
+            tolerance: 1e-3
+        ) {
+            $0[0].batchNorm(weight: $0[1], bias: $0[2], epsilon: 1e-5)
+        }
+    }
+
+    @Test("Cross-entropy with weights that do not sum to one")
+    func crossEntropy() {
+        var noise = Noise(seed: 12)
+        let weights = Tensor((0..<2 * 19).map { _ in noise.next() + 1 }, shape: [2, 19])
+        checkGradient(at: [noise.tensor([6, 19])], tolerance: 1e-3) {
+            $0[0].crossEntropy(softTargets: weights, temperature: 0.5)
         }
     }
 }

@@ -1,0 +1,46 @@
+internal import CKernels
+
+extension Tensor {
+    /// Each row of the innermost dimension over its length: `y = x / max(|x|, epsilon)`.
+    ///
+    /// `dx = (dy - y (y · dy)) / |x|`, and `dy / epsilon` for a row that is shorter than epsilon. Kept
+    /// for it: y and the divisors.
+    ///
+    /// - Parameter epsilon: that of PyTorch's `normalize` unless given.
+    /// - Complexity: O(count).
+    public func normalizedRows(epsilon: Float = 1e-12) -> Tensor {
+        precondition(shape.rank >= 1 && epsilon > 0, "normalizedRows: \(shape), \(epsilon)")
+        let width = shape[-1]
+        let rows = width > 0 ? count / width : 0
+        let result = Tensor(uninitialized: shape)
+        let divisors = Tensor(uninitialized: [rows])
+        withExtendedLifetime((self, result, divisors)) {
+            for row in 0..<rows {
+                let source = base + row * width
+                let target = result.mutableBase + row * width
+                let divisor = max(
+                    Float(Kernels.best.dot(width, source, source).squareRoot()), epsilon)
+                divisors.mutableBase[row] = divisor
+                for i in 0..<width { target[i] = source[i] / divisor }
+            }
+        }
+        guard let trace else { return result }
+        return trace.tape.record(result) { [index = trace.index, shape] gradient, cotangents in
+            cotangents.update(index, shape: shape) { sum, isSum in
+                withExtendedLifetime((gradient, result, divisors)) {
+                    for row in 0..<rows {
+                        let dy = gradient.base + row * width
+                        let y = result.base + row * width
+                        let target = sum + row * width
+                        let divisor = divisors.base[row]
+                        let slope = divisor > epsilon ? Float(Kernels.best.dot(width, y, dy)) : 0
+                        for i in 0..<width {
+                            let share = (dy[i] - y[i] * slope) / divisor
+                            target[i] = isSum ? target[i] + share : share
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+extension Tensor {
+    /// Some of the outermost dimension's slices, copied: `[indices.count, ...]`.
+    ///
+    /// Its gradient is added to that of the slices it was taken from. Complexity: O(result).
+    ///
+    /// - Precondition: no index occurs twice.
+    public func samples(_ indices: [Int]) -> Tensor {
+        let length = sampleLength(indices, "samples")
+        let result = Tensor(uninitialized: sampleShape(indices.count))
+        withExtendedLifetime((self, result)) {
+            Parallelism.perform(count: indices.count) { i in
+                (result.mutableBase + i * length).update(
+                    from: base + indices[i] * length, count: length)
+            }
+        }
+        guard let trace else { return result }
+        return trace.tape.record(result) { [shape, index = trace.index] gradient, cotangents in
+            cotangents.update(index, shape: shape) { sum, isSum in
+                if !isSum { fill(sum, count: shape.count, with: 0) }
+                gradient.withUnsafeElements { gradient in
+                    Parallelism.perform(count: indices.count) { i in
+                        let target = sum + indices[i] * length
+                        for j in 0..<length { target[j] += gradient[i * length + j] }
+                    }
+                }
+            }
+        }
+    }
+
+    /// This tensor, to some of whose outermost slices those of another are added, times a factor:
+    /// `y[indices[i]] = x[indices[i]] + factor part[i]`.
+    ///
+    /// `dx = dy`, `dpart[i] = factor dy[indices[i]]`. Complexity: O(count).
+    ///
+    /// - Parameter part: `[indices.count, ...]`.
+    /// - Precondition: no index occurs twice.
+    public func adding(
+        _ part: Tensor, toSamples indices: [Int], scaledBy factor: Float
+    ) -> Tensor {
+        let length = sampleLength(indices, "adding")
+        precondition(
+            part.shape == sampleShape(indices.count),
+            "adding: \(part.shape) to \(indices.count) samples of \(shape)")
+        let result = Tensor(uninitialized: shape)
+        var positions = [Int?](repeating: nil, count: shape[0])
+        for (position, index) in indices.enumerated() { positions[index] = position }
+        withExtendedLifetime((self, part, result)) {
+            Parallelism.perform(count: shape[0]) { sample in
+                let source = base + sample * length
+                let target = result.mutableBase + sample * length
+                guard let position = positions[sample] else {
+                    return target.update(from: source, count: length)
+                }
+                let addend = part.base + position * length
+                for j in 0..<length { target[j] = source[j] + factor * addend[j] }
+            }
+        }
+        guard let tape = Tape.of(self, part) else { return result }
+        return tape.record(result) {
+            [x = trace?.index, part = part.trace?.index, partShape = part.shape]
+            gradient, cotangents in
+            cotangents.update(part, shape: partShape) { sum, isSum in
+                gradient.withUnsafeElements { gradient in
+                    Parallelism.perform(count: indices.count) { i in
+                        let source = indices[i] * length
+                        let target = sum + i * length
+                        for j in 0..<length {
+                            target[j] = (isSum ? target[j] : 0) + factor * gradient[source + j]
+                        }
+                    }
+                }
+            }
+            cotangents.add(gradient, to: x)
+        }
+    }
+
+    /// The elements of a slice of the outermost dimension, having checked the indices.
+    private func sampleLength(_ indices: [Int], _ operation: String) -> Int {
+        precondition(
+            shape.rank > 0 && indices.allSatisfy { 0..<shape[0] ~= $0 }
+                && Set(indices).count == indices.count,
+            "\(operation): samples \(indices) of \(shape)")
+        return shape[0] > 0 ? count / shape[0] : 0
+    }
+
+    private func sampleShape(_ count: Int) -> Shape {
+        Shape([count] + shape.dimensions.dropFirst())
+    }
+}

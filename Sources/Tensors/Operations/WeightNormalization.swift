@@ -1,0 +1,173 @@
+internal import CKernels
+
+extension Tensor {
+    /// A linear map whose rows have a direction and a length of their own (weight normalisation,
+    /// Salimans and Kingma 2016): `y_j = s_j (x · v_j)` with `s_j = g_j / |v_j|`.
+    ///
+    /// The weights `s_j v_j` are never stored: those of a head with 65,536 outputs would take 64 MB,
+    /// and their gradient as much. With t_j the sum of `dy_j x` over the rows of x: `dx = Σ dy_j s_j v_j`,
+    /// `dv_j = s_j (t_j - v_j (v_j · t_j) / |v_j|²)`, `dg_j = v_j · t_j / |v_j|`. Kept for it: x, v, g and the
+    /// lengths of v's rows.
+    ///
+    /// - Parameters:
+    ///   - directions: v, `[outputs, inputs]`; no row is zero.
+    ///   - magnitudes: g, one for each output.
+    /// - Returns: `[rows, outputs]` for x of `[rows, inputs]`.
+    /// - Complexity: O(rows x inputs x outputs).
+    public func linear(directions: Tensor, magnitudes: Tensor) -> Tensor {
+        precondition(
+            shape.rank == 2 && directions.shape.rank == 2 && directions.shape[1] == shape[1]
+                && magnitudes.count == directions.shape[0],
+            "linear: \(shape) by directions \(directions.shape), magnitudes \(magnitudes.shape)")
+        let map = WeightNormalizedMap(
+            x: untracked, directions: directions.untracked, magnitudes: magnitudes.untracked)
+        let result = map.value()
+        guard let tape = Tape.of(self, directions, magnitudes) else { return result }
+        return tape.record(result) {
+            [
+                x = trace?.index, v = directions.trace?.index, g = magnitudes.trace?.index,
+                magnitudeShape = magnitudes.shape
+            ] gradient, cotangents in
+            if v != nil || g != nil {
+                let dg = Tensor(uninitialized: magnitudeShape)
+                if v == nil {
+                    map.addParameterGradients(of: gradient, directions: nil, magnitudes: dg)
+                }
+                cotangents.update(v, shape: map.directions.shape) {
+                    map.addParameterGradients(of: gradient, directions: ($0, $1), magnitudes: dg)
+                }
+                cotangents.add(dg, to: g)
+            }
+            cotangents.update(x, shape: map.x.shape) {
+                map.addInputGradient(of: &gradient, to: $0, isSum: $1)
+            }
+        }
+    }
+}
+
+/// The map's factors. It goes through the rows of v in blocks that stay in cache from one use to the
+/// next.
+private struct WeightNormalizedMap {
+    let x: Tensor
+    let directions: Tensor
+    let magnitudes: Tensor
+    /// 1 / |v_j|.
+    let inverseLengths: Tensor
+
+    init(x: Tensor, directions: Tensor, magnitudes: Tensor) {
+        self.x = x
+        self.directions = directions
+        self.magnitudes = magnitudes
+        inverseLengths = Tensor(uninitialized: [directions.shape[0]])
+    }
+
+    /// Calls `body` with the blocks of outputs, one after the other, and v's rows of each. A block is a
+    /// whole number of the blocks of columns that a product is cut into.
+    private func forEachBlock(_ body: (_ outputs: Range<Int>, _ rows: MatrixView) -> Void) {
+        let length = 1536
+        let (outputs, inputs) = (directions.shape[0], directions.shape[1])
+        withExtendedLifetime(self) {
+            for start in stride(from: 0, to: outputs, by: length) {
+                let count = min(length, outputs - start)
+                body(
+                    start..<start + count,
+                    MatrixView(directions.base + start * inputs, rows: count, columns: inputs))
+            }
+        }
+    }
+
+    /// Calls `body` with every index of a range, in parallel.
+    private func inParallel(_ range: Range<Int>, _ body: (Int) -> Void) {
+        let length = 64
+        Parallelism.perform(count: (range.count + length - 1) / length) { task in
+            let first = range.lowerBound + task * length
+            for index in first..<min(first + length, range.upperBound) { body(index) }
+        }
+    }
+
+    /// The result; fills `inverseLengths`.
+    func value() -> Tensor {
+        let (rows, inputs, outputs) = (x.shape[0], x.shape[1], directions.shape[0])
+        let result = Tensor(uninitialized: [rows, outputs])
+        forEachBlock { block, v in
+            inParallel(block) { j in
+                let line = directions.base + j * inputs
+                inverseLengths.mutableBase[j] =
+                    Float(1 / Kernels.best.dot(inputs, line, line).squareRoot())
+            }
+            multiply(
+                x.matrix, v.transposed, into: result.mutableBase + block.lowerBound,
+                rowStride: outputs)
+            scale(result.mutableBase, block)
+        }
+        return result
+    }
+
+    /// Multiplies some columns of a result, or of its gradient, by s.
+    private func scale(_ y: UnsafeMutablePointer<Float>, _ columns: Range<Int>) {
+        let outputs = directions.shape[0]
+        let (inverseLengths, magnitudes) = (inverseLengths.base, magnitudes.base)
+        Parallelism.perform(count: x.shape[0]) { row in
+            let line = y + row * outputs
+            for j in columns { line[j] *= magnitudes[j] * inverseLengths[j] }
+        }
+    }
+
+    /// Writes g's gradient, and v's where it is wanted.
+    ///
+    /// - Parameters:
+    ///   - gradient: of the result.
+    ///   - target: memory of v's gradient, and whether to add to what it holds.
+    ///   - dg: g's gradient.
+    func addParameterGradients(
+        of gradient: Tensor,
+        directions target: (base: UnsafeMutablePointer<Float>, isSum: Bool)?, magnitudes dg: Tensor
+    ) {
+        let (rows, inputs, outputs) = (x.shape[0], x.shape[1], directions.shape[0])
+        var scratch: Scratch?
+        forEachBlock { block, v in
+            if scratch == nil { scratch = Scratch(count: v.rows * inputs) }
+            guard let products = scratch?.base else { return }
+            multiply(
+                MatrixView(
+                    gradient.base + block.lowerBound, rows: rows, columns: v.rows,
+                    rowStride: outputs
+                ).transposed, x.matrix, into: products, rowStride: inputs)
+            inParallel(block) { j in
+                let line = directions.base + j * inputs
+                let product = products + (j - block.lowerBound) * inputs
+                let inverse = inverseLengths.base[j]
+                let slope = Float(Kernels.best.dot(inputs, line, product)) * inverse
+                dg.mutableBase[j] = slope
+                guard let target else { return }
+                let scale = magnitudes.base[j] * inverse
+                let along = slope * inverse
+                let result = target.base + j * inputs
+                if target.isSum {
+                    for i in 0..<inputs { result[i] += scale * (product[i] - along * line[i]) }
+                } else {
+                    for i in 0..<inputs { result[i] = scale * (product[i] - along * line[i]) }
+                }
+            }
+        }
+    }
+
+    /// Writes x's gradient, or adds it to what is there; scales that of the result on the way.
+    func addInputGradient(
+        of gradient: inout Tensor, to target: UnsafeMutablePointer<Float>, isSum: Bool
+    ) {
+        let (rows, inputs, outputs) = (x.shape[0], x.shape[1], directions.shape[0])
+        gradient.makeUnique()
+        let base = gradient.mutableBase
+        withExtendedLifetime(gradient) {
+            forEachBlock { block, v in
+                scale(base, block)
+                multiply(
+                    MatrixView(
+                        base + block.lowerBound, rows: rows, columns: v.rows, rowStride: outputs),
+                    v, into: target, rowStride: inputs,
+                    epilogue: Epilogue(accumulates: isSum || block.lowerBound > 0))
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+extension Gradients {
+    /// Shortens each parameter's gradient to a length of at most `limit`, each for itself: it is
+    /// multiplied by `limit / (length + 1e-6)` where that is below 1 (`clip_gradients` of
+    /// facebookresearch/dino, utils.py).
+    ///
+    /// - Returns: the lengths before, `nil` where there is no gradient.
+    /// - Complexity: O(elements).
+    @discardableResult
+    public mutating func clip(eachTo limit: Double) -> [Double?] {
+        let lengths = self.lengths
+        for (index, length) in lengths.enumerated() {
+            guard let length, limit / (length + 1e-6) < 1, var gradient = tensors[index].take()
+            else { continue }
+            gradient.scale(by: Float(limit / (length + 1e-6)))
+            tensors[index] = gradient
+        }
+        return lengths
+    }
+
+    /// The Euclidean length of each parameter's gradient. Complexity: O(elements).
+    public var lengths: [Double?] { tensors.map { $0?.squaredLength.squareRoot() } }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Tensors
+import Testing
+
+/// Every operation's value and gradients, and every optimiser's steps, against those of PyTorch in
+/// double precision; `Fixtures/make_autodiff.py` made them.
+@Suite struct PyTorchGradientTests {
+    private let file: TensorFile
+
+    init() throws {
+        file = try TensorFile(
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
+                .appending(path: "../Fixtures/autodiff.safetensors").path)
+    }
+
+    typealias Case = (name: String, function: @Sendable ([Tensor]) -> Tensor)
+
+    static let cases: [Case] = [
+        ("linear", { $0[0].linear(weight: $0[1], bias: $0[2], adding: $0[3]) }),
+        ("linear.gelu", { $0[0].linear(weight: $0[1], bias: $0[2], activation: .gelu) }),
+        ("gelu", { $0[0].gelu() }),
+        ("layerNorm", { $0[0].layerNorm(weight: $0[1], bias: $0[2], epsilon: 1e-6) }),
+        ("batchNorm", { $0[0].batchNorm(weight: $0[1], bias: $0[2], epsilon: 1e-5) }),
+        ("normalizedRows", { $0[0].normalizedRows() }),
+        ("product", { $0[0].product($0[1]) }),
+        ("product.transposed", { $0[0].product(transposed: $0[1]) }),
+        ("weightNormalized", { $0[0].linear(directions: $0[1], magnitudes: $0[2]) }),
+        ("tokens", { Tensor.tokens(classToken: $0[0], patches: $0[1], codes: $0[2]) }),
+        (
+            "crossEntropy",
+            { $0[0].crossEntropy(softTargets: $0[1].untracked, temperature: 0.1) }
+        ),
+        (
+            "block",
+            {
+                let normed = $0[0].layerNorm(weight: $0[1], bias: $0[2], epsilon: 1e-6)
+                let x = normed.linear(weight: $0[3], bias: $0[4]).attention(heads: 2)
+                    .linear(weight: $0[5], bias: $0[6], adding: $0[0])
+                return x.layerNorm(weight: $0[7], bias: $0[8], epsilon: 1e-6)
+                    .linear(weight: $0[9], bias: $0[10], activation: .gelu)
+                    .linear(weight: $0[11], bias: $0[12], adding: x)
+            }
+        ),
+    ]
+
+    @Test("Values and gradients", arguments: cases.map(\.name))
+    func operation(name: String) throws {
+        let function = try #require(Self.cases.first { $0.name == name }).function
+        var inputs: [Tensor] = []
+        while file.names.contains("\(name).x\(inputs.count)") {
+            inputs.append(try file.tensor(named: "\(name).x\(inputs.count)"))
+        }
+        expectNear(function(inputs), try file.tensor(named: "\(name).value"), name)
+        let gradients = gradients(
+            at: inputs, weights: try file.tensor(named: "\(name).weights"), function)
+        for (position, gradient) in gradients.enumerated() {
+            let reference = "\(name).gradient\(position)"
+            guard file.names.contains(reference) else {
+                #expect(gradient == nil)
+                continue
+            }
+            let expected = try file.tensor(named: reference)
+            expectNear(try #require(gradient), expected, reference)
+        }
+    }
+
+    @Test("Softmax")
+    func softmax() throws {
+        let x = try file.tensor(named: "softmax.x")
+        let centre = try file.tensor(named: "softmax.centre")
+        expectNear(
+            x.softmax(centre: centre, temperature: 0.04), try file.tensor(named: "softmax.value"),
+            "softmax")
+    }
+
+    private struct Pair: Module {
+        var first: Tensor
+        var second: Tensor
+
+        mutating func forEachParameter(
+            _ body: (String, inout Tensor) throws -> Void
+        ) rethrows {
+            try body("first", &first)
+            try body("second", &second)
+        }
+    }
+
+    @Test("AdamW")
+    func adamW() throws {
+        try check("adamW") { AdamW(for: $0, scaling: ParameterScaling.ofDINO) }
+        try check("adamW.clipped", clip: 1.5) { AdamW(for: $0, scaling: ParameterScaling.ofDINO) }
+    }
+
+    @Test("Gradient descent with momentum")
+    func descent() throws {
+        try check("sgd") { SGD(for: $0, scaling: ParameterScaling.ofDINO) }
+    }
+
+    @Test("LARS")
+    func lars() throws {
+        try check("lars") { LARS(for: $0) }
+    }
+
+    /// Four steps, the second without a gradient of the second parameter; after two of them the
+    /// optimiser is replaced by one with its state, and nothing that it holds has moved in memory.
+    private func check(
+        _ name: String, clip: Double? = nil, _ make: (Pair) -> some Optimizer
+    ) throws {
+        var pair = Pair(
+            first: try file.tensor(named: "\(name).x0"),
+            second: try file.tensor(named: "\(name).x1"))
+        var optimizer = make(pair)
+        for step in 0..<4 {
+            var gradients = Gradients(of: pair)
+            for position in 0..<2 where file.names.contains("\(name).gradient\(step)\(position)") {
+                gradients.tensors[position] = try file.tensor(
+                    named: "\(name).gradient\(step)\(position)")
+            }
+            if let clip {
+                let before = gradients.lengths
+                #expect(gradients.clip(eachTo: clip) == before)
+                for length in gradients.lengths {
+                    if let length { #expect(length <= clip * (1 + 1e-6)) }
+                }
+            }
+            let addresses =
+                [pair.first.base, pair.second.base] + optimizer.state.dropLast().map(\.base)
+            optimizer.step(
+                &pair, by: gradients, rate: 0.01 * Double(step + 1), weightDecay: 0.3)
+            #expect(
+                addresses == [pair.first.base, pair.second.base]
+                    + optimizer.state.dropLast().map(\.base), "in place")
+            expectNear(pair.first, try file.tensor(named: "\(name).value\(step)0"), name)
+            expectNear(pair.second, try file.tensor(named: "\(name).value\(step)1"), name)
+            if step == 1 {
+                let state = optimizer.state
+                optimizer = make(pair)
+                optimizer.state = state
+            }
+        }
+    }
+
+    /// Within 1e-5 of the largest element: some dozen roundings of sums of some dozen terms.
+    private func expectNear(_ value: Tensor, _ expected: Tensor, _ name: String) {
+        #expect(value.shape == expected.shape, "\(name)")
+        let scale = expected.elements.map(abs).max() ?? 0
+        for (index, (x, y)) in zip(value.elements, expected.elements).enumerated() {
+            #expect(abs(x - y) <= 1e-5 * scale, "\(name), element \(index): \(x), expected \(y)")
+        }
+    }
+}
