@@ -10,7 +10,15 @@ INLINE vector gelu_derivative(vector x) {
 }
 
 static void gelu_gradient(ptrdiff_t count, const float *x, float *gradient) {
-    for (ptrdiff_t i = 0; i < count; i += LANES) {
+    ptrdiff_t i = 0;
+    for (; i + 4 * LANES <= count; i += 4 * LANES) {  // Four chains hide each other's latency.
+        vector v[4];
+        UNROLL for (int c = 0; c < 4; c++) v[c] = gelu_derivative(load(x + i + c * LANES));
+        UNROLL for (int c = 0; c < 4; c++) {
+            store(gradient + i + c * LANES, load(gradient + i + c * LANES) * v[c]);
+        }
+    }
+    for (; i < count; i += LANES) {
         const ptrdiff_t n = count - i;
         vector v = load_part(gradient + i, n) * gelu_derivative(load_part(x + i, n));
         store_part(gradient + i, v, n);

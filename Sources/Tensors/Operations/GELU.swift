@@ -17,7 +17,8 @@ extension Tensor {
             }
         }
         guard let trace else { return result }
-        return trace.tape.record(result) { [x = untracked, index = trace.index] in
+        return trace.tape.record(result, recipe: untracked.gelu) {
+            [x = untracked, index = trace.index] in
             $0.scaleByGELUDerivative(at: x)
             $1.add($0, to: index)
         }

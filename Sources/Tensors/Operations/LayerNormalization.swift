@@ -25,7 +25,10 @@ extension Tensor {
             }
         }
         guard let tape = Tape.of(self, weight, bias) else { return result }
-        return tape.record(result) {
+        let recipe = { [x = untracked, weight = weight.untracked, bias = bias.untracked] in
+            x.layerNorm(weight: weight, bias: bias, epsilon: epsilon)
+        }
+        return tape.record(result, recipe: recipe) {
             [
                 x = untracked, weight = weight.untracked, biasShape = bias.shape,
                 indices = (x: trace?.index, weight: weight.trace?.index, bias: bias.trace?.index)

@@ -10,8 +10,8 @@ extension Tensor {
     /// `y = activation(x Wᵀ + b) + residual`, in one pass over the result.
     ///
     /// With P the gradient of `x Wᵀ + b`, which is `dy` or `dy * gelu'(x Wᵀ + b)`:
-    /// `dx = P W`, `dW = Pᵀ x`, `db` the sum of P's rows, and the residual's is `dy`. Kept for it: x, W,
-    /// and before a GELU `x Wᵀ + b`.
+    /// `dx = P W`, `dW = Pᵀ x`, `db` the sum of P's rows, and the residual's is `dy`. Kept for it: x
+    /// (where W is tracked), W, and before a GELU `x Wᵀ + b`.
     ///
     /// - Parameters:
     ///   - weight: W, `[outputs, inputs]`.
@@ -49,9 +49,11 @@ extension Tensor {
                 weight: weight, bias: bias, activation: activation, adding: residual,
                 into: result.mutableBase, beforeActivation: before?.mutableBase)
         }
-        return tape.record(result) {
+        let recipe = before.flatMap { before in residual == nil ? { before.gelu() } : nil }
+        return tape.record(result, recipe: recipe) {
             [
-                x = untracked, weight = weight.untracked,
+                // x is read for the weight's gradient alone, and the weight for that of x.
+                x = weight.isTracked ? kept : nil, weight = weight.untracked, shape,
                 indices = (
                     x: trace?.index, weight: weight.trace?.index, bias: bias?.trace?.index,
                     residual: residual?.trace?.index
@@ -59,22 +61,27 @@ extension Tensor {
             ] gradient, cotangents in
             cotangents.add(gradient, to: indices.residual)
             if let before { gradient.scaleByGELUDerivative(at: before) }
-            if let biasShape {
-                cotangents.update(indices.bias, shape: biasShape) {
-                    gradient.matrix.addColumnSums(to: $0, isSum: $1)
-                }
-            }
-            withExtendedLifetime((gradient, x, weight)) {
+            withExtendedLifetime(gradient) {
                 let rows = gradient.matrix
-                cotangents.update(indices.weight, shape: weight.shape) {
-                    multiply(
-                        rows.transposed, x.matrix, into: $0, rowStride: x.shape[-1],
-                        epilogue: Epilogue(accumulates: $1))
+                let inputs = shape[-1]
+                if let biasShape {
+                    cotangents.update(indices.bias, shape: biasShape, rows.addColumnSums)
                 }
-                cotangents.update(indices.x, shape: x.shape) {
-                    multiply(
-                        rows, weight.matrix, into: $0, rowStride: x.shape[-1],
-                        epilogue: Epilogue(accumulates: $1))
+                if let x = x?() {
+                    cotangents.update(indices.weight, shape: weight.shape) { target, isSum in
+                        withExtendedLifetime(x) {
+                            multiply(
+                                rows.transposed, x.matrix, into: target, rowStride: inputs,
+                                epilogue: Epilogue(accumulates: isSum))
+                        }
+                    }
+                }
+                cotangents.update(indices.x, shape: shape) { target, isSum in
+                    withExtendedLifetime(weight) {
+                        multiply(
+                            rows, weight.matrix, into: target, rowStride: inputs,
+                            epilogue: Epilogue(accumulates: isSum))
+                    }
                 }
             }
         }

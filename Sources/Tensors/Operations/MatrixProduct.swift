@@ -79,11 +79,17 @@ package func multiply(
     let a =
         prepared.map { MatrixView($0.base, rows: m, columns: k, rowStride: $0.shape[1]) } ?? a
 
-    // Blocks narrow enough that their packed columns stay in the second-level cache, and small
-    // enough that no thread waits long for the last.
+    // Blocks narrow enough that their packed columns stay in the second-level cache, and low enough
+    // that no thread waits long for the last: an even number of them, and more than two where that
+    // leaves them rows enough to be worth the packing.
     let width = 192
     let acrossCount = (n + width - 1) / width
-    let downCount = max((m + 1023) / 1024, acrossCount < 4 && m >= 512 ? 2 : 1)
+    var downCount = (m + 1023) / 1024
+    while m / (downCount + 1) >= 96 {
+        let count = acrossCount * downCount
+        guard count % 2 != 0 || count < 4 && m / (downCount + 1) >= 256 else { break }
+        downCount += 1
+    }
     defer { withExtendedLifetime(prepared) {} }
     Parallelism.perform(count: acrossCount * downCount) { task in
         let down = task / acrossCount
