@@ -58,6 +58,60 @@ import Testing
         }
     }
 
+    @Test(
+        "A product is added to what is there, and what its activation takes is stored",
+        arguments: KernelSet.all, [false, true])
+    func sumsAndBefore(set: KernelSet, transposed: Bool) {
+        for e in Self.extents + [Extents(m: 600, n: 50, k: 800)] {
+            var noise = Noise(seed: UInt64(e.m + e.k))
+            let a = noise.tensor([e.m, e.k])
+            let b = noise.tensor([e.k, e.n])
+            let bias = noise.tensor([e.n])
+            let turned = turn(a)
+            let start = noise.tensor([e.m, e.n])
+            let sum = GuardedMatrix(rows: e.m, columns: e.n)
+            let result = GuardedMatrix(rows: e.m, columns: e.n)
+            let before = GuardedMatrix(rows: e.m, columns: e.n)
+            for i in 0..<e.m {
+                for j in 0..<e.n { sum.base[i * sum.rowStride + j] = start[i, j] }
+            }
+            withExtendedLifetime((a, b, turned, bias)) {
+                let left =
+                    transposed
+                    ? MatrixView(turned.base, rows: e.k, columns: e.m).transposed
+                    : MatrixView(a.base, rows: e.m, columns: e.k)
+                let right = MatrixView(b.base, rows: e.k, columns: e.n)
+                multiply(
+                    left, right, into: sum.base, rowStride: sum.rowStride,
+                    epilogue: Epilogue(accumulates: true), kernels: set.kernels)
+                var epilogue = Epilogue(
+                    bias: bias.base, residual: nil, residual_row_stride: 0, gelu: true)
+                epilogue.before = before.base
+                epilogue.before_row_stride = before.rowStride
+                multiply(
+                    left, right, into: result.base, rowStride: result.rowStride,
+                    epilogue: epilogue, kernels: set.kernels)
+            }
+            #expect(sum.isWrittenExactly && result.isWrittenExactly && before.isWrittenExactly)
+            let expected = plain(a, b)
+            // As in `isPlainSum`; GELU's slope is below 1.13, and its own error 1e-7.
+            let length = Double(e.k).squareRoot() + 2
+            let tolerance = 2 * rounding * length * length
+            for i in 0..<e.m {
+                for j in 0..<e.n {
+                    let product = expected[i * e.n + j]
+                    let x = product + Double(bias[j])
+                    let isNear =
+                        abs(Double(sum[i, j]) - product - Double(start[i, j])) <= tolerance
+                        && abs(Double(before[i, j]) - x) <= tolerance
+                        && abs(Double(result[i, j]) - exactGELU(x)) <= 1.13 * tolerance + 1e-7
+                    #expect(isNear, "\(e) (\(i), \(j))")
+                    if !isNear { return }
+                }
+            }
+        }
+    }
+
     @Test("A view with both strides above 1 is multiplied too", arguments: KernelSet.all)
     func spreadView(set: KernelSet) {
         var noise = Noise(seed: 8)

@@ -105,6 +105,26 @@ import Testing
         }
     }
 
+    @Test("What is cheap to compute is computed again, to the same bits, and not kept")
+    func recipes() {
+        let tape = Tape()
+        let x = tape.track(x)
+        let weight = network.first.weight
+        let norm = Tensor(repeating: 0.5, shape: [4])
+        let values = [
+            x.layerNorm(weight: norm, bias: norm, epsilon: 1e-6),
+            x.linear(weight: weight, bias: network.first.bias, activation: .gelu),
+            x.gelu(),
+        ]
+        for value in values {
+            let again = value.kept()
+            #expect(again.isIdentical(to: value) && again.base != value.base)
+        }
+        for value in [x, x.linear(weight: weight), x.untracked] {
+            #expect(value.kept().base == value.base && !value.kept().isTracked)
+        }
+    }
+
     @Test("A chain of a hundred thousand operations is replayed without recursion")
     func longChain() {
         let tape = Tape()
