@@ -9,4 +9,7 @@ struct CImageReader {
     void (*close)(CImageReader *);
 };
 
+/// See `cimage_limit_instructions`.
+int cimage_instruction_level(void);
+
 #endif

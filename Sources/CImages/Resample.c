@@ -5,14 +5,18 @@
 // sums run side by side. They may wrap: the result is right modulo 2^32, and it fits.
 #include <string.h>
 
-#include "CImages.h"
+#include "Reader.h"
 
 enum { low_bits = 11, weight_bits = 22 };
 
-static int level_allowed = 2;
+static int level_allowed = 3;
 
 void cimage_limit_instructions(int level) {
     level_allowed = level;
+}
+
+int cimage_instruction_level(void) {
+    return level_allowed;
 }
 
 static inline uint8_t rounded(uint32_t high, uint32_t low) {
@@ -45,10 +49,10 @@ static void four_rows_plain(const uint8_t *const rows[4], uint8_t *const results
 }
 
 static void columns_plain(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
-                          ptrdiff_t from, ptrdiff_t row, CImageTaps taps) {
+                          ptrdiff_t from, ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps) {
     ptrdiff_t count = taps.counts[row];
     const uint8_t *first = source + taps.starts[row] * row_bytes;
-    for (ptrdiff_t i = from; i < row_bytes; ++i) {
+    for (ptrdiff_t i = from; i < bytes; ++i) {
         uint32_t sum = 0;
         for (ptrdiff_t t = 0; t < count; ++t) {
             sum += (uint32_t)weight(taps, row * taps.stride + t) * first[t * row_bytes + i];
@@ -149,11 +153,11 @@ __attribute__((target("avx2"))) static void four_rows_avx2(const uint8_t *const 
 
 /// Eight bytes of a row at once; returns how many bytes are done.
 static ptrdiff_t columns_sse2(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
-                              ptrdiff_t row, CImageTaps taps) {
+                              ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps) {
     const __m128i zero = _mm_setzero_si128();
     const int16_t *highs = taps.high + row * taps.stride, *lows = taps.low + row * taps.stride;
     ptrdiff_t count = taps.counts[row], i = 0;
-    for (; i + 8 <= row_bytes; i += 8) {
+    for (; i + 8 <= bytes; i += 8) {
         const uint8_t *sample = source + taps.starts[row] * row_bytes + i;
         __m128i high[2] = {zero, zero}, low[2] = {zero, zero};
         for (ptrdiff_t t = 0; t < count; t += 2, sample += 2 * row_bytes) {
@@ -161,9 +165,9 @@ static ptrdiff_t columns_sse2(const uint8_t *source, ptrdiff_t row_bytes, uint8_
             __m128i l = _mm_set1_epi32(two_weights(lows + t));
             // An odd count's last partner weighs nothing; the row itself stands in for it.
             const uint8_t *next = t + 1 < count ? sample + row_bytes : sample;
-            __m128i bytes = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)sample),
-                                              _mm_loadl_epi64((const __m128i *)next));
-            __m128i pair[2] = {_mm_unpacklo_epi8(bytes, zero), _mm_unpackhi_epi8(bytes, zero)};
+            __m128i both = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)sample),
+                                             _mm_loadl_epi64((const __m128i *)next));
+            __m128i pair[2] = {_mm_unpacklo_epi8(both, zero), _mm_unpackhi_epi8(both, zero)};
             for (int j = 0; j < 2; ++j) {
                 high[j] = _mm_add_epi32(high[j], _mm_madd_epi16(pair[j], h));
                 low[j] = _mm_add_epi32(low[j], _mm_madd_epi16(pair[j], l));
@@ -178,8 +182,8 @@ static ptrdiff_t columns_sse2(const uint8_t *source, ptrdiff_t row_bytes, uint8_
 #endif
 
 void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t row_bytes,
-                          ptrdiff_t rows, uint8_t *result, ptrdiff_t width, CImageTaps taps,
-                          uint8_t *scratch) {
+                          ptrdiff_t bytes, ptrdiff_t rows, uint8_t *result, ptrdiff_t width,
+                          CImageTaps taps, uint8_t *scratch) {
     FourRows *four_rows = four_rows_plain;
 #if defined(__x86_64__)
     if (level_allowed >= 1) four_rows = four_rows_sse2;
@@ -193,10 +197,10 @@ void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t r
             ptrdiff_t row = y + r < rows ? y + r : rows - 1;
             from[r] = source + row * row_bytes;
             to[r] = result + row * width * 3;
-            if (end - from[r] < row_bytes + 32) {  // Reading on would leave the picture.
-                uint8_t *copy = scratch + r * (row_bytes + 32);
-                memcpy(copy, from[r], (size_t)row_bytes);
-                memset(copy + row_bytes, 0, 32);
+            if (end - from[r] < bytes + 32) {  // Reading on would leave the picture.
+                uint8_t *copy = scratch + r * (bytes + 32);
+                memcpy(copy, from[r], (size_t)bytes);
+                memset(copy + bytes, 0, 32);
                 from[r] = copy;
             }
         }
@@ -205,10 +209,10 @@ void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t r
 }
 
 void cimage_resample_columns(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
-                             ptrdiff_t row, CImageTaps taps) {
+                             ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps) {
     ptrdiff_t done = 0;
 #if defined(__x86_64__)
-    if (level_allowed >= 1) done = columns_sse2(source, row_bytes, result, row, taps);
+    if (level_allowed >= 1) done = columns_sse2(source, row_bytes, result, bytes, row, taps);
 #endif
-    columns_plain(source, row_bytes, result, done, row, taps);
+    columns_plain(source, row_bytes, result, done, bytes, row, taps);
 }

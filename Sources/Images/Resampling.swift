@@ -18,27 +18,27 @@ extension Image {
         width: Int, height: Int, using filter: Filter, box: Box? = nil
     ) -> Image {
         precondition(width > 0 && height > 0, "resized: \(width)x\(height) has no pixels")
-        let box = box ?? Box(x: 0, y: 0, width: self.width, height: self.height)
+        let whole = Box(x: 0, y: 0, width: self.width, height: self.height)
+        let box = box ?? whole
         box.check(in: self, "resized")
-        if filter == .nearest { return nearest(width: width, height: height, box: box) }
+        if width == self.width && height == self.height && box == whole { return self }
+        return resampled(whole, box: box, width: width, height: height, filter, mirrored: false)
+    }
 
-        let sameRows = width == self.width && width == box.width
-        let sameColumns = height == self.height && height == box.height
-        if sameRows && sameColumns { return self }
-        let columns = Taps(
-            source: self.height, from: box.y, length: box.height, count: height, filter: filter)
-        let rows = Taps(
-            source: self.width, from: box.x, length: box.width, count: width, filter: filter)
-        if sameColumns { return resampledAlongRows(rows, width: width, rows: 0..<self.height) }
-        if sameRows { return resampledAlongColumns(columns, height: height) }
-        if height < self.height && self.height - height > 2 * (self.width - width) {
-            return resampledAlongColumns(columns, height: height)
-                .resampledAlongRows(rows, width: width, rows: 0..<height)
-        }
-        // The second pass reads no others.
-        let needed = columns.range
-        return resampledAlongRows(rows, width: width, rows: needed)
-            .resampledAlongColumns(columns.shifted(by: needed.lowerBound), height: height)
+    /// The pixels of `part` resampled to `width` times `height`, those around it left out: to the bit
+    /// `cropped(to: part)` and then `resized`, which is torchvision's `resized_crop`.
+    ///
+    /// - Parameter mirrored: exchanges left and right of the result, at no cost.
+    /// - Precondition: `width` and `height` are at least 1; `part` lies in the picture.
+    /// - Complexity: as `resized`.
+    public func resizedCrop(
+        _ part: Box, width: Int, height: Int, using filter: Filter, mirrored: Bool = false
+    ) -> Image {
+        precondition(width > 0 && height > 0, "resizedCrop: \(width)x\(height) has no pixels")
+        part.check(in: self, "resizedCrop")
+        let box = Box(x: 0, y: 0, width: part.width, height: part.height)
+        return resampled(
+            part, box: box, width: width, height: height, filter, mirrored: mirrored)
     }
 
     /// The picture resampled to a shorter side of `shorterSide` pixels; the longer is
@@ -55,15 +55,57 @@ extension Image {
             : resized(width: longer, height: shorterSide, using: filter)
     }
 
-    private func nearest(width: Int, height: Int, box: Box) -> Image {
-        let columns = sources(from: box.x, length: box.width, count: width)
+    /// Resamples a box of a part of the picture, which is given relative to the part; of what is
+    /// around the box the filter sees the part's pixels.
+    private func resampled(
+        _ part: Box, box: Box, width: Int, height: Int, _ filter: Filter, mirrored: Bool
+    ) -> Image {
+        if filter == .nearest {
+            return nearest(part, box: box, width: width, height: height, mirrored: mirrored)
+        }
+        return pixels.withUnsafeBufferPointer { samples in
+            var source = Samples(samples, rowBytes: self.width * 3).cropped(to: part)
+            let needsRows = width != part.width || width != box.width || mirrored
+            let needsColumns = height != part.height || height != box.height
+            let rows = Taps(
+                source: part.width, from: box.x, length: box.width, count: width, filter: filter,
+                mirrored: mirrored)
+            let columns = Taps(
+                source: part.height, from: box.y, length: box.height, count: height,
+                filter: filter)
+            if !needsColumns { return source.alongRows(rows, width: width, rows: 0..<height) }
+            if !needsRows { return source.alongColumns(columns, height: height) }
+            let columnsFirst =
+                height < part.height && part.height - height > 2 * (part.width - width)
+            // The second pass reads no other rows.
+            let needed = columns.range
+            let between =
+                columnsFirst
+                ? source.alongColumns(columns, height: height)
+                : source.alongRows(rows, width: width, rows: needed)
+            return between.pixels.withUnsafeBufferPointer { samples in
+                source = Samples(samples, rowBytes: between.width * 3)
+                return columnsFirst
+                    ? source.alongRows(rows, width: width, rows: 0..<height)
+                    : source.alongColumns(
+                        columns.shifted(by: needed.lowerBound), height: height)
+            }
+        }
+    }
+
+    private func nearest(
+        _ part: Box, box: Box, width: Int, height: Int, mirrored: Bool
+    ) -> Image {
+        var columns = sources(from: box.x, length: box.width, count: width)
+        if mirrored { columns.reverse() }
         let rows = sources(from: box.y, length: box.height, count: height)
+        let first = part.y * self.width + part.x
         return Image(width: width, height: height) { samples in
             pixels.withUnsafeBufferPointer { source in
                 var to = 0
                 for row in rows {
                     for column in columns {
-                        let from = (row * self.width + column) * 3
+                        let from = (first + row * self.width + column) * 3
                         samples[to] = source[from]
                         samples[to + 1] = source[from + 1]
                         samples[to + 2] = source[from + 2]
@@ -73,33 +115,51 @@ extension Image {
             }
         }
     }
+}
 
-    private func resampledAlongRows(_ taps: Taps, width: Int, rows: Range<Int>) -> Image {
-        let rowCount = self.width * 3
-        return Image(width: width, height: rows.count) { samples in
-            pixels.withUnsafeBufferPointer { source in
-                taps.withC { taps in
-                    guard let first = source.baseAddress else { return }
-                    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4 * (rowCount + 32)) {
-                        cimage_resample_rows(
-                            first + rows.lowerBound * rowCount, first + source.count, rowCount,
-                            rows.count, samples.baseAddress, width, taps, $0.baseAddress)
-                    }
+/// A part of a picture where it lies.
+private struct Samples {
+    private let memory: UnsafeBufferPointer<UInt8>
+    private let rowBytes: Int
+    /// Where the part begins, and how many samples a row of it has.
+    private var start = 0
+    private var count: Int
+
+    init(_ memory: UnsafeBufferPointer<UInt8>, rowBytes: Int) {
+        self.memory = memory
+        self.rowBytes = rowBytes
+        count = rowBytes
+    }
+
+    func cropped(to part: Box) -> Samples {
+        var result = self
+        result.start = part.y * rowBytes + part.x * 3
+        result.count = part.width * 3
+        return result
+    }
+
+    func alongRows(_ taps: Taps, width: Int, rows: Range<Int>) -> Image {
+        Image(width: width, height: rows.count) { samples in
+            taps.withC { taps in
+                guard let first = memory.baseAddress else { return }
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4 * (count + 32)) {
+                    cimage_resample_rows(
+                        first + start + rows.lowerBound * rowBytes, first + memory.count, rowBytes,
+                        count, rows.count, samples.baseAddress, width, taps, $0.baseAddress)
                 }
             }
         }
     }
 
-    private func resampledAlongColumns(_ taps: Taps, height: Int) -> Image {
-        let rowCount = width * 3
-        return Image(width: width, height: height) { samples in
-            pixels.withUnsafeBufferPointer { source in
-                taps.withC { taps in
-                    guard let first = samples.baseAddress else { return }
-                    for row in 0..<height {
-                        cimage_resample_columns(
-                            source.baseAddress, rowCount, first + row * rowCount, row, taps)
-                    }
+    func alongColumns(_ taps: Taps, height: Int) -> Image {
+        Image(width: count / 3, height: height) { samples in
+            taps.withC { taps in
+                guard let source = memory.baseAddress, let first = samples.baseAddress else {
+                    return
+                }
+                for row in 0..<height {
+                    cimage_resample_columns(
+                        source + start, rowBytes, first + row * count, count, row, taps)
                 }
             }
         }

@@ -13,7 +13,10 @@ struct Taps {
     ///   - from: where the part to be resampled begins.
     ///   - length: how many samples it has; those beside it are weighed too.
     ///   - count: how many results it becomes.
-    init(source: Int, from: Int, length: Int, count: Int, filter: Filter) {
+    ///   - mirrored: the last result comes first.
+    init(
+        source: Int, from: Int, length: Int, count: Int, filter: Filter, mirrored: Bool = false
+    ) {
         let scale = Double(length) / Double(count)
         let widening = max(scale, 1)
         let support = filter.support * widening
@@ -21,8 +24,8 @@ struct Taps {
         stride = (most + 3) / 4 * 4
         high = [Int16](repeating: 0, count: count * stride)
         low = high
-        starts.reserveCapacity(count)
-        counts.reserveCapacity(count)
+        starts = [Int32](repeating: 0, count: count)
+        counts = starts
         var weights = [Double]()
         for result in 0..<count {
             let centre = Double(from) + (Double(result) + 0.5) * scale
@@ -36,13 +39,14 @@ struct Taps {
                 weights.append(weight)
                 sum += weight
             }
+            let place = mirrored ? count - 1 - result : result
             for (tap, weight) in weights.enumerated() {
                 let fixed = Taps.fixed(sum != 0 ? weight / sum : weight)
-                high[result * stride + tap] = Int16(fixed >> 11)
-                low[result * stride + tap] = Int16(fixed & 2047)
+                high[place * stride + tap] = Int16(fixed >> 11)
+                low[place * stride + tap] = Int16(fixed & 2047)
             }
-            starts.append(Int32(first))
-            counts.append(Int32(last - first))
+            starts[place] = Int32(first)
+            counts[place] = Int32(last - first)
         }
     }
 

@@ -38,7 +38,7 @@ import Testing
 
     @Test(arguments: cases)
     func allInstructionSetsAgree(_ expected: Case) {
-        defer { cimage_limit_instructions(2) }
+        defer { cimage_limit_instructions(3) }
         let results = (0...2).map { level in
             cimage_limit_instructions(Int32(level))
             return expected.resized()

@@ -44,17 +44,47 @@ typedef struct {
     ptrdiff_t stride;
 } CImageTaps;
 
-/// Resamples `rows` rows of RGB pixels, `row_bytes` apart, from `source` (which ends at `end`) to
-/// rows of `width` pixels. `scratch` holds 4 rows of `row_bytes + 32` bytes.
+/// Resamples `rows` rows of RGB pixels, of `bytes` bytes and `row_bytes` apart, from `source` (in
+/// memory that ends at `end`) to rows of `width` pixels. `scratch` holds 4 rows of `bytes + 32`.
 void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t row_bytes,
-                          ptrdiff_t rows, uint8_t *result, ptrdiff_t width, CImageTaps taps,
-                          uint8_t *scratch);
+                          ptrdiff_t bytes, ptrdiff_t rows, uint8_t *result, ptrdiff_t width,
+                          CImageTaps taps, uint8_t *scratch);
 
-/// Writes result row `row`: the weighted sum of rows of `row_bytes` bytes; `source` is row 0.
+/// Writes result row `row`, of `bytes` bytes: the weighted sum of rows that are `row_bytes` apart;
+/// `source` is row 0.
 void cimage_resample_columns(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
-                             ptrdiff_t row, CImageTaps taps);
+                             ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps);
 
-/// Tests only: 0 keeps to the plain C, 1 to the baseline's instructions, 2 allows all.
+// Augmentations of `count` RGB pixels in place, by Pillow's arithmetic to the bit.
+
+/// From the level, or from each pixel's luminance, by `factor` to the pixel, and beyond where it
+/// exceeds 1.
+void cimage_blend_with_level(uint8_t *pixels, ptrdiff_t count, float factor, uint8_t level);
+void cimage_blend_with_luminance(uint8_t *pixels, ptrdiff_t count, float factor);
+/// Turns the hue by 255ths of the circle.
+void cimage_turn_hue(uint8_t *pixels, ptrdiff_t count, uint8_t levels);
+/// Inverts samples of 128 and more.
+void cimage_solarize(uint8_t *pixels, ptrdiff_t count);
+uint64_t cimage_luminance_sum(const uint8_t *pixels, ptrdiff_t count);
+
+/// Writes 3 planes of `count` numbers each: (sample / 255 - mean) / deviation.
+void cimage_normalize(const uint8_t *pixels, ptrdiff_t count, const float mean[3],
+                      const float deviation[3], float *result);
+
+/// Memory for a blur: `picture` as large as the picture, `rows` of two rows and 12 * (radius + 1)
+/// bytes, `sources` of 2 * radius + 3 pointers.
+typedef struct {
+    uint8_t *picture, *rows;
+    const uint8_t **sources;
+} CImageBlurScratch;
+
+/// Three means over boxes along the rows, then three along the columns. A box weighs the
+/// 2 * radius + 1 pixels around its middle `weight` each, and the two beside them `ends`, in units
+/// of 2^-24; the pixels at the border are repeated beyond it.
+void cimage_box_blur(uint8_t *pixels, ptrdiff_t width, ptrdiff_t height, ptrdiff_t radius,
+                     uint32_t weight, uint32_t ends, CImageBlurScratch scratch);
+
+/// Tests only: 0 keeps to the plain C, 1 to the baseline's instructions, 2 to AVX2, 3 allows all.
 void cimage_limit_instructions(int level);
 
 #endif
