@@ -19,6 +19,7 @@ let package = Package(
                 .product(name: "Tensors", package: "dino-vit"),
                 .product(name: "Images", package: "dino-vit"),
                 .product(name: "ViT", package: "dino-vit"),
+                .product(name: "DINO", package: "dino-vit"),
                 .product(name: "Descriptors", package: "dino-vit"),
             ]),
         // This package's side of `compare`: stays alive and times one thing when asked.

@@ -40,7 +40,7 @@ public struct RandomResizedCrop: Sendable, Hashable, Codable {
         }
         let ratio = Double(width) / Double(height)
         var part = Box(x: 0, y: 0, width: width, height: height)
-        // At least 1: torchvision would fail on a line that is narrower than the ratio allows.
+        // At least 1, where a line is narrower than the ratios allow.
         if ratio < aspectRatio.lowerBound {
             let h = (Double(width) / aspectRatio.lowerBound).rounded(.toNearestOrEven)
             part.height = max(1, Int(h))

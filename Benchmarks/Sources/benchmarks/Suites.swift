@@ -1,4 +1,5 @@
 import Benchmark
+import DINO
 import Descriptors
 import Images
 import Tensors
@@ -108,10 +109,26 @@ func matching(_ record: Record, model: Lazy<VisionTransformer>) -> BenchmarkSuit
     return suite
 }
 
+/// The crops of one picture of 500x375 with the default options, 2 of 224 and 8 of 96 pixels, on one
+/// thread. Each run draws anew: the time is of the mean crop, not of one seed's.
+func multiCrop(_ record: Record) -> BenchmarkSuite {
+    let suite = BenchmarkSuite(name: "multi-crop")
+    let picture = Lazy {
+        scene(side: 500, shift: 0).cropped(to: Box(x: 0, y: 0, width: 500, height: 375))
+    }
+    let options = MultiCrop()
+    let batch = Lazy { options.emptyBatch(count: 1) }
+    var generator = Xoshiro256(seed: 1)
+    record.add("2x224 + 8x96 of 500x375", to: suite) {
+        options.writeCrops(of: picture.value, to: &batch.value, at: 0, using: &generator)
+    }
+    return suite
+}
+
 /// Made when it is first needed: a filter leaves most benchmarks out.
 final class Lazy<Value> {
     private let make: () -> Value
-    private(set) lazy var value = make()
+    lazy var value = make()
 
     init(_ make: @escaping () -> Value) {
         self.make = make

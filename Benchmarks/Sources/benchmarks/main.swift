@@ -7,6 +7,6 @@ let model = Lazy(vitSmall8)
 Benchmark.main(
     [
         products(record), attention(record), network(record, model: model), descriptors(record),
-        matching(record, model: model),
+        matching(record, model: model), multiCrop(record),
     ],
     customDefaults: [Columns(Record.columns), TimeUnit(.ms), WarmupIterations(2)])
