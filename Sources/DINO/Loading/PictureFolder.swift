@@ -35,15 +35,11 @@ public struct PictureFolder: Sendable, Hashable {
             }
             for entry in entries where !entry.hasPrefix(".") {
                 let entry = PictureFolder.joined(name, entry)
-                var isFolder: ObjCBool = false
-                guard
-                    FileManager.default.fileExists(
-                        atPath: PictureFolder.joined(path, entry), isDirectory: &isFolder)
-                else { continue }
-                if isFolder.boolValue {
-                    open.append((entry, above + [truth]))
-                } else if PictureFolder.isPicture(entry) {
-                    found.append(entry)
+                // Of what is neither, a pipe or a socket, reading might wait for ever.
+                switch PictureFolder.kind(of: PictureFolder.joined(path, entry)) {
+                case S_IFDIR: open.append((entry, above + [truth]))
+                case S_IFREG where PictureFolder.isPicture(entry): found.append(entry)
+                default: continue
                 }
             }
         }
@@ -71,6 +67,12 @@ public struct PictureFolder: Sendable, Hashable {
     private static func joined(_ folder: String, _ name: String) -> String {
         folder.isEmpty || name.isEmpty
             ? folder + name : folder.hasSuffix("/") ? folder + name : folder + "/" + name
+    }
+
+    /// What the system says that a path leads to, links followed; nil where it leads nowhere.
+    private static func kind(of path: String) -> mode_t? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
     }
 
     private static func isPicture(_ name: String) -> Bool {
