@@ -104,13 +104,6 @@ static uint64_t luminance_sum(const uint8_t *pixels, ptrdiff_t blocks) {
 INLINE integers smaller(integers a, integers b) { return a < b ? a : b; }
 INLINE integers larger(integers a, integers b) { return a > b ? a : b; }
 
-// Whole 255ths of `part`, cut off. The product's rounding could reach the next one: what it stands
-// for is compared exactly, as 256 part - level is small and a multiple of part's last bit.
-INLINE integers levels_of(floats part) {
-    integers level = truncated(part * 255.0f);
-    return level + ((part * 256.0f - __builtin_convertvector(level, floats)) < part);
-}
-
 // One channel from hue, saturation and value: Smith's hexcone, as the difference from `value` in
 // 255ths of saturation's part of it, which a channel's distance from the hue decides.
 // All of it are whole numbers below 2^24, so that one rounding is left, and no halves occur.
@@ -144,11 +137,11 @@ static void turn_hue(uint8_t *pixels, ptrdiff_t blocks, float turn, float unused
         floats start = red_most ? (floats)0.0f : green_most ? (floats)2.0f : (floats)4.0f;
         floats hue = (before ? start - 1.0f + part : start + 1.0f - part) / 6.0f;
         hue = hue < 0.0f ? hue + 1.0f : hue;
-        integers hue_level = is_gray ? (integers)0 : levels_of(hue);
+        integers hue_level = is_gray ? (integers)0 : truncated(hue * 255.0f);
 
         floats value = __builtin_convertvector(most, floats);
         floats ratio = __builtin_convertvector(most - least, floats) / (value > 0.0f ? value : 1.0f);
-        floats saturation = __builtin_convertvector(levels_of(ratio), floats);
+        floats saturation = __builtin_convertvector(truncated(ratio * 255.0f), floats);
 
         hue_level = (hue_level + levels) & 255;
         v.red = channel(hue_level, 5 * 255, saturation, value);
