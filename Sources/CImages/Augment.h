@@ -104,9 +104,9 @@ static uint64_t luminance_sum(const uint8_t *pixels, ptrdiff_t blocks) {
 INLINE integers smaller(integers a, integers b) { return a < b ? a : b; }
 INLINE integers larger(integers a, integers b) { return a > b ? a : b; }
 
-// One channel from hue, saturation and value: Smith's hexcone, as the difference from `value` in
-// 255ths of saturation's part of it, which a channel's distance from the hue decides.
-// All of it are whole numbers below 2^24, so that one rounding is left, and no halves occur.
+// One channel from hue, saturation and value (Smith's hexcone): value less the saturation's part of
+// it, which counts by how far round, in 255ths of a sixth, the channel is from the hue.
+// Up to the last factor all are whole numbers below 2^24, and no halves occur.
 INLINE bytes channel(integers hue, int turn, floats saturation, floats value) {
     integers place = hue * 6 + turn;  // 0 to 1530 is once around.
     place = place >= 1530 ? place - 1530 : place;
