@@ -35,47 +35,63 @@ public struct Block: Sendable {
     ///
     /// - Parameters:
     ///   - facets: what is wanted of this block.
-    ///   - collect: called with each of them; see `Features.values` for the shapes.
     ///   - isLast: whether nothing after this block is wanted: then only what `facets` need is
     ///     computed.
+    ///   - branches: what of the batch passes through each branch; all of it unless given.
+    ///   - collect: called with each of the facets; see `Features.values` for the shapes.
     /// - Returns: the block's output, or `nil` where `isLast` spared it.
+    /// - Precondition: with `branches` nothing but `.token` is wanted.
     func callAsFunction(
-        _ x: Tensor, facets: Set<Facet>, isLast: Bool, collect: (Facet, Tensor) -> Void
+        _ x: Tensor, facets: Set<Facet>, isLast: Bool,
+        branches: (attention: StochasticDepth.Branch, perceptron: StochasticDepth.Branch)? = nil,
+        collect: (Facet, Tensor) -> Void
     ) -> Tensor? {
-        let normed = attentionNorm(x)
+        precondition(
+            branches == nil || facets.isSubset(of: [.token]),
+            "Block: \(facets) of a part of the batch")
         if isLast && !facets.contains(.token) {
-            var keys: Tensor?
-            for facet in [Facet.query, .key, .value] where facets.contains(facet) {
-                let values = attention.projection(of: facet)(normed)
-                collect(facet, values)
-                if facet == .key { keys = values }
-            }
-            if facets.contains(.classAttention) {
-                let keys = keys ?? attention.projection(of: .key)(normed)
-                collect(.classAttention, attention.classAttention(tokens: normed, keys: keys))
-            }
+            self.collect(facets, normed: attentionNorm(x), joined: nil, collect)
             return nil
         }
+        let attended = branches?.attention.add(to: x, attend) ?? attend(x, adding: x)
+        let result =
+            branches?.perceptron.add(to: attended, perceive) ?? perceive(attended, adding: attended)
+        if facets.contains(.token) { collect(.token, result) }
+        return result
 
-        let joined = attention.projection(normed)
+        func attend(_ x: Tensor, adding residual: Tensor?) -> Tensor {
+            let normed = attentionNorm(x)
+            let joined = attention.projection(normed)
+            self.collect(facets, normed: normed, joined: joined, collect)
+            return attention.output(joined.attention(heads: attention.heads), adding: residual)
+        }
+    }
+
+    private func perceive(_ x: Tensor, adding residual: Tensor?) -> Tensor {
+        let hidden = perceptron.hidden(perceptronNorm(x), activation: .gelu)
+        return perceptron.output(hidden, adding: residual)
+    }
+
+    /// Hands out what is wanted of the projections and of the class token's attention.
+    ///
+    /// - Parameter joined: the three projections, where they have been computed.
+    private func collect(
+        _ facets: Set<Facet>, normed: Tensor, joined: Tensor?, _ collect: (Facet, Tensor) -> Void
+    ) {
         let width = attention.width
         var keys: Tensor?
         for (index, facet) in [Facet.query, .key, .value].enumerated() {
             let isNeeded =
                 facets.contains(facet) || facet == .key && facets.contains(.classAttention)
             guard isNeeded else { continue }
-            let values = joined.columns(index * width..<(index + 1) * width)
+            let values =
+                joined?.columns(index * width..<(index + 1) * width)
+                ?? attention.projection(of: facet)(normed)
             if facets.contains(facet) { collect(facet, values) }
             if facet == .key { keys = values }
         }
-        if facets.contains(.classAttention), let keys {
+        if let keys, facets.contains(.classAttention) {
             collect(.classAttention, attention.classAttention(tokens: normed, keys: keys))
         }
-
-        let attended = attention.output(joined.attention(heads: attention.heads), adding: x)
-        let hidden = perceptron.hidden(perceptronNorm(attended), activation: .gelu)
-        let result = perceptron.output(hidden, adding: attended)
-        if facets.contains(.token) { collect(.token, result) }
-        return result
     }
 }

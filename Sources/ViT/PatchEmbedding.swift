@@ -35,21 +35,29 @@ public struct PatchEmbedding: Sendable {
             columns: 1 + (width - patchSize) / stride.horizontal)
     }
 
-    /// The patches of one image as rows: `[rows * columns, channels * patchSize * patchSize]`.
+    /// The tokens of a batch's patches: `[batch, rows * columns, width]`.
     ///
-    /// - Parameter image: `[channels, height, width]`.
-    func patches(of image: Tensor, grid: PatchGrid, stride: PatchStride) -> Tensor {
-        let height = image.shape[1]
-        let width = image.shape[2]
+    /// - Parameter images: `[batch, channels, height, width]`.
+    func callAsFunction(_ images: Tensor, grid: PatchGrid, stride: PatchStride) -> Tensor {
+        projection(patches(of: images, grid: grid, stride: stride))
+    }
+
+    /// The patches as rows: `[batch, rows * columns, channels * patchSize * patchSize]`.
+    private func patches(of images: Tensor, grid: PatchGrid, stride: PatchStride) -> Tensor {
+        let batch = images.shape[0]
+        let height = images.shape[2]
+        let width = images.shape[3]
         let length = channels * patchSize * patchSize
-        let result = Tensor(uninitialized: [grid.count, length])
-        withExtendedLifetime((image, result)) {
-            Parallelism.perform(count: grid.rows) { row in
-                var target = result.mutableBase + row * grid.columns * length
+        let result = Tensor(uninitialized: [batch, grid.count, length])
+        withExtendedLifetime((images, result)) {
+            Parallelism.perform(count: batch * grid.rows) { line in
+                let (index, row) = line.quotientAndRemainder(dividingBy: grid.rows)
+                let image = images.base + index * channels * height * width
+                var target = result.mutableBase + line * grid.columns * length
                 for column in 0..<grid.columns {
                     for channel in 0..<channels {
                         var source =
-                            image.base
+                            image
                             + (channel * height + row * stride.vertical) * width
                             + column * stride.horizontal
                         for _ in 0..<patchSize {

@@ -14,12 +14,14 @@ public enum PositionResampling: String, Hashable, Sendable, Codable, CaseIterabl
 /// The learnt position code of each token, for any grid of patches.
 public struct PositionEncoding: Sendable {
     /// `[1 + rows * columns, width]` of the trained grid: the class token's code, then the patches'.
-    public let table: Tensor
+    public var table: Tensor {
+        didSet { cache = Cache() }
+    }
     /// The trained grid.
     public let grid: PatchGrid
     public let resampling: PositionResampling
 
-    private let cache = Cache()
+    private var cache = Cache()
 
     public init(table: Tensor, grid: PatchGrid, resampling: PositionResampling = .scaleFactor) {
         precondition(
@@ -30,54 +32,102 @@ public struct PositionEncoding: Sendable {
         self.resampling = resampling
     }
 
-    /// The class token's code, `[1, width]`.
-    public var classToken: Tensor { table.rows(0..<1) }
-
-    /// The patches' codes, `[rows * columns, width]`, computed once for each grid and kept.
+    /// The codes of all tokens, `[1 + rows * columns, width]`, computed once for each grid and kept
+    /// (where `table` is not tracked).
     ///
     /// - Parameter isSquare: whether the image is. The published code takes the trained table as it
     ///   stands only where the image is square, and otherwise resamples even to the same grid;
     ///   `.scaleFactor` follows it. (The published code asks for as many patches, not for the same
     ///   grid: with the same stride both ways that comes to the same.)
-    public func patches(on target: PatchGrid, isSquare: Bool) -> Tensor {
+    public func codes(on target: PatchGrid, isSquare: Bool) -> Tensor {
         let asItStands = target == grid && (isSquare || resampling == .size)
-        if asItStands { return table.rows(1..<1 + grid.count) }
+        if asItStands { return table }
+        if table.isTracked { return resampled(to: target) }
         return cache.value(for: target) { resampled(to: target) }
     }
 
+    /// The table stretched over another grid, but for the class token's code. The pullback hands each
+    /// code's gradient back to the sixteen codes that it was blended from, by the same weights.
     private func resampled(to target: PatchGrid) -> Tensor {
         let width = table.shape[1]
-        let extra = resampling == .scaleFactor ? 0.1 : 0
-        let acrossTaps = (0..<target.columns).map {
-            CubicTaps(
-                output: $0, factor: (Double(target.columns) + extra) / Double(grid.columns),
-                inputs: grid.columns)
-        }
-        let downTaps = (0..<target.rows).map {
-            CubicTaps(
-                output: $0, factor: (Double(target.rows) + extra) / Double(grid.rows),
-                inputs: grid.rows)
-        }
+        let taps = Taps(from: grid, to: target, resampling: resampling)
+        let result = Tensor(uninitialized: [1 + target.count, width])
         let across = Tensor(uninitialized: [grid.rows, target.columns, width])
-        let result = Tensor(uninitialized: [target.count, width])
         withExtendedLifetime((table, across, result)) {
-            let codes = table.base + width
-            Parallelism.perform(count: grid.rows) { row in
-                for (column, taps) in acrossTaps.enumerated() {
-                    let line = codes + row * grid.columns * width
-                    taps.blend(
-                        line, step: width, count: width,
-                        into: across.mutableBase + (row * target.columns + column) * width)
+            result.mutableBase.update(from: table.base, count: width)
+            taps.stretch(
+                table.base + width, across: across.mutableBase, into: result.mutableBase + width,
+                width: width)
+        }
+        guard let tape = Tape.of(table) else { return result }
+        return tape.record(result) {
+            [shape = table.shape, index = table.trace?.index, grid] gradient, cotangents in
+            cotangents.update(index, shape: shape) { target, isSum in
+                if !isSum { target.update(repeating: 0, count: shape.count) }
+                let across = Tensor(repeating: 0, shape: [grid.rows, taps.across.count, width])
+                withExtendedLifetime((gradient, across)) {
+                    for channel in 0..<width { target[channel] += gradient.base[channel] }
+                    taps.gather(
+                        gradient.base + width, across: across.mutableBase, into: target + width,
+                        width: width)
                 }
             }
-            let length = target.columns * width
-            Parallelism.perform(count: target.rows) { row in
-                downTaps[row].blend(
-                    across.base, step: length, count: length,
-                    into: result.mutableBase + row * length)
+        }
+    }
+}
+
+/// How each code of a grid is blended from those of another, first along rows, then along columns.
+private struct Taps: Sendable {
+    var across: [CubicTaps]
+    var down: [CubicTaps]
+    var grid: PatchGrid
+
+    init(from grid: PatchGrid, to target: PatchGrid, resampling: PositionResampling) {
+        let extra = resampling == .scaleFactor ? 0.1 : 0
+        func taps(_ outputs: Int, from inputs: Int) -> [CubicTaps] {
+            (0..<outputs).map {
+                CubicTaps(
+                    output: $0, factor: (Double(outputs) + extra) / Double(inputs), inputs: inputs)
             }
         }
-        return result
+        across = taps(target.columns, from: grid.columns)
+        down = taps(target.rows, from: grid.rows)
+        self.grid = grid
+    }
+
+    func stretch(
+        _ codes: UnsafePointer<Float>, across middle: UnsafeMutablePointer<Float>,
+        into result: UnsafeMutablePointer<Float>, width: Int
+    ) {
+        let length = across.count * width
+        Parallelism.perform(count: grid.rows) { row in
+            for (column, taps) in across.enumerated() {
+                taps.blend(
+                    codes + row * grid.columns * width, step: width, count: width,
+                    into: middle + row * length + column * width)
+            }
+        }
+        Parallelism.perform(count: down.count) { row in
+            down[row].blend(middle, step: length, count: length, into: result + row * length)
+        }
+    }
+
+    /// The transpose of `stretch`: adds to `middle`, which is zero at first, and to `codes`.
+    func gather(
+        _ gradient: UnsafePointer<Float>, across middle: UnsafeMutablePointer<Float>,
+        into codes: UnsafeMutablePointer<Float>, width: Int
+    ) {
+        let length = across.count * width
+        for (row, taps) in down.enumerated() {
+            taps.spread(gradient + row * length, step: length, count: length, over: middle)
+        }
+        Parallelism.perform(count: grid.rows) { row in
+            for (column, taps) in across.enumerated() {
+                taps.spread(
+                    middle + row * length + column * width, step: width, count: width,
+                    over: codes + row * grid.columns * width)
+            }
+        }
     }
 }
 
@@ -113,6 +163,21 @@ private struct CubicTaps {
         let (u, v, w, x) = weights
         for i in 0..<count {
             target[i] = a[i] * u + b[i] * v + c[i] * w + d[i] * x
+        }
+    }
+
+    /// The transpose of `blend`: adds a run of `count` floats, weighted, to the four it came from.
+    func spread(
+        _ source: UnsafePointer<Float>, step: Int, count: Int,
+        over target: UnsafeMutablePointer<Float>
+    ) {
+        // One after the other: at an edge several of them are the same.
+        for (position, weight) in [
+            (positions.0, weights.0), (positions.1, weights.1), (positions.2, weights.2),
+            (positions.3, weights.3),
+        ] {
+            let run = target + position * step
+            for i in 0..<count { run[i] += weight * source[i] }
         }
     }
 }

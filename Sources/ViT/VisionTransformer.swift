@@ -66,27 +66,10 @@ public struct VisionTransformer: Sendable {
 
     /// The tokens that enter the first block: `[batch, 1 + rows * columns, width]`.
     func tokens(of images: Tensor, grid: PatchGrid, stride: PatchStride) -> Tensor {
-        let width = configuration.width
-        let positions = positionEncoding.patches(
+        let codes = positionEncoding.codes(
             on: grid, isSquare: images.shape[2] == images.shape[3])
-        let classCode = positionEncoding.classToken
-        let batch = images.shape[0]
-        let result = Tensor(uninitialized: [batch, 1 + grid.count, width])
-        for index in 0..<batch {
-            let image = images.rows(index..<index + 1)
-                .reshaped(to: Shape(Array(images.shape.dimensions.dropFirst())))
-            let patches = patchEmbedding.patches(of: image, grid: grid, stride: stride)
-            withExtendedLifetime((classToken, classCode, result)) {
-                let first = result.mutableBase + index * (1 + grid.count) * width
-                for channel in 0..<width {
-                    first[channel] = classToken.base[channel] + classCode.base[channel]
-                }
-                patches.linear(
-                    weight: patchEmbedding.projection.weight,
-                    bias: patchEmbedding.projection.bias, adding: positions, into: first + width)
-            }
-        }
-        return result
+        let patches = patchEmbedding(images, grid: grid, stride: stride)
+        return Tensor.tokens(classToken: classToken, patches: patches, codes: codes)
     }
 
     /// Runs a batch through the network and takes features where they are asked for. The pass ends
@@ -101,6 +84,13 @@ public struct VisionTransformer: Sendable {
     /// - Complexity: O(depth x (tokens x width² + tokens² x width)) time; memory O(tokens x width).
     public func features(
         of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil
+    ) -> Features {
+        features(of: images, at: taps, stride: stride, stochasticDepth: nil)
+    }
+
+    private func features(
+        of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride?,
+        stochasticDepth: StochasticDepth?
     ) -> Features {
         precondition(
             images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
@@ -117,7 +107,9 @@ public struct VisionTransformer: Sendable {
         var x = tokens(of: images, grid: grid, stride: stride)
         for (index, block) in blocks[...last].enumerated() {
             let facets = Set(wanted[index, default: []].map(\.facet))
-            let output = block(x, facets: facets, isLast: index == last) { facet, value in
+            let output = block(
+                x, facets: facets, isLast: index == last, branches: stochasticDepth?.blocks[index]
+            ) { facet, value in
                 values[FeatureTap(layer: index, facet: facet)] = value
             }
             guard let output else { break }
@@ -128,8 +120,13 @@ public struct VisionTransformer: Sendable {
 
     /// The network's own output: the class token after the last norm, `[batch, width]`, as
     /// `forward` of vision_transformer.py returns it.
-    public func embeddings(of images: Tensor) -> Tensor {
+    ///
+    /// - Parameter stochasticDepth: what each image passes through in training; everything unless
+    ///   given.
+    public func embeddings(of images: Tensor, stochasticDepth: StochasticDepth? = nil) -> Tensor {
         let tap = FeatureTap(layer: blocks.count - 1, facet: .token)
-        return norm(features(of: images, at: [tap])[tap].slices(at: 0))
+        let features = features(
+            of: images, at: [tap], stride: nil, stochasticDepth: stochasticDepth)
+        return norm(features[tap].slices(at: 0))
     }
 }

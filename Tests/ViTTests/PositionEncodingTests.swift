@@ -10,11 +10,23 @@ import ViT
     @Test("The trained grid takes the table as it stands where the image is square")
     func asItStands() {
         let encoding = PositionEncoding(table: table, grid: grid)
-        #expect(encoding.classToken == table.rows(0..<1))
-        #expect(encoding.patches(on: grid, isSquare: true) == table.rows(1..<17))
-        #expect(encoding.patches(on: grid, isSquare: false) != table.rows(1..<17))
+        #expect(encoding.codes(on: grid, isSquare: true) == table)
+        let resampled = encoding.codes(on: grid, isSquare: false)
+        #expect(resampled.rows(0..<1) == table.rows(0..<1))
+        #expect(resampled.rows(1..<17) != table.rows(1..<17))
         let bySize = PositionEncoding(table: table, grid: grid, resampling: .size)
-        #expect(bySize.patches(on: grid, isSquare: false) == table.rows(1..<17))
+        #expect(bySize.codes(on: grid, isSquare: false) == table)
+    }
+
+    @Test("A new table takes the place of codes that were kept")
+    func newTable() {
+        let other = PatchGrid(rows: 3, columns: 5)
+        var encoding = PositionEncoding(table: table, grid: grid)
+        let copy = encoding
+        let before = encoding.codes(on: other, isSquare: false)
+        encoding.table = Tensor(table.elements.map { 2 * $0 }, shape: table.shape)
+        #expect(encoding.codes(on: other, isSquare: false).elements == before.elements.map { 2 * $0 })
+        #expect(copy.codes(on: other, isSquare: false) == before)
     }
 
     @Test("A grid of another form is resampled, even with as many patches")
@@ -22,9 +34,9 @@ import ViT
         // 15x15 pixels in patches of 8, steps of 7 down and 1 across.
         let other = PatchGrid(rows: 2, columns: 8)
         let encoding = PositionEncoding(table: table, grid: grid)
-        let codes = encoding.patches(on: other, isSquare: true)
-        #expect(codes == encoding.patches(on: other, isSquare: false))
-        #expect(codes != table.rows(1..<17))
+        let codes = encoding.codes(on: other, isSquare: true)
+        #expect(codes == encoding.codes(on: other, isSquare: false))
+        #expect(codes != table)
     }
 
     @Test("Codes that do not vary stay as they are", arguments: PositionResampling.allCases)
@@ -32,7 +44,9 @@ import ViT
         let flat = Tensor(repeating: 0.75, shape: [17, 3])
         let encoding = PositionEncoding(table: flat, grid: grid, resampling: resampling)
         for target in [PatchGrid(rows: 1, columns: 1), PatchGrid(rows: 9, columns: 30)] {
-            for value in encoding.patches(on: target, isSquare: false).elements {
+            for value in encoding.codes(on: target, isSquare: false).rows(1..<1 + target.count)
+                .elements
+            {
                 // Each pass sums four products of weights that sum to 1.
                 #expect(abs(value - 0.75) <= 1e-6)
             }
@@ -43,12 +57,12 @@ import ViT
     func manyGrids() {
         let encoding = PositionEncoding(table: table, grid: grid)
         let targets = (1...20).map { PatchGrid(rows: 1 + $0 % 3, columns: $0) }
-        let first = targets.map { encoding.patches(on: $0, isSquare: false) }
+        let first = targets.map { encoding.codes(on: $0, isSquare: false) }
         for (target, codes) in zip(targets, first).reversed() {
             let fresh = PositionEncoding(table: table, grid: grid)
-            #expect(encoding.patches(on: target, isSquare: false) == codes)
-            #expect(fresh.patches(on: target, isSquare: false) == codes)
-            #expect(codes.shape == [target.count, 3])
+            #expect(encoding.codes(on: target, isSquare: false) == codes)
+            #expect(fresh.codes(on: target, isSquare: false) == codes)
+            #expect(codes.shape == [1 + target.count, 3])
         }
     }
 }
