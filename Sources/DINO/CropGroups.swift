@@ -1,0 +1,98 @@
+import Tensors
+import ViT
+
+/// A crop of a step: which of a picture's, the large ones first, and of which picture.
+struct CropPlace: Hashable, Sendable {
+    var view: Int
+    var picture: Int
+}
+
+/// Crops whose values for gradients are kept at one time.
+struct CropGroup: Sendable {
+    /// Those that go through the network together: of one size, in the order of the rows.
+    var passes: [[CropPlace]] = []
+
+    /// All of them, in the order of the rows.
+    var places: [CropPlace] { passes.flatMap(\.self) }
+}
+
+/// The crops of a step in an order that depends on nothing else: view by view, the large ones first,
+/// and each view picture by picture through the micro-batches.
+struct StepCrops {
+    private let batches: [MultiCropBatch]
+    /// For each micro-batch the number of its first picture.
+    private let firstPictures: [Int]
+    let pictures: Int
+    let globalViews: Int
+    let views: Int
+
+    init(_ batches: [MultiCropBatch]) {
+        self.batches = batches
+        var count = 0
+        firstPictures = batches.map { batch in
+            defer { count += batch.count }
+            return count
+        }
+        pictures = count
+        globalViews = batches.first?.globals.count ?? 0
+        views = globalViews + (batches.first?.locals.count ?? 0)
+        precondition(
+            pictures > 0
+                && batches.allSatisfy {
+                    $0.globals.count == globalViews && $0.locals.count == views - globalViews
+                        && zip($0.globals + $0.locals, batches[0].globals + batches[0].locals)
+                            .allSatisfy { $0.shape.dimensions[1...] == $1.shape.dimensions[1...] }
+                }, "DINOTrainer: micro-batches of different forms")
+    }
+
+    private func shape(of view: Int) -> Shape {
+        let batch = batches[0]
+        return view < globalViews ? batch.globals[view].shape : batch.locals[view - globalViews].shape
+    }
+
+    /// Cuts the crops of some views into groups of about the same size, of at most about `limit`
+    /// bytes each.
+    ///
+    /// - Parameter cost: bytes that a crop of `[batch, 3, height, width]` needs.
+    func groups(of views: Range<Int>, limit: Int, cost: (Shape) -> Int) -> [CropGroup] {
+        let costs = views.map { cost(shape(of: $0)) }
+        let total = costs.reduce(0, +) * pictures
+        let count = max(1, (total + limit - 1) / limit)
+        var groups = [CropGroup](repeating: CropGroup(), count: count)
+        var spent = 0
+        for (view, cost) in zip(views, costs) {
+            for picture in 0..<pictures {
+                // The group in which the crop's middle lies, were all laid in a row.
+                let group = min(count - 1, (2 * spent + cost) * count / (2 * total))
+                let place = CropPlace(view: view, picture: picture)
+                if let last = groups[group].passes.last?.last, shape(of: last.view) == shape(of: view) {
+                    groups[group].passes[groups[group].passes.count - 1].append(place)
+                } else {
+                    groups[group].passes.append([place])
+                }
+                spent += cost
+            }
+        }
+        return groups.filter { !$0.passes.isEmpty }
+    }
+
+    /// The crops of a pass, `[crops, 3, height, width]`.
+    func images(of pass: [CropPlace]) -> Tensor {
+        let image = Shape(Array(shape(of: pass[0].view).dimensions.dropFirst()))
+        let images = Tensor(uninitialized: Shape([pass.count] + image.dimensions))
+        withExtendedLifetime((batches, images)) {
+            Parallelism.perform(count: pass.count) { row in
+                let (view, picture) = (pass[row].view, pass[row].picture)
+                // The last micro-batch that begins at this picture or before.
+                let index = firstPictures.lastIndex { $0 <= picture } ?? 0
+                let crops =
+                    view < globalViews
+                    ? batches[index].globals[view] : batches[index].locals[view - globalViews]
+                (images.mutableBase + row * image.count).update(
+                    from: crops.base + (picture - firstPictures[index]) * image.count,
+                    count: image.count)
+            }
+        }
+        return images
+    }
+}

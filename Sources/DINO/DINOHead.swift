@@ -1,0 +1,109 @@
+import Tensors
+
+/// DINO's projection head (`DINOHead` of vision_transformer.py): a perceptron to a narrow bottleneck,
+/// its result on the unit sphere, and a last layer without bias whose rows have a length of their
+/// own (weight normalisation, Salimans and Kingma 2016).
+///
+///     h_0 = x,  h_i = GELU(norm_i(W_i h_(i-1) + b_i)),  z = W_n h_(n-1) + b_n
+///     output_k = g_k (v_k / |v_k|) · z / |z|
+///
+/// norm_i is batch normalisation where the options ask for it, and else nothing.
+public struct DINOHead: Sendable {
+    public struct Options: Sendable, Codable, Hashable {
+        /// Numbers that the head gives for an image: `--out_dim`.
+        public var prototypes: Int
+        /// Layers of the perceptron, at least 1: `nlayers`.
+        public var layers = 3
+        /// `hidden_dim`.
+        public var hiddenWidth = 2048
+        /// `bottleneck_dim`.
+        public var bottleneckWidth = 256
+        /// `--use_bn_in_head`.
+        public var hasBatchNorm = false
+        /// Whether the lengths g of the last layer's rows are learnt, or 1: `--norm_last_layer`
+        /// false, which is better for a ViT-S and less stable.
+        public var learnsMagnitude = false
+
+        public init(prototypes: Int = 65536) {
+            self.prototypes = prototypes
+        }
+    }
+
+    /// A layer of the perceptron; all but the last have a GELU behind them.
+    struct Layer: Sendable {
+        var linear: Linear
+        var norm: BatchNorm?
+    }
+
+    public let options: Options
+    var layers: [Layer]
+    /// v, `[prototypes, bottleneckWidth]`.
+    public var direction: Tensor
+    /// g, `[prototypes, 1]`.
+    public var magnitude: Tensor
+
+    /// A head with which training starts: matrices normal with deviation 0.02, biases 0; the last
+    /// layer's directions, as PyTorch's `Linear`, uniform within ±1 / sqrt(bottleneckWidth), their
+    /// lengths 1.
+    public init(
+        inputWidth: Int, options: Options, using generator: inout some RandomNumberGenerator
+    ) {
+        precondition(options.layers >= 1, "DINOHead: \(options.layers) layers")
+        func linear(_ inputs: Int, _ outputs: Int) -> Linear {
+            Linear(
+                weight: Tensor(shape: [outputs, inputs]) {
+                    for i in $0.indices { $0[i] = Float(0.02 * generator.nextNormal()) }
+                }, bias: Tensor(repeating: 0, shape: [outputs]))
+        }
+        self.options = options
+        layers = (0..<options.layers).map { index in
+            let isLast = index == options.layers - 1
+            return Layer(
+                linear: linear(
+                    index == 0 ? inputWidth : options.hiddenWidth,
+                    isLast ? options.bottleneckWidth : options.hiddenWidth),
+                norm: isLast || !options.hasBatchNorm ? nil : BatchNorm(width: options.hiddenWidth))
+        }
+        let bound = 1 / Double(options.bottleneckWidth).squareRoot()
+        direction = Tensor(shape: [options.prototypes, options.bottleneckWidth]) {
+            for i in $0.indices { $0[i] = Float((2 * generator.nextUniform() - 1) * bound) }
+        }
+        magnitude = Tensor(repeating: 1, shape: [options.prototypes, 1])
+    }
+
+    /// Channels of the embeddings that it takes.
+    public var inputWidth: Int { layers[0].linear.weight.shape[1] }
+
+    /// - Parameter embeddings: `[images, inputWidth]`; with batch normalisation all that are to share
+    ///   its statistics.
+    /// - Returns: `[images, prototypes]`.
+    /// - Complexity: O(images x parameters).
+    public func callAsFunction(_ embeddings: Tensor) -> Tensor {
+        var x = embeddings
+        for (index, layer) in layers.enumerated() {
+            let isLast = index == layers.count - 1
+            if let norm = layer.norm {
+                x = norm(layer.linear(x)).gelu()
+            } else {
+                x = layer.linear(x, activation: isLast ? .identity : .gelu)
+            }
+        }
+        return x.normalizedRows().linear(directions: direction, magnitudes: magnitude)
+    }
+}
+
+extension DINOHead: Module {
+    /// The names of vision_transformer.py: `mlp.0.weight` (`mlp.weight` where there is one layer
+    /// alone), `last_layer.weight_g`, `last_layer.weight_v`.
+    public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
+        var position = 0
+        for index in layers.indices {
+            let name = layers.count == 1 ? "mlp" : "mlp.\(position)"
+            try layers[index].linear.forEachParameter(under: name, body)
+            try layers[index].norm?.forEachParameter(under: "mlp.\(position + 1)", body)
+            position += options.hasBatchNorm ? 3 : 2
+        }
+        try body("last_layer.weight_g", &magnitude)
+        try body("last_layer.weight_v", &direction)
+    }
+}

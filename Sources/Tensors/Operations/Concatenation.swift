@@ -1,0 +1,39 @@
+extension Tensor {
+    /// Tensors one after the other along the outermost dimension. Each gets its part of the gradient.
+    ///
+    /// - Precondition: there is one at least, and all have the same inner dimensions.
+    /// - Complexity: O(result); O(1) for one alone.
+    public static func concatenated(_ parts: [Tensor]) -> Tensor {
+        precondition(
+            !parts.isEmpty
+                && parts.allSatisfy {
+                    $0.shape.rank > 0
+                        && $0.shape.dimensions.dropFirst() == parts[0].shape.dimensions.dropFirst()
+                },
+            "concatenated: \(parts.map(\.shape))")
+        guard parts.count > 1 else { return parts[0] }
+        let rows = parts.reduce(0) { $0 + $1.shape[0] }
+        let result = Tensor(
+            uninitialized: Shape([rows] + parts[0].shape.dimensions.dropFirst()))
+        var firstRows: [Int] = []
+        var row = 0
+        let length = rows > 0 ? result.count / rows : 0
+        withExtendedLifetime((parts, result)) {
+            for part in parts {
+                firstRows.append(row)
+                (result.mutableBase + row * length).update(from: part.base, count: part.count)
+                row += part.shape[0]
+            }
+        }
+        guard let tape = parts.lazy.compactMap({ Tape.of($0) }).first else { return result }
+        return tape.record(result) {
+            [indices = parts.map(\.trace?.index), shapes = parts.map(\.shape)]
+            gradient, cotangents in
+            for (position, index) in indices.enumerated() where index != nil {
+                let first = firstRows[position]
+                cotangents.add(
+                    gradient.rows(first..<first + shapes[position][0]), to: index)
+            }
+        }
+    }
+}

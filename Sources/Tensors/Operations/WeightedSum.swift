@@ -1,0 +1,24 @@
+extension Tensor {
+    /// The sum of the elements, each times a constant; `dx = weights dy`.
+    ///
+    /// What hands a gradient that is known already on to what a tensor was computed from.
+    ///
+    /// - Parameter weights: constants, of the same shape.
+    /// - Returns: a scalar.
+    /// - Complexity: O(count).
+    public func weightedSum(_ weights: Tensor) -> Tensor {
+        precondition(
+            weights.shape == shape && !weights.isTracked,
+            "weightedSum: \(shape) with weights \(weights.shape)")
+        let total = withUnsafeElements { x in
+            weights.withUnsafeElements { w in
+                zip(x, w).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+            }
+        }
+        let result = Tensor(repeating: Float(total), shape: [])
+        guard let trace else { return result }
+        return trace.tape.record(result) { [index = trace.index] in
+            $1.add(weights.scaled(by: $0[]), to: index)
+        }
+    }
+}
