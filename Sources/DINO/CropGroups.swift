@@ -47,7 +47,8 @@ struct StepCrops {
 
     private func shape(of view: Int) -> Shape {
         let batch = batches[0]
-        return view < globalViews ? batch.globals[view].shape : batch.locals[view - globalViews].shape
+        return view < globalViews
+            ? batch.globals[view].shape : batch.locals[view - globalViews].shape
     }
 
     /// Cuts the crops of some views into groups of about the same size, of at most about `limit`
@@ -65,7 +66,9 @@ struct StepCrops {
                 // The group in which the crop's middle lies, were all laid in a row.
                 let group = min(count - 1, (2 * spent + cost) * count / (2 * total))
                 let place = CropPlace(view: view, picture: picture)
-                if let last = groups[group].passes.last?.last, shape(of: last.view) == shape(of: view) {
+                if let last = groups[group].passes.last?.last,
+                    shape(of: last.view) == shape(of: view)
+                {
                     groups[group].passes[groups[group].passes.count - 1].append(place)
                 } else {
                     groups[group].passes.append([place])

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import ViT
 
@@ -24,12 +25,12 @@ public struct DINOTrainer: Sendable {
     public let options: DINOOptions
     public let schedule: DINOSchedule
     public let teacherRule: TeacherRule
-    public private(set) var student: DINONetwork
-    public private(set) var teacher: DINONetwork
-    public private(set) var loss: DINOLoss
+    public internal(set) var student: DINONetwork
+    public internal(set) var teacher: DINONetwork
+    public internal(set) var loss: DINOLoss
     /// Steps done: the number of the next.
-    public private(set) var step = 0
-    private(set) var optimizer: Optimizer
+    public internal(set) var step = 0
+    var optimizer: any Optimizer
 
     /// Starts a training.
     ///
@@ -66,7 +67,7 @@ public struct DINOTrainer: Sendable {
         self.student = student
         teacher = fixedTeacher ?? student
         loss = DINOLoss(prototypes: options.head.prototypes, options: options.loss)
-        optimizer = Optimizer(options.optimizer, for: student)
+        optimizer = options.optimizer.optimizer(for: student)
     }
 
     /// One step on the pictures of a batch.
@@ -93,8 +94,8 @@ public struct DINOTrainer: Sendable {
         guard value.isFinite else {
             throw NonFiniteStep(step: step, quantity: .loss, value: value)
         }
-        let norms = gradients.norms
-        let norm = norms.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        let lengths = gradients.lengths
+        let norm = lengths.reduce(0) { $0 + ($1 ?? 0) * ($1 ?? 0) }.squareRoot()
         guard norm.isFinite else {
             throw NonFiniteStep(step: step, quantity: .gradient, value: norm)
         }
@@ -105,18 +106,28 @@ public struct DINOTrainer: Sendable {
             weightDecay: schedule.weightDecay[step],
             momentum: teacherRule == .fixed ? 1 : schedule.teacherMomentum[step],
             teacherTemperature: temperature, teacherEntropy: DINOLoss.entropy(of: targets),
-            uniformEntropy: Foundation.log(Double(options.head.prototypes)),
+            uniformEntropy: log(Double(options.head.prototypes)),
             deviation: statistics.deviation, rank: statistics.rank, gradientNorm: norm)
 
-        if let clip = options.gradientClip { gradients.clip(norms: norms, to: clip) }
+        if let clip = options.gradientClip { gradients.clip(eachTo: clip) }
         optimizer.step(
-            &student, gradients: gradients, learningRate: report.learningRate,
-            weightDecay: report.weightDecay)
+            &student, by: gradients, rate: report.learningRate, weightDecay: report.weightDecay)
         if teacherRule == .movingAverage {
-            teacher.follow(student, momentum: report.momentum)
+            teacher.moveAverage(towards: student, momentum: report.momentum)
         }
         loss.moveCentre(by: said.output)
         step += 1
         return report
+    }
+}
+
+extension OptimizerKind {
+    /// The optimiser, with no decay of biases and norms.
+    fileprivate func optimizer(for network: DINONetwork) -> any Optimizer {
+        switch self {
+        case .adamW: AdamW(for: network, scaling: ParameterScaling.ofDINO)
+        case .sgd: SGD(for: network, scaling: ParameterScaling.ofDINO)
+        case .lars: LARS(for: network, scaling: ParameterScaling.ofDINO)
+        }
     }
 }

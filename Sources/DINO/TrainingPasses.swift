@@ -4,6 +4,17 @@ import ViT
 // The two networks' passes over the crops of a step.
 
 extension DINOTrainer {
+    /// The gradient of each parameter that the next step would start from. Nothing is changed.
+    package func gradients(of batches: [MultiCropBatch]) -> Gradients {
+        let crops = StepCrops(batches)
+        let targets = loss.targets(
+            of: teach(crops).output,
+            temperature: schedule.teacherTemperature[schedule.epoch(of: step)])
+        var gradients = Gradients(of: student)
+        _ = learn(crops, from: targets, gradients: &gradients)
+        return gradients
+    }
+
     /// What the teacher gives for the large crops, view by view: its embeddings `[views * pictures,
     /// width]` and its head's output `[views * pictures, prototypes]`.
     func teach(_ crops: StepCrops) -> (embeddings: Tensor, output: Tensor) {
@@ -64,7 +75,8 @@ extension DINOTrainer {
             gradients.tensors[backboneCount + index] = jointGradients.tensors[index]
         }
 
-        guard let inputGradient = jointGradients.tensors[headCount], isLearning("backbone.norm.weight")
+        guard let inputGradient = jointGradients.tensors[headCount],
+            isLearning("backbone.norm.weight")
         else { return Double(value.elements[0]) }
         var backboneGradients = Gradients(count: backboneCount)
         var row = 0

@@ -25,7 +25,8 @@ import ViT
         let copy = encoding
         let before = encoding.codes(on: other, isSquare: false)
         encoding.table = Tensor(table.elements.map { 2 * $0 }, shape: table.shape)
-        #expect(encoding.codes(on: other, isSquare: false).elements == before.elements.map { 2 * $0 })
+        #expect(
+            encoding.codes(on: other, isSquare: false).elements == before.elements.map { 2 * $0 })
         #expect(copy.codes(on: other, isSquare: false) == before)
     }
 
