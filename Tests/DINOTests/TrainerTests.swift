@@ -19,8 +19,9 @@ import ViT
             }
             let expected = try file.tensor(named: key)
             #expect(expected.count == gradient.count)
-            // A bias in front of batch normalisation has no gradient but rounding's.
-            if test.hasBatchNorm && ["head.mlp.0.bias", "head.mlp.3.bias"].contains(name) {
+            // What shifts all rows in front of batch normalisation has no gradient but rounding's.
+            let shifts = ["backbone.norm.bias", "head.mlp.0.bias", "head.mlp.3.bias"]
+            if test.hasBatchNorm && shifts.contains(name) {
                 #expect(gradient.elements.allSatisfy { abs($0) < 1e-5 })
             } else {
                 // Float32 on both sides, sums in another order.
@@ -34,11 +35,169 @@ import ViT
             #expect(abs(report.loss - expected) < 1e-4 * expected, "step \(step)")
         }
         for (name, tensor) in trainer.teacher.parameters {
-            let expected = try file.tensor(named: "\(test.name).teacher.\(name)")
-            let error = relativeError(tensor, expected)
+            var (own, expected) = (tensor, try file.tensor(named: "\(test.name).teacher.\(name)"))
+            // Keys' biases move all of a query's scores alike, so that their gradient is rounding's
+            // alone, which AdamW brings to full size.
+            if name.hasSuffix("attn.qkv.bias") {
+                let width = expected.count / 3
+                (own, expected) = (
+                    own.withoutRows(width..<2 * width), expected.withoutRows(width..<2 * width)
+                )
+            }
+            let error = relativeError(own, expected)
             #expect(error < 1e-4, "\(name)")
         }
         let centre = try file.tensor(named: test.name + ".centre")
         #expect(relativeError(trainer.loss.centre, centre) < 1e-4)
+    }
+
+    /// Options that use everything random and everything that can be cut.
+    private func options(hasBatchNorm: Bool = false) -> DINOOptions {
+        var test = TrainingFixture.cases[0]
+        test.hasBatchNorm = hasBatchNorm
+        var options = TrainingFixture.options(test)
+        options.stochasticDepth = 0.4
+        options.frozenLastLayerEpochs = 0
+        return options
+    }
+
+    @Test("Groups under a bound of memory change nothing but rounding", arguments: [false, true])
+    func groups(hasBatchNorm: Bool) throws {
+        var options = options(hasBatchNorm: hasBatchNorm)
+        let whole = TrainingFixture.trainer(options)
+        // A large crop's values take some 37 kB: one or two crops a group.
+        options.activationMemory = 60_000
+        let cut = TrainingFixture.trainer(options)
+        let batches = [TrainingFixture.batch(step: 0)]
+        expectClose(cut.gradients(of: batches), whole.gradients(of: batches), whole.student)
+    }
+
+    @Test("Micro-batches equal the large batch", arguments: [false, true])
+    func accumulation(hasBatchNorm: Bool) throws {
+        let options = options(hasBatchNorm: hasBatchNorm)
+        var whole = TrainingFixture.trainer(options)
+        var parts = whole
+        let batch = TrainingFixture.batch(step: 0)
+        func pictures(_ range: Range<Int>) -> MultiCropBatch {
+            MultiCropBatch(
+                globals: batch.globals.map { $0.rows(range) },
+                locals: batch.locals.map { $0.rows(range) })
+        }
+        let a = try whole.step(batch)
+        let b = try parts.step([pictures(0..<1), pictures(1..<3)])
+        #expect(a == b)
+        #expect(whole.state == parts.state)
+    }
+
+    @Test("The same bits on any number of threads")
+    func threads() throws {
+        let before = Parallelism.threadCount
+        defer { Parallelism.threadCount = before }
+        var states: [[String: Tensor]] = []
+        for count in 1...3 {
+            Parallelism.threadCount = count
+            var trainer = TrainingFixture.trainer(options())
+            for step in 0..<3 { _ = try trainer.step(TrainingFixture.batch(step: step)) }
+            states.append(trainer.state)
+        }
+        #expect(states[0] == states[1])
+        #expect(states[0] == states[2])
+    }
+
+    @Test(
+        "A training that is taken up gives the bits of one that went on",
+        arguments: OptimizerKind.allCases)
+    func restoring(optimizer: OptimizerKind) throws {
+        var options = options()
+        options.optimizer = optimizer
+        var trainer = TrainingFixture.trainer(options)
+        for step in 0..<3 { _ = try trainer.step(TrainingFixture.batch(step: step)) }
+        let state = trainer.state
+        var other = options
+        other.seed = 1
+        #expect(DINOTrainer(other, batchSize: 3, stepsPerEpoch: 5).state != state)
+        var restored = DINOTrainer(options, batchSize: 3, stepsPerEpoch: 5)
+        try restored.restore(step: trainer.step) { name, shape in
+            let tensor = try #require(state[name])
+            #expect(tensor.shape == shape)
+            return tensor
+        }
+        for step in 3..<6 {
+            let batch = TrainingFixture.batch(step: step)
+            #expect(try trainer.step(batch) == restored.step(batch))
+        }
+        #expect(trainer.state == restored.state)
+    }
+
+    @Test("A loss that is no number stops the training and changes nothing")
+    func nonFinite() throws {
+        var trainer = TrainingFixture.trainer(options())
+        _ = try trainer.step(TrainingFixture.batch(step: 0))
+        let state = trainer.state
+        var batch = TrainingFixture.batch(step: 1)
+        batch.locals[0].withUnsafeMutableElements { $0[7] = .infinity }
+        let error = #expect(throws: NonFiniteStep.self) { try trainer.step(batch) }
+        #expect(error?.step == 1)
+        #expect(error?.quantity == .loss)
+        #expect(error?.description.contains("step 1") == true)
+        #expect(trainer.state == state)
+        #expect(trainer.step == 1)
+    }
+
+    @Test("A frozen network stays while its head learns")
+    func frozenNetwork() throws {
+        var options = options()
+        options.frozenNetworkEpochs = 1
+        options.warmupEpochs = 0
+        var trainer = TrainingFixture.trainer(options)
+        let start = trainer.student
+        _ = try trainer.step(TrainingFixture.batch(step: 0))
+        for (old, new) in zip(start.parameters, trainer.student.parameters) {
+            let isFixed = new.name.hasPrefix("backbone.") || new.name.hasSuffix("weight_g")
+            #expect((old.tensor == new.tensor) == isFixed, "\(new.name)")
+        }
+    }
+
+    @Test("A fixed teacher stays, of another width, and is learnt from")
+    func distillation() throws {
+        var options = options()
+        options.stochasticDepth = 0
+        options.warmupEpochs = 0
+        options.learningRate = 0.5
+        var large = options
+        large.network = VisionTransformer.Configuration(
+            VisionTransformer.Architecture(width: 24, depth: 1, heads: 3), patchSize: 16,
+            imageSize: 32)
+        var generator = Xoshiro256(seed: 5)
+        let teacher = DINONetwork(large, using: &generator)
+        var trainer = DINOTrainer(options, fixedTeacher: teacher, batchSize: 3, stepsPerEpoch: 20)
+        // Nothing but the student changes from step to step.
+        let batch = TrainingFixture.batch(step: 0)
+        let losses = try (0..<20).map { _ in try trainer.step(batch).loss }
+        #expect(losses[19] < losses[0])
+        for (old, new) in zip(teacher.parameters, trainer.teacher.parameters) {
+            #expect(old.tensor == new.tensor)
+        }
+    }
+
+    private func expectClose(_ a: Gradients, _ b: Gradients, _ network: DINONetwork) {
+        let length = b.lengths.reduce(0) { max($0, $1 ?? 0) }
+        for (index, (name, _)) in network.parameters.enumerated() {
+            guard let x = a.tensors[index], let y = b.tensors[index] else {
+                #expect(a.tensors[index] == nil && b.tensors[index] == nil, "\(name)")
+                continue
+            }
+            let distance = zip(x.elements, y.elements).reduce(0.0) {
+                $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1)
+            }.squareRoot()
+            // Sums in another order, float32.
+            #expect(distance < 1e-5 * length, "\(name)")
+        }
+    }
+}
+
+extension Tensor {
+    fileprivate func withoutRows(_ range: Range<Int>) -> Tensor {
+        .concatenated([rows(0..<range.lowerBound), rows(range.upperBound..<shape[0])])
     }
 }

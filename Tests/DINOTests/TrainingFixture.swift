@@ -1,6 +1,7 @@
 import DINO
 import Foundation
 import Tensors
+import Testing
 import ViT
 
 /// The training that the official code ran; `Fixtures/make_training.py` made it.
