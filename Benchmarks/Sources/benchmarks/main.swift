@@ -8,5 +8,6 @@ Benchmark.main(
     [
         products(record), attention(record), network(record, model: model), descriptors(record),
         matching(record, model: model), multiCrop(record),
+        matching(record, model: model), steps(record),
     ],
     customDefaults: [Columns(Record.columns), TimeUnit(.ms), WarmupIterations(2)])
