@@ -34,7 +34,7 @@ extension DINOTrainer {
     ) -> Double {
         let groups = crops.groups(of: 0..<crops.views, limit: options.activationMemory) {
             student.backbone.recordingMemory(forImage: $0)
-                + 4 * (8 * options.head.hiddenWidth + 3 * options.head.prototypes)
+                + 4 * (4 * options.head.hiddenWidth + 3 * options.head.prototypes)
         }
         if options.head.hasBatchNorm && groups.count > 1 {
             return learnWithSharedStatistics(crops, groups, from: targets, gradients: &gradients)
@@ -173,12 +173,12 @@ extension VisionTransformer {
         return 4 * tokens * (6 * configuration.width + configuration.hiddenWidth)
     }
 
-    /// About the bytes that one image's values need until their gradients are known: in each block
-    /// eight tokens' widths (both norms, queries, keys and values, what was attended to, both sums)
-    /// and the hidden layer before and after its GELU.
+    /// About the bytes that one image's values need until their gradients are known: in each block six
+    /// tokens' widths (queries, keys and values, what was attended to, both sums) and the hidden layer
+    /// before its GELU.
     fileprivate func recordingMemory(forImage shape: Shape) -> Int {
         let tokens = 1 + grid(height: shape[2], width: shape[3]).count
         return 4 * tokens * configuration.depth
-            * (8 * configuration.width + 2 * configuration.hiddenWidth)
+            * (6 * configuration.width + configuration.hiddenWidth)
     }
 }

@@ -15,13 +15,16 @@ public struct StochasticDepth: Sendable {
         /// 1 / keep.
         var scale: Float
 
-        /// `x`, to whose kept samples `branch` of them is added, scaled.
+        /// `residual`, to whose kept samples `branch` of those of `x` is added, scaled.
         ///
         /// - Parameter branch: of the kept samples alone, with nothing added.
-        func add(to x: Tensor, _ branch: (_ x: Tensor, _ adding: Tensor?) -> Tensor) -> Tensor {
-            if kept.isEmpty { return x }
+        func add(
+            to residual: Tensor, from x: Tensor,
+            _ branch: (_ x: Tensor, _ adding: Tensor?) -> Tensor
+        ) -> Tensor {
+            if kept.isEmpty { return residual }
             let part = branch(x.samples(kept), nil)
-            return x.adding(part, toSamples: kept, scaledBy: scale)
+            return residual.adding(part, toSamples: kept, scaledBy: scale)
         }
     }
 

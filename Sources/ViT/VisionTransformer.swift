@@ -85,13 +85,6 @@ public struct VisionTransformer: Sendable {
     public func features(
         of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil
     ) -> Features {
-        features(of: images, at: taps, stride: stride, stochasticDepth: nil)
-    }
-
-    private func features(
-        of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride?,
-        stochasticDepth: StochasticDepth?
-    ) -> Features {
         precondition(
             images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
             "features: images \(images.shape), not [batch, \(patchEmbedding.channels), h, w]")
@@ -107,9 +100,7 @@ public struct VisionTransformer: Sendable {
         var x = tokens(of: images, grid: grid, stride: stride)
         for (index, block) in blocks[...last].enumerated() {
             let facets = Set(wanted[index, default: []].map(\.facet))
-            let output = block(
-                x, facets: facets, isLast: index == last, branches: stochasticDepth?.blocks[index]
-            ) { facet, value in
+            let output = block(x, facets: facets, isLast: index == last) { facet, value in
                 values[FeatureTap(layer: index, facet: facet)] = value
             }
             guard let output else { break }
@@ -121,12 +112,22 @@ public struct VisionTransformer: Sendable {
     /// The network's own output: the class token after the last norm, `[batch, width]`, as
     /// `forward` of vision_transformer.py returns it.
     ///
+    /// Of the last block only the class token's part is computed: the same number as `features` gives
+    /// for it, but for rounding.
+    ///
     /// - Parameter stochasticDepth: what each image passes through in training; everything unless
     ///   given.
     public func embeddings(of images: Tensor, stochasticDepth: StochasticDepth? = nil) -> Tensor {
-        let tap = FeatureTap(layer: blocks.count - 1, facet: .token)
-        let features = features(
-            of: images, at: [tap], stride: nil, stochasticDepth: stochasticDepth)
-        return norm(features[tap].slices(at: 0))
+        precondition(
+            images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
+            "embeddings: images \(images.shape), not [batch, \(patchEmbedding.channels), h, w]")
+        let grid = grid(height: images.shape[2], width: images.shape[3])
+        var x = tokens(of: images, grid: grid, stride: PatchStride(configuration.patchSize))
+        for (index, block) in blocks.enumerated() {
+            let branches = stochasticDepth?.blocks[index]
+            if index == blocks.count - 1 { return norm(block.classTokens(x, branches: branches)) }
+            x = block(x, branches: branches)
+        }
+        return norm(x.slices(at: 0))
     }
 }

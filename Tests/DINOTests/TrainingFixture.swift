@@ -70,7 +70,7 @@ enum TrainingFixture {
         return options
     }
 
-    static func trainer(_ options: DINOOptions) -> DINOTrainer {
+    static func trainer(_ options: DINOOptions, pictures: Int = pictures) -> DINOTrainer {
         var generator = SplitMix64(seed: 0)
         var student = DINONetwork(options, using: &generator)
         var index: UInt64 = 0

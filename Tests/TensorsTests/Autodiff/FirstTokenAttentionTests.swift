@@ -1,0 +1,42 @@
+import Tensors
+import Testing
+
+@Suite struct FirstTokenAttentionTests {
+    @Test("The first token's attention is the first row of the whole")
+    func value() {
+        var noise = Noise(seed: 31)
+        let (batch, tokens, width) = (3, 37, 24)
+        let joined = noise.tensor([batch, tokens, 3 * width], scale: 2)
+        let expected = joined.attention(heads: 3).slices(at: 0)
+        let result = Tensor.firstTokenAttention(
+            query: joined.slices(at: 0).columns(0..<width),
+            keysAndValues: joined.columns(width..<3 * width), heads: 3)
+        #expect(result.shape == expected.shape)
+        for (x, y) in zip(result.elements, expected.elements) {
+            // Float32 sums in another order, of values up to 2.
+            #expect(abs(x - y) < 1e-5)
+        }
+    }
+
+    @Test("The first token's attention, its gradient")
+    func gradient() {
+        var noise = Noise(seed: 32)
+        checkGradient(
+            at: [noise.tensor([2, 8], scale: 2), noise.tensor([2, 5, 16], scale: 2)],
+            tolerance: 5e-4
+        ) {
+            Tensor.firstTokenAttention(query: $0[0], keysAndValues: $0[1], heads: 2)
+        }
+    }
+
+    @Test("Concatenation and weighted sums")
+    func concatenation() {
+        var noise = Noise(seed: 33)
+        let parts = [noise.tensor([2, 3]), noise.tensor([1, 3]), noise.tensor([4, 3])]
+        #expect(
+            Tensor.concatenated(parts).elements == parts.flatMap(\.elements))
+        checkGradient(at: parts) { .concatenated([$0[0], $0[1], $0[2], $0[0]]) }
+        let weights = noise.tensor([4, 3])
+        checkGradient(at: [parts[2]]) { $0[0].weightedSum(weights) }
+    }
+}

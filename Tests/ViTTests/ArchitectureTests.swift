@@ -1,0 +1,27 @@
+import Testing
+import ViT
+
+@Suite struct ArchitectureTests {
+    @Test("A person's words for an architecture")
+    func words() {
+        typealias Architecture = VisionTransformer.Architecture
+        #expect(Architecture("tiny") == .tiny)
+        #expect(Architecture("small") == .small)
+        #expect(Architecture("base") == .base)
+        #expect(Architecture("96x4x3") == Architecture(width: 96, depth: 4, heads: 3))
+        #expect(Architecture("192x12x3")?.description == "tiny")
+        #expect(Architecture("96x4x3")?.description == "96x4x3")
+        for wrong in [
+            "", "Tiny", "96x4", "96x4x5", "0x4x1", "96x-4x3", "96xx4x3", "96x4x0", "99999999x1x1",
+        ] {
+            #expect(Architecture(wrong) == nil, "\(wrong)")
+        }
+    }
+
+    @Test("Position codes fit the images that it is trained on")
+    func imageSize() {
+        let configuration = VisionTransformer.Configuration(.tiny, patchSize: 8, imageSize: 100)
+        #expect(configuration.positionGrid == PatchGrid(rows: 12, columns: 12))
+        #expect(VisionTransformer.Configuration(.small) == .small())
+    }
+}
