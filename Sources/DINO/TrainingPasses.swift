@@ -63,9 +63,11 @@ extension DINOTrainer {
             input: .concatenated(
                 groups.map { embeddings(of: $0, in: crops, by: student.backbone) }))
         var jointGradients = Gradients(of: joint)
+        let isTracked = { name in
+            name == HeadWithInput.inputName || isLearning("head." + name)
+        }
         let value = valueWithGradient(
-            at: joint, addingTo: &jointGradients,
-            tracking: { $0 == HeadWithInput.inputName || isLearning("head." + $0) }
+            at: joint, addingTo: &jointGradients, tracking: isTracked
         ) { joint in
             self.loss(of: joint.head(joint.input), places, crops, targets)
         }

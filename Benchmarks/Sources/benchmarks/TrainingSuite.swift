@@ -23,9 +23,9 @@ func steps(_ record: Record) -> BenchmarkSuite {
                     network: .init(architecture, patchSize: patchSize, imageSize: 224),
                     head: .init(prototypes: prototypes)), batchSize: batch, stepsPerEpoch: 1000)
         }
-        let case_ =
+        let work =
             "\(name) 2x\(globals)+\(locals.count)x\(locals.side) batch \(batch) out \(prototypes)"
-        record.add(case_, to: suite) {
+        record.add(work, to: suite) {
             // Noise and the rates of a warm-up give no loss that is not finite.
             _ = try? trainer.value.step(crops.value)
         }
