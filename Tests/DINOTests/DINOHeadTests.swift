@@ -26,18 +26,4 @@ import ViT
                 == [0, 1, 3, 4, 6].flatMap { ["mlp.\($0).weight", "mlp.\($0).bias"] } + last)
         #expect(names(layers: 1, hasBatchNorm: true) == ["mlp.weight", "mlp.bias"] + last)
     }
-
-    @Test("Embeddings' spread is seen")
-    func statistics() {
-        // Two channels of the same numbers lie on a line; two that have nothing to do with each other,
-        // with equal variance, fill a plane.
-        let line = EmbeddingStatistics(Tensor([-1, -1, 1, 1, 3, 3], shape: [3, 2]))
-        #expect(abs(line.rank - 1) < 1e-6)
-        #expect(abs(line.deviation - (8.0 / 3).squareRoot()) < 1e-6)
-        let plane = EmbeddingStatistics(Tensor([-1, -1, -1, 1, 1, -1, 1, 1], shape: [4, 2]))
-        #expect(abs(plane.rank - 2) < 1e-6)
-        #expect(plane.deviation == 1)
-        let point = EmbeddingStatistics(Tensor(repeating: 3, shape: [5, 7]))
-        #expect(point.rank == 0 && point.deviation == 0)
-    }
 }
