@@ -100,14 +100,14 @@ public struct DINOTrainer: Sendable {
             throw NonFiniteStep(step: step, quantity: .gradient, value: norm)
         }
 
-        let statistics = EmbeddingStatistics(said.embeddings)
+        let readings = FeatureReadings(of: said.embeddings)
         let report = StepReport(
             step: step, epoch: epoch, loss: value, learningRate: schedule.learningRate[step],
             weightDecay: schedule.weightDecay[step],
             momentum: teacherRule == .fixed ? 1 : schedule.teacherMomentum[step],
             teacherTemperature: temperature, teacherEntropy: DINOLoss.entropy(of: targets),
             uniformEntropy: log(Double(options.head.prototypes)),
-            deviation: statistics.deviation, rank: statistics.rank, gradientNorm: norm)
+            deviation: readings.deviation, rank: readings.rank, gradientNorm: norm)
 
         if let clip = options.gradientClip { gradients.clip(eachTo: clip) }
         optimizer.step(

@@ -15,10 +15,10 @@ public struct StepReport: Sendable, Codable, Hashable {
     public var teacherEntropy: Double
     /// The entropy of calling all prototypes equally likely: log(prototypes).
     public var uniformEntropy: Double
-    /// The standard deviation of the teacher's embeddings over the step's large crops, the mean over
-    /// channels: 0 where it gives the same for all.
+    /// How far the teacher's embeddings of the step's large crops point in different directions: see
+    /// `FeatureReadings`.
     public var deviation: Double
-    /// The effective rank of the same embeddings, less their mean; see `EmbeddingStatistics`.
+    /// The effective rank of the same embeddings: see `FeatureReadings`.
     public var rank: Double
     /// The length of the whole gradient before any part of it is clipped.
     public var gradientNorm: Double

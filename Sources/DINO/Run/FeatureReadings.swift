@@ -1,0 +1,106 @@
+import Foundation
+import Tensors
+
+/// How far apart the features of different pictures lie: what a collapsing network loses first.
+public struct FeatureReadings: Sendable, Hashable, Codable {
+    /// The mean over the channels of the standard deviation of normalised features, times the root
+    /// of the width: 1 for features that point everywhere, 0 for features that are all the same
+    /// (Chen and He, "Exploring simple siamese representation learning", 2021, figure 2).
+    public var deviation: Double
+    /// The effective rank, from 1 to the shorter side: how many directions the features share out
+    /// among themselves (Roy and Vetterli, "The effective rank", 2007; Garrido et al., "RankMe",
+    /// 2023, of the features as they are, without taking their mean away).
+    public var rank: Double
+
+    /// As many pictures as are looked at: the rank costs the cube of their number.
+    static let mostPictures = 128
+
+    /// Reads features, of the first 128 pictures if there are more.
+    ///
+    /// Both readings are not a number where a feature is not finite.
+    ///
+    /// - Parameter features: `[pictures, width]`, one view of each picture.
+    /// - Precondition: that shape, with a picture at least.
+    /// - Complexity: O(n² width) for n pictures.
+    public init(of features: Tensor) {
+        precondition(
+            features.shape.rank == 2 && features.count > 0,
+            "FeatureReadings: features \(features.shape), not [pictures, width]")
+        let count = min(features.shape[0], FeatureReadings.mostPictures)
+        let seen = features.rows(0..<count)
+        rank = seen.effectiveRank
+        deviation = seen.deviationOfDirections
+    }
+}
+
+extension FeatureReadings {
+    /// The mean standard deviation of the pixels of a picture, over the first eight: 0 where all
+    /// pictures are blank.
+    ///
+    /// - Parameter crops: `[pictures, 3, height, width]`, normalised: a contrast near 1 is usual.
+    public static func contrast(of crops: Tensor) -> Double {
+        let pictures = min(crops.shape[0], 8)
+        let planes = pictures * crops.shape[1]
+        let size = crops.shape[2] * crops.shape[3]
+        guard planes * size > 0 else { return 0 }
+        return crops.withUnsafeElements { elements in
+            var total = 0.0
+            for plane in 0..<planes {
+                let pixels = elements[plane * size..<(plane + 1) * size]
+                // From the first pixel, so that equal pixels give 0 and not rounding.
+                let first = Double(pixels[plane * size])
+                var (sum, squares) = (0.0, 0.0)
+                for pixel in pixels {
+                    let difference = Double(pixel) - first
+                    sum += difference
+                    squares += difference * difference
+                }
+                let mean = sum / Double(size)
+                total += max(squares / Double(size) - mean * mean, 0).squareRoot()
+            }
+            return total / Double(planes)
+        }
+    }
+}
+
+extension Tensor {
+    /// exp of the entropy of the singular values' shares; 1 for a matrix of zeros.
+    var effectiveRank: Double {
+        guard let values = singularValues() else { return .nan }
+        let sum = values.reduce(0, +)
+        guard sum > 0 else { return 1 }
+        return exp(
+            values.reduce(0) { entropy, value in
+                let share = value / sum
+                return share > 0 ? entropy - share * log(share) : entropy
+            })
+    }
+
+    fileprivate var deviationOfDirections: Double {
+        let (rows, width) = (shape[0], shape[1])
+        guard rows > 1 else { return 0 }
+        return withUnsafeElements { elements in
+            var sums = [Double](repeating: 0, count: width)
+            var directions = [Double](repeating: 0, count: rows * width)
+            for row in 0..<rows {
+                let feature = elements[row * width..<(row + 1) * width]
+                let norm = feature.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+                for (channel, value) in feature.enumerated() where norm != 0 {
+                    directions[row * width + channel] = Double(value) / norm
+                    sums[channel] += Double(value) / norm
+                }
+            }
+            var total = 0.0
+            for channel in 0..<width {
+                let mean = sums[channel] / Double(rows)
+                var squares = 0.0
+                for row in 0..<rows {
+                    let difference = directions[row * width + channel] - mean
+                    squares += difference * difference
+                }
+                total += (squares / Double(rows - 1)).squareRoot()
+            }
+            return total / Double(width) * Double(width).squareRoot()
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import DINO
+import Tensors
+import Testing
+
+@Suite struct FeatureReadingsTests {
+    /// The matrix of which numpy's `linalg.svd` gave the expected values.
+    private func features(_ rows: Int, _ width: Int) -> Tensor {
+        Tensor(
+            (0..<rows * width).map { index in
+                let (i, j) = (index / width, index % width)
+                return Float((7 * i + 3 * j * j + i * j) % 11 - 4)
+            }, shape: [rows, width])
+    }
+
+    @Test func rankAndDeviationAreNumpys() {
+        // Singular values come out of a Gram matrix, so that one of 0 has an error of 1e-8 of the
+        // largest; the deviation is taken of float32 numbers in double precision.
+        let wide = FeatureReadings(of: features(5, 7))
+        #expect(abs(wide.rank - 4.298890130429919) < 1e-6)
+        #expect(abs(wide.deviation - 0.9521077358458888) < 1e-12)
+        let tall = FeatureReadings(of: features(7, 5))
+        #expect(abs(tall.rank - 3.8720416393741366) < 1e-5)
+        #expect(abs(tall.deviation - 0.9353825810033107) < 1e-12)
+    }
+
+    @Test func singularValuesAreNumpys() throws {
+        let expected = [
+            12.05690126014857, 10.669028738041122, 6.769949949114009, 3.381134420306169,
+            2.557081443402343,
+        ]
+        let values = try #require(features(5, 7).singularValues())
+        for (value, expected) in zip(values, expected) { #expect(abs(value - expected) < 1e-12) }
+        let broken = Tensor([1, .nan, 3, 4], shape: [2, 2])
+        #expect(broken.singularValues() == nil && FeatureReadings(of: broken).rank.isNaN)
+    }
+
+    @Test func collapsedAndSpreadFeatures() {
+        // The same feature for all, then one direction with different lengths.
+        let same = Tensor((0..<12).map { Float($0 % 4) + 0.3 }, shape: [3, 4])
+        #expect(abs(FeatureReadings(of: same).rank - 1) < 1e-6)
+        #expect(FeatureReadings(of: same).deviation == 0)
+        let line = Tensor((0..<12).map { Float(($0 / 4 + 1) * ($0 % 4)) }, shape: [3, 4])
+        #expect(abs(FeatureReadings(of: line).rank - 1) < 1e-6)
+        #expect(FeatureReadings(of: line).deviation < 1e-7)
+        // As many orthogonal directions as features: the rank is their number.
+        let identity = Tensor((0..<36).map { $0 % 7 == 0 ? 1 : 0 }, shape: [6, 6])
+        #expect(abs(FeatureReadings(of: identity).rank - 6) < 1e-9)
+        #expect(FeatureReadings(of: Tensor(repeating: 0, shape: [3, 4])).rank == 1)
+    }
+
+    @Test func blankPicturesHaveNoContrast() {
+        let black = Tensor(repeating: -2.1, shape: [4, 3, 5, 5])
+        #expect(FeatureReadings.contrast(of: black) == 0)
+        // Half of the pixels 0, half 2: a deviation of 1 in every plane.
+        let striped = Tensor((0..<4 * 3 * 16).map { Float($0 % 2 * 2) }, shape: [4, 3, 4, 4])
+        #expect(abs(FeatureReadings.contrast(of: striped) - 1) < 1e-12)
+    }
+}
