@@ -1,0 +1,138 @@
+import Foundation
+import Images
+
+/// A panel of a plot: its place in the picture, and the values at its edges.
+struct Chart {
+    /// The plotting area.
+    let box: Box
+    let xRange: ClosedRange<Double>
+    let yRange: ClosedRange<Double>
+
+    private static let ink = Colour(0x333333)
+    private static let gridColour = Colour(0xE6E6E6)
+
+    /// The place of a value; what lies outside the range is put on the edge.
+    func point(_ x: Double, _ y: Double) -> Point {
+        func part(_ value: Double, _ range: ClosedRange<Double>) -> Double {
+            let part = (value - range.lowerBound) / (range.upperBound - range.lowerBound)
+            return min(max(part, 0), 1)
+        }
+        return Point(
+            x: Double(box.x) + part(x, xRange) * Double(box.width),
+            y: Double(box.y) + (1 - part(y, yRange)) * Double(box.height))
+    }
+
+    /// Draws the title, the frame, and lines with labels at round values.
+    ///
+    /// - Parameter xLabels: whether this panel labels the horizontal axis.
+    func drawAxes(on image: inout Image, title: String, xLabels: Bool) {
+        let xTicks = Ticks(in: xRange, most: 8, isWhole: true)
+        for value in xTicks.values {
+            let at = point(value, yRange.lowerBound)
+            image.drawLine(
+                from: Point(x: at.x, y: Double(box.y)), to: at, thickness: 1,
+                colour: Chart.gridColour)
+            guard xLabels else { continue }
+            let label = xTicks.label(value)
+            image.drawText(
+                label, x: Int(at.x) - Image.textSize(label).width / 2,
+                y: box.y + box.height + 12, colour: Chart.ink)
+        }
+        let yTicks = Ticks(in: yRange, most: max(3, box.height / 60))
+        for value in yTicks.values {
+            let at = point(xRange.lowerBound, value)
+            image.drawLine(
+                from: at, to: Point(x: Double(box.x + box.width), y: at.y), thickness: 1,
+                colour: Chart.gridColour)
+            let label = yTicks.label(value)
+            let size = Image.textSize(label)
+            image.drawText(
+                label, x: box.x - 12 - size.width, y: Int(at.y) - size.height / 2,
+                colour: Chart.ink)
+        }
+        let low = Point(x: Double(box.x), y: Double(box.y + box.height))
+        image.drawLine(
+            from: low, to: Point(x: Double(box.x + box.width), y: low.y), thickness: 1.5,
+            colour: Chart.ink)
+        image.drawLine(
+            from: low, to: Point(x: low.x, y: Double(box.y)), thickness: 1.5, colour: Chart.ink)
+        image.drawText(title, x: box.x, y: box.y - 26, colour: Chart.ink)
+    }
+
+    /// Draws a dashed line at a height, with words above its left end.
+    func drawLevel(_ y: Double, label: String, on image: inout Image) {
+        let (left, right) = (point(xRange.lowerBound, y), box.x + box.width)
+        for x in stride(from: box.x, to: right, by: 14) {
+            image.drawLine(
+                from: Point(x: Double(x), y: left.y),
+                to: Point(x: Double(min(x + 8, right)), y: left.y), thickness: 1.5,
+                colour: Colour(0x888888))
+        }
+        let size = Image.textSize(label)
+        // Below the line where there is no room above it.
+        let above = Int(left.y) - size.height - 6
+        image.drawText(
+            label, x: right - size.width - 6, y: above < box.y ? Int(left.y) + 7 : above,
+            colour: Colour(0x888888), halo: .white)
+    }
+
+    /// Draws a line through points. Values that are not numbers leave a gap.
+    func drawCurve(
+        _ points: [(x: Double, y: Double)], thickness: Double, colour: Colour,
+        on image: inout Image
+    ) {
+        var last: Point?
+        for (x, y) in points {
+            guard y.isFinite else {
+                last = nil
+                continue
+            }
+            let next = point(x, y)
+            image.drawLine(from: last ?? next, to: next, thickness: thickness, colour: colour)
+            last = next
+        }
+    }
+
+    /// Fills what values reach over, column by column.
+    func drawBand(
+        _ columns: [(low: Double, high: Double)], colour: Colour, on image: inout Image
+    ) {
+        for (column, (low, high)) in columns.enumerated() where low.isFinite && high.isFinite {
+            let top = Int(point(xRange.lowerBound, high).y)
+            let bottom = Int(point(xRange.lowerBound, low).y)
+            image.fill(
+                Box(x: box.x + column, y: top, width: 1, height: bottom - top + 1), with: colour)
+        }
+    }
+}
+
+/// Round values for an axis: steps of 1, 2 or 5 times a power of ten.
+struct Ticks {
+    let values: [Double]
+    private let decimals: Int
+
+    /// - Parameters:
+    ///   - most: about as many ticks are taken at most.
+    ///   - isWhole: whether the values are whole numbers only.
+    init(in range: ClosedRange<Double>, most: Int, isWhole: Bool = false) {
+        let least = (range.upperBound - range.lowerBound) / Double(most)
+        let power = pow(10, floor(log10(least)))
+        let step = [1, 2, 5, 10].map { $0 * power }.first { $0 >= least * (1 - 1e-9) } ?? least
+        let spacing = isWhole ? max(step.rounded(), 1) : step
+        decimals = max(0, -Int(floor(log10(spacing) + 1e-9)))
+        let first = (range.lowerBound / spacing - 1e-9).rounded(.up)
+        let last = (range.upperBound / spacing + 1e-9).rounded(.down)
+        values = first > last ? [] : stride(from: first, through: last, by: 1).map { $0 * spacing }
+    }
+
+    /// The digits of a value, those of large ones in groups of three.
+    func label(_ value: Double) -> String {
+        guard decimals == 0 else { return String(format: "%.\(decimals)f", value) }
+        let digits = Array(String(Int(abs(value).rounded())))
+        let grouped = digits.indices.reduce("") { text, index in
+            let isBoundary = index > 0 && (digits.count - index) % 3 == 0
+            return text + (isBoundary ? "," : "") + String(digits[index])
+        }
+        return value < 0 ? "-" + grouped : grouped
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+
+// What a finding says. The advice is that of main_dino.py's help and of the paper's section 5.3,
+// the likeliest cause first: what the options and readings themselves give away.
+extension CollapseWatch {
+    func reading(_ verdict: Verdict, _ record: TrainingRecord) -> String {
+        func figure(_ value: Double) -> String { String(format: "%.3g", value) }
+        let limit = "ln \(circumstances.outputs) = \(figure(log(Double(circumstances.outputs))))"
+        switch verdict {
+        case .notFinite:
+            return "the \(record.loss.isFinite ? "gradient" : "loss") is "
+                + "\(record.loss.isFinite ? record.gradientNorm : record.loss)"
+        case .rankOne:
+            return "all pictures have nearly the same features (effective rank "
+                + "\(figure(record.rank)), deviation \(figure(record.featureDeviation)))"
+        case .entropyAtZero:
+            return "all pictures are given to one prototype (the teacher's entropy is "
+                + "\(figure(record.teacherEntropy)), the loss \(figure(record.loss)))"
+        case .entropyAtLimit:
+            return "all pictures are given to all prototypes alike (the teacher's entropy is "
+                + "\(figure(record.teacherEntropy)) of \(limit))"
+        case .lossAtLimit:
+            return "the loss rests at \(figure(record.loss)), \(limit): the student predicts the "
+                + "teacher no better than by chance"
+        }
+    }
+
+    /// What the options or the pictures give away, or else what is usually behind a verdict.
+    func causes(of verdict: Verdict, _ record: TrainingRecord) -> [String] {
+        let evident = evidentCauses(record)
+        guard evident.isEmpty else { return evident }
+        switch verdict {
+        case .notFinite:
+            return [
+                "the learning rate is too high for this network: lower --lr or lengthen "
+                    + "--warmup-epochs", "single large gradients: lower --clip-grad to 0.3",
+            ]
+        case .rankOne:
+            return [
+                "the learning rate is too high: lower --lr or lengthen --warmup-epochs",
+                "the pictures or their crops hardly differ: look at them, and lower the first "
+                    + "number of --global-crops-scale",
+            ]
+        case .entropyAtZero:
+            return [
+                "the teacher changes too fast: raise --momentum-teacher",
+                "the learning rate is too high: lower --lr",
+            ]
+        case .entropyAtLimit:
+            return [
+                "the teacher's outputs are not sharp enough: lower --warmup-teacher-temp and "
+                    + "--teacher-temp", "the learning rate is too high: lower --lr",
+            ]
+        case .lossAtLimit:
+            return [
+                "the teacher's outputs are not sharp enough: lower --warmup-teacher-temp",
+                "the prototypes move before the features do: raise --freeze-last-layer",
+                "the batch is too small for so many prototypes: lower --out-dim",
+            ]
+        }
+    }
+
+    /// Causes that the pictures or the options themselves give away.
+    private func evidentCauses(_ record: TrainingRecord) -> [String] {
+        func figure(_ value: Double) -> String { String(format: "%.3g", value) }
+        var causes: [String] = []
+        if record.contrast < 1e-3 {
+            causes.append("the pictures are blank, black for example: look at them")
+        }
+        if circumstances.learningRate > 50 * circumstances.usualLearningRate {
+            causes.append(
+                "the learning rate of \(figure(circumstances.learningRate)) is "
+                    + "\(Int(circumstances.learningRate / circumstances.usualLearningRate)) times "
+                    + "the usual one: lower --lr")
+        }
+        if circumstances.centreMomentum >= 1 {
+            causes.append(
+                "the teacher's outputs are not centred, so that one prototype can win: set "
+                    + "--center-momentum to 0.9")
+        }
+        if circumstances.momentum < 0.9 {
+            causes.append(
+                "the teacher follows the student at once (--momentum-teacher "
+                    + "\(figure(circumstances.momentum))): 0.996 is usual, 0.99 for short runs")
+        }
+        if circumstances.teacherTemperature > 0.07 {
+            causes.append(
+                "the teacher's temperature reaches \(figure(circumstances.teacherTemperature)), "
+                    + "and above 0.07 training is mostly unstable: lower --teacher-temp")
+        }
+        return causes
+    }
+}

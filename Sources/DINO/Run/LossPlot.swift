@@ -1,0 +1,127 @@
+import Foundation
+import Images
+
+/// `loss.png`: the loss over the steps of training, each step's faint and their running mean strong,
+/// beside the logarithm of the number of outputs, at which a loss rests that learns nothing; below
+/// it the teacher's entropy and the rank of its features.
+public struct LossPlot: Sendable {
+    private let outputs: Int
+    private var steps: [Int] = []
+    private var losses: [Float] = []
+    private var entropies: [Float] = []
+    private var ranks: [Float] = []
+
+    /// - Parameter outputs: the number of the head's outputs, K.
+    public init(outputs: Int) {
+        self.outputs = outputs
+    }
+
+    /// Adds a step; steps come in order.
+    public mutating func add(_ record: TrainingRecord) {
+        steps.append(record.step)
+        losses.append(Float(record.loss))
+        entropies.append(Float(record.teacherEntropy))
+        ranks.append(Float(record.rank))
+    }
+
+    /// The plot, 1200x980 pixels. Complexity: O(steps).
+    public func image() -> Image {
+        var image = Image(width: 1200, height: 980)
+        let limit = log(Double(outputs))
+        let level = "ln \(outputs) = \(String(format: "%.2f", limit))"
+        draw(
+            losses, title: "loss", Box(x: 110, y: 50, width: 980, height: 430),
+            range: Self.range(of: losses, including: limit), level: (limit, level),
+            colour: Colour(0x1F77B4), faint: Colour(0xBFDBEE), on: &image)
+        draw(
+            entropies, title: "entropy of the teacher's outputs",
+            Box(x: 110, y: 550, width: 980, height: 140),
+            range: 0...max(limit * 1.05, 1e-3), level: (limit, ""),
+            colour: Colour(0xE6740A), faint: Colour(0xFBDDBF), on: &image)
+        let most = Double(ranks.filter(\.isFinite).max() ?? 1)
+        draw(
+            ranks, title: "effective rank of the teacher's features",
+            Box(x: 110, y: 760, width: 980, height: 140), range: 0...max(most * 1.1, 2),
+            level: nil, colour: Colour(0x2C8A2C), faint: Colour(0xC9E6C9), on: &image,
+            isLast: true)
+        return image
+    }
+
+    private func draw(
+        _ values: [Float], title: String, _ box: Box, range: ClosedRange<Double>,
+        level: (value: Double, label: String)?, colour: Colour, faint: Colour,
+        on image: inout Image, isLast: Bool = false
+    ) {
+        let first = Double(steps.first ?? 1)
+        let chart = Chart(
+            box: box, xRange: first...max(Double(steps.last ?? 1), first + 1), yRange: range)
+        chart.drawAxes(on: &image, title: title, xLabels: isLast)
+        if isLast {
+            image.drawText(
+                "step", x: box.x + box.width - Image.textSize("step").width,
+                y: box.y + box.height + 44, colour: Colour(0x333333))
+        }
+        if let level { chart.drawLevel(level.value, label: level.label, on: &image) }
+        let smooth = smoothed(values)
+        if values.count > box.width {
+            chart.drawBand(columns(of: values, in: chart), colour: faint, on: &image)
+        } else {
+            let points = zip(steps, values).map { (x: Double($0), y: Double($1)) }
+            chart.drawCurve(points, thickness: 1.5, colour: faint, on: &image)
+        }
+        chart.drawCurve(smooth, thickness: 3, colour: colour, on: &image)
+        guard let end = smooth.last, end.y.isFinite else { return }
+        let at = chart.point(end.x, end.y)
+        image.drawDisc(at: at, radius: 4, colour: colour)
+        image.drawText(
+            String(format: end.y < 100 ? "%.3g" : "%.0f", end.y), x: Int(at.x) + 12,
+            y: Int(at.y) - 7, colour: colour)
+    }
+
+    /// The running mean over a twentieth of the steps, at no more places than can be told apart.
+    private func smoothed(_ values: [Float]) -> [(x: Double, y: Double)] {
+        let reach = values.count / 40
+        var sums = [0.0]
+        var counts = [0]
+        for value in values {
+            sums.append(sums[sums.count - 1] + (value.isFinite ? Double(value) : 0))
+            counts.append(counts[counts.count - 1] + (value.isFinite ? 1 : 0))
+        }
+        let spacing = max(1, values.count / 500)
+        var places = Array(stride(from: 0, to: values.count, by: spacing))
+        if let last = values.indices.last, places.last != last { places.append(last) }
+        return places.map { place in
+            let (low, high) = (max(0, place - reach), min(place + reach + 1, values.count))
+            let count = counts[high] - counts[low]
+            return (
+                Double(steps[place]),
+                count > 0 ? (sums[high] - sums[low]) / Double(count) : .nan
+            )
+        }
+    }
+
+    /// The lowest and the highest value in each column of pixels.
+    private func columns(of values: [Float], in chart: Chart) -> [(low: Double, high: Double)] {
+        var columns = [(low: Double, high: Double)](
+            repeating: (.infinity, -.infinity), count: chart.box.width + 1)
+        for (step, value) in zip(steps, values) where value.isFinite {
+            let column = Int(chart.point(Double(step), 0).x) - chart.box.x
+            columns[column].low = min(columns[column].low, Double(value))
+            columns[column].high = max(columns[column].high, Double(value))
+        }
+        return columns
+    }
+
+    /// From the lowest to the highest value, of which the outermost hundredth on each side may be
+    /// left out, and a little more.
+    private static func range(
+        of values: [Float], including level: Double
+    ) -> ClosedRange<Double> {
+        let sorted = values.filter(\.isFinite).sorted()
+        let skipped = sorted.count / 100
+        let low = min(sorted.isEmpty ? level : Double(sorted[skipped]), level)
+        let high = max(sorted.isEmpty ? level : Double(sorted[sorted.count - 1 - skipped]), level)
+        let margin = max((high - low) * 0.06, 0.02)
+        return low - margin...high + margin
+    }
+}

@@ -1,0 +1,108 @@
+import DINO
+import Foundation
+import Testing
+
+/// Readings of the official code in PyTorch (a ViT of width 96 and depth 4, 128 outputs, batches of
+/// 32, `Fixtures/collapse.json`), put before the watch.
+@Suite struct CollapseWatchTests {
+    private struct Step: Decodable {
+        var loss: Double
+        var entropy: Double
+        var rank: Double
+        var deviation: Double
+        var gradientNorm: Double
+    }
+
+    private func runs() throws -> [String: [Step]] {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Fixtures")
+        let data = try Data(contentsOf: folder.appendingPathComponent("collapse.json"))
+        return try JSONDecoder().decode([String: [Step]].self, from: data)
+    }
+
+    private var circumstances: CollapseWatch.Circumstances {
+        .init(
+            outputs: 128, batchSize: 32, learningRate: 7.5e-4, usualLearningRate: 6.25e-5,
+            momentum: 0.99, centreMomentum: 0.9, teacherTemperature: 0.04)
+    }
+
+    private func findings(
+        of steps: [Step], _ circumstances: CollapseWatch.Circumstances, contrast: Double = 1
+    ) -> [CollapseWatch.Finding] {
+        var watch = CollapseWatch(circumstances)
+        for (index, step) in steps.enumerated() {
+            _ = watch.observe(
+                TrainingRecord(
+                    step: index + 1, epoch: 1, loss: step.loss, learningRate: 1e-3,
+                    weightDecay: 0.04, momentum: 0.99, teacherTemperature: 0.04,
+                    teacherEntropy: step.entropy, rank: step.rank,
+                    featureDeviation: step.deviation, contrast: contrast,
+                    gradientNorm: step.gradientNorm, seconds: 1))
+        }
+        return watch.findings
+    }
+
+    @Test func quietWhereTrainingIsSound() throws {
+        let runs = try runs()
+        #expect(findings(of: try #require(runs["sound"]), circumstances).isEmpty)
+        var many = circumstances
+        many.outputs = 1024
+        #expect(findings(of: try #require(runs["sound, 1024 outputs"]), many).isEmpty)
+    }
+
+    @Test func teacherWithoutMemoryOrCentre() throws {
+        var circumstances = circumstances
+        circumstances.momentum = 0
+        circumstances.centreMomentum = 1
+        let found = findings(of: try #require(runs()["momentum 0, no centring"]), circumstances)
+        #expect(found.map(\.verdict) == [.entropyAtZero])
+        #expect(found[0].step <= 100)
+        #expect(found[0].causes.contains { $0.contains("--center-momentum") })
+        #expect(found[0].causes.contains { $0.contains("--momentum-teacher 0") })
+    }
+
+    @Test func rateOfTen() throws {
+        var circumstances = circumstances
+        circumstances.learningRate = 10
+        let found = findings(of: try #require(runs()["rate 10"]), circumstances)
+        #expect(found.map(\.verdict) == [.rankOne])
+        #expect(found[0].step <= 100 && found[0].causes[0].contains("learning rate of 10"))
+    }
+
+    @Test func blackPictures() throws {
+        let found = findings(
+            of: try #require(runs()["black pictures"]), circumstances, contrast: 0)
+        #expect(found.map(\.verdict) == [.rankOne])
+        #expect(found[0].step <= 100 && found[0].causes[0].contains("blank"))
+    }
+
+    /// The paper's other collapse, and a loss that does not move, made up.
+    @Test func outputsThatSayNothing() throws {
+        let limit = log(128.0)
+        let uniform = Step(
+            loss: limit, entropy: limit - 0.001, rank: 8, deviation: 0.5, gradientNorm: 0.01)
+        let found = findings(of: Array(repeating: uniform, count: 100), circumstances)
+        #expect(found.map(\.verdict) == [.entropyAtLimit])
+        let resting = Step(
+            loss: limit + 0.01, entropy: limit - 1, rank: 8, deviation: 0.5, gradientNorm: 0.01)
+        let late = findings(of: Array(repeating: resting, count: 400), circumstances)
+        #expect(late.map(\.verdict) == [.lossAtLimit])
+        #expect(late[0].reading.contains("ln 128 = 4.85"))
+    }
+
+    @Test func numbersThatAreNone() {
+        let broken = Step(loss: .nan, entropy: 1, rank: 8, deviation: 0.5, gradientNorm: 1)
+        let found = findings(of: [broken], circumstances)
+        #expect(found.map(\.verdict) == [.notFinite] && found[0].step == 1)
+        let gradient = Step(loss: 4, entropy: 1, rank: 8, deviation: 0.5, gradientNorm: .infinity)
+        #expect(findings(of: [gradient], circumstances).map(\.verdict) == [.notFinite])
+    }
+
+    /// Of a picture or two, features say nothing.
+    @Test func smallBatches() {
+        var circumstances = circumstances
+        circumstances.batchSize = 1
+        let one = Step(loss: 4, entropy: 3, rank: 1, deviation: 0, gradientNorm: 1)
+        #expect(findings(of: Array(repeating: one, count: 100), circumstances).isEmpty)
+    }
+}
