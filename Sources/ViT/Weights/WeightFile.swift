@@ -32,7 +32,7 @@ public struct WeightFile: Sendable {
     private let sources: [String: [String]]
 
     /// Where a safetensors file written here says how many heads there are.
-    static let headsKey = "num_heads"
+    package static let headsKey = "num_heads"
 
     /// Opens a file and checks names and shapes. Complexity: O(header).
     ///

@@ -1,0 +1,144 @@
+import Foundation
+import Tensors
+import ViT
+
+/// `checkpoint.safetensors`: everything there is to a training.
+///
+/// Tensors: those of `DINOTrainer.state`, the networks' in the shapes of the official files, so that
+/// the checkpoint is a weight file too. Metadata: the configuration as JSON, the steps taken, the
+/// pictures' number and hash. Generators have no state beside the seed and the step.
+struct Checkpoint {
+    let step: Int
+    let configuration: TrainingConfiguration
+    let pictures: PictureFingerprint
+    private let file: TensorFile
+
+    private enum Key {
+        static let step = "step"
+        static let configuration = "configuration"
+        static let pictures = "pictures"
+    }
+
+    /// - Throws: `TensorFileError.unwritable`.
+    static func write(
+        _ trainer: DINOTrainer, configuration: TrainingConfiguration,
+        pictures: PictureFingerprint, to path: String
+    ) throws {
+        var tensors = trainer.state
+        for (name, network) in [("student", trainer.student), ("teacher", trainer.teacher)] {
+            for (own, shape) in network.backbone.configuration.weightShapes {
+                let key = "\(name).backbone.\(own)"
+                tensors[key] = tensors[key]?.reshaped(to: shape)
+            }
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        func text(_ value: some Encodable) throws -> String {
+            String(decoding: try encoder.encode(value), as: UTF8.self)
+        }
+        try Safetensors.write(
+            tensors,
+            metadata: [
+                Key.step: "\(trainer.step)", Key.configuration: try text(configuration),
+                Key.pictures: try text(pictures),
+                WeightFile.headsKey: "\(trainer.teacher.backbone.configuration.heads)",
+            ], to: path)
+    }
+
+    /// Opens a checkpoint and checks its metadata. Complexity: O(header).
+    init(contentsOf path: String) throws(TrainingRunError) {
+        let file: TensorFile
+        do {
+            file = try TensorFile(contentsOf: path)
+        } catch {
+            throw .file(error)
+        }
+        func value<Value: Decodable>(_ key: String) throws(TrainingRunError) -> Value {
+            guard let text = file.metadata[key],
+                let value = try? JSONDecoder().decode(Value.self, from: Data(text.utf8))
+            else {
+                throw .unreadable(
+                    path: path, reason: "it is no checkpoint of training: it has no \(key)")
+            }
+            return value
+        }
+        self.file = file
+        step = try value(Key.step)
+        configuration = try value(Key.configuration)
+        pictures = try value(Key.pictures)
+        if let fault = configuration.fault {
+            throw .unreadable(path: path, reason: "its configuration is not sound: \(fault)")
+        }
+        let networks = [configuration.options.network, configuration.fixedTeacher?.network]
+        guard step >= 0,
+            networks.allSatisfy({ $0.map { $0.depth <= file.names.count } ?? true }),
+            configuration.parameterCount <= file.byteCount / MemoryLayout<Float>.size
+        else {
+            throw .unreadable(path: path, reason: "its configuration asks for more than it holds")
+        }
+    }
+
+    /// - Throws: `TrainingRunError` where a run with these options over these pictures is another one.
+    func check(
+        _ configuration: TrainingConfiguration, _ pictures: PictureFingerprint, folder: String
+    ) throws(TrainingRunError) {
+        let differences = configuration.differences(from: self.configuration)
+        guard differences.isEmpty else {
+            throw .otherOptions(folder: folder, differences: differences)
+        }
+        guard pictures == self.pictures else {
+            throw .otherPictures(
+                folder: folder, found: pictures.count, expected: self.pictures.count)
+        }
+    }
+
+    /// The training as it was. Complexity: O(parameters).
+    ///
+    /// - Precondition: the configuration gives the same results as the checkpoint's.
+    func trainer(
+        _ configuration: TrainingConfiguration, stepsPerEpoch: Int
+    ) throws(TrainingRunError) -> DINOTrainer {
+        var generator = SplitMix64(seed: 0)
+        var trainer = DINOTrainer(
+            configuration.options,
+            fixedTeacher: configuration.fixedTeacher.map { teacher in
+                DINONetwork(
+                    backbone: VisionTransformer(
+                        .init(untrained: teacher.network, using: &generator)),
+                    head: DINOHead(
+                        inputWidth: teacher.network.width, options: teacher.head,
+                        using: &generator))
+            }, batchSize: configuration.picturesPerStep, stepsPerEpoch: stepsPerEpoch)
+        do {
+            try trainer.restore(step: step) { name, shape in
+                // Official shapes hold the same elements in the same order.
+                guard let found = file.shape(of: name), found.count == shape.count else {
+                    let shown = file.shape(of: name).map { "\($0)" } ?? "missing"
+                    throw TrainingRunError.unreadable(
+                        path: file.path, reason: "\(name) is \(shown), expected \(shape)")
+                }
+                return try file.tensor(named: name).reshaped(to: shape)
+            }
+        } catch let error as TrainingRunError {
+            throw error
+        } catch let error as TensorFileError {
+            throw .file(error)
+        } catch {
+            preconditionFailure("Checkpoint: \(error)")
+        }
+        return trainer
+    }
+}
+
+extension TrainingConfiguration {
+    /// The parameters of student and teacher, of those that count: an estimate from below, to be held
+    /// against a file before memory is taken.
+    fileprivate var parameterCount: Int {
+        func count(_ network: VisionTransformer.Configuration, _ head: DINOHead.Options) -> Int {
+            network.depth * network.width * (4 * network.width + 2 * network.hiddenWidth)
+                + head.prototypes * head.bottleneckWidth + head.hiddenWidth * head.bottleneckWidth
+        }
+        let student = count(options.network, options.head)
+        return student + (fixedTeacher.map { count($0.network, $0.head) } ?? student)
+    }
+}

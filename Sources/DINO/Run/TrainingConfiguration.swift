@@ -1,0 +1,163 @@
+import Foundation
+import ViT
+
+/// All that a run of training follows from but its pictures and the weights that it starts from:
+/// kept in its checkpoint, so that it can go on.
+public struct TrainingConfiguration: Sendable, Codable, Hashable {
+    public var options: DINOOptions
+    public var crops: MultiCrop
+    /// Pictures of a batch: `--batch_size_per_gpu`.
+    public var batchSize = 64
+    /// Batches of a step: as one of as many pictures, since the options' memory for activations bounds
+    /// what goes through the network at a time, not the batch.
+    public var accumulation = 1
+    /// The network that stays the teacher, in distillation; nil where the teacher follows the student.
+    public var fixedTeacher: DINONetworkFile.Description?
+
+    public init(options: DINOOptions, crops: MultiCrop = MultiCrop()) {
+        self.options = options
+        self.crops = crops
+    }
+
+    /// Pictures of a step.
+    public var picturesPerStep: Int { batchSize * accumulation }
+}
+
+extension TrainingConfiguration {
+    /// A set of options that belong together. Docs/Training.md has the reasons.
+    public enum Preset: String, Sendable, Codable, Hashable, CaseIterable {
+        /// main_dino.py's defaults: ImageNet, many processors, days.
+        case reference
+        /// Some hundred to some ten thousand pictures, hours on a few cores.
+        case small
+        /// Some hundred to some thousand pictures, minutes on two cores.
+        case quick
+    }
+
+    public init(preset: Preset) {
+        switch preset {
+        case .reference:
+            self.init(options: DINOOptions(network: .init(.small)))
+        case .small:
+            self.init(
+                options: DINOOptions(network: .init(.tiny, patchSize: 8, imageSize: 96)))
+            (crops.globalSide, crops.localSide, crops.localCount) = (96, 48, 6)
+            options.head.prototypes = 4096
+            options.teacherMomentum = 0.998
+        case .quick:
+            self.init(
+                options: DINOOptions(
+                    network: .init(
+                        VisionTransformer.Architecture(width: 96, depth: 4, heads: 3),
+                        patchSize: 8, imageSize: 48)))
+            (crops.globalSide, crops.localSide, crops.localCount) = (48, 24, 4)
+            options.head.prototypes = 128
+            options.head.hiddenWidth = 512
+            options.learningRate = 0.006
+            options.teacherMomentum = 0.99
+            options.epochs = 10
+            options.warmupEpochs = 1
+            batchSize = 32
+        }
+    }
+}
+
+extension TrainingConfiguration {
+    /// What is wrong with the numbers, in words; nil where they make a training.
+    public var fault: String? {
+        func fault(_ network: VisionTransformer.Configuration) -> String? {
+            let sizes = [
+                network.width, network.depth, network.heads, network.patchSize,
+                network.hiddenWidth, network.positionGrid.rows, network.positionGrid.columns,
+            ]
+            guard sizes.allSatisfy({ 1...1 << 20 ~= $0 }), network.width % network.heads == 0,
+                network.layerNormEpsilon > 0
+            else { return "a network of \(network.name)" }
+            return nil
+        }
+        func fault(_ head: DINOHead.Options) -> String? {
+            guard 2...1 << 24 ~= head.prototypes, 1...64 ~= head.layers,
+                1...1 << 20 ~= head.hiddenWidth, 1...1 << 20 ~= head.bottleneckWidth
+            else { return "a head with \(head.prototypes) outputs and \(head.layers) layers" }
+            return nil
+        }
+        let numbers = [
+            options.learningRate, options.minimumLearningRate, options.weightDecay,
+            options.finalWeightDecay, options.gradientClip ?? 0,
+        ]
+        let parts = [options.teacherMomentum, options.loss.centreMomentum]
+        let temperature = options.loss.teacherTemperature
+        if let fault = fault(options.network) ?? fault(options.head) { return fault }
+        if let fault = fixedTeacher.flatMap({ fault($0.network) ?? fault($0.head) }) {
+            return fault
+        }
+        if let teacher = fixedTeacher, teacher.head.prototypes != options.head.prototypes {
+            return "\(options.head.prototypes) outputs where the teacher has"
+                + " \(teacher.head.prototypes)"
+        }
+        let patch = max(options.network.patchSize, fixedTeacher?.network.patchSize ?? 1)
+        if crops.globalSide < patch || (crops.localSide < patch && crops.localCount > 0) {
+            return "crops of \(crops.globalSide) and \(crops.localSide) pixels where a patch takes"
+                + " \(patch)"
+        }
+        guard crops.globalSide <= 4096, crops.localSide <= 4096, 0...1000 ~= crops.localCount else {
+            return "\(crops.localCount) crops of \(crops.localSide) and two of"
+                + " \(crops.globalSide) pixels"
+        }
+        guard
+            [crops.globalScale, crops.localScale].allSatisfy({
+                $0.lowerBound > 0 && $0.upperBound <= 1
+            })
+        else { return "crops of \(crops.globalScale) and \(crops.localScale) of a picture" }
+        guard 1...1 << 20 ~= batchSize, 1...1 << 20 ~= accumulation, 1...1 << 20 ~= options.epochs
+        else {
+            return "\(options.epochs) epochs of batches of \(batchSize), \(accumulation) to a step"
+        }
+        guard 0...options.epochs ~= options.warmupEpochs else {
+            return "\(options.warmupEpochs) epochs of warm-up in \(options.epochs)"
+        }
+        guard numbers.allSatisfy({ $0 >= 0 && $0.isFinite }) else {
+            return "a learning rate, weight decay or clip of \(numbers)"
+        }
+        guard parts.allSatisfy({ 0...1 ~= $0 }), 0..<1 ~= options.stochasticDepth else {
+            return "momenta of \(parts), a stochastic depth of \(options.stochasticDepth)"
+        }
+        guard temperature.start > 0, temperature.end > 0, options.loss.studentTemperature > 0,
+            options.activationMemory > 0
+        else { return "temperatures of \(temperature.start) to \(temperature.end)" }
+        return nil
+    }
+
+    /// What differs between two configurations and changes results, each as `name value, not other`;
+    /// the memory for activations, which only orders sums, does not count.
+    public func differences(from other: TrainingConfiguration) -> [String] {
+        var (own, others) = (self, other)
+        own.options.activationMemory = 0
+        others.options.activationMemory = 0
+        guard own != others else { return [] }
+        let (values, expected) = (own.leaves, others.leaves)
+        return Set(values.keys).union(expected.keys).sorted().compactMap { key in
+            let (value, other) = (values[key] ?? "none", expected[key] ?? "none")
+            return value == other ? nil : "\(key) \(value), not \(other)"
+        }
+    }
+
+    /// The values of the JSON form by the names of their places, without those of the outermost.
+    private var leaves: [String: String] {
+        guard let data = try? JSONEncoder().encode(self),
+            let object = try? JSONSerialization.jsonObject(with: data)
+        else { return [:] }
+        var leaves: [String: String] = [:]
+        func visit(_ value: Any, _ path: [String]) {
+            switch value {
+            case let values as [String: Any]:
+                for (key, value) in values { visit(value, path + [key]) }
+            case let values as [Any]:
+                for (index, value) in values.enumerated() { visit(value, path + ["\(index)"]) }
+            default: leaves[path.drop { $0 == "options" }.joined(separator: ".")] = "\(value)"
+            }
+        }
+        visit(object, [])
+        return leaves
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Images
+import Tensors
+import ViT
+
+/// A run of training in a folder of its own, which can be stopped at any instant and go on.
+///
+/// The folder holds
+/// - `checkpoint.safetensors`: everything there is to the training, student, teacher, optimiser,
+///   centre, step and configuration;
+/// - `teacher.safetensors`: the teacher without its head, with the official names; in distillation,
+///   where the teacher stays as it is, `student.safetensors`;
+/// - `log.jsonl`: a line a step, see ``TrainingRecord``;
+/// - `loss.png`: see ``LossPlot``.
+///
+/// Each but the log is written beside its place and renamed; the log grows by whole lines. A run that
+/// was killed goes on from its checkpoint and gives the same bits as one that was not.
+public struct TrainingRun: ~Copyable {
+    public let folder: String
+    public let configuration: TrainingConfiguration
+    public internal(set) var trainer: DINOTrainer
+    public internal(set) var watch: CollapseWatch
+    /// The step that the run went on from; 0 for one that began.
+    public let firstStep: Int
+
+    let fingerprint: PictureFingerprint
+    let loader: BatchLoader
+    var log: TrainingLog
+    var plot: LossPlot
+    var rhythm: SaveRhythm
+
+    /// What happened while training.
+    public enum Event: Sendable {
+        /// A step was taken.
+        case step(TrainingRecord)
+        /// The watch found something.
+        case finding(CollapseWatch.Finding)
+        /// A checkpoint was written.
+        case saved(step: Int)
+    }
+
+    /// How a training ended.
+    public enum Ending: Sendable, Hashable {
+        case complete
+        /// Stopped before its end and saved.
+        case interrupted(step: Int)
+    }
+
+    /// Begins a run, or goes on with one.
+    ///
+    /// - Parameters:
+    ///   - folder: made where it is missing.
+    ///   - resuming: whether to go on where the folder holds a checkpoint.
+    ///   - stepsPerCheckpoint: nil for checkpoints at the ends of epochs and every five minutes.
+    ///   - cacheBytes: for decoded pictures.
+    ///   - start: what a run that begins starts from.
+    /// - Throws: ``TrainingRunError``, also where the folder holds a run and `resuming` is false, or
+    ///   one with other options or pictures; what `start` throws.
+    public init(
+        in folder: String, configuration: TrainingConfiguration, pictures: PictureFolder,
+        resuming: Bool, stepsPerCheckpoint: Int? = nil, cacheBytes: Int = 1 << 30,
+        start: () throws -> StartingPoint = { StartingPoint() }
+    ) throws {
+        if let fault = configuration.fault { throw TrainingRunError.options(fault) }
+        let source = BatchSource(
+            PictureCache(pictures, byteLimit: cacheBytes), multiCrop: configuration.crops,
+            batchSize: configuration.picturesPerStep, seed: configuration.options.seed)
+        let place = RunFolder(folder)
+        try place.make()
+        var log = try TrainingLog(path: place.log)
+        place.removeLeftovers()
+        let fingerprint = PictureFingerprint(pictures.files)
+        let trainer: DINOTrainer
+        if place.hasCheckpoint {
+            let checkpoint = try Checkpoint(contentsOf: place.checkpoint)
+            guard resuming else {
+                throw TrainingRunError.holdsRun(folder: folder, step: checkpoint.step)
+            }
+            try checkpoint.check(configuration, fingerprint, folder: folder)
+            trainer = try checkpoint.trainer(configuration, stepsPerEpoch: source.stepsPerEpoch)
+        } else {
+            let start = try start()
+            trainer = DINOTrainer(
+                configuration.options, startingFrom: start.weights, fixedTeacher: start.teacher,
+                batchSize: configuration.picturesPerStep, stepsPerEpoch: source.stepsPerEpoch)
+        }
+        var plot = LossPlot(outputs: configuration.options.head.prototypes)
+        var watch = CollapseWatch(.init(configuration))
+        try log.cut(after: trainer.step) { record in
+            plot.add(record)
+            _ = watch.observe(record)
+        }
+        let (epoch, step) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
+        loader = BatchLoader(
+            source, epoch: epoch, step: step,
+            lookAhead: configuration.bytesPerStep < 1 << 28 ? 2 : 1)
+        self.folder = folder
+        self.configuration = configuration
+        self.fingerprint = fingerprint
+        self.log = log
+        self.plot = plot
+        self.watch = watch
+        self.trainer = trainer
+        firstStep = trainer.step
+        rhythm = SaveRhythm(steps: stepsPerCheckpoint)
+    }
+
+    /// The configuration of the run that a folder holds; nil where it holds none.
+    ///
+    /// - Throws: ``TrainingRunError`` where its checkpoint cannot be read.
+    public static func configuration(
+        in folder: String
+    ) throws(TrainingRunError) -> TrainingConfiguration? {
+        let place = RunFolder(folder)
+        return place.hasCheckpoint
+            ? try Checkpoint(contentsOf: place.checkpoint).configuration : nil
+    }
+
+    /// Why pictures could not be read so far, a sentence each.
+    public var skipped: [String] { loader.source.cache.unreadable.map { "\($0.reason)" } }
+}
+
+extension TrainingConfiguration {
+    /// Bytes of the crops of a step.
+    fileprivate var bytesPerStep: Int {
+        let pixels =
+            2 * crops.globalSide * crops.globalSide
+            + crops.localCount * crops.localSide * crops.localSide
+        return picturesPerStep * pixels * 3 * MemoryLayout<Float>.size
+    }
+}
