@@ -35,7 +35,7 @@ let package = Package(
         .executableTarget(
             name: "dino-vit",
             dependencies: [
-                "Descriptors", "ViT", "Images", "Tensors",
+                "DINO", "Descriptors", "ViT", "Images", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/dino-vit"),
@@ -63,7 +63,7 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ProgramTests",
-            dependencies: ["dino-vit", "correspondences", "ViT", "Tensors", "Images"],
+            dependencies: ["dino-vit", "correspondences", "DINO", "ViT", "Tensors", "Images"],
             exclude: ["Fixtures"]),
     ]
 )

@@ -4,38 +4,48 @@ import Foundation
 /// one line that is written over, elsewhere in a line every few seconds. Short work stays silent.
 struct Progress {
     private let total: Int
+    private let first: Int
     private let unit: String
     private let isSilent: Bool
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private let start = ContinuousClock.now
     private var last: ContinuousClock.Instant
-    private var done = 0
+    private var done: Int
     private var hasLine = false
 
-    /// - Parameter unit: what is counted, in the plural.
-    init(_ total: Int, of unit: String, quiet: Bool) {
+    /// - Parameters:
+    ///   - unit: what is counted, in the plural.
+    ///   - first: how many were done before.
+    init(_ total: Int, of unit: String, from first: Int = 0, quiet: Bool) {
         self.total = total
+        self.first = first
+        done = first
         self.unit = unit
         isSilent = quiet
         last = start
     }
 
-    /// One more is done.
-    mutating func advance() {
-        done += 1
+    /// One more is done, or several.
+    ///
+    /// - Parameter note: what else there is to say.
+    mutating func advance(by count: Int = 1, noting note: @autoclosure () -> String = "") {
+        done += count
         let now = ContinuousClock.now
-        guard !isSilent, done < total, now - last > (isTerminal ? .milliseconds(200) : .seconds(3))
-        else {
-            return
-        }
+        guard !isSilent, done < total, now - last > interval(now) else { return }
         last = now
         let seconds = (now - start) / .seconds(1)
-        let rate = Double(done) / seconds
+        let rate = Double(done - first) / seconds
+        let note = note()
         let left = Double(total - done) / rate
         show(
-            "\(done) of \(total) \(unit), "
+            "\(done) of \(total) \(unit)" + (note.isEmpty ? ", " : " (\(note)), ")
                 + (rate >= 1 ? "\(shortened(rate)) a second" : "\(shortened(1 / rate)) s each")
                 + ", \(duration(left)) left")
+    }
+
+    /// The time between two lines: a file gets fewer the longer the work takes.
+    private func interval(_ now: ContinuousClock.Instant) -> Duration {
+        isTerminal ? .milliseconds(200) : max(.seconds(3), min(.seconds(60), (now - start) / 50))
     }
 
     /// Something else begins, which is not counted.

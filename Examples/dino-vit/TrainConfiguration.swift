@@ -1,0 +1,117 @@
+import DINO
+import Foundation
+import ViT
+
+extension Train {
+    /// The run's own configuration where one goes on, or else the preset's; then what was given.
+    ///
+    /// - Throws: `Failure` where what was given does not go together.
+    func configuration(
+        _ starting: OpenedWeights, stored: TrainingConfiguration?
+    ) throws -> TrainingConfiguration {
+        // Of a run that goes on, a preset is compared like single options.
+        let isBeginning = stored == nil || preset != nil
+        var result = TrainingConfiguration(preset: preset ?? .reference)
+        if let stored, !isBeginning { result = stored }
+        try apply(to: &result, starting, isBeginning: isBeginning)
+        return result
+    }
+
+    private func apply(
+        to result: inout TrainingConfiguration, _ starting: OpenedWeights, isBeginning: Bool
+    ) throws {
+        set(&result.crops.globalSide, crops.globalCropSize)
+        set(&result.crops.localSide, crops.localCropSize)
+        set(&result.crops.localCount, crops.localCrops)
+        set(&result.crops.globalScale, crops.globalCropsScale.range)
+        set(&result.crops.localScale, crops.localCropsScale.range)
+        set(&result.batchSize, schedule.batchSize)
+        set(&result.accumulation, schedule.accumulate)
+        result.options.network = try networkConfiguration(
+            result, starting, isBeginning: isBeginning)
+        apply(to: &result.options, isBeginning: isBeginning)
+        if let teacher = starting.teacher {
+            result.fixedTeacher = teacher.description
+            guard
+                teacher.description.head.prototypes == result.options.head.prototypes
+                    || network.outDim == nil
+            else {
+                throw Failure(
+                    "\(teacher.path) has \(teacher.description.head.prototypes) outputs, not"
+                        + " \(result.options.head.prototypes); leave out --out-dim")
+            }
+            result.options.head.prototypes = teacher.description.head.prototypes
+        }
+    }
+
+    private func apply(to options: inout DINOOptions, isBeginning: Bool) {
+        set(&options.head.prototypes, network.outDim)
+        set(&options.head.learnsMagnitude, network.normLastLayer.map { !$0 })
+        set(&options.head.hasBatchNorm, network.useBnInHead)
+        set(&options.stochasticDepth, network.dropPath)
+        set(&options.epochs, schedule.epochs)
+        set(&options.optimizer, schedule.optimizer)
+        set(&options.learningRate, schedule.lr)
+        set(&options.minimumLearningRate, schedule.minLr)
+        set(&options.warmupEpochs, schedule.warmupEpochs)
+        set(&options.weightDecay, schedule.weightDecay)
+        set(&options.finalWeightDecay, schedule.weightDecayEnd)
+        set(&options.gradientClip, schedule.clipGrad.map { $0 == 0 ? nil : $0 })
+        set(&options.frozenLastLayerEpochs, schedule.freezeLastLayer)
+        set(&options.seed, schedule.seed)
+        set(&options.teacherMomentum, teacher.momentumTeacher)
+        let temperature = options.loss.teacherTemperature
+        options.loss.teacherTemperature = LinearWarmup(
+            from: teacher.warmupTeacherTemp ?? temperature.start,
+            to: teacher.teacherTemp ?? temperature.end,
+            warmupEpochs: teacher.warmupTeacherTempEpochs ?? temperature.warmupEpochs)
+        set(&options.loss.centreMomentum, teacher.centerMomentum)
+        if isBeginning && start.initWeights != nil { options.frozenNetworkEpochs = 1 }
+        set(&options.frozenNetworkEpochs, start.freezeBackbone)
+        set(&options.activationMemory, resources.memoryLimit.map { $0 << 20 })
+        if isBeginning && schedule.epochs != nil {
+            // Warm-ups of the preset are no longer than a training that was asked to be short.
+            if schedule.warmupEpochs == nil {
+                options.warmupEpochs = min(options.warmupEpochs, options.epochs / 4)
+            }
+        }
+    }
+
+    private func networkConfiguration(
+        _ result: TrainingConfiguration, _ starting: OpenedWeights, isBeginning: Bool
+    ) throws -> VisionTransformer.Configuration {
+        let current = result.options.network
+        if isBeginning, let file = starting.network {
+            let found = file.configuration
+            if let arch = network.arch,
+                (arch.width, arch.depth, arch.heads) != (found.width, found.depth, found.heads)
+            {
+                throw Failure("\(file.path) holds a \(found.name), not --arch \(arch)")
+            }
+            if let patchSize = network.patchSize, patchSize != found.patchSize {
+                throw Failure("\(file.path) holds a \(found.name), not --patch-size \(patchSize)")
+            }
+            return found
+        }
+        let patchSize = network.patchSize ?? current.patchSize
+        let arch =
+            network.arch
+            ?? .init(width: current.width, depth: current.depth, heads: current.heads)
+        let isSame =
+            (arch.width, arch.depth, arch.heads, patchSize)
+            == (current.width, current.depth, current.heads, current.patchSize)
+        if !isBeginning && isSame { return current }
+        return VisionTransformer.Configuration(
+            arch, patchSize: patchSize, imageSize: max(result.crops.globalSide, patchSize))
+    }
+}
+
+/// Changes a value where another was given.
+private func set<Value>(_ value: inout Value, _ given: Value?) {
+    if let given { value = given }
+}
+
+extension [Double] {
+    /// The range of two numbers, which were checked; nil where none were given.
+    fileprivate var range: ClosedRange<Double>? { count == 2 ? self[0]...self[1] : nil }
+}

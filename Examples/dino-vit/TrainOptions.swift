@@ -1,0 +1,216 @@
+import ArgumentParser
+import DINO
+import ViT
+
+// The options of `train`, in groups. All are optional: what is not given is the preset's or, on
+// --resume, the run's own.
+
+/// An architecture by name or by its numbers.
+extension VisionTransformer.Architecture: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+extension OptimizerKind: ExpressibleByArgument {}
+
+struct TrainedNetworkOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "tiny, small, base, or WIDTHxDEPTHxHEADS. (default: small, or what --init-weights holds)",
+            valueName: "arch"))
+    var arch: VisionTransformer.Architecture?
+
+    @Option(help: ArgumentHelp("The side of a patch. (default: 16)", valueName: "pixels"))
+    var patchSize: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "The head's outputs, also called prototypes: fewer for fewer pictures. (default: 65536)",
+            valueName: "outputs"))
+    var outDim: Int?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Keep the lengths of the last layer's rows at 1; without, training is better for small \
+            networks and less stable. (default: --norm-last-layer)
+            """)
+    var normLastLayer: Bool?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Batch normalisation in the head. (default: --no-use-bn-in-head)")
+    var useBnInHead: Bool?
+
+    @Option(
+        help: ArgumentHelp(
+            "How often the last block's branches are left out in training. (default: 0.1)",
+            valueName: "rate"))
+    var dropPath: Double?
+
+    func validate() throws {
+        try check(patchSize, atLeast: 1, "--patch-size")
+        try check(outDim, in: 2...1 << 24, "--out-dim")
+        try check(dropPath, in: 0...0.95, "--drop-path")
+    }
+}
+
+struct CropOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The side of a large crop. (default: 224)", valueName: "pixels"))
+    var globalCropSize: Int?
+
+    @Option(help: ArgumentHelp("The side of a small crop. (default: 96)", valueName: "pixels"))
+    var localCropSize: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Small crops of a picture, beside two large ones. (default: 8)", valueName: "number"))
+    var localCrops: Int?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "The shares of a picture's area that a large crop takes. (default: 0.4 1)",
+            valueName: "low> <high"))
+    var globalCropsScale: [Double] = []
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "The same of a small crop. (default: 0.05 0.4)", valueName: "low> <high"))
+    var localCropsScale: [Double] = []
+
+    func validate() throws {
+        try check(globalCropSize, in: 1...4096, "--global-crop-size")
+        try check(localCropSize, in: 1...4096, "--local-crop-size")
+        try check(localCrops, in: 0...1000, "--local-crops")
+        for (scale, name) in [
+            (globalCropsScale, "--global-crops-scale"), (localCropsScale, "--local-crops-scale"),
+        ] where !scale.isEmpty {
+            guard scale.count == 2, scale[0] > 0, scale[0] <= scale[1], scale[1] <= 1 else {
+                throw ValidationError(
+                    "\(name) takes two numbers, LOW and HIGH, with 0 < LOW <= HIGH <= 1.")
+            }
+        }
+    }
+}
+
+struct ScheduleOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Pictures put together. (default: 64)", valueName: "pictures"))
+    var batchSize: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Batches to a step: as one large batch, in the memory of a small one. (default: 1)",
+            valueName: "batches"))
+    var accumulate: Int?
+
+    @Option(help: ArgumentHelp("Passes over the pictures. (default: 100)", valueName: "epochs"))
+    var epochs: Int?
+
+    @Option(help: "adamw, sgd or lars. (default: adamw)")
+    var optimizer: OptimizerKind?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The highest learning rate for 256 pictures a step; what is used is in proportion to \
+            the pictures of a step. (default: 0.0005)
+            """, valueName: "rate"))
+    var lr: Double?
+
+    @Option(
+        help: ArgumentHelp("The learning rate at the end. (default: 1e-6)", valueName: "rate"))
+    var minLr: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Epochs in which the learning rate grows. (default: 10)", valueName: "epochs"))
+    var warmupEpochs: Int?
+
+    @Option(help: ArgumentHelp("At the start. (default: 0.04)", valueName: "decay"))
+    var weightDecay: Double?
+
+    @Option(help: ArgumentHelp("At the end. (default: 0.4)", valueName: "decay"))
+    var weightDecayEnd: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "The largest norm of a parameter's gradient; 0 for any. (default: 3)",
+            valueName: "norm"))
+    var clipGrad: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Epochs in which the head's last layer stays as it is. (default: 1)",
+            valueName: "epochs"))
+    var freezeLastLayer: Int?
+
+    @Option(help: "What all that is drawn by lot follows from. (default: 0)")
+    var seed: UInt64?
+
+    func validate() throws {
+        try check(batchSize, in: 1...1 << 20, "--batch-size")
+        try check(accumulate, in: 1...1 << 20, "--accumulate")
+        try check(epochs, in: 1...1 << 20, "--epochs")
+        try check(warmupEpochs, atLeast: 0, "--warmup-epochs")
+        try check(freezeLastLayer, atLeast: 0, "--freeze-last-layer")
+        try check(lr, in: 0...1e6, "--lr")
+        try check(minLr, in: 0...1e6, "--min-lr")
+        try check(weightDecay, in: 0...1e3, "--weight-decay")
+        try check(weightDecayEnd, in: 0...1e3, "--weight-decay-end")
+        try check(clipGrad, in: 0...1e9, "--clip-grad")
+    }
+}
+
+struct TeacherOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            How much of the teacher stays at each step, at the start; higher for small batches, \
+            lower for short runs. (default: 0.996)
+            """, valueName: "part"))
+    var momentumTeacher: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "The teacher's temperature: above 0.07 mostly unstable. (default: 0.04)",
+            valueName: "number"))
+    var teacherTemp: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "The same at the start: lower it where the loss does not fall. (default: 0.04)",
+            valueName: "number"))
+    var warmupTeacherTemp: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Epochs from the one to the other. (default: 0)", valueName: "epochs"))
+    var warmupTeacherTempEpochs: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            How much of the centre of the teacher's outputs stays at each step; 1 for no centring. \
+            (default: 0.9)
+            """, valueName: "part"))
+    var centerMomentum: Double?
+
+    func validate() throws {
+        try check(momentumTeacher, in: 0...1, "--momentum-teacher")
+        try check(teacherTemp, in: 1e-4...1e3, "--teacher-temp")
+        try check(warmupTeacherTemp, in: 1e-4...1e3, "--warmup-teacher-temp")
+        try check(warmupTeacherTempEpochs, atLeast: 0, "--warmup-teacher-temp-epochs")
+        try check(centerMomentum, in: 0...1, "--center-momentum")
+    }
+}
+
+/// - Throws: as `check(_:atLeast:_:)`; also for what is not a number.
+func check<Value: Comparable>(
+    _ value: Value?, in range: ClosedRange<Value>, _ option: String
+) throws {
+    if let value, !range.contains(value) {
+        throw ValidationError(
+            "\(option) \(value) is not from \(range.lowerBound) to \(range.upperBound).")
+    }
+}

@@ -1,0 +1,89 @@
+import ArgumentParser
+import DINO
+import ViT
+
+/// Weights that a run begins with.
+struct StartOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Weights of the network to begin with, in any form that --weights takes elsewhere.",
+            valueName: "file"))
+    var initWeights: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Epochs in which the network stays as it is and the new head alone learns. (default: 0, \
+            with --init-weights 1)
+            """, valueName: "epochs"))
+    var freezeBackbone: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Distillation: a trained network that stays the teacher, best with its head, as in a \
+            training checkpoint; the trained network is then student.safetensors.
+            """, valueName: "file"))
+    var teacherWeights: String?
+
+    func validate() throws {
+        try check(freezeBackbone, atLeast: 0, "--freeze-backbone")
+    }
+}
+
+/// What a run needs of the machine.
+struct ResourceOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Megabytes for what a step keeps for its gradients: crops that need more go through \
+            the network in groups, one after the other. (default: 1024)
+            """, valueName: "megabytes"))
+    var memoryLimit: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Megabytes for decoded pictures, which are then not decoded again. (default: 1024)",
+            valueName: "megabytes"))
+    var cache: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Steps between two checkpoints. (default: one at the end of an epoch and every five \
+            minutes, but for no more than a fiftieth of the time)
+            """, valueName: "steps"))
+    var saveEvery: Int?
+
+    func validate() throws {
+        try check(memoryLimit, in: 1...1 << 30, "--memory-limit")
+        try check(cache, in: 0...1 << 30, "--cache")
+        try check(saveEvery, atLeast: 1, "--save-every")
+    }
+}
+
+extension TrainingConfiguration.Preset: ExpressibleByArgument {}
+
+/// The files that a run begins with, opened.
+struct OpenedWeights {
+    let network: WeightFile?
+    let teacher: DINONetworkFile?
+
+    /// Reads them.
+    func point() throws -> StartingPoint {
+        StartingPoint(weights: try network?.weights(), teacher: try teacher?.network())
+    }
+}
+
+extension StartOptions {
+    /// - Parameters:
+    ///   - heads: attention heads of the weights to begin with, where they are known.
+    ///   - prototypes: the outputs of a teacher that comes without a head.
+    func opened(heads: Int?, prototypes: Int) throws -> OpenedWeights {
+        OpenedWeights(
+            network: try initWeights.map { try WeightFile(contentsOf: $0, heads: heads) },
+            teacher: try teacherWeights.map {
+                try DINONetworkFile(contentsOf: $0, prototypes: prototypes)
+            })
+    }
+}

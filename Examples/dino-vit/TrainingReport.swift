@@ -1,0 +1,74 @@
+import DINO
+import Foundation
+
+/// Tells a person how training goes.
+struct TrainingReport {
+    private let configuration: TrainingConfiguration
+    private let schedule: DINOSchedule
+    private let isQuiet: Bool
+    private var progress: Progress
+    private var first: TrainingRecord?
+    private var last: TrainingRecord?
+
+    init(_ run: borrowing TrainingRun, quiet: Bool) {
+        configuration = run.configuration
+        schedule = run.trainer.schedule
+        isQuiet = quiet
+        let pictures = configuration.picturesPerStep
+        progress = Progress(
+            schedule.steps * pictures, of: "pictures", from: run.firstStep * pictures,
+            quiet: quiet)
+    }
+
+    mutating func show(_ event: TrainingRun.Event) {
+        switch event {
+        case .step(let record):
+            if first == nil { first = record }
+            last = record
+            let (epochs, steps) = (configuration.options.epochs, schedule.steps)
+            progress.advance(
+                by: configuration.picturesPerStep,
+                noting: "epoch \(record.epoch) of \(epochs), step \(record.step) of \(steps),"
+                    + " loss \(figure(record.loss))")
+        case .finding(let finding):
+            progress.finish()
+            FileHandle.standardError.write(Data("warning: \(finding)\n".utf8))
+        case .saved: break
+        }
+    }
+
+    /// - Throws: `Failure` where the run was interrupted.
+    mutating func end(_ run: borrowing TrainingRun, _ ending: TrainingRun.Ending) throws {
+        progress.finish()
+        for skipped in run.skipped {
+            FileHandle.standardError.write(Data("skipped: \(skipped)\n".utf8))
+        }
+        if case .interrupted(let step) = ending {
+            throw Failure(
+                "interrupted after step \(step) of \(schedule.steps), which \(run.folder) holds;"
+                    + " go on with --resume")
+        }
+        guard !isQuiet else { return }
+        guard let first, let last else {
+            print("\(run.folder): training was complete after \(schedule.steps) steps")
+            return
+        }
+        let trained = configuration.fixedTeacher == nil ? "teacher" : "student"
+        print(
+            "\(run.folder)/\(trained).safetensors: \(configuration.options.network.name),"
+                + " \(last.step) steps (\(configuration.options.epochs) epochs);"
+                + " loss \(figure(first.loss)) to \(figure(last.loss))")
+        print("beside it: checkpoint.safetensors, log.jsonl, loss.png")
+        if !run.skipped.isEmpty {
+            print("skipped \(run.skipped.count) files that could not be read")
+        }
+        let findings = run.watch.findings
+        if !findings.isEmpty {
+            let steps = findings.map { "\($0.step)" }.joined(separator: ", ")
+            print("the collapse watch spoke at step \(steps): see the warnings")
+        }
+    }
+
+}
+
+private func figure(_ value: Double) -> String { String(format: "%.3f", value) }
