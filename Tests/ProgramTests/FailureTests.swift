@@ -210,7 +210,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["extract"], ["saliency"], ["attention"], ["match"], ["weights", "info"],
+        ["extract"], ["saliency"], ["attention"], ["match"], ["train"], ["weights", "info"],
         ["weights", "convert"],
     ])
     func helpHasAnExample(_ command: [String]) throws {

@@ -58,7 +58,7 @@ enum Program {
     }
 
     /// Where the executables lie: beside the tests.
-    private static var products: URL {
+    static var products: URL {
         for bundle in Bundle.allBundles where bundle.bundlePath.hasSuffix(".xctest") {
             return bundle.bundleURL.deletingLastPathComponent()
         }

@@ -1,0 +1,184 @@
+import DINO
+import Foundation
+import Images
+import Tensors
+import Testing
+import ViT
+
+/// `train` as a process: what it writes, and that it goes on from wherever it was stopped.
+@Suite struct TrainTests {
+    private static let files = [
+        "checkpoint.safetensors", "log.jsonl", "loss.png", "teacher.safetensors",
+    ]
+
+    @Test func writesARun() throws {
+        let training = try Training()
+        let outcome = try training.train("run", epochs: 2)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains("teacher.safetensors: ViT 32x2 (2 heads)/8, 6 steps"))
+        #expect(training.folder.names(in: "run") == TrainTests.files)
+        let lines = try training.log("run")
+        #expect(lines.count == 6 && lines[0].hasPrefix("{\"step\":1,\"epoch\":1,\"loss\":"))
+        #expect(lines[3].hasPrefix("{\"step\":4,\"epoch\":2,\"loss\":"))
+        let plot = try Image(contentsOf: training.folder["run/loss.png"])
+        #expect(plot.width == 1200)
+        // Both are weight files with the number of heads.
+        let teacher = try WeightFile(contentsOf: training.folder["run/teacher.safetensors"])
+        #expect(teacher.configuration.heads == 2 && teacher.leftOver.isEmpty)
+        let checkpoint = try WeightFile(contentsOf: training.folder["run/checkpoint.safetensors"])
+        #expect(checkpoint.source == "teacher")
+        #expect(try checkpoint.weights().tensors == teacher.weights().tensors)
+    }
+
+    @Test func killedAtRandomInstants() throws {
+        let training = try Training()
+        let epochs = 60
+        #expect(try training.train("whole", epochs: epochs, ["--threads", "1"]).status == 0)
+        var generator = SplitMix64(seed: 3)
+        var kills = 0
+        while kills < 20 {
+            let process = try training.start(
+                "killed", epochs: epochs, ["--resume", "--save-every", "4", "--threads", "2"])
+            usleep(UInt32(20_000 + generator.nextIndex(below: 250_000)))
+            guard process.isRunning else { break }
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+            kills += 1
+            for name in ["checkpoint", "teacher"] {
+                let path = training.folder["killed/\(name).safetensors"]
+                guard FileManager.default.fileExists(atPath: path) else { continue }
+                _ = try WeightFile(contentsOf: path).weights()
+            }
+        }
+        #expect(kills >= 5)
+        let last = try training.train("killed", epochs: epochs, ["--resume"])
+        #expect(last.status == 0, "\(last.errors)")
+        #expect(training.folder.names(in: "killed") == TrainTests.files)
+        for file in ["teacher.safetensors", "checkpoint.safetensors", "loss.png"] {
+            #expect(try training.data("killed", file) == training.data("whole", file), "\(file)")
+        }
+        #expect(try training.log("killed") == training.log("whole"))
+    }
+
+    @Test func interrupted() async throws {
+        let training = try Training()
+        let process = try training.start("run", epochs: 2000)
+        while (try? training.log("run").count) ?? 0 < 5 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        kill(process.processIdentifier, SIGINT)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 1)
+        let errors = String(decoding: try training.folder.data("errors"), as: UTF8.self)
+        let sentence = try #require(errors.split(separator: "\n").last)
+        #expect(
+            sentence.hasPrefix("error: interrupted after step ") && sentence.hasSuffix("--resume"))
+        let steps = try training.log("run").count
+        #expect(sentence.contains("step \(steps) of 6000"))
+        #expect(training.folder.names(in: "run") == TrainTests.files)
+    }
+
+    @Test func aRunIsNotTakenForAnother() throws {
+        let training = try Training()
+        #expect(try training.train("run", epochs: 2).status == 0)
+        let before = try training.data("run", "checkpoint.safetensors")
+        let again = try training.train("run", epochs: 2)
+        #expect(
+            again.status == 1 && again.sentence?.contains("6 steps; go on with --resume") == true)
+        let longer = try training.train("run", epochs: 3, ["--resume"])
+        #expect(longer.sentence?.contains("epochs 3, not 2") == true, "\(longer.errors)")
+        let complete = try training.train("run", epochs: 2, ["--resume"])
+        #expect(complete.status == 0 && complete.output.contains("complete after 6 steps"))
+        // Nothing but the folder is asked for.
+        let plain = try Program.run(
+            ["train", training.pictures, "--output", training.folder["run"], "--resume"])
+        #expect(plain.status == 0 && plain.output.contains("complete after 6 steps"))
+        try Image(width: 9, height: 9).writePNG(to: training.pictures + "/new.png")
+        let pictures = try training.train("run", epochs: 2, ["--resume"])
+        #expect(pictures.sentence?.contains("over 24 pictures, and 25 are there now") == true)
+        #expect(try training.data("run", "checkpoint.safetensors") == before)
+    }
+
+    @Test func otherWeightsToBeginWith() throws {
+        let training = try Training()
+        #expect(try training.train("first", epochs: 1).status == 0)
+        let weights = training.folder["first/teacher.safetensors"]
+        let warm = try training.train("warm", epochs: 1, ["--init-weights", weights])
+        #expect(warm.status == 0, "\(warm.errors)")
+        // For its one epoch the head alone learns.
+        #expect(
+            try WeightFile(contentsOf: training.folder["warm/teacher.safetensors"]).weights()
+                .tensors
+                == WeightFile(contentsOf: weights).weights().tensors)
+        let misfit = try training.train(
+            "misfit", epochs: 1, ["--init-weights", weights, "--arch", "64x2x2"])
+        #expect(misfit.status == 1 && misfit.sentence?.contains("not --arch 64x2x2") == true)
+        // Teachers with their head, and without.
+        for teacher in ["checkpoint", "teacher"] {
+            let options = ["--teacher-weights", training.folder["first/\(teacher).safetensors"]]
+            let run = "from \(teacher)"
+            let distilled = try training.train(run, epochs: 2, options)
+            #expect(distilled.status == 0, "\(distilled.errors)")
+            #expect(distilled.output.contains("student.safetensors"))
+            let student = training.folder[run + "/student.safetensors"]
+            #expect(
+                try WeightFile(contentsOf: student).weights().tensors
+                    != WeightFile(contentsOf: weights).weights().tensors)
+            let again = try training.train(run, epochs: 2, options + ["--resume"])
+            #expect(again.status == 0 && again.output.contains("complete"), "\(again.errors)")
+        }
+    }
+
+    @Test func brokenCheckpoints() throws {
+        let training = try Training()
+        #expect(try training.train("run", epochs: 1).status == 0)
+        let whole = try training.data("run", "checkpoint.safetensors")
+        let path = "run/checkpoint.safetensors"
+        try training.folder.write(whole.prefix(whole.count / 2), to: path)
+        let cut = try training.train("run", epochs: 1, ["--resume"])
+        #expect(cut.status == 1 && cut.sentence?.contains("checkpoint.safetensors") == true)
+        try training.folder.write(try training.data("run", "teacher.safetensors"), to: path)
+        let other = try training.train("run", epochs: 1, ["--resume"])
+        #expect(other.sentence?.contains("no checkpoint of training") == true, "\(other.errors)")
+        // A claim of ten million prototypes.
+        let place = try #require(whole.range(of: Data(#"\"prototypes\":64"#.utf8)))
+        var huge = whole
+        huge.replaceSubrange(place, with: Data(#"\"prototypes\":9999999"#.utf8))
+        var fixed = huge
+        // The header has grown by what was put in.
+        let grown = UInt64(huge.count - whole.count)
+        let length = whole.prefix(8).enumerated().reduce(UInt64(0)) {
+            $0 | UInt64($1.1) << (8 * $1.0)
+        }
+        for byte in 0..<8 {
+            fixed[byte] = UInt8(truncatingIfNeeded: (length + grown) >> (8 * byte))
+        }
+        try training.folder.write(fixed, to: path)
+        let claims = try Program.run(
+            ["train", training.pictures, "--output", training.folder["run"], "--resume"])
+        #expect(
+            claims.sentence?.contains("asks for more than it holds") == true, "\(claims.errors)")
+    }
+
+    @Test func collapses() throws {
+        let training = try Training()
+        let sound = try training.train("sound", epochs: 34)
+        #expect(sound.status == 0 && !sound.errors.contains("warning"), "\(sound.errors)")
+        let sharp = try training.train(
+            "sharp", epochs: 34, ["--momentum-teacher", "0", "--center-momentum", "1"])
+        #expect(sharp.errors.contains("all pictures are given to one prototype"))
+        #expect(sharp.errors.contains("--center-momentum") && sharp.output.contains("watch"))
+        // 320 for 256 pictures is 10 for 8.
+        let fast = try training.train("fast", epochs: 34, ["--lr", "320"])
+        #expect(fast.errors.contains("the learning rate of 10"), "\(fast.errors)")
+        let black = try Training(black: true)
+        let blank = try black.train("blank", epochs: 34)
+        #expect(blank.errors.contains("the pictures are blank"), "\(blank.errors)")
+        for errors in [sharp.errors, fast.errors, blank.errors] {
+            // Within a hundred steps.
+            let warnings = errors.split(separator: "\n").filter { $0.hasPrefix("warning: step ") }
+            let step = warnings.first?.dropFirst(14).prefix { $0 != ":" }
+            #expect(try #require(step.flatMap { Int($0) }) <= 100)
+        }
+    }
+}
