@@ -80,7 +80,7 @@ extension Extractor {
     /// The network and the pictures' way into it, as the options say.
     init(_ options: NetworkOptions, stride: Int?) throws {
         try self.init(
-            options.network(), preprocessing: options.preprocessing,
+            options.file.network(), preprocessing: options.preprocessing,
             stride: stride.map { PatchStride($0) })
     }
 }

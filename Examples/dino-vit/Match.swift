@@ -64,7 +64,7 @@ struct Match: ParsableCommand {
     func run() throws {
         options.apply()
         let output = try OutputFolder(
-            network.output, keeping: [source, target, network.weights])
+            network.place.output, keeping: [source, target, network.file.weights])
         let data = try output.file("matches.json")
         let drawing = try output.file("matches.png")
         var progress = Progress(2, of: "photos", quiet: options.quiet)
@@ -87,7 +87,7 @@ struct Match: ParsableCommand {
         let result = correspondences(between: features[0], and: features[1], options: options)
         let report = MatchReport(result, photos: photos, grids: features.map(\.descriptors.grid))
         try MatchPicture(photos).drawn(result.pairs).writePNG(to: drawing)
-        try report.write(to: data)
+        try writeJSON(report, to: data)
         progress.finish()
         if !self.options.quiet {
             print(
@@ -107,7 +107,7 @@ struct Match: ParsableCommand {
         var photos: [Photo] = []
         let loaded = inParallel(1 + paths.count) { index -> Loaded in
             // The photos first: they take longer than weights in the system's cache.
-            guard index < paths.count else { return .model(try network.network()) }
+            guard index < paths.count else { return .model(try network.file.network()) }
             return .photo(
                 try Photo(
                     contentsOf: paths[index], preprocessing: network.preprocessing,

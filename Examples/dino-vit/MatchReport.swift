@@ -1,5 +1,4 @@
 import Descriptors
-import Foundation
 import ViT
 
 /// The content of matches.json.
@@ -53,18 +52,6 @@ struct MatchReport: Codable {
             Pair(
                 source: point($0.source), target: point($0.target), similarity: $0.similarity,
                 saliency: $0.saliency)
-        }
-    }
-
-    /// Writes the report, whole or not at all.
-    func write(to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let json = try encoder.encode(self)
-        do {
-            try (json + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch {
-            throw Failure("\(path) cannot be written: \(systemReason(error))")
         }
     }
 }

@@ -19,8 +19,8 @@ struct RunOptions: ParsableArguments {
     }
 }
 
-/// The network, how pictures are put into it, and where results go.
-struct NetworkOptions: ParsableArguments {
+/// The network.
+struct WeightOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The network: a DINO .pth file, a training checkpoint, or a safetensors file.",
@@ -30,30 +30,43 @@ struct NetworkOptions: ParsableArguments {
     @Option(help: "The network's attention heads. (default: what the file says, or width / 64)")
     var heads: Int?
 
+    func validate() throws {
+        try check(heads, atLeast: 1, "--heads")
+    }
+
+    /// Opens the weights and reads them.
+    func network() throws -> VisionTransformer {
+        try VisionTransformer(contentsOf: weights, heads: heads)
+    }
+}
+
+/// Where results go.
+struct OutputOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The folder for the results, made where it is missing.", valueName: "dir"))
+    var output = "."
+}
+
+/// The network, how pictures are put into it, and where results go.
+struct NetworkOptions: ParsableArguments {
+    @OptionGroup var file: WeightOptions
+
     @Option(
         help: ArgumentHelp(
             "The photos' shorter side in the network, in pixels; 0 keeps their size.",
             valueName: "pixels"))
     var loadSize = 224
 
-    @Option(
-        help: ArgumentHelp(
-            "The folder for the results, made where it is missing.", valueName: "dir"))
-    var output = "."
+    @OptionGroup var place: OutputOptions
 
     func validate() throws {
-        try check(heads, atLeast: 1, "--heads")
         guard (0...4096).contains(loadSize) else {
             throw ValidationError("--load-size \(loadSize) is not from 0 to 4096.")
         }
     }
 
     var preprocessing: Preprocessing { Preprocessing(loadSize: loadSize == 0 ? nil : loadSize) }
-
-    /// Opens the weights and reads them.
-    func network() throws -> VisionTransformer {
-        try VisionTransformer(contentsOf: weights, heads: heads)
-    }
 }
 
 /// What a descriptor is made of.

@@ -19,7 +19,7 @@ struct PictureRun {
         self.network = network
         self.options = options
         output = try OutputFolder(
-            network.output, keeping: pictures.map(\.path) + [network.weights])
+            network.place.output, keeping: pictures.map(\.path) + [network.file.weights])
     }
 
     /// - Parameters:

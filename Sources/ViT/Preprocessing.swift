@@ -30,20 +30,23 @@ public struct Preprocessing: Hashable, Sendable, Codable {
     /// What the shorter side becomes, in pixels; `nil` keeps the picture's size. The default of the
     /// reference's programs (extractor.py of dino-vit-features): 224.
     public var loadSize: Int?
+    /// How the picture is resampled: Lanczos, as in extractor.py.
+    public var filter = Filter.lanczos
     /// Mean of each colour channel, in 0…1: ImageNet's, with which the published weights were
     /// trained (main_dino.py).
     public var mean: [Float] = [0.485, 0.456, 0.406]
     /// Standard deviation of each colour channel, likewise.
     public var standardDeviation: [Float] = [0.229, 0.224, 0.225]
 
-    public init(loadSize: Int? = 224) {
+    public init(loadSize: Int? = 224, filter: Filter = .lanczos) {
         self.loadSize = loadSize
+        self.filter = filter
     }
 
     /// The most pixels that a picture is enlarged to: memory stays in proportion to the photo.
     static let mostPixels = 1 << 25
 
-    /// The picture at the network's size: Lanczos resampling, as in extractor.py.
+    /// The picture at the network's size.
     public func networkImage(of photo: Image) throws(PreprocessingError) -> NetworkImage {
         var image = photo
         if let loadSize {
@@ -54,7 +57,7 @@ public struct Preprocessing: Hashable, Sendable, Codable {
             guard pixels <= max(Double(Self.mostPixels), short * long) else {
                 throw .tooLong(width: photo.width, height: photo.height, loadSize: loadSize)
             }
-            image = photo.resized(shorterSide: loadSize, using: .lanczos)
+            image = photo.resized(shorterSide: loadSize, using: filter)
         }
         return NetworkImage(image: image, photoWidth: photo.width, photoHeight: photo.height)
     }

@@ -201,6 +201,12 @@ import Testing
         ["match", "a.png", "b.png", "--weights", "w", "--threshold", "nan"],
         ["match", "a.png", "b.png", "--weights", "w", "--seed=-1"],
         ["weights", "info"], ["weights", "convert", "w"], ["weights", "info", "w", "--heads=0"],
+        ["evaluate", "knn", "--train", "a", "--test", "b"],
+        ["evaluate", "knn", "--train", "a", "--test", "b", "--weights", "w", "--k", "0"],
+        ["evaluate", "knn", "--train", "a", "--test", "b", "--weights", "w", "--crop-size", "257"],
+        ["evaluate", "knn", "--train", "a", "--test", "b", "--weights", "w", "--temperature", "0"],
+        ["evaluate", "linear", "--train", "a", "--test", "b", "--weights", "w", "--epochs", "0"],
+        ["evaluate", "linear", "--train", "a", "--test", "b", "--weights", "w", "--lr=-1"],
         ["paint"], ["--colour"],
     ])
     func wrongCalls(_ arguments: [String]) throws {
@@ -211,7 +217,7 @@ import Testing
 
     @Test(arguments: [
         ["extract"], ["saliency"], ["attention"], ["match"], ["train"], ["weights", "info"],
-        ["weights", "convert"],
+        ["weights", "convert"], ["evaluate", "knn"], ["evaluate", "linear"],
     ])
     func helpHasAnExample(_ command: [String]) throws {
         let outcome = try Program.run(command + ["--help"])

@@ -7,7 +7,6 @@ let model = Lazy(vitSmall8)
 Benchmark.main(
     [
         products(record), attention(record), network(record, model: model), descriptors(record),
-        matching(record, model: model), multiCrop(record),
-        matching(record, model: model), steps(record),
+        matching(record, model: model), multiCrop(record), steps(record),
     ],
     customDefaults: [Columns(Record.columns), TimeUnit(.ms), WarmupIterations(2)])

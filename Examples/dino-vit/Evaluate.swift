@@ -1,0 +1,65 @@
+import ArgumentParser
+import DINO
+import Foundation
+import Tensors
+import ViT
+
+/// How well a network's features tell classes apart.
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure how well a network's features tell classes of pictures apart.",
+        subcommands: [KNN.self, Linear.self])
+}
+
+/// The pictures, the network, and what it is shown of them.
+struct EvaluationOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the training pictures, with a folder for each class.", valueName: "dir"))
+    var train: String
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the test pictures, with folders of the same names.", valueName: "dir"))
+    var test: String
+
+    @OptionGroup var file: WeightOptions
+
+    @Option(
+        help: ArgumentHelp("The pictures' shorter side, before the crop.", valueName: "pixels"))
+    var loadSize = 256
+
+    @Option(
+        help: ArgumentHelp(
+            "The side of the square about the centre that the network sees. (default: 7/8 of"
+                + " --load-size)", valueName: "pixels"))
+    var cropSize: Int?
+
+    @OptionGroup var place: OutputOptions
+
+    func validate() throws {
+        guard (1...4096).contains(loadSize) else {
+            throw ValidationError("--load-size \(loadSize) is not from 1 to 4096.")
+        }
+        if let cropSize, !(1...loadSize).contains(cropSize) {
+            throw ValidationError(
+                "--crop-size \(cropSize) is not from 1 to --load-size \(loadSize).")
+        }
+    }
+
+    var view: CentreView { CentreView(loadSize: loadSize, cropSize: cropSize) }
+
+    /// Opens the network.
+    ///
+    /// - Throws: also where the crop is smaller than a patch.
+    func network() throws -> VisionTransformer {
+        let network = try file.network()
+        let patch = network.configuration.patchSize
+        guard view.cropSize >= patch else {
+            throw Failure(
+                "a crop of \(view.cropSize) pixels is smaller than a patch of \(file.weights),"
+                    + " \(patch) pixels; choose a larger --load-size or --crop-size")
+        }
+        return network
+    }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import DINO
+import Foundation
+import Tensors
+import ViT
+
+extension Evaluate {
+    /// The weighted vote of the nearest training pictures.
+    struct KNN: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "knn",
+            abstract: "Classify by a weighted vote of the nearest training pictures.",
+            discussion: """
+                Writes knn.json: for each k the per cent of the test pictures whose class has the \
+                most votes (top1) and is among the first five (top5).
+
+                Example: dino-vit evaluate knn --train flowers/train --test flowers/val \
+                --weights run/teacher.safetensors --load-size 128 --output results
+                """)
+
+        @OptionGroup var evaluation: EvaluationOptions
+
+        @Option(
+            name: .customLong("k"), parsing: .upToNextOption,
+            help: ArgumentHelp("How many neighbours vote: one or more numbers.", valueName: "k"))
+        var neighbourCounts = KNNClassifier.neighbourCounts
+
+        @Option(help: "How slowly a vote's weight falls with the distance.")
+        var temperature = 0.07
+
+        @Flag(
+            help: """
+                Write the features too: train-features.npy and test-features.npy, float32 \
+                [pictures, channels], and features.json, the pictures and their classes.
+                """)
+        var saveFeatures = false
+
+        @OptionGroup var options: RunOptions
+
+        func validate() throws {
+            for k in neighbourCounts { try check(k, atLeast: 1, "--k") }
+            guard temperature > 0, temperature.isFinite else {
+                throw ValidationError("--temperature \(temperature) is not above 0.")
+            }
+        }
+
+        func run() throws {
+            options.apply()
+            let run = try EvaluationRun(evaluation)
+            let report = try run.file("knn.json")
+            var progress = Progress(
+                run.train.paths.count + run.test.paths.count, of: "pictures", quiet: options.quiet)
+            let sides = try [run.train, run.test].map { pictures in
+                try PictureFeatures(of: pictures, network: run.network, view: evaluation.view) {
+                    for _ in 0..<$0 { progress.advance() }
+                }
+            }
+            progress.finish()
+            let (train, test) = (sides[0], sides[1])
+            if saveFeatures { try save(train, test, of: run) }
+            let classifier = KNNClassifier(
+                features: train.features, labels: train.labels,
+                classCount: run.train.classes.count)
+            let results = classifier.accuracies(
+                of: test.features, labels: test.labels, neighbourCounts: neighbourCounts,
+                temperature: temperature)
+            let setting = run.setting(skipped: (train.skipped, test.skipped))
+            try writeJSON(
+                Report(results: results, temperature: temperature, setting: setting), to: report)
+            guard !options.quiet else { return }
+            print("\(report): \(setting.summary())")
+            for result in results {
+                print(
+                    String(
+                        format: "%d nearest: top-1 %.2f%%, top-5 %.2f%%", result.k, result.top1,
+                        result.top5))
+            }
+        }
+
+        /// The content of knn.json.
+        private struct Report: Encodable {
+            var results: [KNNClassifier.Accuracy]
+            var temperature: Double
+            var setting: EvaluationRun.Setting
+        }
+
+        private func save(_ train: PictureFeatures, _ test: PictureFeatures, of run: EvaluationRun)
+            throws
+        {
+            /// The content of features.json.
+            struct Rows: Encodable {
+                var classes: [String]
+                var train: [Row]
+                var test: [Row]
+            }
+            struct Row: Encodable {
+                var path: String
+                var label: Int
+            }
+            func rows(_ features: PictureFeatures, _ pictures: LabelledPictures) -> [Row] {
+                zip(features.indices, features.labels).map {
+                    Row(path: pictures.paths[$0], label: $1)
+                }
+            }
+            try train.features.writeNPY(to: run.file("train-features.npy"))
+            try test.features.writeNPY(to: run.file("test-features.npy"))
+            try writeJSON(
+                Rows(
+                    classes: run.train.classes, train: rows(train, run.train),
+                    test: rows(test, run.test)),
+                to: run.file("features.json"))
+        }
+    }
+}

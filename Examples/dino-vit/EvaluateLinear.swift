@@ -1,0 +1,139 @@
+import ArgumentParser
+import DINO
+import Foundation
+import ViT
+
+extension Evaluate {
+    /// A linear classifier trained on frozen features.
+    struct Linear: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "linear",
+            abstract: "Train a linear classifier on the features, and test it.",
+            discussion: """
+                Writes linear.json after each epoch: the losses, and the per cent of the test \
+                pictures that are classified rightly (top1), or among the first five (top5).
+
+                Each epoch sees the training pictures anew, as the official evaluation does; with \
+                --no-augmentation they go through the network once, and hundreds of epochs take \
+                seconds.
+
+                Example: dino-vit evaluate linear --train flowers/train --test flowers/val \
+                --weights run/teacher.safetensors --load-size 128 --epochs 20 --output results
+                """)
+
+        @OptionGroup var evaluation: EvaluationOptions
+
+        @Option(help: "How often the training pictures are gone through.")
+        var epochs = 100
+
+        @Option(
+            help: ArgumentHelp(
+                "The first epoch's learning rate, for batches of 256; it is scaled with the batch.",
+                valueName: "rate"))
+        var lr = 0.001
+
+        @Option(help: "Training pictures in a step.")
+        var batchSize = 128
+
+        @Option(
+            help: """
+                Of how many of the last blocks the class token is taken; 1 for a ViT-B, with \
+                --avgpool-patchtokens.
+                """)
+        var nLastBlocks = 4
+
+        @Flag(help: "Take the mean of the last block's patches too.")
+        var avgpoolPatchtokens = false
+
+        @Flag(
+            inversion: .prefixedNo,
+            help: "Show training pictures cut and mirrored at random in each epoch.")
+        var augmentation = true
+
+        @Option(help: "What all that is random follows from.")
+        var seed: UInt64 = 0
+
+        @OptionGroup var options: RunOptions
+
+        func validate() throws {
+            try check(epochs, atLeast: 1, "--epochs")
+            try check(batchSize, atLeast: 1, "--batch-size")
+            try check(nLastBlocks, atLeast: 1, "--n-last-blocks")
+            guard lr > 0, lr.isFinite else {
+                throw ValidationError("--lr \(lr) is not above 0.")
+            }
+        }
+
+        func run() throws {
+            options.apply()
+            let run = try EvaluationRun(evaluation)
+            let depth = run.network.configuration.depth
+            guard nLastBlocks <= depth else {
+                throw Failure(
+                    "--n-last-blocks \(nLastBlocks) is more than the \(depth) blocks of"
+                        + " \(evaluation.file.weights)")
+            }
+            let file = try run.file("linear.json")
+            let method = self.method
+            var progress = Progress(
+                method.pictureCount(train: run.train, test: run.test), of: "pictures",
+                quiet: options.quiet)
+            var epochs: [LinearEvaluation.Epoch] = []
+            var report: Report?
+            try method(run.network, train: run.train, test: run.test) { event in
+                switch event {
+                case .pictures(let count):
+                    for _ in 0..<count { progress.advance() }
+                case .epoch(let epoch, let skipped):
+                    epochs.append(epoch)
+                    let known = Report(
+                        epochs, method: method, setting: run.setting(skipped: skipped))
+                    try writeJSON(known, to: file)
+                    report = known
+                }
+            }
+            progress.finish()
+            guard !options.quiet, let report, let last = epochs.last else { return }
+            print("\(file): \(report.setting.summary())")
+            print(
+                String(
+                    format: "after epoch %d: loss %.4f, top-1 %.2f%%; the best epoch: %.2f%%",
+                    last.epoch + 1, last.test.loss, report.top1, report.bestTop1))
+        }
+
+        private var method: LinearEvaluation {
+            var method = LinearEvaluation()
+            method.options.epochs = epochs
+            method.options.learningRate = lr
+            method.options.batchSize = batchSize
+            method.embedding = FrozenEmbedding(
+                lastBlocks: nLastBlocks, averagesPatches: avgpoolPatchtokens)
+            method.view = evaluation.view
+            method.isAugmented = augmentation
+            method.seed = seed
+            return method
+        }
+
+        /// The content of linear.json.
+        private struct Report: Encodable {
+            var epochs: [LinearEvaluation.Epoch]
+            /// Of the last epoch.
+            var top1: Double
+            /// Of the epoch with the highest, which the reference reports.
+            var bestTop1: Double
+            var method: LinearEvaluation
+            var setting: EvaluationRun.Setting
+
+            init(
+                _ epochs: [LinearEvaluation.Epoch], method: LinearEvaluation,
+                setting: EvaluationRun.Setting
+            ) {
+                self.epochs = epochs
+                top1 = epochs.last?.test.top1 ?? 0
+                bestTop1 = epochs.map(\.test.top1).max() ?? 0
+                self.method = method
+                self.setting = setting
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import DINO
+import Foundation
+import Tensors
+import ViT
+
+/// What the evaluations share: pictures of known classes, a network, and results about them.
+struct EvaluationRun {
+    let train: LabelledPictures
+    let test: LabelledPictures
+    let network: VisionTransformer
+    let options: EvaluationOptions
+    private let output: OutputFolder
+
+    init(_ options: EvaluationOptions) throws {
+        self.options = options
+        train = try LabelledPictures(PictureFolder(options.train))
+        test = try LabelledPictures(PictureFolder(options.test), classesOf: train)
+        network = try options.network()
+        output = try OutputFolder(options.place.output, keeping: [options.file.weights])
+    }
+
+    /// The path of a result.
+    func file(_ name: String) throws -> String { try output.file(name) }
+
+    /// What both reports say of the pictures and the network.
+    func setting(skipped: (train: [SkippedPicture], test: [SkippedPicture])) -> Setting {
+        func side(_ pictures: LabelledPictures, _ skipped: [SkippedPicture]) -> Setting.Side {
+            Setting.Side(
+                folder: pictures.folder, pictures: pictures.paths.count - skipped.count,
+                skipped: skipped)
+        }
+        return Setting(
+            weights: options.file.weights, architecture: network.configuration.name,
+            loadSize: options.view.loadSize, cropSize: options.view.cropSize,
+            classes: train.classes, train: side(train, skipped.train),
+            test: side(test, skipped.test))
+    }
+
+    struct Setting: Codable {
+        var weights: String
+        var architecture: String
+        var loadSize: Int
+        var cropSize: Int
+        var classes: [String]
+        var train: Side
+        var test: Side
+
+        struct Side: Codable {
+            var folder: String
+            /// Those that were read.
+            var pictures: Int
+            var skipped: [SkippedPicture]
+        }
+
+        /// Names what was skipped on standard error, and gives the summary's first line.
+        func summary() -> String {
+            let skipped = train.skipped + test.skipped
+            for picture in skipped {
+                FileHandle.standardError.write(Data("skipped: \(picture.reason)\n".utf8))
+            }
+            let counts =
+                "\(train.pictures) training and \(test.pictures) test pictures of"
+                + " \(classes.count) classes"
+            return skipped.isEmpty ? counts : counts + ", \(skipped.count) skipped"
+        }
+    }
+}
+
+/// Writes a report as JSON, whole or not at all.
+func writeJSON(_ report: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let json = try encoder.encode(report)
+    do {
+        try (json + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+        throw Failure("\(path) cannot be written: \(systemReason(error))")
+    }
+}

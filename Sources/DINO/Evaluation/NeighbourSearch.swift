@@ -1,0 +1,126 @@
+import Tensors
+
+/// Finds for each row of one matrix the rows of another with the greatest products with it.
+///
+/// The products are made for blocks of rows and columns, and each row keeps a running list: nothing
+/// of size rows x rows is ever stored.
+struct NeighbourSearch {
+    /// A row of the other matrix.
+    struct Neighbour {
+        var similarity: Float
+        var index: Int32
+
+        /// Whether it stands before another: by similarity, of equals by index.
+        func precedes(_ other: Neighbour) -> Bool {
+            similarity > other.similarity || similarity == other.similarity && index < other.index
+        }
+    }
+
+    /// `[count, width]`.
+    private let candidates: Tensor
+    /// How many are found for each row: at most as many as there are candidates.
+    private let k: Int
+    /// A list is sorted and cut to `k` when it has this length, which makes that cheap for each entry.
+    private let room: Int
+    /// Rows that are searched for at a time.
+    private let rowsAtOnce: Int
+    /// Rows of `candidates` in one product: with 256 rows, 2 MiB.
+    private let columnsAtOnce = 2048
+    /// The most bytes that lists take, unless one alone takes more.
+    private static let memoryBudget = 64 << 20
+
+    init(_ candidates: Tensor, k: Int) {
+        precondition(
+            candidates.shape[0] <= Int(Int32.max), "neighbours among \(candidates.shape[0]) rows")
+        self.candidates = candidates
+        self.k = min(k, candidates.shape[0])
+        room = max(2 * self.k, 64)
+        let affordable = Self.memoryBudget / (room * MemoryLayout<Neighbour>.stride)
+        rowsAtOnce = min(256, max(1, affordable))
+    }
+
+    /// Calls `body`, in parallel, with each row's index and its neighbours, nearest first. Similarities
+    /// that are no numbers are passed over.
+    ///
+    /// - Complexity: O(rows x candidates x width) time.
+    func perform(
+        for rows: Tensor, _ body: (Int, UnsafeBufferPointer<Neighbour>) -> Void
+    ) {
+        let most = min(rowsAtOnce, rows.shape[0])
+        let products = Tensor(uninitialized: [most, columnsAtOnce])
+        withUnsafeTemporaryAllocation(of: List.self, capacity: most) { lists in
+            withUnsafeTemporaryAllocation(of: Neighbour.self, capacity: most * room) { memory in
+                nonisolated(unsafe) let lists = lists
+                for start in stride(from: 0, to: rows.shape[0], by: rowsAtOnce) {
+                    let block = rows.rows(start..<min(start + rowsAtOnce, rows.shape[0]))
+                    for row in 0..<block.shape[0] {
+                        let entries = memory[(row * room)..<((row + 1) * room)]
+                        lists.initializeElement(
+                            at: row, to: List(entries: .init(rebasing: entries), k: k))
+                    }
+                    search(block, lists: lists, products: products)
+                    Parallelism.perform(count: block.shape[0]) { row in
+                        lists[row].sortAndCut()
+                        body(start + row, lists[row].found)
+                    }
+                }
+            }
+        }
+    }
+
+    private func search(
+        _ block: Tensor, lists: UnsafeMutableBufferPointer<List>, products: Tensor
+    ) {
+        let width = candidates.shape[1]
+        nonisolated(unsafe) let lists = lists
+        withExtendedLifetime((block, candidates, products)) {
+            for first in stride(from: 0, to: candidates.shape[0], by: columnsAtOnce) {
+                let columns = min(columnsAtOnce, candidates.shape[0] - first)
+                multiply(
+                    MatrixView(block.base, rows: block.shape[0], columns: width),
+                    MatrixView(
+                        candidates.base + first * width, rows: columns, columns: width
+                    ).transposed,
+                    into: products.mutableBase, rowStride: columnsAtOnce)
+                Parallelism.perform(count: block.shape[0]) { row in
+                    lists[row].add(
+                        products.base + row * columnsAtOnce, count: columns, first: first)
+                }
+            }
+        }
+    }
+}
+
+extension NeighbourSearch {
+    /// The best that one row has met; beyond `k`, some that no longer count.
+    private struct List {
+        let entries: UnsafeMutableBufferPointer<Neighbour>
+        let k: Int
+        var count = 0
+        /// What a further entry must exceed: the k-th best at the last sorting.
+        var threshold = -Float.infinity
+
+        var found: UnsafeBufferPointer<Neighbour> {
+            UnsafeBufferPointer(rebasing: entries[..<count])
+        }
+
+        /// Candidates come in ascending order: one that equals the k-th best stands behind it.
+        mutating func add(_ similarities: UnsafePointer<Float>, count columns: Int, first: Int) {
+            for column in 0..<columns where similarities[column] > threshold {
+                entries.initializeElement(
+                    at: count,
+                    to: Neighbour(
+                        similarity: similarities[column], index: Int32(first + column)))
+                count += 1
+                if count == entries.count { sortAndCut() }
+            }
+        }
+
+        mutating func sortAndCut() {
+            var found = UnsafeMutableBufferPointer(rebasing: entries[..<count])
+            found.sort { $0.precedes($1) }
+            count = min(count, k)
+            if count == k, k > 0 { threshold = entries[k - 1].similarity }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Images
+import Tensors
+import ViT
+
+/// What a network makes of labelled pictures, of those that could be read.
+public struct PictureFeatures: Sendable {
+    /// `[pictures read, width]`.
+    public private(set) var features: Tensor
+    /// By row, which of the pictures it is of.
+    public private(set) var indices: [Int] = []
+    /// By row, the picture's class.
+    public private(set) var labels: [Int] = []
+    /// The pictures that could not be read or brought to the network's size.
+    public private(set) var skipped: [SkippedPicture] = []
+
+    /// Puts all pictures through a network, as test pictures are shown to it.
+    ///
+    /// - Parameter progress: called with a number of pictures each time that so many more are done.
+    /// - Throws: `EvaluationError` where no picture can be read or features are no numbers; what
+    ///   `progress` throws.
+    /// - Precondition: the view's crop is at least a patch.
+    public init(
+        of pictures: LabelledPictures, network: VisionTransformer,
+        embedding: FrozenEmbedding = FrozenEmbedding(), view: CentreView,
+        progress: (Int) throws -> Void = { _ in }
+    ) throws {
+        try self.init(
+            of: pictures, Array(pictures.paths.indices), network: network, embedding: embedding,
+            side: view.cropSize, view: { _, photo in try view.tensor(of: photo) },
+            progress: progress)
+        if indices.isEmpty, let first = skipped.first {
+            throw EvaluationError.nothingReadable(
+                folder: pictures.folder, count: skipped.count, reason: first.reason)
+        }
+    }
+
+    /// Puts some pictures through a network. A row does not depend on the others.
+    ///
+    /// - Parameters:
+    ///   - side: of the network's input, in pixels.
+    ///   - view: the network's input, `[3, side, side]`, of the picture of an index; called in
+    ///     parallel.
+    /// - Complexity: memory for the features and some thousand tokens.
+    init(
+        of pictures: LabelledPictures, _ selection: [Int], network: VisionTransformer,
+        embedding: FrozenEmbedding, side: Int, view: (Int, Image) throws -> Tensor,
+        progress: (Int) throws -> Void
+    ) throws {
+        let width = embedding.width(of: network)
+        let rows = Tensor(uninitialized: [selection.count, width])
+        // Enough tokens at once for products to run at full speed.
+        let tokens = 1 + network.grid(height: side, width: side).count
+        let most = max(1, min(64, 8192 / tokens))
+        features = rows
+        for start in stride(from: 0, to: selection.count, by: most) {
+            let batch = Array(selection[start..<min(start + most, selection.count)])
+            var inputs: [Tensor] = []
+            for (index, input) in zip(batch, read(batch, of: pictures, view)) {
+                switch input {
+                case .success(let input):
+                    inputs.append(input)
+                    indices.append(index)
+                case .failure(let picture):
+                    skipped.append(picture)
+                }
+            }
+            if !inputs.isEmpty {
+                let features = embedding(network, stacked(inputs))
+                let finite = features.withUnsafeElements { $0.prefix { $0.isFinite }.count }
+                let first = indices.count - inputs.count
+                guard finite == features.count else {
+                    throw EvaluationError.notFinite(
+                        picture: pictures.paths[indices[first + finite / width]])
+                }
+                withExtendedLifetime((rows, features)) {
+                    (rows.mutableBase + first * width).update(
+                        from: features.base, count: features.count)
+                }
+            }
+            try progress(batch.count)
+        }
+        features = rows.rows(0..<indices.count)
+        labels = indices.map { pictures.labels[$0] }
+    }
+}
+
+/// A picture that an evaluation passed over.
+public struct SkippedPicture: Error, Hashable, Sendable, Codable {
+    public var path: String
+    /// A sentence that names the file.
+    public var reason: String
+}
+
+/// Decodes pictures and makes the network's input of them, in parallel.
+private func read(
+    _ batch: [Int], of pictures: LabelledPictures, _ view: (Int, Image) throws -> Tensor
+) -> [Result<Tensor, SkippedPicture>] {
+    [Result<Tensor, SkippedPicture>](unsafeUninitializedCapacity: batch.count) { inputs, count in
+        nonisolated(unsafe) let inputs = inputs
+        Parallelism.perform(count: batch.count) { place in
+            let path = pictures.paths[batch[place]]
+            let input = Result { () throws(SkippedPicture) in
+                do {
+                    return try view(batch[place], Image(contentsOf: path))
+                } catch let error as ImageError {
+                    throw SkippedPicture(path: path, reason: "\(error)")
+                } catch {
+                    throw SkippedPicture(path: path, reason: "\(path): \(error)")
+                }
+            }
+            inputs.initializeElement(at: place, to: input)
+        }
+        count = batch.count
+    }
+}
+
+/// Tensors of one shape as one, `[count, ...]`.
+private func stacked(_ parts: [Tensor]) -> Tensor {
+    let inner = parts[0].shape
+    return Tensor(shape: Shape([parts.count] + inner.dimensions)) { target in
+        for (index, part) in parts.enumerated() {
+            part.withUnsafeElements { elements in
+                _ = UnsafeMutableBufferPointer(
+                    rebasing: target[(index * inner.count)..<((index + 1) * inner.count)]
+                ).update(fromContentsOf: elements)
+            }
+        }
+    }
+}

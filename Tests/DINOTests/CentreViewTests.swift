@@ -1,0 +1,31 @@
+import DINO
+import Images
+import Tensors
+import Testing
+import ViT
+
+@Suite struct CentreViewTests {
+    @Test("A picture is seen as through Resize and CenterCrop", arguments: [0, 1])
+    func reference(index: Int) throws {
+        let file = try EvaluationFixtures.tensors("views.safetensors")
+        let pixels = try file.tensor(named: "\(index)")
+        let picture = Image(
+            width: pixels.shape[1], height: pixels.shape[0], pixels: pixels.elements.map(UInt8.init)
+        )
+        for (load, crop) in [(32, 28), (24, 19), (16, 16), (64, 56)] {
+            let expected = try file.tensor(named: "\(index).\(load).\(crop)")
+            let view = try CentreView(loadSize: load, cropSize: crop).tensor(of: picture)
+            #expect(view.shape == expected.shape)
+            let differences = zip(view.elements, expected.elements).map { abs($0 - $1) }
+            // The pixels to the bit; values up to 2.7, after a division, a difference and a division.
+            #expect(differences.allSatisfy { $0 <= 1e-6 }, "\(load), \(crop)")
+        }
+    }
+
+    @Test("The defaults are the reference's, other sizes keep their ratio")
+    func sizes() {
+        #expect(CentreView() == CentreView(loadSize: 256, cropSize: 224))
+        #expect(CentreView(loadSize: 64).cropSize == 56)
+        #expect(CentreView(loadSize: 1).cropSize == 1)
+    }
+}
