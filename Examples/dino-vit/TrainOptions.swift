@@ -100,7 +100,7 @@ struct ScheduleOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Batches to a step: as one large batch, in the memory of a small one. (default: 1)",
+            "Batches to a step, which count as one of as many pictures. (default: 1)",
             valueName: "batches"))
     var accumulate: Int?
 

@@ -8,8 +8,10 @@ extension CollapseWatch {
         let limit = "ln \(circumstances.outputs) = \(figure(log(Double(circumstances.outputs))))"
         switch verdict {
         case .notFinite:
-            return "the \(record.loss.isFinite ? "gradient" : "loss") is "
-                + "\(record.loss.isFinite ? record.gradientNorm : record.loss)"
+            let (name, value) =
+                record.loss.isFinite
+                ? ("gradient", record.gradientNorm) : ("loss", record.loss)
+            return "the \(name) is \(value.isNaN ? "not a number" : "infinite")"
         case .rankOne:
             return "all pictures have nearly the same features (effective rank "
                 + "\(figure(record.rank)), deviation \(figure(record.featureDeviation)))"

@@ -31,8 +31,11 @@ public struct CollapseWatch: Sendable {
         /// The likely causes, the likeliest first, each with what to change.
         public var causes: [String]
 
-        public var description: String {
-            "step \(step): \(reading); likely because \(causes.joined(separator: "; or because "))"
+        public var description: String { "step \(step): \(explanation)" }
+
+        /// What was read, and why that may be.
+        var explanation: String {
+            "\(reading); likely because \(causes.joined(separator: "; or because "))"
         }
     }
 

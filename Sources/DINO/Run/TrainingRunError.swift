@@ -53,7 +53,8 @@ extension TrainingRunError: CustomStringConvertible {
         case .noHead(let path, let reason):
             "\(path) holds no whole projection head: \(reason)"
         case .notFinite(let finding):
-            "training stopped, and nothing was kept of the last step: \(finding)"
+            "training stopped at step \(finding.step), of which nothing was kept:"
+                + " \(finding.explanation)"
         }
     }
 }
