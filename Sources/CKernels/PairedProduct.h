@@ -30,14 +30,30 @@ INLINE vector multiply_add_broadcast(vector line, const float *x, vector sum) {
     return sum;
 }
 
-// The power of two that brings numbers with this sum of squares to a root mean square near 1, and
-// its inverse; 1 where there is none.
-INLINE float balance(float squares, ptrdiff_t count, float *inverse) {
-    float mean = squares / (float)count;
+// The exponent of a number, as it lies in its bits.
+INLINE int32_t exponent(float x) {
     int32_t bits;
-    memcpy(&bits, &mean, sizeof bits);
-    int32_t exponent = bits >> 23;
-    int32_t half = exponent > 2 && exponent < 252 ? (exponent - 127) / 2 : 0;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits >> 23 & 255) - 127;
+}
+
+// The power of two that brings `count` numbers, `stride` apart, to a root mean square near 1, and its
+// inverse. Where the sum of their squares is too large or too small to be told, their highest comes
+// near 1 instead.
+INLINE float balance(
+    float squares, ptrdiff_t count, const float *x, ptrdiff_t stride, float *inverse) {
+    int32_t half = exponent(squares / (float)count);
+    if (half > -120 && half < 120) {
+        half /= 2;
+    } else {
+        float high = 0;
+        for (ptrdiff_t p = 0; p < count; p++) {
+            float size = x[p * stride] < 0 ? -x[p * stride] : x[p * stride];
+            high = size > high ? size : high;
+        }
+        half = exponent(high);
+        half = high == 0 ? 0 : half < -125 ? -125 : half > 125 ? 125 : half;
+    }
     int32_t up = (127 + half) << 23, down = (127 - half) << 23;
     float factor;
     memcpy(inverse, &up, sizeof up);
@@ -64,7 +80,7 @@ INLINE void balance_line(
         vector x = load_some(line + p, depth - p < LANES ? depth - p : LANES);
         squares[0] = x * x + squares[0];
     }
-    const float factor = balance(sum(squares[0] + squares[1]), depth, scale);
+    const float factor = balance(sum(squares[0] + squares[1]), depth, line, 1, scale);
     for (p = 0; p + LANES <= depth; p += LANES) store(result + p, load(line + p) * factor);
     for (; p < depth; p++) result[p] = line[p] * factor;
     vector products = 0;
@@ -112,7 +128,8 @@ static void balance_panel(
         }
         float factors[LANES];
         for (int i = 0; i < LANES; i++) {
-            factors[i] = balance((squares[0] + squares[1])[i], depth, &scales[j + i]);
+            factors[i] = balance(
+                (squares[0] + squares[1])[i], depth, packed + j + i, width, &scales[j + i]);
         }
         const vector factor = load(factors);
         vector products[2] = {0, 0};

@@ -67,6 +67,42 @@ import Testing
         }
     }
 
+    @Test("Rows and columns of any size are multiplied as well", arguments: KernelSet.all)
+    func sizes(set: KernelSet) {
+        // Numbers whose squares overflow or vanish, against such that bring the sums back; each row
+        // and column has a size of its own.
+        let sizes: [Float] = [1, 1e25, 1e-25, 1e30, 1e-30, 1e-15]
+        let m = 13
+        let n = 53
+        for k in [7, 64, 385] {
+            var noise = Noise(seed: UInt64(k))
+            let a = GuardedMatrix(rows: m, columns: k) { noise.next() }
+            let b = GuardedMatrix(rows: k, columns: n) { noise.next() }
+            for i in 0..<m { for p in 0..<k { a.memory[i * a.rowStride + p] *= sizes[i % 6] } }
+            for j in 0..<n { for p in 0..<k { b.memory[p * b.rowStride + j] *= sizes[j / 6 % 6] } }
+            let result = GuardedMatrix(rows: m, columns: n)
+            let scratch = GuardedFloats(count: ck_product_scratch(n))
+            let left = LeftFactor(a, rows: 0..<m, depth: k, for: set.kernels)
+            set.kernels.product(
+                m, n, k, left.base, left.rowStride, left.columnStride, b.base, b.rowStride,
+                b.columnStride, result.base, result.rowStride, ck_epilogue(), scratch.base)
+            for i in 0..<m {
+                for j in 0..<n {
+                    let terms = (0..<k).map { Double(a[i, $0]) * Double(b[$0, j]) }
+                    let expected = terms.reduce(0, +)
+                    // What leaves the range of floats, products of parts of a sum included, has no
+                    // accuracy to keep.
+                    let magnitude = Double(sizes[i % 6]) * Double(sizes[j / 6 % 6])
+                    guard (1e-25...1e30).contains(magnitude) else { continue }
+                    #expect(
+                        abs(Double(result[i, j]) - expected)
+                            <= 8 * Double(k).squareRoot() * rounding * magnitude * 4,
+                        "\(k) deep, row of \(sizes[i % 6]), column of \(sizes[j / 6 % 6])")
+                }
+            }
+        }
+    }
+
     @Test("An epilogue alone is done in place", arguments: KernelSet.all)
     func finishIsPlain(set: KernelSet) {
         for n in [1, 3, 4, 5, 7, 8, 15, 16, 17, 31, 48, 63, 97] {
