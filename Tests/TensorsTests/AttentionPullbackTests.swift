@@ -40,7 +40,7 @@ import Testing
         #expect(output.isIdentical(to: joined.attention(heads: 2)))
     }
 
-    @Test("The threads change no bit", arguments: [10, 37, 301, 800])
+    @Test("The threads change no bit", arguments: [17, 37, 301, 800])
     func threads(tokens: Int) {
         var noise = Noise(seed: 8)
         let joined = noise.tensor([3, tokens, 3 * 64], scale: 3)
@@ -50,16 +50,16 @@ import Testing
     }
 
     /// The kernel is held to double precision elsewhere: here, that every head of every image is its
-    /// own, however the work is cut. Of 10 tokens several heads make a task; of 800 tokens the
+    /// own, however the work is cut. Of 17 tokens several heads make a task; of 800 tokens the
     /// keys of a head are cut where there are few heads.
-    @Test("A batch is its images", arguments: [10, 37, 301, 800])
+    @Test("A batch is its images", arguments: [17, 37, 301, 800])
     func batch(tokens: Int) {
         var noise = Noise(seed: 9)
         let heads = 2
         let joined = noise.tensor([9, tokens, 3 * 32], scale: 3)
         let gradient = noise.tensor([9, tokens, 32])
         let result = pullback(joined, gradient, heads: heads)
-        for image in [0, 5, 8] {
+        for image in 0..<9 {
             let alone = pullback(
                 joined.rows(image..<image + 1), gradient.rows(image..<image + 1), heads: heads)
             // Where keys are cut, the sum over them has another order: roundings of sums whose terms are
