@@ -128,7 +128,7 @@ func multiCrop(_ record: Record) -> BenchmarkSuite {
 /// Made when it is first needed: a filter leaves most benchmarks out.
 final class Lazy<Value> {
     private let make: () -> Value
-    private(set) lazy var value = make()
+    lazy var value = make()
 
     init(_ make: @escaping () -> Value) {
         self.make = make
