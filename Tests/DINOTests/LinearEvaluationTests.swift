@@ -1,0 +1,151 @@
+import DINO
+import Foundation
+import Images
+import Tensors
+import Testing
+import ViT
+
+@Suite struct LinearEvaluationTests {
+    private struct Pictures: ~Copyable {
+        let url = FileManager.default.temporaryDirectory
+            .appending(path: "evaluation-\(UUID().uuidString)")
+
+        /// Pictures of two classes, 3 and 4 of each; `pixels` of each, from its number.
+        init(_ pixels: (Int) -> Image) throws {
+            for (side, numbers) in [("train", 0..<7), ("test", 7..<12)] {
+                for number in numbers {
+                    let folder = url.appending(path: "\(side)/\(number % 2 == 0 ? "even" : "odd")")
+                    try FileManager.default.createDirectory(
+                        at: folder, withIntermediateDirectories: true)
+                    try pixels(number).writePNG(to: folder.appending(path: "\(number).png").path)
+                }
+            }
+        }
+
+        func labelled() throws -> (train: LabelledPictures, test: LabelledPictures) {
+            let train = try LabelledPictures(PictureFolder(url.appending(path: "train").path))
+            let test = try LabelledPictures(
+                PictureFolder(url.appending(path: "test").path), classesOf: train)
+            return (train, test)
+        }
+
+        func breakPicture(_ name: String) throws {
+            try Data("no picture".utf8).write(to: url.appending(path: name))
+        }
+
+        deinit { try? FileManager.default.removeItem(at: url) }
+    }
+
+    private static func evenly(_ number: Int) -> Image {
+        Image(
+            width: 20 + number, height: 30 - number,
+            colour: Colour(red: UInt8(20 * number), green: 200, blue: UInt8(250 - 20 * number)))
+    }
+
+    private static func noisily(_ number: Int) -> Image {
+        var generator = SplitMix64(seed: UInt64(number))
+        let pixels = (0..<20 * 24 * 3).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        return Image(width: 20, height: 24, pixels: pixels)
+    }
+
+    private struct Run {
+        var epochs: [LinearEvaluation.Epoch] = []
+        var pictures = 0
+        var skipped: (train: [SkippedPicture], test: [SkippedPicture]) = ([], [])
+        var classifier: Linear
+    }
+
+    private func run(
+        _ pictures: borrowing Pictures, _ change: (inout LinearEvaluation) -> Void
+    ) throws -> Run {
+        let network = try VisionTransformer(
+            contentsOf: EvaluationFixtures.path("network.safetensors"), heads: 2)
+        var evaluation = LinearEvaluation()
+        evaluation.embedding = FrozenEmbedding(lastBlocks: 2)
+        evaluation.view = CentreView(loadSize: 18, cropSize: 16)
+        evaluation.options.epochs = 4
+        evaluation.options.learningRate = 10
+        evaluation.options.batchSize = 3
+        change(&evaluation)
+        let (train, test) = try pictures.labelled()
+        var result = Run(
+            classifier: Linear(weight: Tensor([], shape: [0, 0]), bias: Tensor([], shape: [0])))
+        result.classifier = try evaluation(network, train: train, test: test) { event in
+            switch event {
+            case .pictures(let count): result.pictures += count
+            case .epoch(let epoch, let skipped):
+                result.epochs.append(epoch)
+                result.skipped = skipped
+            }
+        }.classifier
+        if result.skipped.train.isEmpty && result.skipped.test.isEmpty {
+            #expect(result.pictures == evaluation.pictureCount(train: train, test: test))
+        }
+        return result
+    }
+
+    /// Whatever part of a picture of one colour is shown, it is the same.
+    @Test func partsOfEvenPictures() throws {
+        let pictures = try Pictures(Self.evenly)
+        let augmented = try run(pictures) { _ in }
+        let fixed = try run(pictures) { $0.isAugmented = false }
+        #expect(augmented.epochs == fixed.epochs)
+        #expect(augmented.classifier.weight == fixed.classifier.weight)
+        #expect(augmented.pictures == 5 + 4 * 7 && fixed.pictures == 5 + 7)
+        #expect(fixed.epochs[3].trainLoss < fixed.epochs[0].trainLoss)
+    }
+
+    /// With a rate of next to nothing and all pictures in one step, only the views make a difference.
+    @Test func viewsOfEachEpoch() throws {
+        let pictures = try Pictures(Self.noisily)
+        func losses(_ change: (inout LinearEvaluation) -> Void = { _ in }) throws -> [Double] {
+            try run(pictures) {
+                $0.options.learningRate = 1e-30
+                $0.options.batchSize = 7
+                change(&$0)
+            }.epochs.map(\.trainLoss)
+        }
+        let fixed = try losses { $0.isAugmented = false }
+        // The same sum in another order.
+        #expect(fixed.allSatisfy { abs($0 - fixed[0]) < 1e-6 })
+        let augmented = try losses()
+        #expect(zip(augmented, augmented.dropFirst()).allSatisfy { abs($0 - $1) > 1e-5 })
+        #expect(try losses() == augmented)
+        #expect(try losses { $0.seed = 1 } != augmented)
+    }
+
+    @Test func brokenPictures() throws {
+        let pictures = try Pictures(Self.noisily)
+        try pictures.breakPicture("train/even/2.png")
+        try pictures.breakPicture("test/odd/9.png")
+        for isAugmented in [true, false] {
+            let run = try run(pictures) { $0.isAugmented = isAugmented }
+            #expect(run.epochs.count == 4)
+            #expect(run.skipped.train.count == 1 && run.skipped.test.count == 1)
+            #expect(run.skipped.train.first?.path.hasSuffix("train/even/2.png") == true)
+        }
+        for number in 0..<7 {
+            try pictures.breakPicture("train/\(number % 2 == 0 ? "even" : "odd")/\(number).png")
+        }
+        for isAugmented in [true, false] {
+            #expect {
+                _ = try run(pictures) { $0.isAugmented = isAugmented }
+            } throws: { error in
+                guard case EvaluationError.nothingReadable(_, 7, _) = error else { return false }
+                return true
+            }
+        }
+    }
+
+    @Test func brokenWeights() throws {
+        let pictures = try Pictures(Self.evenly)
+        var network = try VisionTransformer(
+            contentsOf: EvaluationFixtures.path("network.safetensors"), heads: 2)
+        network.norm.bias = Tensor(repeating: .nan, shape: network.norm.bias.shape)
+        let train = try pictures.labelled().train
+        #expect(throws: EvaluationError.notFinite(picture: train.paths[0])) {
+            _ = try PictureFeatures(
+                of: train, network: network, view: CentreView(loadSize: 18, cropSize: 16))
+        }
+    }
+}
