@@ -32,8 +32,6 @@ INLINE vector highest(const float *x, ptrdiff_t count, ptrdiff_t stride) {
     return maximum(maximum(high[0], high[1]), maximum(high[2], high[3]));
 }
 
-#if !PAIRED
-
 // Asks for the next keys and values while this block's are at work: their rows are too far apart
 // for the processor to see the pattern.
 INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, ptrdiff_t width) {
@@ -42,7 +40,7 @@ INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, 
     }
 }
 
-#else
+#if PAIRED
 
 // Keys and values as the paired tiles take them for left factors, a block of KEYS after another:
 // the keys' lines of width + 2, then the transposed values' lines of as many floats as there are
@@ -81,7 +79,7 @@ static void prepare_keys(
 
 #endif
 
-static void attention(ck_attention_task t, float *scratch) {
+INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     float *scores = scratch;                                 // [KEYS, PANEL]
     float *query = scores + KEYS * PANEL;                    // a panel [width, PANEL] after another
     float *output = query + CK_ATTENTION_QUERIES * t.width;  // likewise
@@ -102,41 +100,50 @@ static void attention(ck_attention_task t, float *scratch) {
             t.width, left < PANEL ? left : PANEL, t.query + i * t.row_stride, 1, t.row_stride,
             scale, panel);
 #if PAIRED
-        balance_panel(t.width, panel_width(left), panel, query_terms + i, query_scales + i);
+        if (paired) {
+            balance_panel(t.width, panel_width(left), panel, query_terms + i, query_scales + i);
+        }
 #endif
     }
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 
-    const ptrdiff_t most = PAIRED ? PAIRED_ROWS : ROWS, strips = (t.width + most - 1) / most;
+    const ptrdiff_t most = paired ? PAIRED_ROWS : ROWS, strips = (t.width + most - 1) / most;
     for (ptrdiff_t first = 0; first < t.keys; first += KEYS) {
         const ptrdiff_t keys = t.keys - first < KEYS ? t.keys - first : KEYS;
         const ptrdiff_t key_strips = (keys + most - 1) / most;
-#if PAIRED
-        const float *key = prepared, *value = key + keys * (t.width + 2);
-        prepared = value + t.width * (keys + 2);
-        const ptrdiff_t part = paired_part(keys);
-#else
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
-        const ptrdiff_t next = t.keys - first - keys < KEYS ? t.keys - first - keys : KEYS;
-        prefetch_rows(key + keys * t.row_stride, next, t.row_stride, t.width);
-        prefetch_rows(value + keys * t.row_stride, next, t.row_stride, t.width);
+#if PAIRED
+        const ptrdiff_t part = paired_part(keys);
+        if (paired) {
+            key = prepared;
+            value = key + keys * (t.width + 2);
+            prepared = value + t.width * (keys + 2);
+        }
 #endif
+        if (!paired) {
+            const ptrdiff_t next = t.keys - first - keys < KEYS ? t.keys - first - keys : KEYS;
+            prefetch_rows(key + keys * t.row_stride, next, t.row_stride, t.width);
+            prefetch_rows(value + keys * t.row_stride, next, t.row_stride, t.width);
+        }
         for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
             const ptrdiff_t columns = panel_width(t.queries - i);
             float *q = query + i * t.width, *o = output + i * t.width;
             for (ptrdiff_t s = 0; s < key_strips; s++) {
                 ptrdiff_t row = keys * s / key_strips, rows = keys * (s + 1) / key_strips - row;
 #if PAIRED
-                const float *line = key + row * (t.width + 2), *beside = line + t.width;
-                ck_paired factors = {
-                    line, beside, beside + 1, t.width + 2, q, query_terms + i, query_scales + i,
-                };
-                paired_tile(
-                    rows, columns, t.width, factors, scores + row * columns, columns, false);
-#else
+                if (paired) {
+                    const float *line = key + row * (t.width + 2), *beside = line + t.width;
+                    ck_paired factors = {
+                        line, beside, beside + 1, t.width + 2, q, query_terms + i,
+                        query_scales + i,
+                    };
+                    paired_tile(
+                        rows, columns, t.width, factors, scores + row * columns, columns, false);
+                    continue;
+                }
+#endif
                 tile(rows, columns, t.width, key + row * t.row_stride, t.row_stride, 1, q,
                      scores + row * columns, columns, false);
-#endif
             }
             for (ptrdiff_t j = 0; j < columns; j += LANES) {
                 const ptrdiff_t lane = (i + j) / LANES;
@@ -153,30 +160,33 @@ static void attention(ck_attention_task t, float *scratch) {
                     }
                 }
 #if PAIRED
-                // Relative to the block's own highest, powers need no balancing; the tile's scale
-                // makes up for it.
-                const vector back = exponential2(high - offset[lane]);
-                store(power_scales + j, back);
-                vector added[2] = {0, 0}, products = 0;
-                float *power = scores + j;
-                for (ptrdiff_t k = 0; k < part; k++, power += columns) {
-                    vector x = exponential2(load(power) - high);
-                    vector y = exponential2(load(power + part * columns) - high);
-                    store(power, x);
-                    store(power + part * columns, y);
-                    added[0] += x;
-                    added[1] += y;
-                    products = x * y + products;
+                if (paired) {
+                    // Relative to the block's own highest, powers need no balancing; the tile's scale
+                    // makes up for it.
+                    const vector back = exponential2(high - offset[lane]);
+                    store(power_scales + j, back);
+                    vector added[2] = {0, 0}, products = 0;
+                    float *power = scores + j;
+                    for (ptrdiff_t k = 0; k < part; k++, power += columns) {
+                        vector x = exponential2(load(power) - high);
+                        vector y = exponential2(load(power + part * columns) - high);
+                        store(power, x);
+                        store(power + part * columns, y);
+                        added[0] += x;
+                        added[1] += y;
+                        products = x * y + products;
+                    }
+                    power += part * columns;
+                    for (ptrdiff_t k = 2 * part; k < keys; k++, power += columns) {
+                        vector x = exponential2(load(power) - high);
+                        store(power, x);
+                        added[0] += x;
+                    }
+                    store(power_terms + j, -products);
+                    total[lane] += (added[0] + added[1]) * back;
+                    continue;
                 }
-                power += part * columns;
-                for (ptrdiff_t k = 2 * part; k < keys; k++, power += columns) {
-                    vector x = exponential2(load(power) - high);
-                    store(power, x);
-                    added[0] += x;
-                }
-                store(power_terms + j, -products);
-                total[lane] += (added[0] + added[1]) * back;
-#else
+#endif
                 const vector taken_off = offset[lane];
                 vector added = 0;
                 for (ptrdiff_t k = 0; k < keys; k++) {
@@ -185,20 +195,22 @@ static void attention(ck_attention_task t, float *scratch) {
                     added += p;
                 }
                 total[lane] += added;
-#endif
             }
             for (ptrdiff_t s = 0; s < strips; s++) {
                 ptrdiff_t row = t.width * s / strips, rows = t.width * (s + 1) / strips - row;
 #if PAIRED
-                const float *line = value + row * (keys + 2), *beside = line + keys;
-                ck_paired factors = {
-                    line, beside, beside + 1, keys + 2, scores, power_terms, power_scales,
-                };
-                paired_tile(rows, columns, keys, factors, o + row * columns, columns, first > 0);
-#else
+                if (paired) {
+                    const float *line = value + row * (keys + 2), *beside = line + keys;
+                    ck_paired factors = {
+                        line, beside, beside + 1, keys + 2, scores, power_terms, power_scales,
+                    };
+                    paired_tile(
+                        rows, columns, keys, factors, o + row * columns, columns, first > 0);
+                    continue;
+                }
+#endif
                 tile(rows, columns, keys, value + row, 1, t.row_stride, scores, o + row * columns,
                      columns, first > 0);
-#endif
             }
         }
     }
@@ -213,4 +225,11 @@ static void attention(ck_attention_task t, float *scratch) {
             t.log_sum_exp[i] = offset[i / LANES][i % LANES] + log2f(total[i / LANES][i % LANES]);
         }
     }
+}
+
+static void attention(ck_attention_task t, float *scratch) {
+#if PAIRED
+    if (t.prepared) return attention_of(true, t, scratch);
+#endif
+    attention_of(false, t, scratch);
 }

@@ -87,7 +87,12 @@ INLINE void balance_line(
     for (p = 0; p + LANES <= part; p += LANES) {
         products = load(result + p) * load(result + p + part) + products;
     }
-    if (p < part) {
+    if (p + part + LANES <= depth) {  // What lies behind the pairs can be read and left out.
+        integers lane;
+        UNROLL for (int i = 0; i < LANES; i++) lane[i] = i;
+        vector last = load(result + p) * load(result + p + part);
+        products += lane < (integers)(int32_t)(part - p) ? last : (vector)0.0f;
+    } else if (p < part) {
         products =
             load_some(result + p, part - p) * load_some(result + p + part, part - p) + products;
     }

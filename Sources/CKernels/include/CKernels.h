@@ -28,7 +28,7 @@ typedef struct {
     const float *_Nonnull key;    // [keys, width], likewise
     const float *_Nonnull value;  // [keys, width], likewise
     ptrdiff_t row_stride;
-    const float *_Nullable prepared;  // keys and values again, where the table has prepare_keys
+    const float *_Nullable prepared;  // keys and values again, as prepare_keys makes them
     float *_Nonnull output;       // [queries, width]
     ptrdiff_t output_row_stride;
     // log2 sum e^(scale q k) over the keys for each query, in base 2, where it is asked for.
@@ -89,8 +89,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     void (*_Nonnull finish)(
         ptrdiff_t m, ptrdiff_t n, float *_Nonnull c, ptrdiff_t c_row, ck_epilogue epilogue);
 
-    // Where it is given, `attention` takes one head's keys and values in another form beside, which
-    // this makes of them: ck_prepared_keys(keys, width) floats.
+    // Where it is given, `attention` is faster with one head's keys and values in another form
+    // beside, which this makes of them: ck_prepared_keys(keys, width) floats. It pays where there are
+    // many queries for them.
     void (*_Nullable prepare_keys)(
         ptrdiff_t keys, ptrdiff_t width, const float *_Nonnull key, const float *_Nonnull value,
         ptrdiff_t row_stride, float *_Nonnull prepared);

@@ -74,10 +74,11 @@ extension Tensor {
         return result
     }
 
-    /// Keys and values in the form that the kernels want them, if it is another than the joined
+    /// Keys and values in the form that the kernels like best, if it is another than the joined
     /// projection's: for each image and head a row.
     private func preparedKeys(heads: Int) -> Tensor? {
-        guard let prepare = Kernels.best.prepare_keys else { return nil }
+        // Preparing goes with the tokens, what it spares with their square: it pays from here on.
+        guard let prepare = Kernels.best.prepare_keys, shape[1] >= 400 else { return nil }
         let tokens = shape[1]
         let width = shape[2] / 3
         let headWidth = width / heads
