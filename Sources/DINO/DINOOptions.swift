@@ -40,7 +40,7 @@ public struct DINOOptions: Sendable, Codable, Hashable {
     /// About how many bytes the values that are kept for gradients may take. Where all crops of a step
     /// need more, they are taken in groups, one after the other; the gradients are the same but for
     /// rounding.
-    public var activationMemory = 1 << 29
+    public var activationMemory = 3 << 27
 
     public init(
         network: VisionTransformer.Configuration, head: DINOHead.Options = .init(),
