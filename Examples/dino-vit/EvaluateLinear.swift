@@ -38,9 +38,9 @@ extension Evaluate {
         @Option(
             help: """
                 Of how many of the last blocks the class token is taken; 1 for a ViT-B, with \
-                --avgpool-patchtokens.
+                --avgpool-patchtokens. (default: 4, or all of a network that has fewer)
                 """)
-        var nLastBlocks = 4
+        var nLastBlocks: Int?
 
         @Flag(help: "Take the mean of the last block's patches too.")
         var avgpoolPatchtokens = false
@@ -68,13 +68,13 @@ extension Evaluate {
             options.apply()
             let run = try EvaluationRun(evaluation)
             let depth = run.network.configuration.depth
-            guard nLastBlocks <= depth else {
+            if let nLastBlocks, nLastBlocks > depth {
                 throw Failure(
                     "--n-last-blocks \(nLastBlocks) is more than the \(depth) blocks of"
                         + " \(evaluation.file.weights)")
             }
             let file = try run.file("linear.json")
-            let method = self.method
+            let method = method(lastBlocks: nLastBlocks ?? min(4, depth))
             var progress = Progress(
                 method.pictureCount(train: run.train, test: run.test), of: "pictures",
                 quiet: options.quiet)
@@ -101,13 +101,13 @@ extension Evaluate {
                     last.epoch + 1, last.test.loss, report.top1, report.bestTop1))
         }
 
-        private var method: LinearEvaluation {
+        private func method(lastBlocks: Int) -> LinearEvaluation {
             var method = LinearEvaluation()
             method.options.epochs = epochs
             method.options.learningRate = lr
             method.options.batchSize = batchSize
             method.embedding = FrozenEmbedding(
-                lastBlocks: nLastBlocks, averagesPatches: avgpoolPatchtokens)
+                lastBlocks: lastBlocks, averagesPatches: avgpoolPatchtokens)
             method.view = evaluation.view
             method.isAugmented = augmentation
             method.seed = seed
