@@ -32,10 +32,13 @@ let package = Package(
         .target(name: "DINO", dependencies: ["ViT", "Tensors", "Images"]),
         .target(name: "Descriptors", dependencies: ["ViT", "Tensors", "Images"]),
 
+        // Made-up pictures with the truth known, for the program, the examples and the tests.
+        .target(name: "Synthesis", dependencies: ["Tensors", "Images"]),
+
         .executableTarget(
             name: "dino-vit",
             dependencies: [
-                "DINO", "Descriptors", "ViT", "Images", "Tensors",
+                "DINO", "Descriptors", "Synthesis", "ViT", "Images", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/dino-vit"),

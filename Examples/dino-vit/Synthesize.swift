@@ -1,0 +1,166 @@
+import ArgumentParser
+import Foundation
+import Images
+import Synthesis
+import Tensors
+
+/// Made-up pictures of jointed creatures, with the truth about them.
+struct Synthesize: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make up pictures of creatures, with masks, part labels and keypoints.",
+        discussion: """
+            Writes DIR/images/KIND/NUMBER.png, DIR/masks/KIND/NUMBER.png and DIR/labels.json. A \
+            mask's pixels are numbers of parts (0 background, 1 body, 2 head, 3 legs, 4 tail, 5 \
+            ears), shown in a palette. labels.json gives each picture's kind, box and keypoints \
+            in pixels. Colours and surroundings say nothing of the kind. Train on DIR/images: its \
+            sub-folders are the classes, and it holds no mask.
+
+            Example: dino-vit synthesize creatures --count 2000 --size 96
+            """)
+
+    @Argument(
+        help: ArgumentHelp("The folder for it all, made where it is missing.", valueName: "dir"))
+    var folder: String
+
+    @Option(help: "How many pictures.")
+    var count = 64
+
+    @Option(help: "Which series of pictures.")
+    var seed: UInt64 = 0
+
+    @Option(help: ArgumentHelp("The pictures' sides.", valueName: "pixels"))
+    var size = 96
+
+    @Option(
+        help:
+            "How many kinds, from: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var kinds = 8
+
+    @OptionGroup var options: RunOptions
+
+    func validate() throws {
+        try check(count, atLeast: 1, "--count")
+        guard (16...4096).contains(size) else {
+            throw ValidationError("--size \(size) is not from 16 to 4096.")
+        }
+        guard (1...Kind.allCases.count).contains(kinds) else {
+            throw ValidationError("--kinds \(kinds) is not from 1 to \(Kind.allCases.count).")
+        }
+    }
+
+    func run() throws {
+        options.apply()
+        let kinds = Array(Kind.allCases.prefix(kinds))
+        let folders = CreatureFolders(folder, digits: String(count - 1).count)
+        try folders.make(for: kinds)
+        var progress = Progress(count, of: "pictures", quiet: options.quiet)
+        var labels = CreatureLabels(seed: seed, size: size, kinds: kinds)
+        let chunk = 8 * Parallelism.threadCount
+        for start in stride(from: 0, to: count, by: chunk) {
+            let made = inParallel(min(chunk, count - start)) { index in
+                let creature = Creature(
+                    seed: seed, index: start + index, size: size, kinds: kinds)
+                return try folders.write(creature, number: start + index)
+            }
+            for label in made {
+                try labels.pictures.append(label.get())
+                progress.advance()
+            }
+        }
+        progress.finish()
+        let file = try OutputFolder(folder, keeping: []).file("labels.json")
+        try labels.write(to: file)
+        if !options.quiet { print("\(count) pictures of \(kinds.count) kinds: \(file)") }
+    }
+}
+
+/// Where pictures and masks go.
+private struct CreatureFolders: Sendable {
+    private let root: String
+    private let digits: Int
+
+    init(_ root: String, digits: Int) {
+        self.root = root
+        self.digits = digits
+    }
+
+    func make(for kinds: [Kind]) throws {
+        for kind in kinds {
+            for sort in ["images", "masks"] {
+                _ = try OutputFolder("\(root)/\(sort)/\(kind.rawValue)", keeping: [])
+            }
+        }
+    }
+
+    /// Writes the picture and its mask.
+    func write(_ creature: Creature, number: Int) throws -> CreatureLabels.Picture {
+        let digitsOfNumber = String(number)
+        let name =
+            "\(creature.kind.rawValue)/"
+            + String(repeating: "0", count: max(0, digits - digitsOfNumber.count))
+            + "\(digitsOfNumber).png"
+        try creature.image.writePNG(to: "\(root)/images/\(name)")
+        try Image.writeIndexedPNG(
+            creature.mask, width: creature.image.width, height: creature.image.height,
+            palette: Part.palette, to: "\(root)/masks/\(name)")
+        return CreatureLabels.Picture(
+            image: "images/\(name)", mask: "masks/\(name)", creature: creature)
+    }
+}
+
+/// The content of labels.json.
+private struct CreatureLabels: Encodable {
+    var seed: UInt64
+    /// The pictures' sides, in pixels.
+    var size: Int
+    var kinds: [Kind]
+    /// The masks' values.
+    var parts = Part.allCases.map(\.name)
+    var keypoints = Keypoint.allCases
+    var pictures: [Picture] = []
+
+    init(seed: UInt64, size: Int, kinds: [Kind]) {
+        self.seed = seed
+        self.size = size
+        self.kinds = kinds
+    }
+
+    struct Picture: Encodable {
+        var image: String
+        var mask: String
+        var kind: Kind
+        var facing: Side
+        var box: Bounds
+        /// What the kind does not have is left out.
+        var keypoints: [Keypoint: Place]
+
+        struct Place: Encodable {
+            var x: Double
+            var y: Double
+            var visible: Bool
+        }
+
+        init(image: String, mask: String, creature: Creature) {
+            self.image = image
+            self.mask = mask
+            kind = creature.kind
+            facing = creature.facing
+            box = creature.box
+            keypoints = creature.keypoints.mapValues {
+                Place(x: $0.place.x, y: $0.place.y, visible: $0.isVisible)
+            }
+        }
+    }
+
+    /// Writes the labels, whole or not at all.
+    func write(to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let json = try encoder.encode(self)
+        do {
+            try (json + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw Failure("\(path) cannot be written: \(systemReason(error))")
+        }
+    }
+}

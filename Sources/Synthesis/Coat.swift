@@ -1,0 +1,67 @@
+import Foundation
+import Tensors
+
+/// What covers a creature: plain, striped, spotted or patched.
+struct Coat {
+    enum Pattern: CaseIterable {
+        case plain, striped, spotted, patched
+    }
+
+    private let pattern: Pattern
+    private let palette: Palette
+    /// From stripe to stripe or spot to spot, in lengths of the trunk.
+    private let period: Double
+    /// How much of it is the pattern's.
+    private let share: Double
+    private let noise: Noise
+    /// How much lighter the underside is.
+    private let belly: Double
+
+    init(palette: Palette, using generator: inout some RandomNumberGenerator) {
+        self.palette = palette
+        pattern = generator.draw(from: Pattern.allCases)
+        switch pattern {
+        case .plain: period = 1
+        case .striped: period = generator.draw(0.11...0.22)
+        case .spotted: period = generator.draw(0.12...0.24)
+        case .patched: period = generator.draw(0.3...0.5)
+        }
+        share = generator.draw(0.35...0.6)
+        belly = generator.draw(0...0.3)
+        noise = Noise(seed: generator.next())
+    }
+
+    /// - Parameters:
+    ///   - place: on the creature, in lengths of the trunk.
+    ///   - arc: along the limb, in the same.
+    ///   - across: from one side of the limb to the other, -1 to 1.
+    ///   - underside: how much the surface looks down, 0 to 1.
+    ///   - pixel: a pixel's side in lengths of the trunk.
+    func tint(
+        at place: Vector, arc: Double, across: Double, underside: Double, pixel: Double
+    ) -> Tint {
+        var part = 0.0
+        switch pattern {
+        case .plain:
+            break
+        case .striped:
+            let wobble = noise.at(place * 5) - 0.5
+            let turn = (arc + across * 0.03) / period + wobble * 0.9
+            let wave = abs(turn - turn.rounded()) * 2
+            let soft = max(2 * pixel / period, 0.08)
+            part = 1 - smoothStep(share - soft, share + soft, wave)
+        case .spotted:
+            let cell = noise.cell(at: place / period)
+            let radius = 0.22 + 0.28 * share + 0.12 * (cell.number - 0.5)
+            let soft = max(pixel / period, 0.05)
+            part = 1 - smoothStep(radius - soft, radius + soft, cell.distance)
+        case .patched:
+            let value = noise.octaves(3, at: place / period, pixel: pixel / period)
+            let soft = max(pixel / period * 0.6, 0.03)
+            part = smoothStep(1 - share - soft, 1 - share + soft, value * 1.3 - 0.15)
+        }
+        let light = palette.coat.mixed(with: Tint(repeating: 0.97), belly * underside)
+        let hair = noise.octaves(3, at: place * 16, pixel: pixel * 16) - 0.5
+        return light.mixed(with: palette.pattern, part * 0.92) * (1 + 0.14 * hair)
+    }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Images
+import Tensors
+
+/// A made-up picture of a jointed creature, with the truth about it.
+package struct Creature: Sendable {
+    package let kind: Kind
+    package let facing: Side
+    package let image: Image
+    /// A ``Part`` for each pixel, row by row.
+    package let mask: [UInt8]
+    /// Places in pixels from the left and upper edge. What a kind does not have is not in it.
+    package let keypoints: [Keypoint: (place: Point, isVisible: Bool)]
+    /// Around all that the mask calls a part.
+    package let box: Bounds
+
+    /// What is drawn by lot is drawn apart: colours and surroundings know nothing of the kind.
+    private enum Stream: Int {
+        case pose, palette, coat, scenery, props, placing
+    }
+
+    /// The picture of a number in the series of a seed: the same at any size, only finer.
+    ///
+    /// - Parameters:
+    ///   - index: kinds follow one another, so that a series holds as many of each.
+    ///   - size: the picture's sides, in pixels.
+    ///   - kinds: those that appear.
+    /// - Complexity: O(size^2).
+    package init(seed: UInt64, index: Int, size: Int, kinds: [Kind] = Kind.allCases) {
+        precondition(
+            index >= 0 && size >= 16 && !kinds.isEmpty,
+            "Creature: picture \(index), \(size) pixels wide, of \(kinds.count) kinds")
+        func generator(_ stream: Stream) -> Xoshiro256 {
+            Xoshiro256(seed: seed, stream: index, stream.rawValue)
+        }
+        kind = kinds[index % kinds.count]
+
+        var colours = generator(.palette)
+        let palette = Palette(using: &colours)
+        let light = Light(using: &colours)
+        var fur = generator(.coat)
+        let coat = Coat(palette: palette, using: &fur)
+        var place = generator(.scenery)
+        let scenery = Scenery(palette: palette, using: &place)
+        var things = generator(.props)
+        let props = Props(in: scenery, palette: palette, using: &things)
+
+        let posed = Posing.figure(of: kind, using: generator(.pose))
+        var lot = generator(.placing)
+        let placing = Placing(posed, horizon: scenery.horizon, using: &lot)
+        facing = placing.facing
+        var canvas = scenery.canvas(size: size)
+        props.paint(on: &canvas, light: light)
+        let figure = posed.moved(
+            scale: placing.scale, least: 0.62 * canvas.pixel, placing.inPicture)
+        placing.shade(figure, on: &canvas)
+
+        let painting = FigurePainting(
+            figure: figure, coat: coat, palette: palette, light: light, scale: placing.scale,
+            onCreature: placing.onCreature)
+        var parts = [UInt8](repeating: 0, count: size * size)
+        painting.paint(on: &canvas, mask: &parts)
+        image = canvas.image
+        mask = parts
+        keypoints = figure.landmarks.mapValues { landmark in
+            (
+                Point(x: landmark.place.x * Double(size), y: landmark.place.y * Double(size)),
+                painting.shows(landmark.layer, at: landmark.place, size: size)
+            )
+        }
+        box = Creature.box(of: parts, size: size)
+    }
+
+    private static func box(of mask: [UInt8], size: Int) -> Bounds {
+        var (left, top, right, bottom) = (size, size, -1, -1)
+        for at in mask.indices where mask[at] != 0 {
+            let (row, column) = at.quotientAndRemainder(dividingBy: size)
+            (left, right) = (min(left, column), max(right, column))
+            (top, bottom) = (min(top, row), max(bottom, row))
+        }
+        return Bounds(
+            x: Double(left), y: Double(top), width: Double(right + 1 - left),
+            height: Double(bottom + 1 - top))
+    }
+}

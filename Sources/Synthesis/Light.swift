@@ -1,0 +1,25 @@
+import Tensors
+
+/// Where light comes from: above, and from one side or the other.
+struct Light {
+    private let direction: Tint
+    private let ambient: Double
+
+    init(using generator: inout some RandomNumberGenerator) {
+        let aside = generator.draw(-0.55...0.55)
+        let toward = Tint(aside, -0.75, 0.65)
+        direction = toward / (toward * toward).sum().squareRoot()
+        ambient = generator.draw(0.52...0.66)
+    }
+
+    /// How bright a round surface is.
+    ///
+    /// - Parameter offset: from the middle to the edge of what is round, in radii.
+    @inline(__always)
+    func on(_ offset: Vector) -> Double {
+        let square = min(offset.dot(offset), 1)
+        let depth = (1 - square).squareRoot()
+        let facing = offset.x * direction.x + offset.y * direction.y + depth * direction.z
+        return ambient + (1.13 - ambient) * max(facing, 0)
+    }
+}

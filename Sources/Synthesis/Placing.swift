@@ -1,0 +1,61 @@
+import Tensors
+
+/// Where in its picture a creature stands, how large, and which way it looks.
+struct Placing {
+    let facing: Side
+    /// A trunk's length in sides of the picture.
+    let scale: Double
+    private let turn: Vector
+    private let origin: Vector
+
+    init(
+        _ figure: Figure, horizon: Double, using generator: inout some RandomNumberGenerator
+    ) {
+        facing = generator.nextUniform() < 0.5 ? .left : .right
+        turn = Vector(degrees: generator.draw(-4...4))
+        let facing = self.facing
+        let turn = self.turn
+        let bounds = figure.moved(scale: 1) { Placing.turned($0, turn, facing) }.bounds
+        let extent = bounds.high - bounds.low
+        // The size of the box about the creature, no side of which leaves the picture.
+        let wanted = generator.draw(0.46...0.86) / (extent.x * extent.y).squareRoot()
+        let margin = 0.03
+        scale = min(wanted, (1 - 2 * margin) / max(extent.x, extent.y))
+        let free = Vector(repeating: 1 - 2 * margin) - extent * scale
+        let left = margin + free.x * generator.nextUniform()
+        // Feet stand on the ground.
+        let lowest = min(max(horizon + 0.08 - margin - extent.y * scale, 0), free.y)
+        let top = margin + lowest + (free.y - lowest) * generator.nextUniform()
+        origin = Vector(left, top) - bounds.low * scale
+    }
+
+    private static func turned(_ place: Vector, _ turn: Vector, _ facing: Side) -> Vector {
+        let seen = Vector(facing == .left ? -place.x : place.x, place.y)
+        return turn * seen.x - turn.left * seen.y
+    }
+
+    /// From a place on the creature, in lengths of its trunk, to one in the picture.
+    func inPicture(_ place: Vector) -> Vector {
+        Placing.turned(place, turn, facing) * scale + origin
+    }
+
+    func onCreature(_ place: Vector) -> Vector {
+        let seen = (place - origin) / scale
+        let level = Vector(seen.dot(turn), -seen.dot(turn.left))
+        return Vector(facing == .left ? -level.x : level.x, level.y)
+    }
+
+    /// The creature's shadow: between its feet, and darker under each.
+    func shade(_ figure: Figure, on canvas: inout Canvas) {
+        let ends = figure.feet.map(\.x)
+        guard let first = ends.min(), let last = ends.max() else { return }
+        let ground = figure.feet.reduce(Vector.zero, +) / Double(figure.feet.count)
+        let half = (last - first) / 2 + 0.22 * scale
+        canvas.shade(
+            around: Vector((first + last) / 2, ground.y), width: half, height: 0.085 * scale + 0.01,
+            strength: 0.5)
+        for foot in figure.feet {
+            canvas.shade(around: foot, width: 0.13 * scale, height: 0.04 * scale, strength: 0.55)
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import Tensors
+
+/// What lies about in a scenery and is no creature: blades of grass, stones, sticks, balls, bushes.
+struct Props {
+    private enum Thing {
+        case blade(Tube, Tint)
+        case stone(Vector, Vector, Tint, Noise)
+        case stick(Tube, Tint)
+        case ball(Vector, Double, Tint, Tint, turn: Double)
+        case bush([(Vector, Double)], Tint)
+    }
+
+    private var things: [(depth: Double, thing: Thing)] = []
+
+    init(in scenery: Scenery, palette: Palette, using generator: inout some RandomNumberGenerator) {
+        let top = scenery.horizon
+        switch scenery.style {
+        case .meadow: addBlades(generator.draw(90...260), top, palette, &generator)
+        case .foliage: addBlades(generator.draw(260...420), 0, palette, &generator)
+        case .hills, .slope: addBlades(generator.draw(-60...80), top, palette, &generator)
+        default: break
+        }
+        for _ in 0..<generator.nextIndex(below: 7) { addThing(top, palette, &generator) }
+        things.sort { $0.depth < $1.depth }
+    }
+
+    private mutating func addBlades(
+        _ count: Double, _ top: Double, _ palette: Palette,
+        _ generator: inout some RandomNumberGenerator
+    ) {
+        for _ in 0..<max(0, Int(count)) {
+            let foot = Vector(generator.nextUniform(), generator.draw(top + 0.02...1.05))
+            let near = 0.45 + 0.75 * (foot.y - top)
+            let length = near * generator.draw(0.035...0.085)
+            let lean = generator.draw(60...120)
+            let middle = foot + Vector(degrees: lean) * length * 0.6
+            let tip = middle + Vector(degrees: lean * 1.5 - 45) * length * 0.5
+            let tint = palette.ground.mixed(with: palette.detail, generator.draw(0.2...1.2))
+            let width = 0.0052 * near
+            let tube = Tube(
+                through: [
+                    Tube.Joint(foot, width), Tube.Joint(middle, width * 0.7),
+                    Tube.Joint(tip, width * 0.15),
+                ], steps: 2)
+            things.append((foot.y, .blade(tube, tint * generator.draw(0.8...1.2))))
+        }
+    }
+
+    private mutating func addThing(
+        _ top: Double, _ palette: Palette, _ generator: inout some RandomNumberGenerator
+    ) {
+        let foot = Vector(generator.nextUniform(), generator.draw(min(top + 0.06, 0.9)...1))
+        let near = top > 0 ? 0.45 + 0.6 * (foot.y - top) / (1 - top) : 1
+        let size = near * generator.draw(0.035...0.11)
+        let tint = generator.draw(from: palette.things)
+        let thing: Thing
+        switch generator.nextIndex(below: 4) {
+        case 0:
+            thing = .stone(
+                foot, Vector(size, size * generator.draw(0.5...0.9)),
+                tint.mixed(with: Tint(repeating: 0.5), 0.5),
+                Noise(seed: generator.next()))
+        case 1:
+            let along = Vector(degrees: generator.draw(-35...35)) * size * generator.draw(1.2...2.4)
+            let bend = along.left * generator.draw(-0.2...0.2)
+            thing = .stick(
+                Tube(
+                    through: [
+                        Tube.Joint(foot - along, size * 0.13),
+                        Tube.Joint(foot + bend, size * 0.16), Tube.Joint(foot + along, size * 0.09),
+                    ]), tint * 0.8)
+        case 2:
+            thing = .ball(
+                foot, size * 0.75, tint, generator.draw(from: palette.things),
+                turn: generator.draw(0...180))
+        default:
+            thing = .bush(
+                (0..<6).map { _ in
+                    (
+                        foot + Vector(generator.draw(-1...1), generator.draw(-1.1...0.1)) * size,
+                        size * generator.draw(0.4...0.75)
+                    )
+                }, tint)
+        }
+        things.append((foot.y, thing))
+    }
+
+    func paint(on canvas: inout Canvas, light: Light) {
+        for (_, thing) in things {
+            switch thing {
+            case .blade(let tube, let tint), .stick(let tube, let tint):
+                paint(tube, tint, light, on: &canvas)
+            case .stone(let foot, let radii, let tint, let noise):
+                canvas.shade(
+                    around: foot + Vector(0, radii.y * 0.75), width: radii.x, height: radii.y * 0.4,
+                    strength: 0.5)
+                paintRound(foot, radii, on: &canvas) { offset, edge in
+                    let bump = noise.octaves(3, at: offset * 2.2, pixel: canvasPixel / radii.x)
+                    return (
+                        tint * (0.75 + 0.5 * bump) * light.on(offset), edge + 0.22 * (bump - 0.5)
+                    )
+                }
+            case .ball(let centre, let radius, let tint, let stripe, let turn):
+                canvas.shade(
+                    around: centre + Vector(0, radius * 0.9), width: radius, height: radius * 0.35,
+                    strength: 0.5)
+                let across = Vector(degrees: turn)
+                let soft = canvas.pixel / radius
+                paintRound(centre, Vector(repeating: radius), on: &canvas) { offset, edge in
+                    let band = 1 - smoothStep(0.22 - soft, 0.22 + soft, abs(offset.dot(across)))
+                    let shine = 1 - smoothStep(0.1, 0.3, (offset - Vector(-0.3, -0.4)).length)
+                    let lit = tint.mixed(with: stripe, band) * light.on(offset)
+                    return (lit.mixed(with: Tint(repeating: 1), 0.45 * shine), edge)
+                }
+            case .bush(let leaves, let tint):
+                for (index, leaf) in leaves.enumerated() {
+                    paintRound(leaf.0, Vector(repeating: leaf.1), on: &canvas) { offset, edge in
+                        (tint * (0.8 + 0.04 * Double(index)) * light.on(offset), edge)
+                    }
+                }
+            }
+        }
+    }
+
+    private let canvasPixel = 1.0 / 256
+
+    private func paint(_ tube: Tube, _ tint: Tint, _ light: Light, on canvas: inout Canvas) {
+        let least = canvas.pixel * 0.35
+        let tube = tube.moved(scale: 1, least: least) { $0 }
+        let size = Double(canvas.size)
+        let bounds = tube.bounds
+        canvas.paint(from: bounds.low, to: bounds.high) { place, _, _ in
+            let position = tube.position(of: place)
+            let weight = min(max(0.5 - position.distance * size, 0), 1)
+            return (tint * light.on(position.offset), weight)
+        }
+    }
+
+    /// Paints an ellipse; `tint` gets the place in radii and the signed distance to the edge in
+    /// radii, and may move the edge.
+    private func paintRound(
+        _ centre: Vector, _ radii: Vector, on canvas: inout Canvas,
+        _ tint: (_ offset: Vector, _ edge: Double) -> (Tint, Double)
+    ) {
+        let size = Double(canvas.size)
+        let reach = radii * 1.15
+        let mean = (radii.x + radii.y) / 2
+        canvas.paint(from: centre - reach, to: centre + reach) { place, _, _ in
+            let offset = (place - centre) / radii
+            let (tint, edge) = tint(offset, offset.length - 1)
+            return (tint, min(max(0.5 - edge * mean * size, 0), 1))
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import Foundation
+
+/// Red, green and blue, 0 to 1 each.
+typealias Tint = SIMD3<Double>
+
+extension Tint {
+    /// - Parameters:
+    ///   - hue: in turns; whole turns make no difference.
+    ///   - saturation: 0 to 1.
+    ///   - lightness: 0 to 1; what is beyond is cut off.
+    init(hue: Double, saturation: Double, lightness: Double) {
+        let lightness = Swift.min(Swift.max(lightness, 0), 1)
+        let chroma = (1 - abs(2 * lightness - 1)) * saturation
+        func channel(_ offset: Double) -> Double {
+            let turn = (hue + offset) - (hue + offset).rounded(.down)
+            let ramp = Swift.min(Swift.max(abs(turn * 6 - 3) - 1, 0), 1)
+            return lightness + chroma * (ramp - 0.5)
+        }
+        self.init(channel(0), channel(2.0 / 3), channel(1.0 / 3))
+    }
+
+    @inline(__always)
+    func mixed(with other: Tint, _ part: Double) -> Tint { self + (other - self) * part }
+
+    /// Lighter or darker: 1 keeps the tint.
+    @inline(__always)
+    func lit(_ light: Double) -> Tint { self * light }
+
+    /// How bright it looks (ITU-R BT.601).
+    var luma: Double { 0.299 * x + 0.587 * y + 0.114 * z }
+}
