@@ -64,6 +64,7 @@ let package = Package(
         .testTarget(
             name: "DescriptorsTests", dependencies: ["Descriptors", "ViT", "Tensors", "Images"],
             exclude: ["Fixtures"]),
+        .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Images", "Tensors"]),
         .testTarget(
             name: "ProgramTests",
             dependencies: ["dino-vit", "correspondences", "DINO", "ViT", "Tensors", "Images"],

@@ -12,7 +12,7 @@ struct Figure {
         var light = 1.0
         /// How far from its root the layer grows out of what lies behind it.
         var root = 0.0
-        /// The same part of the creature's coat runs on: added to the arc for its pattern.
+        /// How much of its end is a hoof.
         var hoof = 0.0
         /// How softly tubes run into each other.
         var blend = 0.0

@@ -72,12 +72,12 @@ extension Build {
         skull: 0.27, snout: 0.2, snoutRadius: 0.14, pitch: -58 ... -36, proboscis: 0.84,
         hind: Leg(
             thigh: 0.42, shank: 0.36, foot: 0.1, toes: 0.045, radii: [0.27, 0.165, 0.128, 0.13],
-            pitch: 82...92, extent: 0.96...0.985, kneeAhead: true, stride: 0.2),
+            pitch: 82...92, extent: 0.96...0.985, kneeAhead: true, stride: 0.15),
         front: .legs(
             Leg(
                 thigh: 0.42, shank: 0.4, foot: 0.09, toes: 0.045,
                 radii: [0.2, 0.15, 0.125, 0.13], pitch: 84...92, extent: 0.965...0.99,
-                kneeAhead: false, stride: 0.2)),
+                kneeAhead: false, stride: 0.15)),
         ears: Ears(
             length: 0.46, width: 0.235, angle: 268...305, droop: -10...25, root: 185),
         tail: Tail(
@@ -151,7 +151,7 @@ extension Build {
                 kneeAhead: false, hoof: 0.07)),
         ears: Ears(length: 0.24, width: 0.09, angle: 60...105, droop: 20...60, root: 95),
         tail: Tail(
-            length: 0.62, angle: 150...178, curl: -400 ... -300, radii: [0.04, 0.036, 0.032, 0.018])
+            length: 0.6, angle: 95...125, curl: 200...245, radii: [0.04, 0.036, 0.032, 0.018])
     )
 
     fileprivate static let camel = Build(

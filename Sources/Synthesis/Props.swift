@@ -87,6 +87,7 @@ struct Props {
     }
 
     func paint(on canvas: inout Canvas, light: Light) {
+        let pixel = canvas.pixel
         for (_, thing) in things {
             switch thing {
             case .blade(let tube, let tint), .stick(let tube, let tint):
@@ -96,7 +97,7 @@ struct Props {
                     around: foot + Vector(0, radii.y * 0.75), width: radii.x, height: radii.y * 0.4,
                     strength: 0.5)
                 paintRound(foot, radii, on: &canvas) { offset, edge in
-                    let bump = noise.octaves(3, at: offset * 2.2, pixel: canvasPixel / radii.x)
+                    let bump = noise.octaves(3, at: offset * 2.2, pixel: pixel / radii.x)
                     return (
                         tint * (0.75 + 0.5 * bump) * light.on(offset), edge + 0.22 * (bump - 0.5)
                     )
@@ -122,8 +123,6 @@ struct Props {
             }
         }
     }
-
-    private let canvasPixel = 1.0 / 256
 
     private func paint(_ tube: Tube, _ tint: Tint, _ light: Light, on canvas: inout Canvas) {
         let least = canvas.pixel * 0.35

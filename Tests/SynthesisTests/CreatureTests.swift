@@ -1,0 +1,141 @@
+import Images
+import Synthesis
+import Tensors
+import Testing
+
+@Suite struct CreatureTests {
+    /// Pictures of all kinds, in the size that small networks are trained on.
+    static let series = creatures(400, size: 64)
+
+    @Test func sameNumbersSamePicture() {
+        let numbers = [(3 as UInt64, 0), (3, 17), (90, 4)]
+        for (seed, index) in numbers {
+            let first = Creature(seed: seed, index: index, size: 80)
+            let second = Creature(seed: seed, index: index, size: 80)
+            #expect(first.image == second.image)
+            #expect(first.mask == second.mask)
+            #expect(places(first) == places(second))
+        }
+        let pictures = numbers.map { Creature(seed: $0.0, index: $0.1, size: 80).image }
+        #expect(Set(pictures).count == numbers.count)
+    }
+
+    @Test func threadsChangeNothing() {
+        let threads = Parallelism.threadCount
+        defer { Parallelism.threadCount = threads }
+        Parallelism.threadCount = 1
+        let alone = creatures(12, size: 48)
+        Parallelism.threadCount = 2
+        let together = creatures(12, size: 48)
+        #expect(alone.map(\.image) == together.map(\.image))
+        #expect(alone.map(\.mask) == together.map(\.mask))
+    }
+
+    /// The same at any size, only finer: averaged over four pixels, twice the size differs from the
+    /// picture by the texture and edges that fall between samples (measured: up to 6 grey levels,
+    /// where different pictures differ by 30 and more).
+    @Test func sizeChangesOnlyDetail() {
+        for index in 0..<10 {
+            let small = Creature(seed: 1, index: index, size: 96)
+            let large = Creature(seed: 1, index: index, size: 192)
+            #expect(small.kind == large.kind && small.facing == large.facing)
+            for (name, keypoint) in small.keypoints {
+                let other = large.keypoints[name]?.place
+                #expect(abs(keypoint.place.x * 2 - (other?.x ?? -1)) < 1e-9)
+                #expect(abs(keypoint.place.y * 2 - (other?.y ?? -1)) < 1e-9)
+            }
+            let halved = large.image.resized(width: 96, height: 96, using: .bilinear)
+            let difference = zip(small.image.pixels, halved.pixels).reduce(0) {
+                $0 + abs(Int($1.0) - Int($1.1))
+            }
+            #expect(Double(difference) / Double(small.image.pixels.count) < 10)
+        }
+    }
+
+    @Test func visibleKeypointsLieOnTheirPart() {
+        for creature in Self.series {
+            let size = creature.image.width
+            for (name, keypoint) in creature.keypoints {
+                let (x, y) = (Int(keypoint.place.x), Int(keypoint.place.y))
+                #expect((0..<size).contains(x) && (0..<size).contains(y), "\(name)")
+                guard keypoint.isVisible else { continue }
+                let around = (max(0, y - 1)...min(size - 1, y + 1)).flatMap { row in
+                    (max(0, x - 1)...min(size - 1, x + 1)).map { creature.mask[row * size + $0] }
+                }
+                #expect(around.contains(name.part.rawValue), "\(creature.kind) \(name)")
+            }
+        }
+    }
+
+    /// What faces the viewer is seen, and each kind has what it is to have.
+    @Test func keypointsAreThereAndMostlySeen() {
+        for kind in Kind.allCases {
+            let those = Self.series.filter { $0.kind == kind }
+            var wanted = Set(Keypoint.allCases)
+            if kind == .bird {
+                // Its front limbs are wings.
+                wanted.subtract([.nearFrontKnee, .nearFrontFoot, .farFrontKnee, .farFrontFoot])
+            }
+            #expect(those.allSatisfy { Set($0.keypoints.keys) == wanted })
+            for name in [Keypoint.eye, .nose, .tailTip, .back, .nearBackFoot, .nearFrontFoot]
+            where wanted.contains(name) {
+                let seen = those.filter { $0.keypoints[name]?.isVisible == true }
+                #expect(Double(seen.count) >= 0.8 * Double(those.count), "\(kind) \(name)")
+            }
+        }
+    }
+
+    @Test func everyPartIsThere() {
+        for creature in Self.series {
+            var counts = [Int](repeating: 0, count: Part.allCases.count)
+            for part in creature.mask { counts[Int(part)] += 1 }
+            #expect(counts.allSatisfy { $0 >= 2 }, "\(creature.kind) \(counts)")
+            // Neither a speck nor all of the picture.
+            let share = 1 - Double(counts[0]) / Double(creature.mask.count)
+            #expect((0.02...0.7).contains(share), "\(creature.kind) \(share)")
+        }
+    }
+
+    @Test func boxHoldsTheCreature() {
+        for creature in Self.series {
+            let size = creature.image.width
+            let rows = (0..<size).filter { row in
+                creature.mask[row * size..<(row + 1) * size].contains { $0 != 0 }
+            }
+            let columns = (0..<size).filter { column in
+                (0..<size).contains { creature.mask[$0 * size + column] != 0 }
+            }
+            let box = creature.box
+            #expect(Int(box.y) == rows.first && Int(box.y + box.height) - 1 == rows.last)
+            #expect(Int(box.x) == columns.first && Int(box.x + box.width) - 1 == columns.last)
+        }
+    }
+
+    @Test func kindsAndSidesAreBalanced() {
+        for kind in Kind.allCases {
+            #expect(
+                Self.series.filter { $0.kind == kind }.count
+                    == Self.series.count / Kind.allCases.count)
+        }
+        // Four standard deviations of a fair coin.
+        let left = Self.series.filter { $0.facing == .left }.count
+        #expect(abs(left - Self.series.count / 2) < 2 * Int(Double(Self.series.count).squareRoot()))
+    }
+}
+
+/// The first of a series.
+func creatures(_ count: Int, size: Int, kinds: [Kind] = Kind.allCases) -> [Creature] {
+    let made = [Creature?](unsafeUninitializedCapacity: count) { buffer, initialized in
+        nonisolated(unsafe) let base = buffer.baseAddress!
+        Parallelism.perform(count: count) { index in
+            (base + index).initialize(
+                to: Creature(seed: 11, index: index, size: size, kinds: kinds))
+        }
+        initialized = count
+    }
+    return made.compactMap(\.self)
+}
+
+private func places(_ creature: Creature) -> [Keypoint: [Double]] {
+    creature.keypoints.mapValues { [$0.place.x, $0.place.y, $0.isVisible ? 1 : 0] }
+}
