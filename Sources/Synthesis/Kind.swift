@@ -22,7 +22,7 @@ package enum Kind: String, CaseIterable, Sendable, Codable, CodingKeyRepresentab
 extension Build {
     fileprivate static let horse = Build(
         trunk: [0.28, 0.255, 0.275], neck: 0.62, neckRadii: (0.19, 0.11), neckAngle: 15...58,
-        mane: 0.075, skull: 0.125, snout: 0.36, snoutRadius: 0.072, pitch: -58 ... -28,
+        mane: 0.06, skull: 0.125, snout: 0.36, snoutRadius: 0.072, pitch: -58 ... -28,
         hind: Leg(
             thigh: 0.38, shank: 0.36, foot: 0.3, toes: 0.05, radii: [0.21, 0.1, 0.052, 0.045],
             pitch: 72...84, extent: 0.9...0.95, kneeAhead: true, hoof: 0.08),

@@ -149,12 +149,14 @@ struct Posing<Generator: RandomNumberGenerator> {
     }
 
     mutating func drawMane(along neck: Tube) {
-        let joints = stride(from: 5, to: neck.points.count, by: 2).map { index in
+        let indices = Array(stride(from: 4, to: neck.points.count, by: 2))
+        let joints = indices.enumerated().map { place, index in
             let along = neck.points[index] - neck.points[index - 1]
             let outside = along.left / max(along.length, 1e-9)
-            return Tube.Joint(
-                neck.points[index] + outside * neck.radii[index] * 0.88,
-                build.mane * (index == neck.points.count - 1 ? 0.8 : 1))
+            // Low at the withers and behind the ears.
+            let part = Double(place) / Double(indices.count - 1)
+            let height = build.mane * (0.35 + 0.65 * smoothStep(0, 0.5, part))
+            return Tube.Joint(neck.points[index] + outside * neck.radii[index] * 0.9, height)
         }
         layers.append(
             Figure.Layer(tubes: [Tube(through: joints)], part: .body, material: .mane))
