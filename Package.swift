@@ -46,8 +46,9 @@ let package = Package(
             name: "correspondences", dependencies: ["Descriptors", "ViT", "Images"],
             path: "Examples/correspondences"),
         .executableTarget(
-            name: "quickstart-scene", dependencies: ["ViT", "Images", "Tensors"],
-            path: "Examples/quickstart-scene"),
+            name: "quickstart-report",
+            dependencies: ["DINO", "Descriptors", "Synthesis", "ViT", "Tensors", "Images"],
+            path: "Examples/quickstart-report"),
 
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "CKernels"],

@@ -1,0 +1,73 @@
+import Images
+import Synthesis
+import ViT
+
+/// The words and colours for the parts that the page explains.
+enum Truth {
+    static var parts: [(name: String, colour: String)] {
+        Part.allCases.dropFirst().map { part in
+            let colour = Part.palette[Int(part.rawValue)]
+            return (part.name, "rgb(\(colour.red), \(colour.green), \(colour.blue))")
+        }
+    }
+}
+
+/// The pictures that the page shows.
+struct Illustrations {
+    let series: Series
+    let untrained: Network
+    let trained: Network
+
+    /// Few enough in a row, and each large enough, for a phone.
+    private static let columns = 4
+    private static let side = 220
+
+    func write(to folder: String) throws {
+        let columns = Self.columns
+        let shown = series.unseen(4 * columns, size: Self.side)
+        let rows = (0..<4).map { row in Array(shown[row * columns..<(row + 1) * columns]) }
+        try sheet(rows.map { $0.map(\.image) }).writePNG(to: folder + "/creatures.png")
+        let truth = rows.prefix(2).map { row in
+            row.map { creature in
+                creature.parts().marked(
+                    creature.keypoints.values.filter(\.isVisible).map { ($0.place, .white) },
+                    radius: 3)
+            }
+        }
+        try sheet(truth).writePNG(to: folder + "/parts.png")
+        let saliency = try [untrained, trained].map { network in
+            try rows[2].map { $0.image.shaded(by: try network.saliency(of: $0.image)) }
+        }
+        try sheet([rows[2].map(\.image)] + saliency).writePNG(to: folder + "/saliency.png")
+        try keypoints().writePNG(to: folder + "/keypoints.png")
+    }
+
+    /// Rows of a creature with its keypoints, and where both networks carry them.
+    private func keypoints() throws -> Image {
+        let creatures = series.unseen(2 * series.kinds.count, size: 300)
+        let pairs = [(0, 3), (2, 1), (5, 7)].map {
+            (creatures[$0 % creatures.count], creatures[$1 % creatures.count])
+        }
+        return sheet(
+            try pairs.map { source, target in
+                let names = source.sharedKeypoints(with: target)
+                let colours = ColourMap.turbo.colours(count: names.count)
+                let places = zip(names, colours).compactMap { name, colour in
+                    source.keypoints[name].map { ($0.place, colour) }
+                }
+                let carried = try [untrained, trained].map { network in
+                    let places = try network.carry(names, from: source, to: target)
+                    var image = target.image
+                    for (name, colour) in zip(names, colours) {
+                        guard let place = places[name] else { continue }
+                        let isRight = target.shows(name, at: place)
+                        image.drawDisc(
+                            at: place, radius: isRight ? 6 : 4, colour: colour,
+                            ring: isRight ? .white : .black, ringWidth: isRight ? 3 : 1.5)
+                    }
+                    return image
+                }
+                return [source.image.marked(places, radius: 6)] + carried
+            }, gap: 10)
+    }
+}

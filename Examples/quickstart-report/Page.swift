@@ -1,0 +1,264 @@
+import DINO
+import Foundation
+
+/// `index.html`: all of the quickstart on one page, which needs nothing but the files beside it.
+struct Page {
+    var results: Results
+    var journal: Journal
+    var findings: [CollapseWatch.Finding]
+    var outputs: Int
+    var kinds: [String]
+    /// What was trained on what, in a sentence.
+    var lead: String
+    /// On what was measured, in a sentence.
+    var measuring: String
+
+    var html: String {
+        """
+        <!doctype html>
+        <html lang="en">
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>DINO on made-up creatures</title>
+        <style>
+        \(Self.style)
+        </style>
+        <main>
+        <header>
+        <h1>DINO on made-up creatures</h1>
+        <p class="lead">\(lead)</p>
+        </header>
+        \(figuresSection)
+        \(picturesSection)
+        \(trainingSection)
+        \(matchesSection)
+        \(saliencySection)
+        \(filesSection)
+        </main>
+        </html>
+
+        """
+    }
+
+    // MARK: Figures
+
+    private var figuresSection: String {
+        """
+        <section>
+        <h2>What the network learned</h2>
+        <p>\(measuring)</p>
+        <div class="figures">
+        \(figure("Kinds told apart", "k-NN, 20 neighbours", \.nearestNeighbours, "one kind by lot"))
+        \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a place by lot"))
+        \(figure("Creature found", "IoU of saliency, 60% of its mass", \.foreground, "all of the picture"))
+        </div>
+        <p class="note">\(verdict) DINO learns shape over hundreds of thousands of views; minutes from
+        scratch show that training runs and does not collapse, not what a network can do that has been
+        trained for hours.</p>
+        </section>
+        """
+    }
+
+    private func figure(
+        _ title: String, _ measure: String, _ value: KeyPath<Figures, Double>, _ guess: String
+    ) -> String {
+        func row(_ name: String, _ figures: Figures, _ style: String) -> String {
+            let percent = String(format: "%.1f", figures[keyPath: value])
+            return """
+                <div class="row \(style)"><span>\(name)</span>\
+                <i><b style="width:\(percent)%"></b></i><em>\(percent)%</em></div>
+                """
+        }
+        return """
+            <article><h3>\(title)</h3><p>\(measure)</p>
+            \(row("trained", results.trained, "trained"))
+            \(row("untrained", results.untrained, "untrained"))
+            \(row("guess", results.guess, "guess"))
+            <small>guess: \(guess)</small></article>
+            """
+    }
+
+    /// The figures in a sentence, as they are.
+    private var verdict: String {
+        let names: [(String, KeyPath<Figures, Double>)] = [
+            ("kinds", \.nearestNeighbours), ("keypoints", \.keypoints),
+            ("foreground", \.foreground),
+        ]
+        let changes = names.map { name, value in
+            let change = results.trained[keyPath: value] - results.untrained[keyPath: value]
+            return "\(name) \(String(format: "%+.1f", change)) points"
+        }
+        return "Trained against untrained: \(changes.joined(separator: ", "))."
+    }
+
+    // MARK: Pictures
+
+    private var picturesSection: String {
+        """
+        <section>
+        <h2>The pictures</h2>
+        <p>Every picture is made up from a number: a creature of one of several builds in a pose drawn
+        by lot (\(kinds.joined(separator: ", "))). Coat, colours and surroundings are drawn without regard to the kind, so that only
+        shape tells it.</p>
+        \(picture("creatures.png", "two creatures of each kind"))
+        <p>The truth is known for each: its kind, a mask of parts (\(legend)), and sixteen keypoints
+        that mean the same in every kind.</p>
+        \(picture("parts.png", "masks of parts and keypoints over the pictures"))
+        </section>
+        """
+    }
+
+    private var legend: String {
+        Truth.parts.map { name, colour in
+            "<span class=\"part\" style=\"background:\(colour)\"></span>\(name)"
+        }.joined(separator: ", ")
+    }
+
+    // MARK: Training
+
+    private var trainingSection: String {
+        let limit = log(Double(outputs))
+        let rows: [(String, (first: Double, last: Double), String)] = [
+            (
+                "loss", journal.ends(\.loss),
+                String(format: "learns nothing at ln %d = %.2f", outputs, limit)
+            ),
+            (
+                "teacher's entropy", journal.ends(\.teacherEntropy),
+                String(format: "collapsed at 0 or %.2f", limit)
+            ),
+            ("rank of the teacher's features", journal.ends(\.rank), "collapsed at 1"),
+            ("their deviation", journal.ends(\.featureDeviation), "collapsed at 0"),
+            ("gradient's length", journal.ends(\.gradientNorm), "broken where it is no number"),
+        ]
+        let table = rows.map { name, ends, meaning in
+            "<tr><th>\(name)</th><td>\(short(ends.first))</td><td>\(short(ends.last))</td>"
+                + "<td>\(meaning)</td></tr>"
+        }.joined(separator: "\n")
+        let watch =
+            findings.isEmpty
+            ? "<p class=\"good\">The collapse watch found nothing.</p>"
+            : findings.map { "<p class=\"bad\">\(escaped("\($0)"))</p>" }.joined()
+        return """
+            <section>
+            <h2>The training</h2>
+            <p>\(journal.records.count) steps in \(journal.duration),
+            \(short(journal.seconds / Double(journal.records.count))) s each.</p>
+            \(picture("training/loss.png", "the loss over the steps"))
+            \(watch)
+            <div class="scroll"><table>
+            <tr><th>reading</th><td>at the start</td><td>at the end</td><td></td></tr>
+            \(table)
+            </table></div>
+            </section>
+            """
+    }
+
+    // MARK: Results
+
+    private var matchesSection: String {
+        """
+        <section>
+        <h2>Two creatures matched</h2>
+        <p>Points that the trained network finds to show the same in two creatures of different kinds:
+        best buddies among its descriptors, the most salient of each group.</p>
+        \(picture("matches.png", "two creatures with numbered pairs of points"))
+        <p>Keypoints of the left picture, carried to the others by nearest descriptors: by the
+        untrained network in the middle, by the trained one at the right. A white ring
+        marks a place that is right, within 0.1 of the creature's box.</p>
+        \(picture("keypoints.png", "keypoints carried from creature to creature"))
+        </section>
+        """
+    }
+
+    private var saliencySection: String {
+        """
+        <section>
+        <h2>Where the network looks</h2>
+        <p>Attention of the class token in the last layer: the picture, the untrained network, the
+        trained one.</p>
+        \(picture("saliency.png", "saliency over four pictures"))
+        </section>
+        """
+    }
+
+    private var filesSection: String {
+        let files = [
+            ("creatures/labels.json", "the truth about all pictures"),
+            ("creatures/images/", "the pictures, a folder for each kind"),
+            ("training/teacher.safetensors", "the trained network, with official names"),
+            ("training/log.jsonl", "a line for each step"), ("matches.json", "the pairs of points"),
+            ("figures.json", "the figures above"),
+        ]
+        let list = files.map { "<li><a href=\"\($0)\">\($0)</a>: \($1)</li>" }.joined(
+            separator: "\n")
+        return """
+            <section>
+            <h2>Files</h2>
+            <ul>
+            \(list)
+            </ul>
+            <p>Train on pictures of your own with
+            <code>dino-vit train FOLDER --output RUN --preset small</code>, and give
+            <code>--weights RUN/teacher.safetensors</code> to the other subcommands.</p>
+            </section>
+            """
+    }
+
+    // MARK: Words
+
+    private func picture(_ file: String, _ words: String) -> String {
+        "<a href=\"\(file)\"><img src=\"\(file)\" alt=\"\(words)\" loading=\"lazy\"></a>"
+    }
+
+    private func short(_ value: Double) -> String {
+        value.isFinite ? String(format: "%.3g", value) : "\(value)"
+    }
+
+    private func escaped(_ text: String) -> String {
+        text.replacingOccurrences(of: "&", with: "&amp;")
+            .replacingOccurrences(of: "<", with: "&lt;").replacingOccurrences(of: ">", with: "&gt;")
+    }
+
+    private static let style = """
+        :root { color-scheme: light dark; --ink: #1d2330; --dim: #667085; --ground: #f6f4ef;
+          --card: #fff; --line: #e4e0d6; --trained: #2f7d5b; --untrained: #c08a3e; --guess: #b8bcc6; }
+        @media (prefers-color-scheme: dark) { :root { --ink: #e9e7e1; --dim: #a0a7b4;
+          --ground: #14161b; --card: #1d2027; --line: #2e333d; --trained: #57b98b;
+          --untrained: #d9a75c; --guess: #5b6270; } }
+        * { box-sizing: border-box; }
+        body { margin: 0; background: var(--ground); color: var(--ink);
+          font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
+        main { max-width: 1000px; margin: 0 auto; padding: 1.2rem; }
+        h1 { font-size: clamp(1.7rem, 5vw, 2.6rem); line-height: 1.15; margin: 1rem 0 .4rem; }
+        h2 { margin: 0 0 .5rem; font-size: 1.3rem; }
+        h3 { margin: 0; font-size: 1.05rem; }
+        .lead { color: var(--dim); font-size: 1.08rem; max-width: 46rem; }
+        section { background: var(--card); border: 1px solid var(--line); border-radius: 14px;
+          padding: 1.1rem; margin: 1.1rem 0; }
+        section > p { max-width: 46rem; }
+        img { display: block; width: 100%; height: auto; border-radius: 8px; margin: .7rem 0;
+          background: #fff; }
+        .figures { display: grid; gap: .8rem;
+          grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); }
+        article { border: 1px solid var(--line); border-radius: 10px; padding: .8rem; }
+        article p { margin: 0 0 .5rem; color: var(--dim); font-size: .88rem; }
+        small, .note { color: var(--dim); font-size: .88rem; }
+        .row { display: grid; grid-template-columns: 5.2rem 1fr 3.6rem; gap: .5rem;
+          align-items: center; font-size: .92rem; margin: .2rem 0; }
+        .row i { height: .8rem; background: var(--line); border-radius: 4px; overflow: hidden; }
+        .row b { display: block; height: 100%; background: var(--guess); }
+        .row em { font-style: normal; text-align: right; font-variant-numeric: tabular-nums; }
+        .trained b { background: var(--trained); } .trained em { font-weight: 700; }
+        .untrained b { background: var(--untrained); }
+        .part { display: inline-block; width: .8em; height: .8em; border-radius: 2px;
+          margin-right: .25em; }
+        .good { color: var(--trained); font-weight: 600; } .bad { color: #c0392b; font-weight: 600; }
+        .scroll { overflow-x: auto; }
+        table { border-collapse: collapse; width: 100%; font-size: .92rem; }
+        th, td { text-align: left; padding: .35rem .6rem .35rem 0; border-top: 1px solid var(--line);
+          font-variant-numeric: tabular-nums; }
+        code { background: var(--ground); border-radius: 4px; padding: .1em .3em; font-size: .88em; }
+        a { color: inherit; }
+        """
+}

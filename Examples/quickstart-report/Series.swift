@@ -1,0 +1,38 @@
+import Foundation
+import Synthesis
+
+/// The pictures that the network was trained on, as `labels.json` tells, and others of the same
+/// sort that it has not seen.
+struct Series: Decodable {
+    let seed: UInt64
+    let size: Int
+    let kinds: [Kind]
+    private let pictures: [Named]
+
+    private struct Named: Decodable {
+        let image: String
+    }
+
+    var count: Int { pictures.count }
+
+    init(contentsOf path: String) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: path))
+        self = try JSONDecoder().decode(Series.self, from: data)
+    }
+
+    /// Those that were trained on.
+    func training() -> [Creature] {
+        creatures(count: count, seed: seed)
+    }
+
+    /// Others.
+    func unseen(_ count: Int, size: Int? = nil) -> [Creature] {
+        creatures(count: count, seed: seed &+ 1, size: size)
+    }
+
+    private func creatures(count: Int, seed: UInt64, size: Int? = nil) -> [Creature] {
+        inParallel(count) { index in
+            Creature(seed: seed, index: index, size: size ?? self.size, kinds: kinds)
+        }
+    }
+}
