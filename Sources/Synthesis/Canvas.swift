@@ -1,6 +1,12 @@
 import Images
 import Tensors
 
+/// How much of a pixel lies inside a shape, by the distance of its centre to the edge.
+@inline(__always)
+func coverage(at distance: Double, size: Double) -> Double {
+    min(max(0.5 - distance * size, 0), 1)
+}
+
 /// A square picture in the making. Places are in its sides, from 0 to 1, so that what is painted
 /// is the same at any size, only finer.
 struct Canvas {
@@ -47,12 +53,6 @@ struct Canvas {
                 }
             }
         }
-    }
-
-    /// How much of a pixel lies inside a shape, by the distance of its centre to the edge.
-    @inline(__always)
-    func coverage(_ distance: Double) -> Double {
-        min(max(0.5 - distance * Double(size), 0), 1)
     }
 
     /// A soft shadow on the ground.

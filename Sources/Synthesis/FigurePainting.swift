@@ -32,12 +32,12 @@ struct FigurePainting {
         mask.withUnsafeMutableBufferPointer { mask in
             canvas.paint(from: low - margin, to: high + margin) { place, at, under in
                 let surface = Self.surface(of: layer, at: place)
-                let covered = min(max(0.5 - surface.distance * size, 0), 1)
+                let covered = coverage(at: surface.distance, size: size)
                 guard covered > 0 else { return (.zero, 0) }
                 var weight = covered
                 if layer.root > 0 {
                     let grown = smoothStep(0.25, 0.95, surface.arc / layer.root)
-                    if grown < 1 { weight *= 1 - (1 - grown) * coverage(behind, place, size) }
+                    if grown < 1 { weight *= 1 - (1 - grown) * cover(behind, place, size) }
                 }
                 if weight >= 0.5 { mask[at] = layer.part.rawValue }
                 let underside = max(0, surface.offset.y)
@@ -71,10 +71,10 @@ struct FigurePainting {
         for other in figure.layers.indices.reversed() {
             let layer = figure.layers[other]
             let surface = Self.surface(of: layer, at: place)
-            var weight = min(max(0.5 - surface.distance * Double(size), 0), 1)
+            var weight = coverage(at: surface.distance, size: Double(size))
             if layer.root > 0, weight > 0 {
                 let grown = smoothStep(0.25, 0.95, surface.arc / layer.root)
-                weight *= 1 - (1 - grown) * coverage(bodies(below: other), place, Double(size))
+                weight *= 1 - (1 - grown) * cover(bodies(below: other), place, Double(size))
             }
             if weight >= 0.5 { return other == index }
         }
@@ -85,11 +85,11 @@ struct FigurePainting {
         figure.layers[..<index].filter { $0.part == .body || $0.part == .head }
     }
 
-    private func coverage(_ layers: [Figure.Layer], _ place: Vector, _ size: Double) -> Double {
+    private func cover(_ layers: [Figure.Layer], _ place: Vector, _ size: Double) -> Double {
         var most = 0.0
         for layer in layers {
             let distance = Self.surface(of: layer, at: place).distance
-            most = max(most, min(max(0.5 - distance * size, 0), 1))
+            most = max(most, coverage(at: distance, size: size))
         }
         return most
     }
@@ -126,7 +126,7 @@ struct FigurePainting {
             let reach = Vector(repeating: radius)
             let size = Double(canvas.size)
             canvas.paint(from: centre - reach, to: centre + reach) { place, _, _ in
-                (tint, strength * min(max(0.5 - ((place - centre).length - radius) * size, 0), 1))
+                (tint, strength * coverage(at: (place - centre).length - radius, size: size))
             }
         }
         if face.noseRadius > 0 { disc(face.nose, face.noseRadius, Tint(0.1, 0.08, 0.09), 0.85) }

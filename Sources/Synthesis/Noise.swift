@@ -45,8 +45,8 @@ struct Noise {
         return 0.5 + sum
     }
 
-    /// The distance to the nearest of points that lie by lot, one in each square of the lattice,
-    /// and a number that is the point's own.
+    /// The distances to the nearest and the second nearest of points that lie by lot, one in each
+    /// square of the lattice (Worley 1996), and a number that is the nearest point's own.
     func cell(at place: Vector) -> (distance: Double, second: Double, number: Double) {
         let (column, row) = (Int(place.x.rounded(.down)), Int(place.y.rounded(.down)))
         var best = (distance: 9.0, second: 9.0, number: 0.0)

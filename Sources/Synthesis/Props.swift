@@ -131,8 +131,7 @@ struct Props {
         let bounds = tube.bounds
         canvas.paint(from: bounds.low, to: bounds.high) { place, _, _ in
             let position = tube.position(of: place)
-            let weight = min(max(0.5 - position.distance * size, 0), 1)
-            return (tint * light.on(position.offset), weight)
+            return (tint * light.on(position.offset), coverage(at: position.distance, size: size))
         }
     }
 
@@ -148,7 +147,7 @@ struct Props {
         canvas.paint(from: centre - reach, to: centre + reach) { place, _, _ in
             let offset = (place - centre) / radii
             let (tint, edge) = tint(offset, offset.length - 1)
-            return (tint, min(max(0.5 - edge * mean * size, 0), 1))
+            return (tint, coverage(at: edge * mean, size: size))
         }
     }
 }
