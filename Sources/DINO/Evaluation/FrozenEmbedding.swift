@@ -34,6 +34,8 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
         let depth = network.blocks.count
         precondition(
             lastBlocks <= depth, "FrozenEmbedding: \(lastBlocks) blocks of \(depth)")
+        // The last block need then be computed for the class token alone.
+        if self == FrozenEmbedding() { return network.embeddings(of: images) }
         let taps = (depth - lastBlocks..<depth).map { FeatureTap(layer: $0, facet: .token) }
         let features = network.features(of: images, at: taps)
         var parts = taps.map { network.norm(features[$0].slices(at: 0)) }

@@ -39,9 +39,9 @@ extension TrainingRun {
     ) throws -> TrainingRecord {
         let contrast = FeatureReadings.contrast(of: batch.globals[0])
         let report: StepReport
-        do {
+        do throws(NonFiniteStep) {
             report = try trainer.step(batch)
-        } catch let error as NonFiniteStep {
+        } catch {
             throw TrainingRunError.notFinite(watch.finding(error, contrast: contrast))
         }
         let record = TrainingRecord(
