@@ -6,34 +6,32 @@ import Testing
 import ViT
 
 @Suite struct LinearEvaluationTests {
-    private struct Pictures: ~Copyable {
-        let url = FileManager.default.temporaryDirectory
-            .appending(path: "evaluation-\(UUID().uuidString)")
+    /// Pictures of two classes: 7 to train on, 5 to test with.
+    private struct Pictures {
+        let folder: TemporaryFolder
 
-        /// Pictures of two classes, 3 and 4 of each; `pixels` of each, from its number.
-        init(_ pixels: (Int) -> Image) throws {
-            for (side, numbers) in [("train", 0..<7), ("test", 7..<12)] {
-                for number in numbers {
-                    let folder = url.appending(path: "\(side)/\(number % 2 == 0 ? "even" : "odd")")
-                    try FileManager.default.createDirectory(
-                        at: folder, withIntermediateDirectories: true)
-                    try pixels(number).writePNG(to: folder.appending(path: "\(number).png").path)
-                }
+        /// - Parameter picture: each, from its number.
+        init(_ picture: (Int) -> Image) throws {
+            folder = try TemporaryFolder()
+            for number in 0..<12 {
+                try folder.write(picture(number), to: Pictures.name(number))
             }
         }
 
+        static func name(_ number: Int) -> String {
+            "\(number < 7 ? "train" : "test")/\(number % 2 == 0 ? "even" : "odd")/\(number).png"
+        }
+
         func labelled() throws -> (train: LabelledPictures, test: LabelledPictures) {
-            let train = try LabelledPictures(PictureFolder(url.appending(path: "train").path))
+            let train = try LabelledPictures(PictureFolder(folder.path + "/train"))
             let test = try LabelledPictures(
-                PictureFolder(url.appending(path: "test").path), classesOf: train)
+                PictureFolder(folder.path + "/test"), classesOf: train)
             return (train, test)
         }
 
-        func breakPicture(_ name: String) throws {
-            try Data("no picture".utf8).write(to: url.appending(path: name))
+        func breakPicture(_ number: Int) throws {
+            try folder.write("no picture".utf8, to: Pictures.name(number))
         }
-
-        deinit { try? FileManager.default.removeItem(at: url) }
     }
 
     private static func evenly(_ number: Int) -> Image {
@@ -56,7 +54,7 @@ import ViT
     }
 
     private func run(
-        _ pictures: borrowing Pictures, _ change: (inout LinearEvaluation) -> Void
+        _ pictures: Pictures, _ change: (inout LinearEvaluation) -> Void
     ) throws -> Run {
         let network = try VisionTransformer(
             contentsOf: EvaluationFixtures.path("network.safetensors"), heads: 2)
@@ -116,17 +114,15 @@ import ViT
 
     @Test func brokenPictures() throws {
         let pictures = try Pictures(Self.noisily)
-        try pictures.breakPicture("train/even/2.png")
-        try pictures.breakPicture("test/odd/9.png")
+        try pictures.breakPicture(2)
+        try pictures.breakPicture(9)
         for isAugmented in [true, false] {
             let run = try run(pictures) { $0.isAugmented = isAugmented }
             #expect(run.epochs.count == 4)
             #expect(run.skipped.train.count == 1 && run.skipped.test.count == 1)
             #expect(run.skipped.train.first?.path.hasSuffix("train/even/2.png") == true)
         }
-        for number in 0..<7 {
-            try pictures.breakPicture("train/\(number % 2 == 0 ? "even" : "odd")/\(number).png")
-        }
+        for number in 0..<7 { try pictures.breakPicture(number) }
         for isAugmented in [true, false] {
             #expect {
                 _ = try run(pictures) { $0.isAugmented = isAugmented }
