@@ -16,7 +16,6 @@ import ViT
             #expect(zip(found.elements, expected.elements).allSatisfy { abs($0 - $1) < 2e-5 })
         }
         try check(FrozenEmbedding()(network, images), "1")
-        #expect(FrozenEmbedding()(network, images) == network.embeddings(of: images))
         try check(FrozenEmbedding(lastBlocks: 2)(network, images), "2")
         let both = FrozenEmbedding(lastBlocks: 2, averagesPatches: true)
         #expect(both.width(of: network) == 36)
