@@ -112,6 +112,39 @@ import ViT
         #expect(try losses { $0.seed = 1 } != augmented)
     }
 
+    /// A picture whose red tells the column and whose green the row shows which part is seen.
+    @Test func partsThatAreShown() {
+        var photo = Image(width: 240, height: 240)
+        for column in 0..<240 {
+            for row in 0..<240 {
+                photo[column, row] = Colour(red: UInt8(column), green: UInt8(row), blue: 0)
+            }
+        }
+        var evaluation = LinearEvaluation()
+        evaluation.view = CentreView(loadSize: 18, cropSize: 16)
+        let preprocessing = Preprocessing()
+        var areas: [Double] = []
+        var mirrored = 0
+        for epoch in 0..<400 {
+            let view = evaluation.augmentedView(of: photo, index: 3, epoch: epoch)
+            #expect(view.shape == [3, 16, 16])
+            // From the first row or column to the last, in pixels; sixteen fifteenths are shown.
+            func extent(_ channel: Int) -> Double {
+                let scale = 255 * Double(preprocessing.standardDeviation[channel])
+                return Double(view[channel, 15, 15] - view[channel, 0, 0]) * scale * 16 / 15
+            }
+            if extent(0) < 0 { mirrored += 1 }
+            areas.append(abs(extent(0) * extent(1)) / (240 * 240))
+        }
+        // Levels are whole, and bilinear weights end at the edges: some pixels of at least 60.
+        #expect(areas.allSatisfy { $0 > 0.06 && $0 < 1.1 })
+        #expect(areas.contains { $0 < 0.15 } && areas.contains { $0 > 0.9 })
+        // torchvision's mean is 0.478 with a deviation of 0.234 / 20 over 400, and 200 are mirrored with
+        // one of 10: five of them, and some for the edges' weights.
+        #expect(abs(areas.reduce(0, +) / 400 - 0.478) < 0.08)
+        #expect(abs(mirrored - 200) < 50)
+    }
+
     @Test func brokenPictures() throws {
         let pictures = try Pictures(Self.noisily)
         try pictures.breakPicture(2)

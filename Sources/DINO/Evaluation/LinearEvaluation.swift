@@ -130,20 +130,21 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
         _ pictures: LabelledPictures, _ batch: [Int], _ network: VisionTransformer, epoch: Int,
         _ report: (Event) throws -> Void
     ) throws -> PictureFeatures {
-        let side = view.cropSize
-        let crop = RandomResizedCrop()
-        let normalization = Preprocessing()
-        return try PictureFeatures(
-            of: pictures, batch, network: network, embedding: embedding, side: side,
-            view: { index, photo in
-                var generator = Xoshiro256(seed: seed, stream: Stream.views, epoch, index)
-                let part = crop.part(
-                    ofWidth: photo.width, height: photo.height, using: &generator)
-                let isMirrored = generator.nextUniform() < 0.5
-                let image = photo.resizedCrop(
-                    part, width: side, height: side, using: .bilinear, mirrored: isMirrored)
-                return normalization.tensor(of: image)
-            },
+        try PictureFeatures(
+            of: pictures, batch, network: network, embedding: embedding, side: view.cropSize,
+            view: { index, photo in augmentedView(of: photo, index: index, epoch: epoch) },
             progress: { try report(.pictures($0)) })
+    }
+
+    /// How the training picture of an index is shown in an epoch, `[3, cropSize, cropSize]`.
+    package func augmentedView(of photo: Image, index: Int, epoch: Int) -> Tensor {
+        var generator = Xoshiro256(seed: seed, stream: Stream.views, epoch, index)
+        let part = RandomResizedCrop().part(
+            ofWidth: photo.width, height: photo.height, using: &generator)
+        let isMirrored = generator.nextUniform() < 0.5
+        let image = photo.resizedCrop(
+            part, width: view.cropSize, height: view.cropSize, using: .bilinear,
+            mirrored: isMirrored)
+        return Preprocessing().tensor(of: image)
     }
 }
