@@ -18,8 +18,7 @@ final class Storage: @unchecked Sendable {
 
     /// Takes at least `count` floats from the pool, aligned to a cache line, their values undefined.
     init(count: Int) {
-        capacity = StoragePool.capacity(for: count)
-        base = StoragePool.shared.take(capacity: capacity)
+        (base, capacity) = StoragePool.shared.take(capacity: StoragePool.capacity(for: count))
     }
 
     deinit {
@@ -31,13 +30,14 @@ final class Storage: @unchecked Sendable {
 /// cost as much as the arithmetic that fills it.
 ///
 /// Blocks that come back are kept by capacity, up to `keepLimit` bytes in all; beyond that they are
-/// freed. Capacities are rounded up to eighths of a power of two, so that a block serves many
-/// nearby sizes and at most an eighth of it is wasted.
+/// freed. Capacities are rounded up to eighths of a power of two, and a block that waits also serves
+/// what is up to a third smaller: sizes that vary, as the samples that stochastic depth keeps do, find
+/// memory that is there.
 package final class StoragePool: Sendable {
     package static let shared = StoragePool()
 
     /// The most bytes that are kept for later use.
-    package static let keepLimit = 1 << 29
+    package static let keepLimit = 1 << 30
 
     private struct State {
         /// The blocks that wait, by capacity in floats, each as its address.
@@ -56,14 +56,23 @@ package final class StoragePool: Sendable {
         return (count + step - 1) / step * step
     }
 
-    package func take(capacity: Int) -> UnsafeMutablePointer<Float> {
-        let kept = state.withLock { state -> UInt? in
-            guard let address = state.free[capacity]?.popLast() else { return nil }
-            state.bytesKept -= capacity * MemoryLayout<Float>.stride
-            return address
+    /// Takes a block of at least `capacity`, one that `capacity(for:)` gives.
+    package func take(capacity: Int) -> (base: UnsafeMutablePointer<Float>, capacity: Int) {
+        let kept = state.withLock { state -> (address: UInt, capacity: Int)? in
+            var candidate = capacity
+            while candidate <= capacity + capacity / 2 {
+                if let address = state.free[candidate]?.popLast() {
+                    state.bytesKept -= candidate * MemoryLayout<Float>.stride
+                    return (address, candidate)
+                }
+                candidate = StoragePool.capacity(for: candidate + 1)
+            }
+            return nil
         }
-        if let kept, let pointer = UnsafeMutablePointer<Float>(bitPattern: kept) { return pointer }
-        return StoragePool.allocate(capacity: capacity)
+        if let kept, let base = UnsafeMutablePointer<Float>(bitPattern: kept.address) {
+            return (base, kept.capacity)
+        }
+        return (StoragePool.allocate(capacity: capacity), capacity)
     }
 
     package func give(_ base: UnsafeMutablePointer<Float>, capacity: Int) {

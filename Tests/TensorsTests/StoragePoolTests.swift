@@ -12,20 +12,21 @@ import Testing
         }
     }
 
-    @Test("A block that was given back is taken again, by its capacity alone")
+    @Test("A block that was given back is taken again, by what needs most of it")
     func reuse() {
         let pool = StoragePool()
-        let block = pool.take(capacity: 128)
-        #expect(UInt(bitPattern: block) % 64 == 0)
-        pool.give(block, capacity: 128)
-        let other = pool.take(capacity: 192)
-        #expect(other != block)
+        let block = pool.take(capacity: 192)
+        #expect(UInt(bitPattern: block.base) % 64 == 0 && block.capacity == 192)
+        pool.give(block.base, capacity: 192)
+        let larger = pool.take(capacity: 256)
+        let smaller = pool.take(capacity: 64)
+        #expect(larger.base != block.base && smaller.base != block.base)
         let again = pool.take(capacity: 128)
         #expect(again == block)
-        let fresh = pool.take(capacity: 128)
-        #expect(fresh != block)
-        for (pointer, capacity) in [(other, 192), (again, 128), (fresh, 128)] {
-            pool.give(pointer, capacity: capacity)
+        let fresh = pool.take(capacity: 192)
+        #expect(fresh.base != block.base)
+        for taken in [larger, smaller, again, fresh] {
+            pool.give(taken.base, capacity: taken.capacity)
         }
         pool.drain()
     }
@@ -41,11 +42,12 @@ import Testing
         tensor = nil
         #expect(part?.elements == [1])
         let meanwhile = StoragePool.shared.take(capacity: capacity)
-        #expect(UnsafePointer(meanwhile) != place)
+        #expect(UnsafePointer(meanwhile.base) != place)
         part = nil
         let afterwards = StoragePool.shared.take(capacity: capacity)
-        #expect(UnsafePointer(afterwards) == place)
-        StoragePool.shared.give(meanwhile, capacity: capacity)
-        StoragePool.shared.give(afterwards, capacity: capacity)
+        #expect(UnsafePointer(afterwards.base) == place)
+        for taken in [meanwhile, afterwards] {
+            StoragePool.shared.give(taken.base, capacity: taken.capacity)
+        }
     }
 }
