@@ -31,8 +31,6 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
     /// - Parameter images: `[batch, 3, height, width]`, normalised.
     /// - Precondition: the network has `lastBlocks` blocks.
     public func callAsFunction(_ network: VisionTransformer, _ images: Tensor) -> Tensor {
-        // Spares what the last block makes of the patches.
-        if lastBlocks == 1 && !averagesPatches { return network.embeddings(of: images) }
         let depth = network.blocks.count
         precondition(
             lastBlocks <= depth, "FrozenEmbedding: \(lastBlocks) blocks of \(depth)")
