@@ -63,7 +63,8 @@ public struct LossPlot: Sendable {
         }
         if let level { chart.drawLevel(level.value, label: level.label, on: &image) }
         let smooth = smoothed(values)
-        if values.count > box.width {
+        // A band where a column of pixels holds several steps; with one or two it would be dots.
+        if values.count > 4 * box.width {
             chart.drawBand(columns(of: values, in: chart), colour: faint, on: &image)
         } else {
             let points = zip(steps, values).map { (x: Double($0), y: Double($1)) }
