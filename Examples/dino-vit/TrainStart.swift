@@ -37,7 +37,7 @@ struct ResourceOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Megabytes for what a step keeps for its gradients: crops that need more go through \
-            the network in groups, one after the other. (default: 1024)
+            the network in groups, one after the other. (default: 384)
             """, valueName: "megabytes"))
     var memoryLimit: Int?
 
