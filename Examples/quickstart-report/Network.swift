@@ -18,17 +18,14 @@ struct Network {
     /// The class token's features of pictures of one size, `[pictures, width]`.
     func embeddings(of images: [Image]) -> Tensor {
         let side = images[0].width
-        let width = extractor.model.configuration.width
         let most = 64
-        var parts: [Float] = []
-        for start in stride(from: 0, to: images.count, by: most) {
-            let inputs = images[start..<min(start + most, images.count)].flatMap {
-                extractor.preprocessing.tensor(of: $0).elements
-            }
-            let batch = Tensor(inputs, shape: [inputs.count / (3 * side * side), 3, side, side])
-            parts += extractor.model.embeddings(of: batch).elements
-        }
-        return Tensor(parts, shape: [images.count, width])
+        return .concatenated(
+            stride(from: 0, to: images.count, by: most).map { start in
+                let inputs = images[start..<min(start + most, images.count)].map {
+                    extractor.preprocessing.tensor(of: $0).reshaped(to: [1, 3, side, side])
+                }
+                return extractor.model.embeddings(of: .concatenated(inputs))
+            })
     }
 
     /// Where keypoints of one creature are in the picture of another, by the nearest descriptors.

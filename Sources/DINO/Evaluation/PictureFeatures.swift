@@ -65,7 +65,9 @@ public struct PictureFeatures: Sendable {
                 }
             }
             if !inputs.isEmpty {
-                let features = embedding(network, stacked(inputs))
+                let features = embedding(
+                    network,
+                    .concatenated(inputs.map { $0.reshaped(to: [1, 3, side, side]) }))
                 let finite = features.withUnsafeElements { $0.prefix { $0.isFinite }.count }
                 let first = indices.count - inputs.count
                 guard finite == features.count else {
@@ -111,19 +113,5 @@ private func read(
             inputs.initializeElement(at: place, to: input)
         }
         count = batch.count
-    }
-}
-
-/// Tensors of one shape as one, `[count, ...]`.
-private func stacked(_ parts: [Tensor]) -> Tensor {
-    let inner = parts[0].shape
-    return Tensor(shape: Shape([parts.count] + inner.dimensions)) { target in
-        for (index, part) in parts.enumerated() {
-            part.withUnsafeElements { elements in
-                _ = UnsafeMutableBufferPointer(
-                    rebasing: target[(index * inner.count)..<((index + 1) * inner.count)]
-                ).update(fromContentsOf: elements)
-            }
-        }
     }
 }

@@ -12,12 +12,7 @@ package struct Cotangents {
     /// The first gradient of a value becomes its sum as it stands, the next are added to it in place.
     package mutating func add(_ gradient: Tensor, to index: Int?) {
         guard let index else { return }
-        guard var sum = values[index].take() else {
-            values[index] = gradient
-            return
-        }
-        sum.add(gradient)
-        values[index] = sum
+        values[index].accumulate(gradient)
     }
 
     /// Hands out the memory of a value's gradient, so that a pullback writes its share there itself.
@@ -43,5 +38,17 @@ package struct Cotangents {
             withExtendedLifetime(first) { body(first.mutableBase, false) }
             values[index] = first
         }
+    }
+}
+
+extension Tensor? {
+    /// Adds a gradient in place; the first becomes the sum as it stands.
+    mutating func accumulate(_ gradient: Tensor) {
+        guard var sum = take() else {
+            self = gradient
+            return
+        }
+        sum.add(gradient)
+        self = sum
     }
 }

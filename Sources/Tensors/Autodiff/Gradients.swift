@@ -20,13 +20,7 @@ public struct Gradients: Sendable {
             other.tensors.count == tensors.count,
             "Gradients: \(other.tensors.count) added to \(tensors.count)")
         for (index, gradient) in other.tensors.enumerated() {
-            guard let gradient else { continue }
-            guard var sum = tensors[index].take() else {
-                tensors[index] = gradient
-                continue
-            }
-            sum.add(gradient)
-            tensors[index] = sum
+            if let gradient { tensors[index].accumulate(gradient) }
         }
     }
 
