@@ -72,10 +72,9 @@ package func multiply(
     guard m > 0, n > 0 else { return }
 
     // Some instruction sets want the left factor in a form of their own, all of them its rows.
-    let prepared =
-        kernels.balance.map { a.balanced(by: $0, kernels: kernels) }
-        ?? (a.isTransposed && m > 1 && kernels.has_fused_multiply_add
-            ? a.laidOut(rowStride: k, kernels: kernels) : nil)
+    let isPrepared =
+        kernels.balance != nil || a.isTransposed && m > 1 && kernels.has_fused_multiply_add
+    let prepared = isPrepared ? a.prepared(for: kernels) : nil
     let a =
         prepared.map { MatrixView($0.base, rows: m, columns: k, rowStride: $0.shape[1]) } ?? a
 
@@ -84,10 +83,10 @@ package func multiply(
     // leaves them rows enough to be worth the packing.
     let width = 192
     let acrossCount = (n + width - 1) / width
-    var downCount = (m + 1023) / 1024
+    var downCount = (m + 2047) / 2048
     while m / (downCount + 1) >= 96 {
         let count = acrossCount * downCount
-        guard count % 2 != 0 || count < 4 && m / (downCount + 1) >= 256 else { break }
+        guard count % 2 != 0 || count < 4 && m / (downCount + 1) >= 512 else { break }
         downCount += 1
     }
     defer { withExtendedLifetime(prepared) {} }
@@ -130,45 +129,34 @@ extension MatrixView {
     /// Whether the columns are contiguous and the rows are not.
     fileprivate var isTransposed: Bool { rowStride == 1 && columnStride != 1 }
 
-    /// The rows of a matrix with contiguous columns, copied to be contiguous: read where it lies, each
-    /// element of a row would come from another page.
-    fileprivate func laidOut(rowStride stride: Int, kernels: Kernels) -> Tensor {
+    /// The rows as `Kernels.product` takes them: laid out contiguous where they are not (read where it
+    /// lies, each element of a row would come from another page), and balanced where it wants that.
+    ///
+    /// - Returns: `[rows, stride]`, the stride being what `Kernels.balance` needs.
+    fileprivate func prepared(for kernels: Kernels) -> Tensor {
+        let stride = kernels.balance == nil ? columns : ck_balanced_row(columns)
         let result = Tensor(uninitialized: [rows, stride])
-        // Pieces of 64 lines of the cache on either side.
-        let across = (columns + 63) / 64
         let rowsPerTask = 64
         withExtendedLifetime(result) {
             Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
                 let first = task * rowsPerTask
-                for piece in 0..<across {
-                    let start = piece * 64
-                    kernels.transpose(
-                        min(64, columns - start), min(rowsPerTask, rows - first),
-                        base + start * columnStride + first, columnStride,
-                        result.mutableBase + first * stride + start, stride)
+                let count = min(rowsPerTask, rows - first)
+                let target = result.mutableBase + first * stride
+                var source = MatrixView(
+                    base + first * rowStride, rows: count, columns: columns, rowStride: rowStride,
+                    columnStride: columnStride)
+                if isTransposed && rows > 1 {
+                    // Pieces of 64 lines of the cache on either side.
+                    for start in Swift.stride(from: 0, to: columns, by: 64) {
+                        kernels.transpose(
+                            min(64, columns - start), count, source.base + start * columnStride,
+                            columnStride, target + start, stride)
+                    }
+                    source = MatrixView(target, rows: count, columns: columns, rowStride: stride)
                 }
-            }
-        }
-        return result
-    }
-
-    /// The rows as `Kernels.balance` makes them, `[rows, ck_balanced_row(columns)]`.
-    fileprivate func balanced(by balance: Kernels.Balance, kernels: Kernels) -> Tensor {
-        let stride = ck_balanced_row(columns)
-        // Rows that lie contiguous may be balanced in place.
-        let laidOut = isTransposed && rows > 1 ? laidOut(rowStride: stride, kernels: kernels) : nil
-        let result = laidOut ?? Tensor(uninitialized: [rows, stride])
-        let rowsPerTask = 64
-        withExtendedLifetime(result) {
-            let source =
-                laidOut.map { MatrixView($0.base, rows: rows, columns: columns, rowStride: stride) }
-                ?? self
-            Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
-                let first = task * rowsPerTask
-                balance(
-                    min(rowsPerTask, rows - first), columns,
-                    source.base + first * source.rowStride, source.rowStride, source.columnStride,
-                    result.mutableBase + first * stride)
+                // In place where the rows have just been laid out.
+                kernels.balance?(
+                    count, columns, source.base, source.rowStride, source.columnStride, target)
             }
         }
         return result
