@@ -25,6 +25,7 @@ extension Train {
         set(&result.crops.localCount, crops.localCrops)
         set(&result.crops.globalScale, crops.globalCropsScale.range)
         set(&result.crops.localScale, crops.localCropsScale.range)
+        set(&result.crops.blurRadius, crops.blurRadius.range)
         set(&result.batchSize, schedule.batchSize)
         set(&result.accumulation, schedule.accumulate)
         result.options.network = try networkConfiguration(

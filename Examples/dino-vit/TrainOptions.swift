@@ -79,6 +79,13 @@ struct CropOptions: ParsableArguments {
             "The same of a small crop. (default: 0.05 0.4)", valueName: "low> <high"))
     var localCropsScale: [Double] = []
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "The standard deviations of the blur, in pixels of the crop. (default: 0.1 2)",
+            valueName: "low> <high"))
+    var blurRadius: [Double] = []
+
     func validate() throws {
         try check(globalCropSize, in: 1...4096, "--global-crop-size")
         try check(localCropSize, in: 1...4096, "--local-crop-size")
@@ -90,6 +97,14 @@ struct CropOptions: ParsableArguments {
                 throw ValidationError(
                     "\(name) takes two numbers, LOW and HIGH, with 0 < LOW <= HIGH <= 1.")
             }
+        }
+        guard
+            blurRadius.isEmpty
+                || blurRadius.count == 2 && blurRadius[0] > 0 && blurRadius[0] <= blurRadius[1]
+                    && blurRadius[1] <= 100
+        else {
+            throw ValidationError(
+                "--blur-radius takes two numbers, LOW and HIGH, with 0 < LOW <= HIGH <= 100.")
         }
     }
 }

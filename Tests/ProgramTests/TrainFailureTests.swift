@@ -132,6 +132,7 @@ import Testing
         ["train", "a", "--output", "b", "--drop-path", "1"],
         ["train", "a", "--output", "b", "--global-crops-scale", "0.4"],
         ["train", "a", "--output", "b", "--local-crops-scale", "0.4", "0.1"],
+        ["train", "a", "--output", "b", "--blur-radius", "2", "1"],
         ["train", "a", "--output", "b", "--optimizer", "adam"],
         ["train", "a", "--output", "b", "--preset", "huge"],
         ["train", "a", "--output", "b", "--teacher-temp", "0"],

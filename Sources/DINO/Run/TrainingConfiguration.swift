@@ -42,6 +42,7 @@ extension TrainingConfiguration {
             self.init(
                 options: DINOOptions(network: .init(.tiny, patchSize: 8, imageSize: 96)))
             (crops.globalSide, crops.localSide, crops.localCount) = (96, 48, 6)
+            crops.blurRadius = 0.1...0.9
             options.head.prototypes = 4096
             options.teacherMomentum = 0.998
         case .quick:
@@ -51,6 +52,7 @@ extension TrainingConfiguration {
                         VisionTransformer.Architecture(width: 96, depth: 4, heads: 3),
                         patchSize: 8, imageSize: 48)))
             (crops.globalSide, crops.localSide, crops.localCount) = (48, 24, 4)
+            crops.blurRadius = 0.1...0.4
             options.head.prototypes = 128
             options.head.hiddenWidth = 512
             options.learningRate = 0.006
