@@ -1,0 +1,157 @@
+import Tensors
+
+/// Mean-field inference with Gaussian kernels and the Potts model.
+///
+/// Beliefs add up to 1, so that the last label's need not go through the filters: a filter is linear,
+/// and what it makes of ones is known. With five labels four channels are left, one vector.
+struct MeanField {
+    private let labels: Int
+    private let pixels: Int
+    private let groups: Int
+    private let filters: [LatticeFilter]
+    /// Negative unaries of all labels but the last, `[groups, pixels]`.
+    private let energies: Block<FilterChannels>
+    /// Those of the last label with what the kernels make of ones.
+    private let lastEnergies: Block<Float>
+    /// Probabilities of all labels but the last, `[groups, pixels]`.
+    private let beliefs: Block<FilterChannels>
+    private let lastBeliefs: Block<Float>
+
+    /// - Parameters:
+    ///   - unaries: `[labels, …]`, of at least two labels.
+    ///   - kernels: lattices of the pixels, which hold their weights.
+    init(unaries: Tensor, kernels: [PermutohedralLattice]) {
+        labels = unaries.shape[0]
+        pixels = unaries.count / labels
+        groups = (labels + 2) / 4
+        energies = Block(count: groups * pixels)
+        lastEnergies = Block(count: pixels)
+        beliefs = Block(count: groups * pixels)
+        lastBeliefs = Block(count: pixels)
+        let groups = groups
+        filters = kernels.map { LatticeFilter($0, groups: groups) }
+        unaries.withUnsafeElements { unaries in
+            for label in 0..<labels - 1 {
+                let group = energies.base + label / 4 * pixels
+                for pixel in 0..<pixels {
+                    group[pixel][label % 4] = -unaries[label * pixels + pixel]
+                }
+            }
+            for pixel in 0..<pixels {
+                lastEnergies.base[pixel] = -unaries[(labels - 1) * pixels + pixel]
+            }
+        }
+        // No label: never believed.
+        for label in labels - 1..<4 * groups {
+            for pixel in 0..<pixels {
+                energies.base[(groups - 1) * pixels + pixel][label % 4] = -.greatestFiniteMagnitude
+            }
+        }
+        normalize(filtered: false)
+        for kernel in kernels {
+            for (pixel, sum) in kernel.sums().enumerated() { lastEnergies.base[pixel] += sum }
+        }
+    }
+
+    /// Beliefs become what the kernels say of them.
+    mutating func update() {
+        for filter in filters { filter.blur(beliefs.base) }
+        normalize(filtered: true)
+    }
+
+    /// Beliefs become the softmax of the energies, with what the filters hold if `filtered`.
+    private func normalize(filtered: Bool) {
+        let size = Self.block
+        Parallelism.perform(count: (pixels + size - 1) / size) { block in
+            let range = block * size..<min((block + 1) * size, pixels)
+            withUnsafeTemporaryAllocation(of: FilterChannels.self, capacity: groups * size) {
+                guard let sums = $0.baseAddress else { return }
+                sums.initialize(repeating: FilterChannels(), count: groups * size)
+                if filtered {
+                    for group in 0..<groups {
+                        for filter in filters {
+                            filter.add(range, group: group, to: sums + group * size)
+                        }
+                    }
+                }
+                softmax(range, adding: sums)
+            }
+        }
+    }
+
+    /// Pixels of a task: what it works on stays in the nearest cache.
+    private static let block = 512
+
+    private func softmax(_ range: Range<Int>, adding sums: UnsafeMutablePointer<FilterChannels>) {
+        let energies = energies.base
+        let beliefs = beliefs.base
+        for index in range {
+            let sums = sums + (index - range.lowerBound)
+            var total = FilterChannels()
+            var greatest = FilterChannels(repeating: -.infinity)
+            for group in 0..<groups {
+                let sum = sums[group * Self.block]
+                let energy = energies[group * pixels + index] + sum
+                total += sum
+                sums[group * Self.block] = energy
+                greatest = energy.replacing(with: greatest, where: greatest .> energy)
+            }
+            let last = lastEnergies.base[index] - sumOfLanes(total)
+            let top = max(
+                max(greatest[0], greatest[1]), max(greatest[2], greatest[3]), last)
+            total = FilterChannels()
+            for group in 0..<groups {
+                let value = exponential(sums[group * Self.block] - top)
+                beliefs[group * pixels + index] = value
+                total += value
+            }
+            let lastValue = exponential(FilterChannels(repeating: last - top))[0]
+            let scale = 1 / (sumOfLanes(total) + lastValue)
+            for group in 0..<groups { beliefs[group * pixels + index] *= scale }
+            lastBeliefs.base[index] = lastValue * scale
+        }
+    }
+
+    func beliefs(shape: Shape) -> Tensor {
+        Tensor(shape: shape) { target in
+            for label in 0..<labels - 1 {
+                let group = beliefs.base + label / 4 * pixels
+                for pixel in 0..<pixels {
+                    target[label * pixels + pixel] = group[pixel][label % 4]
+                }
+            }
+            for pixel in 0..<pixels {
+                target[(labels - 1) * pixels + pixel] = lastBeliefs.base[pixel]
+            }
+        }
+    }
+}
+
+@inline(__always)
+private func sumOfLanes(_ value: FilterChannels) -> Float {
+    (value[0] + value[2]) + (value[1] + value[3])
+}
+
+/// e^x for x not above 0, within 2e-7 relative (more for large |x|, as x log2 e is rounded); 0 below
+/// 2^-100, so that filters meet no subnormal numbers.
+///
+/// x log2 e is split into a whole number, which goes into the exponent, and f in [-1/2, 1/2]; 2^f is
+/// a minimax polynomial.
+@inline(__always)
+private func exponential(_ x: FilterChannels) -> FilterChannels {
+    let scaled = x * 1.442_695_04
+    let exponent = scaled.replacing(with: -126, where: scaled .< -126)
+    let shifted = exponent + 0x1.8p23  // rounds to a whole number, left in the low bits
+    let fraction = exponent - (shifted - 0x1.8p23)
+    var power = FilterChannels(repeating: 0.001_332_032_377_8)
+    power = power * fraction + 0.009_677_723_981
+    power = power * fraction + 0.055_505_428_463
+    power = power * fraction + 0.240_220_725_536
+    power = power * fraction + 0.693_147_122_860
+    power = power * fraction + 1
+    let bits =
+        unsafeBitCast(power, to: SIMD4<Int32>.self) &+ unsafeBitCast(shifted, to: SIMD4<Int32>.self)
+        &<< 23
+    return unsafeBitCast(bits, to: FilterChannels.self)
+        .replacing(with: 0, where: exponent .< -100)
+}

@@ -1,0 +1,43 @@
+/// Keys in ascending order with their places before, equal ones in the order of their places: a radix
+/// sort, the least significant digit first.
+struct SortedKeys {
+    private(set) var keys: Block<Int64>
+    private(set) var entries: Block<UInt32>
+
+    /// - Parameters:
+    ///   - keys: not negative; used up.
+    ///   - bits: how many bits of them count.
+    /// - Complexity: O(count * bits).
+    init(_ unsorted: Block<Int64>, count: Int, bits: Int) {
+        keys = unsorted
+        entries = Block(count: count)
+        for index in 0..<count { entries.base[index] = UInt32(truncatingIfNeeded: index) }
+        var nextKeys = Block<Int64>(count: count)
+        var nextEntries = Block<UInt32>(count: count)
+        // Fewest passes whose counters and places written to stay in the nearest cache.
+        let passes = (bits + 11) / 12
+        let digitBits = (bits + passes - 1) / passes
+        let size = 1 << digitBits
+        let mask = Int64(size - 1)
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: size) { places in
+            for shift in stride(from: 0, to: bits, by: digitBits) {
+                places.initialize(repeating: 0)
+                let (source, from) = (keys.base, entries.base)
+                let (target, to) = (nextKeys.base, nextEntries.base)
+                for index in 0..<count { places[Int(source[index] >> shift & mask)] += 1 }
+                var sum = 0
+                for digit in 0..<size {
+                    (places[digit], sum) = (sum, sum + places[digit])
+                }
+                for index in 0..<count {
+                    let digit = Int(source[index] >> shift & mask)
+                    target[places[digit]] = source[index]
+                    to[places[digit]] = from[index]
+                    places[digit] += 1
+                }
+                swap(&keys, &nextKeys)
+                swap(&entries, &nextEntries)
+            }
+        }
+    }
+}
