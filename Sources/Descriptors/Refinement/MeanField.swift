@@ -100,12 +100,16 @@ struct MeanField {
             let top = max(
                 max(greatest[0], greatest[1]), max(greatest[2], greatest[3]), last)
             total = FilterChannels()
+            var lastValue: Float = 0
             for group in 0..<groups {
-                let value = exponential(sums[group * Self.block] - top)
-                beliefs[group * pixels + index] = value
-                total += value
+                let both = exponential(
+                    Lanes(
+                        lowHalf: sums[group * Self.block],
+                        highHalf: FilterChannels(repeating: last)) - top)
+                beliefs[group * pixels + index] = both.lowHalf
+                total += both.lowHalf
+                lastValue = both.highHalf[0]
             }
-            let lastValue = exponential(FilterChannels(repeating: last - top))[0]
             let scale = 1 / (sumOfLanes(total) + lastValue)
             for group in 0..<groups { beliefs[group * pixels + index] *= scale }
             lastBeliefs.base[index] = lastValue * scale
@@ -130,28 +134,4 @@ struct MeanField {
 @inline(__always)
 private func sumOfLanes(_ value: FilterChannels) -> Float {
     (value[0] + value[2]) + (value[1] + value[3])
-}
-
-/// e^x for x not above 0, within 2e-7 relative (more for large |x|, as x log2 e is rounded); 0 below
-/// 2^-100, so that filters meet no subnormal numbers.
-///
-/// x log2 e is split into a whole number, which goes into the exponent, and f in [-1/2, 1/2]; 2^f is
-/// a minimax polynomial.
-@inline(__always)
-private func exponential(_ x: FilterChannels) -> FilterChannels {
-    let scaled = x * 1.442_695_04
-    let exponent = scaled.replacing(with: -126, where: scaled .< -126)
-    let shifted = exponent + 0x1.8p23  // rounds to a whole number, left in the low bits
-    let fraction = exponent - (shifted - 0x1.8p23)
-    var power = FilterChannels(repeating: 0.001_332_032_377_8)
-    power = power * fraction + 0.009_677_723_981
-    power = power * fraction + 0.055_505_428_463
-    power = power * fraction + 0.240_220_725_536
-    power = power * fraction + 0.693_147_122_860
-    power = power * fraction + 1
-    let bits =
-        unsafeBitCast(power, to: SIMD4<Int32>.self) &+ unsafeBitCast(shifted, to: SIMD4<Int32>.self)
-        &<< 23
-    return unsafeBitCast(bits, to: FilterChannels.self)
-        .replacing(with: 0, where: exponent .< -100)
 }

@@ -1,0 +1,346 @@
+/// The minimum cut of a grid whose pixels are each joined to their eight neighbours, to a source and
+/// to a sink: the algorithm of Boykov and Kolmogorov, "An Experimental Comparison of
+/// Min-Cut/Max-Flow Algorithms for Energy Minimization in Vision" (2004), with the distances and time
+/// stamps of its section 4 of Kolmogorov's thesis.
+///
+/// Two trees of residual arcs grow from the terminals; where they meet, flow is pushed, and pixels
+/// that a full arc has cut off look for new parents. Neighbours are implicit: direction d of a pixel
+/// is 7 - d of its neighbour, and a frame of pixels without capacity stands around the grid.
+/// Capacities are whole numbers, so that flow and cut are exact.
+///
+/// Terminals can be set again after a cut. The flow between pixels stays, and only the difference is
+/// pushed (Kohli and Torr, "Efficiently Solving Dynamic Markov Random Fields Using Graph Cuts",
+/// 2005).
+package struct GridCut: ~Copyable {
+    package let width: Int
+    package let height: Int
+    private let line: Int
+    /// Residual capacities `[pixels of the framed grid, 8 directions]`.
+    private let capacities: UnsafeMutablePointer<Int32>
+    /// What is left of the arc from the source, or negative, of that to the sink.
+    private let terminals: UnsafeMutablePointer<Int32>
+    /// Terminals as they were set.
+    private let wanted: UnsafeMutablePointer<Int32>
+    private let trees: UnsafeMutablePointer<Tree>
+    /// Directions to parents, or `root`, `orphan`.
+    private let parents: UnsafeMutablePointer<UInt8>
+    /// Steps to the terminal, right if stamped so lately that nothing has changed.
+    private let distances: UnsafeMutablePointer<Int32>
+    private let stamps: UnsafeMutablePointer<Int32>
+    /// The next in the queue of active pixels; -1 where a pixel is not in it, itself for the last.
+    private let next: UnsafeMutablePointer<Int32>
+    private var first: Int32 = -1
+    private var last: Int32 = -1
+    private var orphans: [Int32] = []
+    private var time: Int32 = 0
+
+    private enum Tree: UInt8 {
+        case none, source, sink
+    }
+
+    private static let root: UInt8 = 8
+    private static let orphan: UInt8 = 9
+
+    /// The neighbours that stand for an arc in both directions: right, then the three below.
+    package enum Arc: Int, CaseIterable {
+        case right = 4
+        case belowLeft, below, belowRight
+    }
+
+    /// A grid without arcs.
+    ///
+    /// - Precondition: it has a pixel, and its pixels with a frame around are less than 2^31.
+    package init(width: Int, height: Int) {
+        precondition(
+            width > 0 && height > 0 && (width + 2) * (height + 2) < Int32.max,
+            "GridCut: \(width)x\(height) pixels")
+        self.width = width
+        self.height = height
+        line = width + 2
+        let count = line * (height + 2)
+        func zeros<Value: FixedWidthInteger>(
+            _ count: Int, _ value: Value = 0
+        ) -> UnsafeMutablePointer<Value> {
+            let memory = UnsafeMutablePointer<Value>.allocate(capacity: count)
+            memory.initialize(repeating: value, count: count)
+            return memory
+        }
+        capacities = zeros(8 * count)
+        terminals = zeros(count)
+        wanted = zeros(count)
+        parents = zeros(count)
+        distances = zeros(count)
+        stamps = zeros(count)
+        next = zeros(count, -1)
+        trees = .allocate(capacity: count)
+        trees.initialize(repeating: .none, count: count)
+    }
+
+    deinit {
+        capacities.deallocate()
+        terminals.deallocate()
+        wanted.deallocate()
+        parents.deallocate()
+        distances.deallocate()
+        stamps.deallocate()
+        next.deallocate()
+        trees.deallocate()
+    }
+
+    private func node(_ column: Int, _ row: Int) -> Int { (row + 1) * line + column + 1 }
+
+    /// Neighbours by direction: those above, left, right, those below.
+    @inline(__always)
+    private func neighbour(_ node: Int, _ direction: Int) -> Int {
+        switch direction {
+        case 0: node - line - 1
+        case 1: node - line
+        case 2: node - line + 1
+        case 3: node - 1
+        case 4: node + 1
+        case 5: node + line - 1
+        case 6: node + line
+        default: node + line + 1
+        }
+    }
+
+    /// Joins a pixel and its neighbour by arcs of equal capacity in both directions.
+    ///
+    /// - Precondition: the neighbour is in the grid; no cut has been made.
+    package mutating func setCapacity(_ capacity: Int32, column: Int, row: Int, _ arc: Arc) {
+        let from = node(column, row)
+        let to = neighbour(from, arc.rawValue)
+        precondition(
+            capacity >= 0 && column >= 0 && row >= 0 && row + (arc == .right ? 0 : 1) < height
+                && column < width && !(column == 0 && arc == .belowLeft)
+                && !(column == width - 1 && (arc == .right || arc == .belowRight)),
+            "GridCut: \(arc) of \(capacity) at column \(column), row \(row) of \(width)x\(height)")
+        capacities[8 * from + arc.rawValue] = capacity
+        capacities[8 * to + 7 - arc.rawValue] = capacity
+    }
+
+    /// Joins a pixel to the source by an arc of `capacity`, or if it is negative, to the sink by one
+    /// of `-capacity`.
+    package mutating func setTerminal(_ capacity: Int32, column: Int, row: Int) {
+        let node = node(column, row)
+        terminals[node] += capacity - wanted[node]
+        wanted[node] = capacity
+    }
+
+    /// Whether a pixel is on the source's side of the minimum cut with the fewest such pixels.
+    package func isSource(column: Int, row: Int) -> Bool {
+        trees[node(column, row)] == .source
+    }
+
+    /// Finds the minimum cut.
+    ///
+    /// - Returns: what has been pushed from source to sink. After terminals were set again, what was
+    ///   pushed beside what pixels had left over from before.
+    /// - Complexity: O(pixels² * cut) at worst; on pictures about linear.
+    @discardableResult
+    package mutating func solve() -> Int {
+        plant()
+        var flow = 0
+        while first >= 0 {
+            let node = Int(first)
+            flow += grow(from: node)
+            // Out of the queue.
+            let following = next[node]
+            next[node] = -1
+            first = following == Int32(node) ? -1 : following
+            if first < 0 { last = -1 }
+        }
+        return flow
+    }
+
+    private mutating func plant() {
+        time = 0
+        for row in 0..<height {
+            for node in node(0, row)..<node(width, row) {
+                stamps[node] = 0
+                distances[node] = 1
+                parents[node] = Self.root
+                trees[node] =
+                    terminals[node] > 0 ? .source : terminals[node] < 0 ? .sink : .none
+                if terminals[node] != 0 { activate(node) }
+            }
+        }
+    }
+
+    @inline(__always)
+    private mutating func activate(_ node: Int) {
+        guard next[node] < 0 else { return }
+        next[node] = Int32(node)
+        if last >= 0 { next[Int(last)] = Int32(node) } else { first = Int32(node) }
+        last = Int32(node)
+    }
+
+    /// What is left from a pixel to its neighbour.
+    @inline(__always)
+    private func residual(_ node: Int, _ direction: Int) -> Int32 {
+        capacities[8 * node + direction]
+    }
+
+    /// What is left from a pixel's neighbour to the pixel.
+    @inline(__always)
+    private func reverse(_ node: Int, _ direction: Int) -> Int32 {
+        capacities[8 * neighbour(node, direction) + 7 - direction]
+    }
+
+    /// Grows a pixel's tree to all its neighbours, pushing flow wherever it meets the other tree.
+    private mutating func grow(from node: Int) -> Int {
+        var flow = 0
+        var direction = 0
+        while direction < 8 {
+            let tree = trees[node]
+            guard tree != .none else { break }
+            let other = neighbour(node, direction)
+            let left = tree == .source ? residual(node, direction) : reverse(node, direction)
+            if left > 0 {
+                if trees[other] == .none {
+                    trees[other] = tree
+                    parents[other] = UInt8(7 - direction)
+                    distances[other] = distances[node] + 1
+                    stamps[other] = stamps[node]
+                    activate(other)
+                } else if trees[other] != tree {
+                    flow +=
+                        tree == .source
+                        ? augment(node, direction) : augment(other, 7 - direction)
+                    adoptOrphans()
+                    // The pixel may be in the other tree now, and the arc may have more left.
+                    direction = 0
+                    continue
+                } else if distances[other] > distances[node] + 1 && stamps[other] <= stamps[node] {
+                    parents[other] = UInt8(7 - direction)
+                    distances[other] = distances[node] + 1
+                    stamps[other] = stamps[node]
+                }
+            }
+            direction += 1
+        }
+        return flow
+    }
+
+    /// Pushes what can be along the path that joins both trees in the arc from `node`.
+    private mutating func augment(_ node: Int, _ direction: Int) -> Int {
+        let meeting = neighbour(node, direction)
+        var least = residual(node, direction)
+        var at = node
+        while parents[at] < Self.root {
+            least = min(least, reverse(at, Int(parents[at])))
+            at = neighbour(at, Int(parents[at]))
+        }
+        least = min(least, terminals[at])
+        at = meeting
+        while parents[at] < Self.root {
+            least = min(least, residual(at, Int(parents[at])))
+            at = neighbour(at, Int(parents[at]))
+        }
+        least = min(least, -terminals[at])
+
+        push(least, node, direction)
+        at = node
+        while parents[at] < Self.root {
+            let up = Int(parents[at])
+            let parent = neighbour(at, up)
+            push(least, parent, 7 - up)
+            if residual(parent, 7 - up) == 0 { orphanize(at) }
+            at = parent
+        }
+        terminals[at] -= least
+        if terminals[at] == 0 { orphanize(at) }
+        at = meeting
+        while parents[at] < Self.root {
+            let up = Int(parents[at])
+            let parent = neighbour(at, up)
+            push(least, at, up)
+            if residual(at, up) == 0 { orphanize(at) }
+            at = parent
+        }
+        terminals[at] += least
+        if terminals[at] == 0 { orphanize(at) }
+        return Int(least)
+    }
+
+    @inline(__always)
+    private func push(_ amount: Int32, _ node: Int, _ direction: Int) {
+        capacities[8 * node + direction] -= amount
+        capacities[8 * neighbour(node, direction) + 7 - direction] += amount
+    }
+
+    @inline(__always)
+    private mutating func orphanize(_ node: Int) {
+        parents[node] = Self.orphan
+        orphans.append(Int32(node))
+    }
+
+    /// Finds each orphan a parent in its tree that still leads to the terminal, the nearest one; one
+    /// that finds none leaves the tree, and its children become orphans.
+    private mutating func adoptOrphans() {
+        time += 1
+        while let next = orphans.popLast() {
+            let node = Int(next)
+            let tree = trees[node]
+            var best = Int32.max
+            var parent = Self.orphan
+            for direction in 0..<8 {
+                let other = neighbour(node, direction)
+                guard trees[other] == tree else { continue }
+                let left = tree == .source ? reverse(node, direction) : residual(node, direction)
+                guard left > 0 else { continue }
+                let distance = distanceToTerminal(other)
+                if distance < best {
+                    best = distance
+                    parent = UInt8(direction)
+                }
+            }
+            if parent != Self.orphan {
+                parents[node] = parent
+                distances[node] = best + 1
+                stamps[node] = time
+            } else {
+                release(node, from: tree)
+            }
+        }
+    }
+
+    /// Steps from a pixel to its terminal, or the highest number if it is cut off. What is found is
+    /// written to all pixels on the way.
+    @inline(__always)
+    private func distanceToTerminal(_ node: Int) -> Int32 {
+        var at = node
+        var steps: Int32 = 0
+        while stamps[at] != time {
+            if parents[at] == Self.orphan { return .max }
+            if parents[at] == Self.root {
+                stamps[at] = time
+                distances[at] = 1
+                break
+            }
+            at = neighbour(at, Int(parents[at]))
+            steps += 1
+        }
+        let result = distances[at] + steps
+        var distance = result
+        at = node
+        while stamps[at] != time {
+            stamps[at] = time
+            distances[at] = distance
+            distance -= 1
+            at = neighbour(at, Int(parents[at]))
+        }
+        return result
+    }
+
+    private mutating func release(_ node: Int, from tree: Tree) {
+        trees[node] = .none
+        for direction in 0..<8 {
+            let other = neighbour(node, direction)
+            guard trees[other] == tree else { continue }
+            let left = tree == .source ? reverse(node, direction) : residual(node, direction)
+            if left > 0 { activate(other) }
+            if Int(parents[other]) == 7 - direction { orphanize(other) }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Images
+import Tensors
+
+/// A picture's colours as mixtures of Gaussians read them.
+struct PictureColours {
+    private let count: Int
+    /// Red, green and blue, each `count` rounded up to whole lanes.
+    private let planes: (Block<Float>, Block<Float>, Block<Float>)
+
+    init(_ image: Image) {
+        count = image.width * image.height
+        let padded = (count + 7) / 8 * 8
+        planes = (
+            Block(repeating: 0, count: padded), Block(repeating: 0, count: padded),
+            Block(repeating: 0, count: padded)
+        )
+        image.pixels.withUnsafeBufferPointer { samples in
+            for pixel in 0..<count {
+                planes.0.base[pixel] = Float(samples[3 * pixel])
+                planes.1.base[pixel] = Float(samples[3 * pixel + 1])
+                planes.2.base[pixel] = Float(samples[3 * pixel + 2])
+            }
+        }
+    }
+
+    /// Each pixel's component to begin with: k-means of the foreground's colours and of the
+    /// background's, ten iterations from k-means++ seeds as in OpenCV; nil where either is empty.
+    func clusters(
+        of labels: [GrabCut.Label], count components: Int,
+        using generator: inout some RandomNumberGenerator
+    ) -> [Int32]? {
+        var assigned = [Int32](repeating: 0, count: count)
+        for isForeground in [false, true] {
+            let members = labels.indices.filter { labels[$0].isForeground == isForeground }
+            guard !members.isEmpty else { return nil }
+            let points = Tensor(shape: [members.count, 3]) { points in
+                for (place, pixel) in members.enumerated() {
+                    points[3 * place] = planes.0.base[pixel]
+                    points[3 * place + 1] = planes.1.base[pixel]
+                    points[3 * place + 2] = planes.2.base[pixel]
+                }
+            }
+            let found = kMeans(
+                points, clusters: min(components, members.count), restarts: 1, iterations: 10,
+                using: &generator)
+            for (pixel, label) in zip(members, found.labels) { assigned[pixel] = Int32(label) }
+        }
+        return assigned
+    }
+
+    /// The mixtures of background and foreground, each pixel belonging to a component of its own.
+    func mixtures(
+        _ labels: [GrabCut.Label], components: [Int32], count: Int
+    ) -> (background: GaussianMixture, foreground: GaussianMixture) {
+        var moments = [GaussianMixture.Moments](
+            repeating: GaussianMixture.Moments(), count: 2 * count)
+        moments.withUnsafeMutableBufferPointer { moments in
+            for pixel in 0..<self.count {
+                let place = labels[pixel].isForeground ? count : 0
+                moments[place + Int(components[pixel])].add(
+                    SIMD3(
+                        Double(planes.0.base[pixel]), Double(planes.1.base[pixel]),
+                        Double(planes.2.base[pixel])))
+            }
+        }
+        return (
+            GaussianMixture(Array(moments[..<count])), GaussianMixture(Array(moments[count...]))
+        )
+    }
+
+    /// What two mixtures say of each pixel.
+    struct Evaluation {
+        /// Logarithm of the foreground's density over the background's.
+        var ratios: [Float]
+        /// The likeliest components.
+        var background: [Int32]
+        var foreground: [Int32]
+
+        func components(of labels: [GrabCut.Label]) -> [Int32] {
+            labels.indices.map { labels[$0].isForeground ? foreground[$0] : background[$0] }
+        }
+    }
+
+    func evaluated(
+        _ mixtures: (background: GaussianMixture, foreground: GaussianMixture)
+    ) -> Evaluation {
+        let padded = (count + 7) / 8 * 8
+        let ratios = Block<Float>(count: padded)
+        let background = Block<Int32>(count: padded)
+        let foreground = Block<Int32>(count: padded)
+        let size = 4096
+        Parallelism.perform(count: (count + size - 1) / size) { block in
+            let scratch = Block<Lanes>(
+                count: max(
+                    mixtures.background.components.count, mixtures.foreground.components.count))
+            for pixel in stride(from: block * size, to: min((block + 1) * size, count), by: 8) {
+                let red = load(planes.0.base + pixel)
+                let green = load(planes.1.base + pixel)
+                let blue = load(planes.2.base + pixel)
+                let back = mixtures.background.verdict(
+                    red: red, green: green, blue: blue, scratch: scratch.base)
+                let fore = mixtures.foreground.verdict(
+                    red: red, green: green, blue: blue, scratch: scratch.base)
+                var ratio = fore.sum / back.sum
+                for lane in 0..<8 { ratio[lane] = log(ratio[lane]) }
+                store(ratio + (fore.top - back.top), to: ratios.base + pixel)
+                UnsafeMutableRawPointer(background.base + pixel)
+                    .storeBytes(of: back.component, as: SIMD8<Int32>.self)
+                UnsafeMutableRawPointer(foreground.base + pixel)
+                    .storeBytes(of: fore.component, as: SIMD8<Int32>.self)
+            }
+        }
+        func array<Value>(_ block: Block<Value>) -> [Value] {
+            Array(UnsafeBufferPointer(start: block.base, count: count))
+        }
+        return Evaluation(
+            ratios: array(ratios), background: array(background), foreground: array(foreground))
+    }
+}
