@@ -15,6 +15,8 @@ package struct GridCut: ~Copyable {
     package let width: Int
     package let height: Int
     private let line: Int
+    /// From a pixel to its neighbours: those above, left, right, those below.
+    private let steps: UnsafeMutablePointer<Int>
     /// Residual capacities `[pixels of the framed grid, 8 directions]`.
     private let capacities: UnsafeMutablePointer<Int32>
     /// What is left of the arc from the source, or negative, of that to the sink.
@@ -65,6 +67,12 @@ package struct GridCut: ~Copyable {
             memory.initialize(repeating: value, count: count)
             return memory
         }
+        steps = zeros(8)
+        for (direction, step) in [
+            -line - 1, -line, -line + 1, -1, 1, line - 1, line, line + 1,
+        ].enumerated() {
+            steps[direction] = step
+        }
         capacities = zeros(8 * count)
         terminals = zeros(count)
         wanted = zeros(count)
@@ -77,6 +85,7 @@ package struct GridCut: ~Copyable {
     }
 
     deinit {
+        steps.deallocate()
         capacities.deallocate()
         terminals.deallocate()
         wanted.deallocate()
@@ -89,20 +98,8 @@ package struct GridCut: ~Copyable {
 
     private func node(_ column: Int, _ row: Int) -> Int { (row + 1) * line + column + 1 }
 
-    /// Neighbours by direction: those above, left, right, those below.
     @inline(__always)
-    private func neighbour(_ node: Int, _ direction: Int) -> Int {
-        switch direction {
-        case 0: node - line - 1
-        case 1: node - line
-        case 2: node - line + 1
-        case 3: node - 1
-        case 4: node + 1
-        case 5: node + line - 1
-        case 6: node + line
-        default: node + line + 1
-        }
-    }
+    private func neighbour(_ node: Int, _ direction: Int) -> Int { node + steps[direction] }
 
     /// Joins a pixel and its neighbour by arcs of equal capacity in both directions.
     ///

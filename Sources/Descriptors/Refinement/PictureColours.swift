@@ -34,17 +34,14 @@ struct PictureColours {
         for isForeground in [false, true] {
             let members = labels.indices.filter { labels[$0].isForeground == isForeground }
             guard !members.isEmpty else { return nil }
-            let points = Tensor(shape: [members.count, 3]) { points in
-                for (place, pixel) in members.enumerated() {
-                    points[3 * place] = planes.0.base[pixel]
-                    points[3 * place + 1] = planes.1.base[pixel]
-                    points[3 * place + 2] = planes.2.base[pixel]
-                }
+            var clusters = ColourClusters(count: members.count) { place in
+                let pixel = members[place]
+                return SIMD3(
+                    planes.0.base[pixel], planes.1.base[pixel], planes.2.base[pixel])
             }
-            let found = kMeans(
-                points, clusters: min(components, members.count), restarts: 1, iterations: 10,
-                using: &generator)
-            for (pixel, label) in zip(members, found.labels) { assigned[pixel] = Int32(label) }
+            let found = clusters.run(
+                clusters: min(components, members.count), iterations: 10, using: &generator)
+            for (pixel, label) in zip(members, found) { assigned[pixel] = label }
         }
         return assigned
     }
