@@ -10,6 +10,12 @@ func fixture<Value: Decodable>(_ name: String, file: String = #filePath) throws 
     return try JSONDecoder().decode(Value.self, from: data)
 }
 
+/// The path of a fixture that is no JSON.
+func fixturePath(_ name: String) -> String {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("Fixtures/\(name)").path
+}
+
 /// A grid whose patches of one pixel lie side by side, where geometry does not matter.
 func grid(_ values: some Collection<Float>, _ rows: Int, _ columns: Int) -> DescriptorGrid {
     DescriptorGrid(

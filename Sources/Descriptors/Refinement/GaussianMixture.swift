@@ -7,7 +7,7 @@ package struct GaussianMixture: Sendable {
 
     package struct Component: Sendable {
         /// Which it is of those that colours were assigned to.
-        var index: Int32
+        package var index: Int32
         var centre: SIMD3<Float>
         /// Rows of the inverse of the covariance's Cholesky factor: the squared length of what it
         /// makes of a difference from the centre is the squared Mahalanobis distance.
@@ -91,18 +91,18 @@ extension GaussianMixture.Component {
 
 extension GaussianMixture {
     /// What the mixture says of eight colours.
-    struct Verdict {
+    package struct Verdict {
         /// The component with the greatest density, whatever its share; the first of equals.
-        var component = SIMD8<Int32>()
+        package var component = SIMD8<Int32>()
         /// The mixture's density is `sum * exp(top)`, but for a factor that all mixtures share.
-        var top = Lanes(repeating: -.infinity)
-        var sum = Lanes()
+        package var top = SIMD8<Float>(repeating: -.infinity)
+        package var sum = SIMD8<Float>()
     }
 
     /// - Parameter scratch: room for one number a component.
-    @inline(__always)
-    func verdict(
-        red: Lanes, green: Lanes, blue: Lanes, scratch: UnsafeMutablePointer<Lanes>
+    package func verdict(
+        red: SIMD8<Float>, green: SIMD8<Float>, blue: SIMD8<Float>,
+        scratch: UnsafeMutablePointer<SIMD8<Float>>
     ) -> Verdict {
         var verdict = Verdict()
         var greatest = Lanes(repeating: -.infinity)

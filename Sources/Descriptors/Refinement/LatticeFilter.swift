@@ -1,7 +1,7 @@
 import Tensors
 
 /// A permutohedral lattice with the memory to put values through it again and again.
-struct LatticeFilter {
+package struct LatticeFilter {
     private let lattice: PermutohedralLattice
     private let groups: Int
     /// Values at the vertices, `[groups, vertices + 1]`; what stands for missing vertices is zero.
@@ -9,7 +9,7 @@ struct LatticeFilter {
     private let others: Block<FilterChannels>
 
     /// - Parameter groups: of four channels.
-    init(_ lattice: PermutohedralLattice, groups: Int) {
+    package init(_ lattice: PermutohedralLattice, groups: Int) {
         self.lattice = lattice
         self.groups = groups
         let count = groups * (lattice.vertices + 1)
@@ -24,7 +24,7 @@ struct LatticeFilter {
     /// Spreads values `[groups, points]` to the vertices and blurs them there.
     ///
     /// - Complexity: O((points + vertices) * dimensions * groups).
-    func blur(_ points: UnsafePointer<FilterChannels>) {
+    package func blur(_ points: UnsafePointer<FilterChannels>) {
         inBlocks { group, vertices in
             lattice.spread(
                 points + group * lattice.points, to: vertices,
@@ -50,7 +50,9 @@ struct LatticeFilter {
     }
 
     /// Adds what points have after `blur(_:)` to `sums`, whose first is the range's first point's.
-    func add(_ points: Range<Int>, group: Int, to sums: UnsafeMutablePointer<FilterChannels>) {
+    package func add(
+        _ points: Range<Int>, group: Int, to sums: UnsafeMutablePointer<FilterChannels>
+    ) {
         let blurred = lattice.dimensions % 2 == 0 ? others.base : values.base
         lattice.gather(
             points, from: blurred + group * (lattice.vertices + 1),
