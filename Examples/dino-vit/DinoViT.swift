@@ -15,7 +15,7 @@ struct DinoViT: ParsableCommand {
             """,
         subcommands: [
             Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self,
-            Train.self, Evaluate.self, Synthesize.self, WeightsCommand.self,
+            Segment.self, Train.self, Evaluate.self, Synthesize.self, WeightsCommand.self,
         ])
 
     static func main() {

@@ -48,12 +48,18 @@ struct Photo: Sendable {
 func naming<Result>(
     _ photo: Photo, _ extraction: () throws(ExtractionError) -> Result
 ) throws -> Result {
+    try naming(photo.path, extraction)
+}
+
+func naming<Result>(
+    _ path: String, _ extraction: () throws(ExtractionError) -> Result
+) throws -> Result {
     do {
         return try extraction()
     } catch {
         switch error {
         case .imageTooSmall, .tooManyPatches, .preprocessing:
-            throw PictureFailure("\(photo.path): \(error)")
+            throw PictureFailure("\(path): \(error)")
         case .noSuchLayer, .noSuchHead, .badStride:
             throw error
         }

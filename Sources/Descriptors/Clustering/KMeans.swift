@@ -4,12 +4,22 @@ import Tensors
 public struct KMeans: Sendable {
     /// Each point's cluster.
     public let labels: [Int]
-    /// The means of the clusters, `[clusters, channels]`.
+    /// The means of the clusters, on the sphere scaled to length 1, `[clusters, channels]`.
     public let centres: Tensor
     /// The sum of squared distances of the points from their clusters' centres.
     public let objective: Double
     /// How many times points were assigned in the run that won.
     public let iterations: Int
+
+    /// What the centres of clusters are.
+    public enum Geometry: String, Hashable, Sendable, Codable {
+        /// The means of their points.
+        case plain
+        /// Those means scaled to length 1: clusters by the angle between points of length 1
+        /// (Dhillon and Modha, "Concept decompositions for large sparse text data using
+        /// clustering", 2001).
+        case sphere
+    }
 }
 
 /// Divides points into clusters by Lloyd's algorithm from k-means++ seeds (Arthur and Vassilvitskii,
@@ -25,18 +35,22 @@ public struct KMeans: Sendable {
 ///   - iterations: the most times that points are assigned in a run. 300: scikit-learn's default.
 ///   - tolerance: a run ends when an iteration lowers its objective by no more than this fraction;
 ///     in any case when no point changes its cluster.
+///   - geometry: on the sphere points are meant to have length 1.
 /// - Precondition: there are at least as many points as clusters, and at least one of each.
 /// - Complexity: O(points * channels * clusters * restarts) an iteration; all runs share one matrix
 ///   product. Memory beside the points: O((points + channels) * clusters * restarts).
 public func kMeans(
     _ points: Tensor, clusters: Int, restarts: Int = 10, iterations: Int = 300,
-    tolerance: Double = 0, using generator: inout some RandomNumberGenerator
+    tolerance: Double = 0, geometry: KMeans.Geometry = .plain,
+    using generator: inout some RandomNumberGenerator
 ) -> KMeans {
     precondition(points.shape.rank == 2, "kMeans: points \(points.shape)")
     let set = PointSet(points)
-    var search = ClusterSearch(set, clusters: clusters, runs: restarts, using: &generator)
+    var search = ClusterSearch(
+        set, clusters: clusters, runs: restarts, geometry: geometry, using: &generator)
     let best = search.run(iterations: iterations, tolerance: tolerance)
-    let centres = set.centres(of: [best.labels], clusters: clusters)
+    let means = set.centres(of: [best.labels], clusters: clusters)
+    let centres = geometry == .sphere ? means.normalizedRows() : means
     return KMeans(
         labels: best.labels.map(Int.init), centres: centres,
         objective: squaredDistances(points, from: centres, labels: best.labels),

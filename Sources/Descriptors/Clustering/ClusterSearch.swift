@@ -15,11 +15,12 @@ struct ClusterSearch {
 
     private let points: PointSet
     private let clusters: Int
+    private let geometry: KMeans.Geometry
     private var runs: [Run]
 
     /// Draws the seeds of all runs.
     init(
-        _ points: PointSet, clusters: Int, runs: Int,
+        _ points: PointSet, clusters: Int, runs: Int, geometry: KMeans.Geometry = .plain,
         using generator: inout some RandomNumberGenerator
     ) {
         precondition(
@@ -27,6 +28,7 @@ struct ClusterSearch {
             "kMeans: \(clusters) clusters of \(points.count) points in \(runs) runs")
         self.points = points
         self.clusters = clusters
+        self.geometry = geometry
         self.runs = Array(
             repeating: Run(labels: Array(repeating: -1, count: points.count)), count: runs)
         drawSeeds(using: &generator)
@@ -123,7 +125,13 @@ struct ClusterSearch {
                 norms[Int(label)] += Double(products[point * columns + firstColumn + Int(label)])
             }
             let members = memberCounts(run.labels, clusters: clusters)
-            let centreNorms = zip(norms, members).map { Float($0 / Double(max($1, 1))) }
+            let squares = zip(norms, members).map { Float($0 / Double(max($1, 1))) }
+            // On the sphere a centre is its mean over that mean's length.
+            let isSphere = geometry == .sphere
+            let centreNorms = isSphere ? squares.map { _ in 1 } : squares
+            let factors = squares.map {
+                isSphere ? -2 / max($0, 1e-24).squareRoot() : -2
+            }
             run.labels.withUnsafeMutableBufferPointer { labels in
                 distances.withUnsafeMutableBufferPointer { distances in
                     nonisolated(unsafe) let labels = labels
@@ -136,8 +144,8 @@ struct ClusterSearch {
                             var label: Int32 = 0
                             for cluster in 0..<clusters {
                                 let score =
-                                    centreNorms[cluster]
-                                    - 2 * products[point * columns + firstColumn + cluster]
+                                    centreNorms[cluster] + factors[cluster]
+                                    * products[point * columns + firstColumn + cluster]
                                 if score < best {
                                     best = score
                                     label = Int32(cluster)

@@ -1,0 +1,117 @@
+import ArgumentParser
+import Descriptors
+import ViT
+
+/// What `segment` and `parts` have in common: how clusters of descriptors are found, and a model
+/// that was fitted before in their place.
+struct ClusteringOptions: ParsableArguments {
+    @Option(
+        help: """
+            The layer, counted from 0. (default: 11, or the last of a network that has fewer)
+            """)
+    var layer: Int?
+
+    @Option(help: "What is taken of the layer. (default: key)")
+    var facet: FacetArgument?
+
+    @Option(help: ArgumentHelp("The step from patch to patch. (default: 4)", valueName: "pixels"))
+    var stride: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "The photos' shorter side in the network, in pixels; 0 keeps their size. (default: 224)",
+            valueName: "pixels"))
+    var loadSize: Int?
+
+    @Flag(help: "Log-binned descriptors, of 17 times as many channels.")
+    var bin = false
+
+    @Option(
+        help: """
+            Clusters are added as long as the mean squared distance falls below this times what it \
+            was. (default: 0.975)
+            """)
+    var elbow: Double?
+
+    @Option(
+        help: """
+            A photo votes for a cluster whose mean saliency, 0…1, is above this. (default: 0.065)
+            """)
+    var threshold: Float?
+
+    @Option(
+        help: ArgumentHelp(
+            "A cluster with the votes of so many of the photos is foreground. (default: 75)",
+            valueName: "percent"))
+    var votes: Int?
+
+    @Option(help: "Of each photo every so many descriptors are clustered. (default: 100)")
+    var sampleInterval: Int?
+
+    @Flag(help: "Compute saliency at the descriptors' resolution, not at half the size.")
+    var wholeSaliency = false
+
+    @Option(help: "Seeds all that is drawn. (default: 0)")
+    var seed: UInt64?
+
+    @Option(help: ArgumentHelp("Write the fitted model to this file.", valueName: "file"))
+    var saveModel: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Apply a model that was saved instead of fitting one.", valueName: "file"))
+    var model: String?
+
+    func validate() throws {
+        try check(layer, atLeast: 0, "--layer")
+        try check(stride, atLeast: 1, "--stride")
+        try check(sampleInterval, atLeast: 1, "--sample-interval")
+        if let loadSize, !(0...4096).contains(loadSize) {
+            throw ValidationError("--load-size \(loadSize) is not from 0 to 4096.")
+        }
+        if let votes, !(0...100).contains(votes) {
+            throw ValidationError("--votes \(votes) is not from 0 to 100.")
+        }
+        if let elbow, !elbow.isFinite {
+            throw ValidationError("--elbow \(elbow) is not a number.")
+        }
+        if let threshold, !threshold.isFinite {
+            throw ValidationError("--threshold \(threshold) is not a number.")
+        }
+        if let name = given.first, model != nil {
+            throw ValidationError(
+                "\(name) does not go with --model, which was fitted with its own.")
+        }
+    }
+
+    /// The options of fitting that were given.
+    private var given: [String] {
+        let options: [(String, Bool)] = [
+            ("--layer", layer != nil), ("--facet", facet != nil), ("--stride", stride != nil),
+            ("--load-size", loadSize != nil), ("--bin", bin), ("--elbow", elbow != nil),
+            ("--threshold", threshold != nil), ("--votes", votes != nil),
+            ("--sample-interval", sampleInterval != nil), ("--whole-saliency", wholeSaliency),
+            ("--seed", seed != nil), ("--save-model", saveModel != nil),
+        ]
+        return options.filter(\.1).map(\.0)
+    }
+
+    /// What the options say to a network.
+    func options(for network: VisionTransformer) -> CoSegmentation.Options {
+        var options = CoSegmentation.Options()
+        options.taps.layer = layer ?? min(options.taps.layer, network.configuration.depth - 1)
+        options.taps.facet = facet?.facet ?? options.taps.facet
+        options.taps.stride =
+            stride.map { PatchStride($0) }
+            ?? PatchStride(min(options.taps.stride.vertical, network.configuration.patchSize))
+        if let loadSize { options.taps.loadSize = loadSize == 0 ? nil : loadSize }
+        if bin { options.taps.binning = .logarithmic() }
+        if wholeSaliency { options.taps.saliency = .whole }
+        options.elbow = elbow ?? options.elbow
+        options.threshold = threshold ?? options.threshold
+        options.votePercentage = votes ?? options.votePercentage
+        options.clustering.sampleInterval = sampleInterval ?? options.clustering.sampleInterval
+        options.seed = seed ?? options.seed
+        return options
+    }
+}

@@ -1,0 +1,33 @@
+/// Those pixels of a mask whose whole square neighbourhood belongs to it, as OpenCV's `erode` has
+/// it: what lies outside the picture counts as belonging.
+///
+/// - Parameters:
+///   - mask: `height * width` pixels, row by row.
+///   - size: the side of the neighbourhood, odd.
+/// - Complexity: O(pixels).
+func eroded(_ mask: [Bool], width: Int, height: Int, size: Int) -> [Bool] {
+    precondition(
+        mask.count == width * height && size % 2 == 1,
+        "eroded: \(mask.count) pixels of \(width)x\(height), size \(size)")
+    let radius = size / 2
+    var result = mask
+    // Along rows, then along columns: each pixel within reach of one that is out goes out.
+    func erode(lines: Int, length: Int, lineStep: Int, step: Int) {
+        let source = result
+        for line in 0..<lines {
+            // How far the last pixel that is out lies behind, and then ahead.
+            for isReversed in [false, true] {
+                var distance = radius + 1
+                for index in 0..<length {
+                    let position = isReversed ? length - 1 - index : index
+                    let at = line * lineStep + position * step
+                    distance = source[at] ? distance + 1 : 0
+                    if distance <= radius { result[at] = false }
+                }
+            }
+        }
+    }
+    erode(lines: height, length: width, lineStep: width, step: 1)
+    erode(lines: width, length: height, lineStep: 1, step: width)
+    return result
+}

@@ -1,0 +1,82 @@
+import Tensors
+
+/// A label for each pixel of a picture.
+public struct LabelMap: Hashable, Sendable {
+    public let width: Int
+    public let height: Int
+    /// `height * width` labels, row by row.
+    public let labels: [UInt8]
+
+    /// - Precondition: there are `height * width` labels, and at least one.
+    public init(width: Int, height: Int, labels: [UInt8]) {
+        precondition(
+            width > 0 && height > 0 && labels.count == height * width,
+            "LabelMap: \(labels.count) labels for \(width)x\(height) pixels")
+        self.width = width
+        self.height = height
+        self.labels = labels
+    }
+
+    /// The labels on another raster. Each pixel takes the label that has the most weight among the
+    /// four around its centre, weighted bilinearly, the smallest of equals: edges become smooth
+    /// where the raster is finer.
+    ///
+    /// - Precondition: `width` and `height` are at least 1.
+    /// - Complexity: O(height * width).
+    public func resized(width: Int, height: Int) -> LabelMap {
+        precondition(width > 0 && height > 0, "resized: \(width)x\(height) has no pixels")
+        if width == self.width && height == self.height { return self }
+        let columns = places(self.width, count: width)
+        let rows = places(self.height, count: height)
+        let resized = [UInt8](unsafeUninitializedCapacity: width * height) { buffer, initialized in
+            initialized = width * height
+            nonisolated(unsafe) let target = buffer
+            labels.withUnsafeBufferPointer { labels in
+                nonisolated(unsafe) let labels = labels
+                Parallelism.perform(count: height) { y in
+                    let row = rows[y]
+                    for (x, column) in columns.enumerated() {
+                        let upper = row.first * self.width
+                        let lower = row.second * self.width
+                        let a = labels[upper + column.first]
+                        let b = labels[upper + column.second]
+                        let c = labels[lower + column.first]
+                        let d = labels[lower + column.second]
+                        target[y * width + x] =
+                            a == b && b == c && c == d
+                            ? a : strongest((a, b, c, d), along: column.part, down: row.part)
+                    }
+                }
+            }
+        }
+        return LabelMap(width: width, height: height, labels: resized)
+    }
+
+    /// The samples on either side of each place along one axis, and how near it is to the second.
+    private func places(_ samples: Int, count: Int) -> [(first: Int, second: Int, part: Float)] {
+        (0..<count).map { index in
+            let place = (Double(index) + 0.5) * Double(samples) / Double(count) - 0.5
+            let inside = min(max(place, 0), Double(samples - 1))
+            let first = Int(inside)
+            return (first, min(first + 1, samples - 1), Float(inside - Double(first)))
+        }
+    }
+}
+
+/// The label with the most weight of four at the corners of a square.
+private func strongest(
+    _ labels: (UInt8, UInt8, UInt8, UInt8), along: Float, down: Float
+) -> UInt8 {
+    let corners = [
+        (labels.0, (1 - along) * (1 - down)), (labels.1, along * (1 - down)),
+        (labels.2, (1 - along) * down), (labels.3, along * down),
+    ]
+    var best: (label: UInt8, weight: Float) = (0, -1)
+    for (label, _) in corners {
+        let weight = corners.reduce(0) { $0 + ($1.0 == label ? $1.1 : 0) }
+        if weight > best.weight || weight == best.weight && label < best.label {
+            best = (label, weight)
+        }
+    }
+    return best.label
+}
