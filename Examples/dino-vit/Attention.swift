@@ -18,7 +18,9 @@ struct AttentionCommand: ParsableCommand {
             Example: dino-vit attention cat.jpg --weights dino_vits8.pth --output results
             """)
 
-    @Argument(help: ArgumentHelp("Photos, or folders of them.", valueName: "image"))
+    @Argument(
+        help: ArgumentHelp(
+            "Photos, folders of them, or a folder of such folders.", valueName: "image"))
     var images: [String]
 
     @OptionGroup var network: NetworkOptions
@@ -43,14 +45,14 @@ struct AttentionCommand: ParsableCommand {
         let extractor = try Extractor(network, stride: stride)
         let tap = FeatureTap(layer: layer ?? extractor.lastLayer, facet: .classAttention)
         try extractor.check([tap])
-        try run.perform(displaySize: HeatMap.displaySize) { picture, photo in
+        try run.perform(displaySize: HeatMap.displaySize) { picture, photo, output in
             let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }
             let heads = features[tap].patchesOfHeads
-            let data = try run.output.file(picture.stem + ".attention.npy")
+            let data = try output.file(picture.stem + ".attention.npy")
             let drawings = try heads.indices.map {
-                try run.output.file("\(picture.stem).attention-\($0).png")
+                try output.file("\(picture.stem).attention-\($0).png")
             }
             let values = Tensor(
                 heads.joined(), shape: [heads.count, features.grid.rows, features.grid.columns])

@@ -14,7 +14,9 @@ struct Extract: ParsableCommand {
             Example: dino-vit extract cat.jpg photos/ --weights dino_vits8.pth --output features
             """)
 
-    @Argument(help: ArgumentHelp("Photos, or folders of them.", valueName: "image"))
+    @Argument(
+        help: ArgumentHelp(
+            "Photos, folders of them, or a folder of such folders.", valueName: "image"))
     var images: [String]
 
     @OptionGroup var network: NetworkOptions
@@ -55,7 +57,7 @@ struct Extract: ParsableCommand {
         let layer = layer ?? min(11, extractor.lastLayer)
         let tap = FeatureTap(layer: layer, facet: facet.facet)
         try extractor.check([tap])
-        try run.perform { picture, photo in
+        try run.perform { picture, photo, output in
             let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }
@@ -69,7 +71,7 @@ struct Extract: ParsableCommand {
                 } else {
                     descriptors.values
                 }
-            let file = try run.output.file(picture.stem + ".npy")
+            let file = try output.file(picture.stem + ".npy")
             try values.writeNPY(to: file)
             return "\(file): \(facet.rawValue) of layer \(layer), \(values.shape)"
         }

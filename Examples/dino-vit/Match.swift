@@ -12,16 +12,20 @@ struct Match: ParsableCommand {
         discussion: """
             Writes matches.json, the pairs in pixels of the original photos with their similarity \
             and saliency, and matches.png, both photos side by side with the pairs numbered, the \
-            most salient first. Fewer pairs than asked for, or none, are a result.
+            most salient first. Fewer pairs than asked for, or none, are a result. Of a folder of \
+            folders, each with the two photos of a pair, the results go into folders of the same \
+            names.
 
             Example: dino-vit match cat.jpg ibex.jpg --weights dino_vits8.pth --output results
             """)
 
-    @Argument(help: ArgumentHelp("The photo to match from.", valueName: "a"))
+    @Argument(
+        help: ArgumentHelp(
+            "The photo to match from; or a folder of two, or one of such folders.", valueName: "a"))
     var source: String
 
     @Argument(help: ArgumentHelp("The photo to match to.", valueName: "b"))
-    var target: String
+    var target: String?
 
     @OptionGroup var network: NetworkOptions
 
@@ -53,6 +57,9 @@ struct Match: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
+        guard target != nil || Picture.isFolder(source) else {
+            throw ValidationError("\(source) is no folder of photos, and no second photo is named.")
+        }
         try check(pairs, atLeast: 1, "--pairs")
         try check(layer, atLeast: 0, "--layer")
         try check(stride, atLeast: 1, "--stride")
@@ -63,49 +70,65 @@ struct Match: ParsableCommand {
 
     func run() throws {
         options.apply()
-        let output = try OutputFolder(
-            network.place.output, keeping: [source, target, network.file.weights])
+        let sets = try PictureSets(
+            [source] + (target.map { [$0] } ?? []), output: network.place.output,
+            keeping: [network.file.weights], quiet: options.quiet)
+        // A pair that stands for itself is read beside the weights.
+        let model = sets.areFolders ? try network.file.network() : nil
+        if let model { try extractor(model).check([tap(in: model)]) }
+        try sets.perform { pictures, output in
+            try match(pictures.map(\.path), with: model, into: output)
+        }
+    }
+
+    private func match(
+        _ paths: [String], with model: VisionTransformer?, into output: OutputFolder
+    ) throws {
+        guard paths.count == 2 else {
+            throw Failure(
+                "\(paths.count) picture\(paths.count == 1 ? "" : "s"), and expected the 2 of a pair"
+            )
+        }
         let data = try output.file("matches.json")
         let drawing = try output.file("matches.png")
         var progress = Progress(2, of: "photos", quiet: options.quiet)
         progress.note("reading")
-        let (model, photos) = try load()
-        let options = correspondenceOptions(for: model)
-        let extractor = Extractor(
-            model, preprocessing: network.preprocessing, stride: options.stride)
-        let tap = FeatureTap(layer: options.layer, facet: options.facet)
+        let (model, photos) = try load(paths, model)
+        let extractor = extractor(model)
+        let tap = tap(in: model)
         try extractor.check([tap])
         let features = try photos.map { photo in
             progress.note("features of \(photo.path)")
             defer { progress.advance() }
             return try naming(photo) { () throws(ExtractionError) in
-                try extractor.imageFeatures(
-                    of: photo.input, layer: options.layer, facet: options.facet)
+                try extractor.imageFeatures(of: photo.input, layer: tap.layer, facet: tap.facet)
             }
         }
         progress.note("matching")
-        let result = correspondences(between: features[0], and: features[1], options: options)
+        let result = correspondences(
+            between: features[0], and: features[1], options: correspondenceOptions)
         let report = MatchReport(result, photos: photos, grids: features.map(\.descriptors.grid))
         try MatchPicture(photos).drawn(result.pairs).writePNG(to: drawing)
         try writeJSON(report, to: data)
         progress.finish()
-        if !self.options.quiet {
+        if !options.quiet {
             print(
                 "\(result.bestBuddies) best buddies, \(result.salientBuddies) of them salient, "
                     + "\(result.pairs.count) pairs chosen: \(data), \(drawing)")
         }
     }
 
-    /// The weights and both photos, read at the same time.
-    private func load() throws -> (model: VisionTransformer, photos: [Photo]) {
+    /// The weights, unless they are there, and both photos, read at the same time.
+    private func load(
+        _ paths: [String], _ model: VisionTransformer?
+    ) throws -> (model: VisionTransformer, photos: [Photo]) {
         enum Loaded {
             case model(VisionTransformer)
             case photo(Photo)
         }
-        let paths = [source, target]
-        var model: VisionTransformer?
+        var model = model
         var photos: [Photo] = []
-        let loaded = inParallel(1 + paths.count) { index -> Loaded in
+        let loaded = inParallel(paths.count + (model == nil ? 1 : 0)) { index -> Loaded in
             // The photos first: they take longer than weights in the system's cache.
             guard index < paths.count else { return .model(try network.file.network()) }
             return .photo(
@@ -123,12 +146,20 @@ struct Match: ParsableCommand {
         return (model, photos)
     }
 
-    private func correspondenceOptions(for model: VisionTransformer) -> Correspondences.Options {
+    private func extractor(_ model: VisionTransformer) -> Extractor {
+        Extractor(model, preprocessing: network.preprocessing, stride: PatchStride(stride))
+    }
+
+    /// What is compared.
+    private func tap(in model: VisionTransformer) -> FeatureTap {
+        let standard = Correspondences.Options().layer
+        return FeatureTap(
+            layer: layer ?? min(standard, model.configuration.depth - 1), facet: facet.facet)
+    }
+
+    /// What matters when the features are there.
+    private var correspondenceOptions: Correspondences.Options {
         var options = Correspondences.Options()
-        options.layer = layer ?? min(options.layer, model.configuration.depth - 1)
-        options.facet = facet.facet
-        options.stride = PatchStride(stride)
-        options.loadSize = network.preprocessing.loadSize
         if noBin { options.binning = .none }
         options.threshold = threshold
         options.pairs = pairs

@@ -8,42 +8,70 @@ import ViT
 ///
 /// A broken picture does not stop the others: it is named at the end, by the error thrown.
 struct PictureRun {
-    let pictures: [Picture]
-    let output: OutputFolder
-    let network: NetworkOptions
-    let options: RunOptions
+    private let sets: PictureSets
+    private let network: NetworkOptions
+    private let options: RunOptions
 
+    /// - Parameter arguments: see `PictureSets`.
     init(_ arguments: [String], network: NetworkOptions, options: RunOptions) throws {
         options.apply()
-        pictures = try Picture.all(arguments)
         self.network = network
         self.options = options
-        output = try OutputFolder(
-            network.place.output, keeping: pictures.map(\.path) + [network.file.weights])
+        sets = try PictureSets(
+            arguments, output: network.place.output, keeping: [network.file.weights],
+            quiet: options.quiet)
     }
 
     /// - Parameters:
     ///   - displaySize: see `Photo`.
-    ///   - body: writes the results of a picture and gives a line of the summary.
+    ///   - body: writes the results of a picture into a folder and gives a line of the summary.
     func perform(
         displaySize: ((Int, Int) -> (width: Int, height: Int))? = nil,
-        _ body: (Picture, Photo) throws -> String
+        _ body: (Picture, Photo, OutputFolder) throws -> String
     ) throws {
-        var progress = Progress(pictures.count, of: "pictures", quiet: options.quiet)
+        try sets.perform { pictures, output in
+            let failures = try pictures.decoded(
+                network.preprocessing, displaySize: displaySize, quiet: options.quiet
+            ) { picture, photo in
+                try body(picture, photo, output)
+            }
+            guard !failures.isEmpty else { return }
+            let sentences = failures.joined(separator: "; ")
+            throw Failure(
+                pictures.count == 1
+                    ? sentences
+                    : "\(failures.count) of \(pictures.count) pictures gave no result: \(sentences)"
+            )
+        }
+    }
+}
+
+extension [Picture] {
+    /// Decodes the pictures, the next ones in parallel, and works on one after the other.
+    ///
+    /// - Parameters:
+    ///   - displaySize: see `Photo`.
+    ///   - body: gives a line of the summary.
+    /// - Returns: why pictures could not be worked on, a sentence for each.
+    func decoded(
+        _ preprocessing: Preprocessing, displaySize: ((Int, Int) -> (width: Int, height: Int))?,
+        quiet: Bool, _ body: (Picture, Photo) throws -> String
+    ) throws -> [String] {
+        var progress = Progress(count, of: "pictures", quiet: quiet)
         var failures: [String] = []
         let chunk = Parallelism.threadCount
-        for start in stride(from: 0, to: pictures.count, by: chunk) {
-            let decoded = Array(pictures[start..<min(start + chunk, pictures.count)])
-            let photos = inParallel(decoded.count) { index in
+        for start in stride(from: 0, to: count, by: chunk) {
+            let next = Array(self[start..<Swift.min(start + chunk, count)])
+            let photos = inParallel(next.count) { index in
                 try Photo(
-                    contentsOf: decoded[index].path, preprocessing: network.preprocessing,
+                    contentsOf: next[index].path, preprocessing: preprocessing,
                     displaySize: displaySize)
             }
-            for (picture, photo) in zip(decoded, photos) {
+            for (picture, photo) in zip(next, photos) {
                 do {
                     let line = try body(picture, photo.get())
                     progress.finish()
-                    if !options.quiet { print(line) }
+                    if !quiet { print(line) }
                 } catch let failure as PictureFailure {
                     failures.append(failure.description)
                 }
@@ -51,12 +79,7 @@ struct PictureRun {
             }
         }
         progress.finish()
-        guard !failures.isEmpty else { return }
-        let sentences = failures.joined(separator: "; ")
-        throw Failure(
-            pictures.count == 1
-                ? sentences
-                : "\(failures.count) of \(pictures.count) pictures gave no result: \(sentences)")
+        return failures
     }
 }
 

@@ -27,30 +27,42 @@ struct Picture: Sendable {
     }
 
     private static func named(_ argument: String) throws -> [Picture] {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: argument, isDirectory: &isFolder) else {
+        guard FileManager.default.fileExists(atPath: argument) else {
             throw Failure("\(argument) cannot be read: there is no such file or folder")
         }
-        guard isFolder.boolValue else { return [Picture(path: argument)] }
-        let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: argument)
-        } catch {
-            throw Failure("the folder \(argument) cannot be read")
-        }
-        let folder = argument.hasSuffix("/") ? argument : argument + "/"
-        let pictures = names.sorted().compactMap { name -> Picture? in
-            let dot = name.lastIndex(of: ".") ?? name.startIndex
-            guard dot > name.startIndex, !name.hasPrefix("."),
-                ["png", "jpg", "jpeg"].contains(name[dot...].dropFirst().lowercased()),
-                FileManager.default.fileExists(atPath: folder + name, isDirectory: &isFolder),
-                !isFolder.boolValue
-            else { return nil }
-            return Picture(path: folder + name)
-        }
+        guard isFolder(argument) else { return [Picture(path: argument)] }
+        let pictures = try pictures(in: argument)
         guard !pictures.isEmpty else {
             throw Failure("the folder \(argument) holds no .png, .jpg or .jpeg file")
         }
         return pictures
+    }
+
+    /// The pictures in a folder, sorted by name; see `all`.
+    static func pictures(in folder: String) throws -> [Picture] {
+        let start = folder.hasSuffix("/") ? folder : folder + "/"
+        return try names(in: folder).compactMap { name in
+            let dot = name.lastIndex(of: ".") ?? name.startIndex
+            guard dot > name.startIndex, !name.hasPrefix("."),
+                ["png", "jpg", "jpeg"].contains(name[dot...].dropFirst().lowercased()),
+                FileManager.default.fileExists(atPath: start + name), !isFolder(start + name)
+            else { return nil }
+            return Picture(path: start + name)
+        }
+    }
+
+    /// The names of what is in a folder, sorted.
+    static func names(in folder: String) throws -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        } catch {
+            throw Failure("the folder \(folder) cannot be read")
+        }
+    }
+
+    static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            && isFolder.boolValue
     }
 }

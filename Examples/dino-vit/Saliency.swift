@@ -17,7 +17,9 @@ struct SaliencyCommand: ParsableCommand {
             Example: dino-vit saliency cat.jpg --weights dino_vits8.pth --stride 4 --output results
             """)
 
-    @Argument(help: ArgumentHelp("Photos, or folders of them.", valueName: "image"))
+    @Argument(
+        help: ArgumentHelp(
+            "Photos, folders of them, or a folder of such folders.", valueName: "image"))
     var images: [String]
 
     @OptionGroup var network: NetworkOptions
@@ -38,13 +40,13 @@ struct SaliencyCommand: ParsableCommand {
         let extractor = try Extractor(network, stride: stride)
         let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
         try extractor.check([tap])
-        try run.perform(displaySize: HeatMap.displaySize) { picture, photo in
+        try run.perform(displaySize: HeatMap.displaySize) { picture, photo, output in
             let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }
             let values = SaliencyMap(features, layer: tap.layer).values
-            let data = try run.output.file(picture.stem + ".saliency.npy")
-            let drawing = try run.output.file(picture.stem + ".saliency.png")
+            let data = try output.file(picture.stem + ".saliency.npy")
+            let drawing = try output.file(picture.stem + ".saliency.png")
             try values.writeNPY(to: data)
             if let display = photo.display {
                 try HeatMap(values: values.elements, geometry: geometry)

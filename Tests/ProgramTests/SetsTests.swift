@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+
+/// A folder of sets, and what is none.
+@Suite struct SetsTests {
+    let folder = TemporaryFolder()
+
+    private func put(_ pictures: [String], into name: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: folder[name], withIntermediateDirectories: true)
+        for (picture, from) in zip(pictures, [Fixtures.first, Fixtures.second, Fixtures.first]) {
+            try FileManager.default.copyItem(atPath: from, toPath: folder["\(name)/\(picture)"])
+        }
+    }
+
+    private func run(_ arguments: [String], into output: String) throws -> Program.Outcome {
+        try Program.run(arguments + Fixtures.network + ["--output", folder[output]])
+    }
+
+    @Test func extractGoesOnPastSetsThatFail() throws {
+        try put(["one.png", "two.png"], into: "root/b")
+        try put(["one.png"], into: "root/d")
+        try put(["one.png", "hidden.png"], into: "root/.hidden")
+        try FileManager.default.createDirectory(
+            atPath: folder["root/a"], withIntermediateDirectories: true)
+        try put(["one.png"], into: "root/c")
+        try folder.write("no picture".utf8, to: "root/c/broken.png")
+        try folder.write("no folder".utf8, to: "root/notes.txt")
+        let outcome = try run(["extract", folder["root"], "--layer", "1"], into: "results")
+        #expect(outcome.status == 1)
+        let sentence = try #require(outcome.sentence)
+        #expect(sentence.hasPrefix("error: 2 of 4 sets failed: a: "), "\(sentence)")
+        #expect(sentence.contains("; c: 1 of 2 pictures"), "\(sentence)")
+        #expect(folder.names(in: "results") == ["b", "c", "d"])
+        #expect(folder.names(in: "results/b") == ["one.npy", "two.npy"])
+        #expect(folder.names(in: "results/c") == ["one.npy"])
+        #expect(folder.names(in: "results/d") == ["one.npy"])
+        // As of a set alone.
+        let alone = try run(["extract", folder["root/b"], "--layer", "1"], into: "alone")
+        #expect(alone.status == 0)
+        #expect(try folder.data("results/b/two.npy") == folder.data("alone/two.npy"))
+    }
+
+    /// Results beside the sets are no set the next time; nor is a folder beside pictures.
+    @Test func whatIsNoSet() throws {
+        try put(["one.png"], into: "root/a")
+        for _ in 0..<2 {
+            let outcome = try run(["saliency", folder["root"]], into: "root/results")
+            #expect(outcome.status == 0 && outcome.errors == "")
+            #expect(folder.names(in: "root/results") == ["a"])
+        }
+        try put(["two.png"], into: "root")
+        let outcome = try run(["saliency", folder["root"]], into: "mixed")
+        #expect(outcome.status == 0)
+        #expect(folder.names(in: "mixed") == ["two.saliency.npy", "two.saliency.png"])
+    }
+
+    @Test func pairsInFolders() throws {
+        try put(["one.png", "two.png"], into: "pairs/good")
+        try put(["one.png"], into: "pairs/lonely")
+        try put(["one.png", "two.png", "three.png"], into: "pairs/crowd")
+        let outcome = try run(["match", folder["pairs"]], into: "results")
+        #expect(outcome.status == 1)
+        let sentence = try #require(outcome.sentence)
+        #expect(sentence.contains("2 of 3 sets failed: crowd: 3 pictures"), "\(sentence)")
+        #expect(sentence.contains("; lonely: 1 picture,"), "\(sentence)")
+        #expect(folder.names(in: "results/good") == ["matches.json", "matches.png"])
+        #expect(outcome.output.split(separator: "\n").count == 1)
+
+        // A folder of two photos is a pair.
+        let pair = folder["pairs/good"]
+        #expect(try run(["match", pair], into: "pair").status == 0)
+        let named = try run(["match", pair + "/one.png", pair + "/two.png"], into: "named")
+        #expect(named.status == 0)
+        for name in ["matches.json", "matches.png"] {
+            let expected = try folder.data("named/\(name)")
+            #expect(try folder.data("pair/\(name)") == expected)
+            #expect(try folder.data("results/good/\(name)") == expected)
+        }
+        // One photo makes no pair.
+        #expect(try run(["match", pair + "/one.png"], into: "none").status == 64)
+        #expect(folder.names(in: "none") == [])
+        // What is wrong for all is said once, before the work begins.
+        let layer = try run(["match", folder["pairs"], "--layer", "7"], into: "wrong")
+        #expect(layer.status == 1 && layer.sentence?.contains("layer 7") == true)
+        #expect(layer.sentence?.contains("sets") == false && folder.names(in: "wrong") == [])
+    }
+}
