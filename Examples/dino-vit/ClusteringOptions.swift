@@ -96,6 +96,29 @@ struct ClusteringOptions: ParsableArguments {
         return options.filter(\.1).map(\.0)
     }
 
+    /// Files that no result may replace.
+    var inputs: [String] { model.map { [$0] } ?? [] }
+
+    /// - Throws: `Failure` where one model would be saved after the other.
+    func checkSaving(of sets: PictureSets) throws {
+        if let saveModel, sets.areFolders {
+            throw Failure("\(saveModel) has room for one model, and there are several sets")
+        }
+    }
+
+    /// Saves a fitted model, if it is to be.
+    ///
+    /// - Parameter inputs: files that it may not replace.
+    /// - Returns: what there is to say of it.
+    func save(_ inputs: [String], _ write: (String) throws -> Void) throws -> String {
+        guard let saveModel else { return "" }
+        guard !inputs.map(OutputFolder.resolved).contains(OutputFolder.resolved(saveModel)) else {
+            throw Failure("\(saveModel) is an input and would be replaced by the model")
+        }
+        try write(saveModel)
+        return ": \(saveModel)"
+    }
+
     /// What the options say to a network.
     func options(for network: VisionTransformer) -> CoSegmentation.Options {
         var options = CoSegmentation.Options()

@@ -15,7 +15,8 @@ struct DinoViT: ParsableCommand {
             """,
         subcommands: [
             Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self,
-            Segment.self, Train.self, Evaluate.self, Synthesize.self, WeightsCommand.self,
+            Segment.self, Parts.self, Train.self, Evaluate.self, Synthesize.self,
+            WeightsCommand.self,
         ])
 
     static func main() {

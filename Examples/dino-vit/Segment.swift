@@ -12,12 +12,15 @@ struct Segment: ParsableCommand {
             Writes STEM.mask.png for each photo, as large as the photo, 255 where it shows a common \
             object and 0 elsewhere, and STEM.mask.overlay.png, the object on a pale photo. The \
             photos' descriptors are divided into clusters; those that are salient in most photos \
-            are the objects.
+            are the objects. Of a folder of folders each is a set of its own, whose results go into \
+            a folder of its name.
 
             Example: dino-vit segment photos/ --weights dino_vits8.pth --output masks
             """)
 
-    @Argument(help: ArgumentHelp("A folder of photos, or photos.", valueName: "dir"))
+    @Argument(
+        help: ArgumentHelp(
+            "A folder of photos, or of such folders; or photos.", valueName: "dir"))
     var images: [String]
 
     @OptionGroup var file: WeightOptions
@@ -50,30 +53,37 @@ struct Segment: ParsableCommand {
 
     func run() throws {
         options.apply()
-        let pictures = try Picture.all(images)
-        let output = try OutputFolder(
-            place.output, keeping: pictures.map(\.path) + [file.weights])
+        let sets = try PictureSets(
+            images, output: place.output, keeping: clustering.inputs + [file.weights],
+            quiet: options.quiet)
+        try clustering.checkSaving(of: sets)
         let network = try file.network()
         let fitted = try clustering.model.map { try CoSegmentation(contentsOf: $0) }
         let fitting = fittingOptions(for: network)
-        var run = try SegmentationRun(
-            pictures, network: network, taps: fitted?.options.taps ?? fitting.taps,
-            quiet: options.quiet)
-        let segmented = try run.features(forFitting: fitted == nil)
-        let model = fitted ?? CoSegmentation(fitting: segmented.map(\.features), options: fitting)
-        if let path = clustering.model, let first = segmented.first {
-            try model.check(first.features, path: path)
+        let taps = fitted?.options.taps ?? fitting.taps
+        try taps.check(network)
+        try sets.perform { pictures, output in
+            var run = SegmentationRun(
+                pictures, network: network, taps: taps, quiet: options.quiet)
+            let segmented = try run.features(forFitting: fitted == nil)
+            let model =
+                fitted ?? CoSegmentation(fitting: segmented.map(\.features), options: fitting)
+            if let path = clustering.model, let first = segmented.first {
+                try model.check(first.features, path: path)
+            }
+            let saved = try clustering.save(pictures.map(\.path) + [file.weights]) {
+                try model.write(to: $0)
+            }
+            if !options.quiet {
+                print(
+                    "\(model.isSalient.count) clusters, \(model.isSalient.count { $0 }) of them"
+                        + " foreground" + saved)
+            }
+            try run.perform(segmented, "masks") { picture in
+                try write(model.mask(of: picture.features), of: picture, to: output)
+            }
+            try run.finish()
         }
-        if let path = clustering.saveModel { try model.write(to: path) }
-        if !options.quiet {
-            print(
-                "\(model.isSalient.count) clusters, \(model.isSalient.count { $0 }) of them"
-                    + " foreground" + (clustering.saveModel.map { ": \($0)" } ?? ""))
-        }
-        try run.perform(segmented, "masks") { picture in
-            try write(model.mask(of: picture.features), of: picture, to: output)
-        }
-        try run.finish()
     }
 
     private func fittingOptions(for network: VisionTransformer) -> CoSegmentation.Options {

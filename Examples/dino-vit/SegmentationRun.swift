@@ -19,15 +19,11 @@ struct SegmentationRun {
         let features: SegmentationFeatures
     }
 
-    init(_ pictures: [Picture], network: VisionTransformer, taps: SegmentationTaps, quiet: Bool)
-        throws
-    {
+    init(_ pictures: [Picture], network: VisionTransformer, taps: SegmentationTaps, quiet: Bool) {
         self.pictures = pictures
         self.network = network
         self.taps = taps
         isQuiet = quiet
-        try Extractor(network, stride: taps.stride)
-            .check([FeatureTap(layer: taps.layer, facet: taps.facet)])
     }
 
     /// Puts the pictures through the network; the next ones are decoded in parallel.

@@ -63,6 +63,12 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
 
     public init() {}
 
+    /// Throws where the network has no such layer or the stride does not suit its patches: what
+    /// `features` would throw for any picture.
+    public func check(_ model: VisionTransformer) throws(ExtractionError) {
+        try Extractor(model, stride: stride).check([FeatureTap(layer: layer, facet: facet)])
+    }
+
     /// A picture in the sizes that go through the network.
     public struct Input: Sendable {
         public let picture: NetworkImage

@@ -1,0 +1,157 @@
+import ArgumentParser
+import Descriptors
+import Foundation
+import Images
+import ViT
+
+/// The parts of what several photos have in common.
+struct Parts: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Find the parts of the objects that several photos have in common.",
+        discussion: """
+            Writes STEM.parts.png for each photo, as large as the photo, a palette picture in which \
+            0 is background and the same number is the same part in every photo, and \
+            STEM.parts.overlay.png, the parts over the photo. Of a folder of folders each is a set \
+            of its own, whose results go into a folder of its name.
+
+            Example: dino-vit parts photos/ --parts 6 --weights dino_vits8.pth --output parts
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "A folder of photos, or of such folders; or photos.", valueName: "dir"))
+    var images: [String]
+
+    @Option(help: "How many parts there are to be, 1…255. (default: 4)")
+    var parts: Int?
+
+    @OptionGroup var file: WeightOptions
+
+    @OptionGroup var clustering: ClusteringOptions
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Cluster so many random crops of each photo and of its mirror image too: better for few \
+            photos that vary much. (default: 0)
+            """, valueName: "number"))
+    var crops: Int?
+
+    @Flag(help: "Leave out, between foreground and parts, objects that are not in every photo.")
+    var threeStages = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The elbow factor of the objects in three stages. (default: 0.94)", valueName: "elbow"))
+    var secondElbow: Double?
+
+    @OptionGroup var place: OutputOptions
+
+    @OptionGroup var options: RunOptions
+
+    func validate() throws {
+        if let parts, !(1...255).contains(parts) {
+            throw ValidationError("--parts \(parts) is not from 1 to 255.")
+        }
+        try check(crops, atLeast: 0, "--crops")
+        if let secondElbow {
+            guard secondElbow.isFinite else {
+                throw ValidationError("--second-elbow \(secondElbow) is not a number.")
+            }
+            guard threeStages else {
+                throw ValidationError("--second-elbow needs --three-stages.")
+            }
+        }
+        if parts != nil || crops != nil || threeStages, clustering.model != nil {
+            throw ValidationError(
+                "--parts, --crops and --three-stages do not go with --model, which was fitted with"
+                    + " its own.")
+        }
+    }
+
+    func run() throws {
+        options.apply()
+        let sets = try PictureSets(
+            images, output: place.output, keeping: clustering.inputs + [file.weights],
+            quiet: options.quiet)
+        try clustering.checkSaving(of: sets)
+        let network = try file.network()
+        let fitted = try clustering.model.map { try PartCoSegmentation(contentsOf: $0) }
+        let fitting = fittingOptions(for: network)
+        let taps = (fitted?.options ?? fitting).foreground.taps
+        try taps.check(network)
+        try sets.perform { pictures, output in
+            var run = SegmentationRun(
+                pictures, network: network, taps: taps, quiet: options.quiet)
+            let segmented = try run.features(forFitting: fitted == nil)
+            let model = try fitted ?? fit(segmented, network, fitting)
+            if let path = clustering.model, let first = segmented.first {
+                try model.check(first.features, path: path)
+            }
+            let saved = try clustering.save(pictures.map(\.path) + [file.weights]) {
+                try model.write(to: $0)
+            }
+            if !options.quiet {
+                print(
+                    "\(model.parts.shape[0]) parts and \(model.background.shape[0]) clusters of"
+                        + " background" + saved)
+            }
+            try run.perform(segmented, "part maps") { picture in
+                try write(model.labels(of: picture.features), of: picture, model, to: output)
+            }
+            try run.finish()
+        }
+    }
+
+    private func fittingOptions(for network: VisionTransformer) -> PartCoSegmentation.Options {
+        var fitting = PartCoSegmentation.Options()
+        fitting.foreground = clustering.options(for: network)
+        fitting.parts = parts ?? fitting.parts
+        fitting.crops = crops ?? fitting.crops
+        if threeStages {
+            fitting.stages = secondElbow.map { .three(elbow: $0) } ?? .three()
+        }
+        return fitting
+    }
+
+    private func fit(
+        _ pictures: [SegmentationRun.Segmented], _ network: VisionTransformer,
+        _ fitting: PartCoSegmentation.Options
+    ) throws -> PartCoSegmentation {
+        var progress = Progress(
+            pictures.count * 2 * fitting.crops, of: "crops", quiet: options.quiet)
+        var crops: [SegmentationFeatures] = []
+        for (index, picture) in pictures.enumerated() {
+            for crop in fitting.crops(of: picture.features.image, index: index) {
+                crops.append(
+                    try naming(picture.picture.path) { () throws(ExtractionError) in
+                        try fitting.foreground.taps.features(of: crop, using: network)
+                    })
+                progress.advance()
+            }
+        }
+        progress.note("clustering")
+        defer { progress.finish() }
+        return PartCoSegmentation(
+            fitting: pictures.map(\.features), crops: crops, options: fitting)
+    }
+
+    private func write(
+        _ labels: LabelMap, of picture: SegmentationRun.Segmented, _ model: PartCoSegmentation,
+        to output: OutputFolder
+    ) throws -> String {
+        let data = try output.file(picture.picture.stem + ".parts.png")
+        let drawing = try output.file(picture.picture.stem + ".parts.overlay.png")
+        let geometry = picture.features.descriptors.geometry
+        let palette = LabelMap.palette(parts: model.parts.shape[0])
+        let whole = labels.resized(width: geometry.photoWidth, height: geometry.photoHeight)
+        let overlay = try labels.drawn(
+            over: picture.picture.display(), palette: palette, strength: 0.55)
+        try Image.writeIndexedPNG(
+            whole.labels, width: whole.width, height: whole.height, palette: palette, to: data)
+        try overlay.writePNG(to: drawing)
+        let part = Double(labels.labels.count { $0 > 0 }) / Double(labels.labels.count)
+        return "\(data): \(Set(labels.labels).subtracting([0]).count) parts on"
+            + " \(Int((100 * part).rounded())) %; \(drawing)"
+    }
+}
