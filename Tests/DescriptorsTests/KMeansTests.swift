@@ -17,7 +17,7 @@ private struct KMeansCase: Decodable {
             var generator = Xoshiro256(seed: 1)
             let points = Tensor(example.points, shape: [example.count, example.channels])
             let found = kMeans(
-                points, clusters: example.clusters, restarts: 200, using: &generator)
+                points, clusters: example.clusters, restarts: 200, tolerance: 0, using: &generator)
             // The best of 200 runs in either: the same optimum, but for rounding.
             #expect(abs(found.objective - example.objective) <= 1e-5 * example.objective + 1e-9)
             #expect(Set(found.labels) == Set(0..<example.clusters))
@@ -56,7 +56,7 @@ private struct KMeansCase: Decodable {
     @Test func everyClusterHasAPointWherePointsCoincide() {
         let points = Tensor([1, 1, 1, 1, 5, 5, 1, 1] as [Float], shape: [4, 2])
         var generator = SplitMix64(seed: 3)
-        let found = kMeans(points, clusters: 3, restarts: 4, using: &generator)
+        let found = kMeans(points, clusters: 3, restarts: 4, tolerance: 0, using: &generator)
         #expect(Set(found.labels).count == 3)
         #expect(found.objective == 0)
     }
@@ -65,13 +65,15 @@ private struct KMeansCase: Decodable {
         // More channels than fit the lanes of one task.
         let points = Tensor(noise(400 * 37, seed: 8), shape: [400, 37])
         var generator = Xoshiro256(seed: 2)
-        let short = kMeans(points, clusters: 9, restarts: 1, iterations: 2, using: &generator)
+        let short = kMeans(
+            points, clusters: 9, restarts: 1, iterations: 2, tolerance: 0, using: &generator)
         #expect(short.iterations == 2)
         generator = Xoshiro256(seed: 2)
         let loose = kMeans(
             points, clusters: 9, restarts: 1, tolerance: 0.02, using: &generator)
         generator = Xoshiro256(seed: 2)
-        let whole = kMeans(points, clusters: 9, restarts: 1, using: &generator)
+        let whole = kMeans(
+            points, clusters: 9, restarts: 1, tolerance: 0, using: &generator)
         #expect(2 <= loose.iterations && loose.iterations < whole.iterations)
         #expect(whole.iterations < 300)
         #expect(whole.objective <= loose.objective && loose.objective <= short.objective)

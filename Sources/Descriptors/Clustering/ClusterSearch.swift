@@ -17,6 +17,8 @@ struct ClusterSearch {
     private let clusters: Int
     private let geometry: KMeans.Geometry
     private var runs: [Run]
+    /// The sums of the clusters' points, all runs' below each other.
+    private var sums: Tensor
 
     /// Draws the seeds of all runs.
     init(
@@ -31,30 +33,81 @@ struct ClusterSearch {
         self.geometry = geometry
         self.runs = Array(
             repeating: Run(labels: Array(repeating: -1, count: points.count)), count: runs)
+        sums = points.zeros(runs * clusters)
         drawSeeds(using: &generator)
+    }
+
+    /// Runs that go on from clusterings.
+    init(_ points: PointSet, clusters: Int, labels: [[Int32]], geometry: KMeans.Geometry) {
+        self.points = points
+        self.clusters = clusters
+        self.geometry = geometry
+        runs = labels.map { Run(labels: $0) }
+        sums = points.zeros(runs.count * clusters)
     }
 
     /// Runs to the end; gives the run with the least objective, the first of equals.
     mutating func run(iterations: Int, tolerance: Double) -> Run {
+        best(1, iterations: iterations, tolerance: tolerance)[0]
+    }
+
+    /// Runs to the end; gives the runs with the least objectives, the first of equals first.
+    mutating func best(_ count: Int, iterations: Int, tolerance: Double) -> [Run] {
         precondition(
             iterations >= 1 && tolerance >= 0,
             "kMeans: \(iterations) iterations, tolerance \(tolerance)")
+        var moves = runs.enumerated().flatMap { run, state in
+            PointSet.moves(to: state.labels, firstCentre: run * clusters)
+        }
         while true {
             let active = runs.indices.filter { !runs[$0].isDone }
             guard !active.isEmpty else { break }
-            let centres = points.centres(of: active.map { runs[$0].labels }, clusters: clusters)
-            let products = points.products(with: centres)
+            points.add(moves, to: &sums)
+            moves = []
+            let means = points.means(
+                .concatenated(active.map { sums.rows($0 * clusters..<($0 + 1) * clusters) }),
+                counts: active.flatMap { memberCounts(runs[$0].labels, clusters: clusters) })
+            let products = points.products(with: means)
             for (position, index) in active.enumerated() {
                 let before = runs[index]
                 assign(&runs[index], products, firstColumn: position * clusters)
                 runs[index].iterations += 1
+                let changed = runs[index].labels.indices.filter {
+                    runs[index].labels[$0] != before.labels[$0]
+                }
                 runs[index].isDone =
-                    runs[index].iterations >= iterations || runs[index].labels == before.labels
+                    runs[index].iterations >= iterations || changed.isEmpty
                     || before.iterations > 0
                         && before.objective - runs[index].objective <= tolerance * before.objective
+                if !runs[index].isDone { moves += self.moves(of: index, changed, from: before) }
             }
         }
-        return runs.dropFirst().reduce(runs[0]) { $1.objective < $0.objective ? $1 : $0 }
+        // Sorted by index too: of equals the first.
+        let ranked = runs.indices.sorted {
+            (runs[$0].objective, $0) < (runs[$1].objective, $1)
+        }
+        return ranked.prefix(count).map { runs[$0] }
+    }
+
+    /// What has to be done to a run's sums. Where most points go elsewhere they start anew, which
+    /// also keeps rounding from piling up.
+    private mutating func moves(
+        of run: Int, _ changed: [Int], from before: Run
+    ) -> [PointSet.Move] {
+        let first = run * clusters
+        let labels = runs[run].labels
+        guard 2 * changed.count < labels.count else {
+            let width = sums.shape[1]
+            sums.withUnsafeMutableElements {
+                $0[first * width..<(first + clusters) * width].update(repeating: 0)
+            }
+            return PointSet.moves(to: labels, firstCentre: first)
+        }
+        return changed.map {
+            let from = before.labels[$0]
+            return PointSet.Move(
+                point: $0, from: from < 0 ? -1 : first + Int(from), to: first + Int(labels[$0]))
+        }
     }
 
     /// k-means++: the first seed is any point, each further one a point drawn with a chance in
@@ -75,7 +128,7 @@ struct ClusterSearch {
                 drawn.append(single)
             }
             guard seed + 1 < clusters else { return }
-            let products = points.products(with: points.centres(of: drawn, clusters: 1))
+            let products = points.products(with: points.means(of: drawn, clusters: 1))
             products.withUnsafeElements { products in
                 for run in runs.indices {
                     guard let point = drawn[run].firstIndex(of: 0) else { continue }

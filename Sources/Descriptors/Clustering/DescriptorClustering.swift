@@ -72,7 +72,7 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
         guard sample.shape[0] > 0 else { return sample }
         return kMeans(
             sample, clusters: min(clusters, sample.shape[0]), restarts: restarts,
-            iterations: iterations, using: &generator
+            iterations: iterations, tolerance: 0, using: &generator
         ).centres
     }
 

@@ -28,84 +28,99 @@ struct PointSet: Sendable {
 
     var count: Int { matrix.shape[0] }
 
+    /// Sums without points.
+    func zeros(_ centres: Int) -> Tensor {
+        Tensor(repeating: 0, shape: [centres, matrix.shape[1]])
+    }
+
     /// The means of clusters: for coordinates their means; for inner products each point's weight.
     ///
     /// - Parameter labels: for each of several clusterings, each point's cluster, or -1 for none.
-    /// - Returns: `[clusterings * clusters, matrix columns]`.
-    func centres(of labels: [[Int32]], clusters: Int) -> Tensor {
-        let runs = labels.count
-        let count = runs * clusters
-        var weights: [Float] = []
-        // By point and clustering, the centre that the point belongs to, or -1.
-        var owners = [Int](repeating: -1, count: self.count * runs)
+    /// - Returns: `[clusterings * clusters, matrix columns]`; zeros of a cluster without points.
+    func means(of labels: [[Int32]], clusters: Int) -> Tensor {
+        var sums = zeros(labels.count * clusters)
         for (run, labels) in labels.enumerated() {
-            weights += memberCounts(labels, clusters: clusters).map { 1 / Float(max($0, 1)) }
-            for (point, label) in labels.enumerated() where label >= 0 {
-                owners[point * runs + run] = run * clusters + Int(label)
-            }
+            add(PointSet.moves(to: labels, firstCentre: run * clusters), to: &sums)
         }
-        guard holdsProducts else { return means(owners: owners, weights: weights) }
-        var centres = Tensor(repeating: 0, shape: [count, self.count])
-        centres.withUnsafeMutableElements { centres in
-            for (index, owner) in owners.enumerated() where owner >= 0 {
-                centres[owner * self.count + index / runs] = weights[owner]
-            }
-        }
-        return centres
+        return means(sums, counts: labels.flatMap { memberCounts($0, clusters: clusters) })
     }
 
-    /// The weighted sums of the points that belong to each centre.
-    private func means(owners: [Int], weights: [Float]) -> Tensor {
+    /// - Parameters:
+    ///   - sums: what `add` made of zeros.
+    ///   - counts: how many points each has.
+    func means(_ sums: Tensor, counts: [Int]) -> Tensor {
         let width = matrix.shape[1]
-        let runs = owners.count / count
-        var centres = Tensor(repeating: 0, shape: [weights.count, width])
-        centres.withUnsafeMutableElements { centres in
-            nonisolated(unsafe) let centres = centres
-            matrix.withUnsafeElements { points in
-                nonisolated(unsafe) let points = points
-                // By channels, so that each sum runs over the points in their order; so few that
-                // they stay in registers while a point goes to its centre in every clustering.
-                let strip = 4 * Lanes.scalarCount
-                Parallelism.perform(count: (width + strip - 1) / strip) { task in
-                    guard let points = points.baseAddress, let centres = centres.baseAddress
-                    else { return }
-                    let channels = (task * strip)..<min(task * strip + strip, width)
-                    for point in 0..<count {
-                        let members = owners[(point * runs)..<((point + 1) * runs)]
-                        add(points + point * width, channels, to: centres, members)
-                    }
-                    for (centre, weight) in weights.enumerated() {
-                        for channel in channels { centres[centre * width + channel] *= weight }
+        return sums.withUnsafeElements { sums in
+            Tensor(shape: [counts.count, width]) { means in
+                for (centre, count) in counts.enumerated() {
+                    let weight = 1 / Float(max(count, 1))
+                    for index in centre * width..<(centre + 1) * width {
+                        means[index] = sums[index] * weight
                     }
                 }
             }
         }
-        return centres
     }
 
-    /// Adds some channels of a point, at most four lanes' worth, to those of several centres.
-    private func add(
-        _ point: UnsafePointer<Float>, _ channels: Range<Int>,
-        to centres: UnsafeMutablePointer<Float>, _ owners: ArraySlice<Int>
-    ) {
-        let width = matrix.shape[1]
-        let (a, b, c, d) = (
-            channels.lowerBound, channels.lowerBound + 8, channels.lowerBound + 16,
-            channels.lowerBound + 24
-        )
-        guard channels.count == 4 * Lanes.scalarCount else {
-            for owner in owners where owner >= 0 {
-                for channel in channels { centres[owner * width + channel] += point[channel] }
-            }
-            return
+    /// All points with a label on their way to their first centre.
+    static func moves(to labels: [Int32], firstCentre: Int) -> [Move] {
+        labels.enumerated().compactMap { point, label in
+            label < 0 ? nil : Move(point: point, from: -1, to: firstCentre + Int(label))
         }
-        let pieces = (load(point + a), load(point + b), load(point + c), load(point + d))
-        for owner in owners where owner >= 0 {
-            let centre = centres + owner * width
-            store(load(centre + a) + pieces.0, to: centre + a)
-            store(load(centre + b) + pieces.1, to: centre + b)
-            store(load(centre + c) + pieces.2, to: centre + c)
-            store(load(centre + d) + pieces.3, to: centre + d)
+    }
+
+    /// A point that goes from one centre, or none (-1), to another.
+    struct Move {
+        let point: Int
+        let from: Int
+        let to: Int
+    }
+
+    /// Brings sums of points, `[centres, matrix columns]`, to where the points have gone.
+    func add(_ moves: [Move], to sums: inout Tensor) {
+        let width = matrix.shape[1]
+        sums.withUnsafeMutableElements { sums in
+            guard let sums = sums.baseAddress else { return }
+            guard !holdsProducts else {
+                for move in moves {
+                    if move.from >= 0 { sums[move.from * width + move.point] = 0 }
+                    sums[move.to * width + move.point] = 1
+                }
+                return
+            }
+            nonisolated(unsafe) let target = sums
+            matrix.withUnsafeElements { points in
+                nonisolated(unsafe) let points = points
+                // By channels, so that each sum runs over the points in their order.
+                let strip = 4 * Lanes.scalarCount
+                Parallelism.perform(count: (width + strip - 1) / strip) { task in
+                    guard let points = points.baseAddress else { return }
+                    let channels = (task * strip)..<min(task * strip + strip, width)
+                    for move in moves {
+                        let point = points + move.point * width
+                        if move.from >= 0 {
+                            add(point, -1, channels, to: target + move.from * width)
+                        }
+                        add(point, 1, channels, to: target + move.to * width)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds some channels of a point to those of a sum, or subtracts them.
+    private func add(
+        _ point: UnsafePointer<Float>, _ sign: Float, _ channels: Range<Int>,
+        to sum: UnsafeMutablePointer<Float>
+    ) {
+        var channel = channels.lowerBound
+        while channel + Lanes.scalarCount <= channels.upperBound {
+            store(load(sum + channel) + load(point + channel) * sign, to: sum + channel)
+            channel += Lanes.scalarCount
+        }
+        while channel < channels.upperBound {
+            sum[channel] += point[channel] * sign
+            channel += 1
         }
     }
 
