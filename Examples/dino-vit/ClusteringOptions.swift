@@ -51,6 +51,9 @@ struct ClusteringOptions: ParsableArguments {
     @Flag(help: "Compute saliency at the descriptors' resolution, not at half the size.")
     var wholeSaliency = false
 
+    @Flag(help: "Leave edges as the patches make them, not as the photo does.")
+    var noRefinement = false
+
     @Option(help: "Seeds all that is drawn. (default: 0)")
     var seed: UInt64?
 
@@ -91,7 +94,8 @@ struct ClusteringOptions: ParsableArguments {
             ("--load-size", loadSize != nil), ("--bin", bin), ("--elbow", elbow != nil),
             ("--threshold", threshold != nil), ("--votes", votes != nil),
             ("--sample-interval", sampleInterval != nil), ("--whole-saliency", wholeSaliency),
-            ("--seed", seed != nil), ("--save-model", saveModel != nil),
+            ("--no-refinement", noRefinement), ("--seed", seed != nil),
+            ("--save-model", saveModel != nil),
         ]
         return options.filter(\.1).map(\.0)
     }

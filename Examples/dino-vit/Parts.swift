@@ -108,6 +108,7 @@ struct Parts: ParsableCommand {
         fitting.foreground = clustering.options(for: network)
         fitting.parts = parts ?? fitting.parts
         fitting.crops = crops ?? fitting.crops
+        if clustering.noRefinement { fitting.refinement = nil }
         if threeStages {
             fitting.stages = secondElbow.map { .three(elbow: $0) } ?? .three()
         }

@@ -62,6 +62,7 @@ extension PartCoSegmentation {
         if let fault = options.foreground.taps.fault {
             throw file.damaged("its options say \(fault)")
         }
+        if let fault = options.refinement?.fault { throw file.damaged("its options say \(fault)") }
         let parts = try file.matrix("parts")
         guard parts.shape[0] <= 255 else {
             throw file.damaged("it has \(parts.shape[0]) parts; expected at most 255")
@@ -96,5 +97,14 @@ extension SegmentationFeatures {
         guard descriptors.channels == channels else {
             throw .otherChannels(path: path, expected: channels, found: descriptors.channels)
         }
+    }
+}
+
+extension DenseCRF {
+    /// What makes the options unfit for any picture, as a file may have them.
+    fileprivate var fault: String? {
+        // Less than a hundredth of a pixel or of a level makes more vertices than can be counted.
+        let least = min(gaussianDeviation, bilateralDeviation, colourDeviation)
+        return least >= 0.01 ? nil : "a deviation of \(least)"
     }
 }

@@ -26,6 +26,8 @@ public struct PartCoSegmentation: Sendable {
         /// (`num_crop_augmentations`): more for small sets that vary much.
         public var crops = 0
         public var stages = Stages.two
+        /// How labels are made to follow the edges of the picture; nil: not at all.
+        public var refinement: DenseCRF? = DenseCRF()
 
         /// How the parts come out of the foreground.
         public enum Stages: Hashable, Sendable, Codable {
@@ -113,7 +115,10 @@ public struct PartCoSegmentation: Sendable {
                 labels: Array(repeating: 0, count: image.width * image.height))
         }
         let energies = energies(of: picture)
-        return LabelMap(width: image.width, height: image.height, labels: least(energies))
+        let labels =
+            options.refinement?.labels(unaries: energies, image: image).map { number(Int($0)) }
+            ?? least(energies)
+        return LabelMap(width: image.width, height: image.height, labels: labels)
     }
 
     /// The energy of each label at each pixel, `[labels, height, width]`: its squared distance, less
