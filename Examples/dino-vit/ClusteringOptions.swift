@@ -54,7 +54,7 @@ struct ClusteringOptions: ParsableArguments {
     @Flag(help: "Leave edges as the patches make them, not as the photo does.")
     var noRefinement = false
 
-    @Option(help: "Seeds all that is drawn. (default: 0)")
+    @Option(help: "Seeds all that is drawn. (default: 1234)")
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("Write the fitted model to this file.", valueName: "file"))

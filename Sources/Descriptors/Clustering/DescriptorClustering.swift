@@ -3,7 +3,10 @@ import Tensors
 /// How the descriptors of several pictures are divided into clusters: by k-means on a sample of
 /// them, all others going to the nearest centre.
 ///
-/// The defaults are those of dino-vit-features, cosegmentation.py.
+/// The defaults are those of dino-vit-features, cosegmentation.py. How many clusters the elbow rule
+/// finds hangs on the points that k-means starts from, so these are drawn as faiss, which the
+/// reference clusters with, draws them: points at random, by its generator. The same seed gives the
+/// reference's clusters.
 public struct DescriptorClustering: Hashable, Sendable, Codable {
     /// Of each picture every so many descriptors are fitted, from the first on
     /// (`sample_interval`). Where that gives fewer than there are clusters to be, all are.
@@ -16,6 +19,10 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
     public var iterations = 300
 
     public init() {}
+
+    /// The most points a cluster that are fitted, drawn from the sample at random: faiss's
+    /// `max_points_per_centroid`.
+    private static let pointsPerCluster = 256
 
     /// Some rows of a matrix.
     struct Selection {
@@ -44,14 +51,13 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
     /// - Parameter pictures: the descriptors of each picture, with the same number of channels.
     /// - Returns: no centres where there are no descriptors.
     func fit(
-        _ pictures: [Selection], elbow factor: Double,
-        using generator: inout some RandomNumberGenerator
+        _ pictures: [Selection], elbow factor: Double, seed: UInt64
     ) -> Elbow {
         let total = pictures.reduce(0) { $0 + $1.rows.count }
         var centres = noCentres(pictures)
         var distances: [Double] = []
         for clusters in 1...max(1, min(mostClusters, total)) {
-            centres = fit(pictures, clusters: clusters, using: &generator)
+            centres = fit(pictures, clusters: clusters, seed: seed)
             guard centres.shape[0] > 0 else { break }
             let sum = pictures.reduce(0.0) { sum, picture in
                 let nearest = NearestCentres(of: picture.matrix, among: centres).squaredDistances
@@ -65,15 +71,36 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
 
     /// The centres of clusters, `[clusters, channels]`; fewer where there are fewer descriptors.
     func fit(
-        _ pictures: [Selection], clusters: Int, using generator: inout some RandomNumberGenerator
+        _ pictures: [Selection], clusters: Int, seed: UInt64
     ) -> Tensor {
         var sample = sample(pictures, interval: sampleInterval)
         if sample.shape[0] < clusters { sample = self.sample(pictures, interval: 1) }
-        guard sample.shape[0] > 0 else { return sample }
-        return kMeans(
-            sample, clusters: min(clusters, sample.shape[0]), restarts: restarts,
-            iterations: iterations, tolerance: 0, using: &generator
-        ).centres
+        let clusters = min(clusters, sample.shape[0])
+        guard clusters > 0 else { return sample }
+        let most = Self.pointsPerCluster * clusters
+        if sample.shape[0] > most {
+            let order = MersenneTwister.permutation(sample.shape[0], seed: seed)
+            sample = sample.samples(Array(order.prefix(most)))
+        }
+        let points = PointSet(sample)
+        let starts = (0..<restarts).map {
+            start(points.count, clusters: clusters, seed: seed, restart: $0)
+        }
+        var search = ClusterSearch(points, clusters: clusters, labels: starts, geometry: .plain)
+        let best = search.run(iterations: iterations, tolerance: 0)
+        return points.means(of: [best.labels], clusters: clusters)
+    }
+
+    /// A clustering in which each cluster has one point, where faiss would start (Clustering.cpp).
+    private func start(_ points: Int, clusters: Int, seed: UInt64, restart: Int) -> [Int32] {
+        let seed = seed &+ 1 &+ UInt64(restart) &* 15_486_557
+        var labels = [Int32](repeating: -1, count: points)
+        for (cluster, point) in MersenneTwister.permutation(points, seed: seed)
+            .prefix(clusters).enumerated()
+        {
+            labels[point] = Int32(cluster)
+        }
+        return labels
     }
 
     private func sample(_ pictures: [Selection], interval: Int) -> Tensor {

@@ -31,8 +31,8 @@ public struct CoSegmentation: Sendable {
         /// their mean is below this; nil: there are no outliers (`remove_outliers`;
         /// `outliers_thresh` is `usualOutlierThreshold`).
         public var outlierThreshold: Float?
-        /// Seeds k-means and GrabCut.
-        public var seed: UInt64 = 0
+        /// Seeds k-means and GrabCut; 1234 is faiss's default, which the reference leaves as it is.
+        public var seed: UInt64 = 1234
 
         /// `outliers_thresh`.
         public static let usualOutlierThreshold: Float = 0.7
@@ -74,10 +74,9 @@ public struct CoSegmentation: Sendable {
             !Self.isOutlier(picture, meanClassToken, options)
         }
         let voters = pictures.filter(isInlier)
-        var generator = Xoshiro256(seed: options.seed, stream: 0)
         let elbow = options.clustering.fit(
             (voters + augmentations.filter(isInlier)).map { .init($0.descriptors.matrix) },
-            elbow: options.elbow, using: &generator)
+            elbow: options.elbow, seed: options.seed)
         var votes = [Int](repeating: 0, count: elbow.centres.shape[0])
         for picture in voters {
             for cluster in Self.salientClusters(picture, elbow.centres, options) {

@@ -70,24 +70,23 @@ public struct PartCoSegmentation: Sendable {
             model.isSalient.indices.filter { !model.isSalient[$0] })
         var foreground = all.map { model.foreground(of: $0) }
         let clustering = options.foreground.clustering
+        let seed = options.foreground.seed
         func selections() -> [DescriptorClustering.Selection] {
             zip(all, foreground).map { picture, mask in
                 .init(picture.descriptors.matrix, rows: mask.indices.filter { mask[$0] })
             }
         }
         guard case .three(let elbow) = options.stages else {
-            var generator = Xoshiro256(seed: options.foreground.seed, stream: 1)
             self.init(
                 options: options,
                 parts: clustering.fit(
-                    selections(), clusters: options.parts, using: &generator),
+                    selections(), clusters: options.parts, seed: seed),
                 background: background)
             return
         }
-        var generator = Xoshiro256(seed: options.foreground.seed, stream: 2)
         let objects = PartCoSegmentation(
             options: options,
-            parts: clustering.fit(selections(), elbow: elbow, using: &generator).centres,
+            parts: clustering.fit(selections(), elbow: elbow, seed: seed).centres,
             background: background)
         let labels = inParallel(all) { objects.labels(of: $0).cells(of: $0) }
         let common = (0..<objects.parts.shape[0]).filter { object in
@@ -96,10 +95,9 @@ public struct PartCoSegmentation: Sendable {
         let isCommon = Set(common.map { UInt8($0 + 1) })
         foreground = labels.map { $0.map(isCommon.contains) }
         let others = (0..<objects.parts.shape[0]).filter { !common.contains($0) }
-        generator = Xoshiro256(seed: options.foreground.seed, stream: 3)
         self.init(
             options: options,
-            parts: clustering.fit(selections(), clusters: options.parts, using: &generator),
+            parts: clustering.fit(selections(), clusters: options.parts, seed: seed),
             background: .concatenated([background, objects.parts.samples(others)]))
     }
 
