@@ -88,6 +88,7 @@ struct Segment: ParsableCommand {
 
     private func fittingOptions(for network: VisionTransformer) -> CoSegmentation.Options {
         var options = clustering.options(for: network)
+        if clustering.noRefinement { options.refinement = nil }
         if removeOutliers { options.outlierThreshold = outlierThreshold }
         return options
     }

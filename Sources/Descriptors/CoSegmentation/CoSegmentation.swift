@@ -31,6 +31,8 @@ public struct CoSegmentation: Sendable {
         /// their mean is below this; nil: there are no outliers (`remove_outliers`;
         /// `outliers_thresh` is `usualOutlierThreshold`).
         public var outlierThreshold: Float?
+        /// How masks are made to follow the edges of the picture; nil: not at all.
+        public var refinement: GrabCut? = GrabCut()
         /// Seeds k-means and GrabCut; 1234 is faiss's default, which the reference leaves as it is.
         public var seed: UInt64 = 1234
 

@@ -20,6 +20,7 @@ extension CoSegmentation {
     public init(contentsOf path: String) throws(SegmentationModelError) {
         var (file, options) = try ModelFile.open(path, kind: Self.kind, Options.self)
         if let fault = options.taps.fault { throw file.damaged("its options say \(fault)") }
+        if let fault = options.refinement?.fault { throw file.damaged("its options say \(fault)") }
         let centres = try file.matrix("centres")
         let salient = try file.vector("salient", count: centres.shape[0])
         var meanClassToken: Tensor?
@@ -106,5 +107,14 @@ extension DenseCRF {
         // Less than a hundredth of a pixel or of a level makes more vertices than can be counted.
         let least = min(gaussianDeviation, bilateralDeviation, colourDeviation)
         return least >= 0.01 ? nil : "a deviation of \(least)"
+    }
+}
+
+extension GrabCut {
+    fileprivate var fault: String? {
+        guard (1...1000).contains(iterations), (1...64).contains(components) else {
+            return "\(iterations) iterations of GrabCut with \(components) components"
+        }
+        return (0...100).contains(smoothness) ? nil : "a smoothness of \(smoothness)"
     }
 }
