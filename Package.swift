@@ -68,7 +68,9 @@ let package = Package(
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Images", "Tensors"]),
         .testTarget(
             name: "ProgramTests",
-            dependencies: ["dino-vit", "correspondences", "DINO", "ViT", "Tensors", "Images"],
+            dependencies: [
+                "dino-vit", "correspondences", "DINO", "Descriptors", "ViT", "Tensors", "Images",
+            ],
             exclude: ["Fixtures"]),
     ]
 )

@@ -14,7 +14,7 @@ struct DinoViT: ParsableCommand {
             Hugging Face.
             """,
         subcommands: [
-            Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self,
+            Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self, PCACommand.self,
             Segment.self, Parts.self, Train.self, Evaluate.self, Synthesize.self,
             WeightsCommand.self,
         ])

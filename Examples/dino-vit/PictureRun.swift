@@ -35,13 +35,7 @@ struct PictureRun {
             ) { picture, photo in
                 try body(picture, photo, output)
             }
-            guard !failures.isEmpty else { return }
-            let sentences = failures.joined(separator: "; ")
-            throw Failure(
-                pictures.count == 1
-                    ? sentences
-                    : "\(failures.count) of \(pictures.count) pictures gave no result: \(sentences)"
-            )
+            try pictures.check(failures)
         }
     }
 }
@@ -51,11 +45,11 @@ extension [Picture] {
     ///
     /// - Parameters:
     ///   - displaySize: see `Photo`.
-    ///   - body: gives a line of the summary.
+    ///   - body: gives a line of the summary, if there is one.
     /// - Returns: why pictures could not be worked on, a sentence for each.
     func decoded(
         _ preprocessing: Preprocessing, displaySize: ((Int, Int) -> (width: Int, height: Int))?,
-        quiet: Bool, _ body: (Picture, Photo) throws -> String
+        quiet: Bool, _ body: (Picture, Photo) throws -> String?
     ) throws -> [String] {
         var progress = Progress(count, of: "pictures", quiet: quiet)
         var failures: [String] = []
@@ -71,7 +65,7 @@ extension [Picture] {
                 do {
                     let line = try body(picture, photo.get())
                     progress.finish()
-                    if !quiet { print(line) }
+                    if let line, !quiet { print(line) }
                 } catch let failure as PictureFailure {
                     failures.append(failure.description)
                 }
@@ -80,6 +74,16 @@ extension [Picture] {
         }
         progress.finish()
         return failures
+    }
+
+    /// - Parameter failures: why pictures of these gave no result.
+    /// - Throws: `Failure` that says so, where there are any.
+    func check(_ failures: [String]) throws {
+        guard !failures.isEmpty else { return }
+        let sentences = failures.joined(separator: "; ")
+        throw Failure(
+            count == 1
+                ? sentences : "\(failures.count) of \(count) pictures gave no result: \(sentences)")
     }
 }
 

@@ -1,0 +1,223 @@
+import ArgumentParser
+import Descriptors
+import Images
+import Tensors
+import ViT
+
+/// Principal components of descriptors, as npy files and as colours.
+struct PCACommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pca",
+        abstract: "Write the principal components of the descriptors of photos.",
+        discussion: """
+            Writes STEM.pca.npy, float32 [rows, columns, components], and STEM.pca.png, the last three \
+            components as red, green and blue, each from the photo's least value to its greatest. \
+            The components are those of all photos together, so that the same part of an object has \
+            the same coordinates in each. With --foreground those of the background are no numbers, \
+            and black.
+
+            Example: dino-vit pca dogs/ --weights dino_vits8.pth --foreground --output results
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "Photos, folders of them, or a folder of such folders.", valueName: "image"))
+    var images: [String]
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(help: "How many components are found. (default: 4)")
+    var components: Int?
+
+    @Flag(help: "Find the components of each photo alone.")
+    var separate = false
+
+    @Flag(
+        help: """
+            Tell the foreground by the first component and find the components of the foreground.
+            """)
+    var foreground = false
+
+    @Option(help: ArgumentHelp("Write the components to a safetensors file.", valueName: "file"))
+    var saveBasis: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Take the components, the layer and the facet from such a file.", valueName: "file"))
+    var basis: String?
+
+    @Option(
+        help: """
+            The layer, counted from 0. (default: 11, or the last of a network that has fewer)
+            """)
+    var layer: Int?
+
+    @Option(help: "What is taken of the layer: key, query, value or token. (default: key)")
+    var facet: FacetArgument?
+
+    @Option(help: ArgumentHelp("The step from patch to patch.", valueName: "pixels"))
+    var stride = 4
+
+    @OptionGroup var options: RunOptions
+
+    func validate() throws {
+        try check(components, atLeast: 1, "--components")
+        try check(layer, atLeast: 0, "--layer")
+        try check(stride, atLeast: 1, "--stride")
+        let isFitted = components != nil || separate || foreground || saveBasis != nil
+        if basis != nil && (isFitted || layer != nil || facet != nil) {
+            throw ValidationError(
+                "--basis says what --components, --separate, --foreground, --save-basis, --layer and"
+                    + " --facet would.")
+        }
+        if separate && saveBasis != nil {
+            throw ValidationError("--separate and --save-basis do not go together.")
+        }
+    }
+
+    func run() throws {
+        options.apply()
+        let sets = try PictureSets(
+            images, output: network.place.output,
+            keeping: [network.file.weights, basis, saveBasis].compactMap(\.self),
+            quiet: options.quiet)
+        if saveBasis != nil && sets.areFolders {
+            throw Failure(
+                "--save-basis keeps the components of one set; \(images[0]) is a folder of sets")
+        }
+        let saved = try basis.map { try SavedBasis(contentsOf: $0) }
+        let extractor = try Extractor(network, stride: stride)
+        let tap =
+            saved?.tap
+            ?? FeatureTap(
+                layer: layer ?? min(11, extractor.lastLayer), facet: (facet ?? .key).facet)
+        try extractor.check([tap])
+        let channels = extractor.model.configuration.width
+        try saved?.check(channels: channels)
+        let count = components ?? 4
+        guard count <= channels else {
+            throw Failure(
+                "--components \(count) is more than the \(channels) channels of a descriptor")
+        }
+        try sets.perform { pictures, output in
+            try write(
+                pictures, into: output, tap: tap, count: count, saved: saved?.basis, extractor)
+        }
+    }
+
+    /// A photo's descriptors, and its saliency where the foreground is asked for.
+    private struct Item {
+        let picture: Picture
+        let descriptors: DescriptorGrid
+        let saliency: SaliencyMap?
+    }
+
+    /// The results of a set: picture by picture where the components are given or each picture's own,
+    /// at the end where they are those of all.
+    private func write(
+        _ pictures: [Picture], into output: OutputFolder, tap: FeatureTap, count: Int,
+        saved: PrincipalBasis?, _ extractor: Extractor
+    ) throws {
+        var kept: [Item] = []
+        let failures = try pictures.decoded(
+            network.preprocessing, displaySize: nil, quiet: options.quiet
+        ) { picture, photo in
+            let item = try item(picture, photo, tap, extractor)
+            if let saved { return try write(item, saved, into: output) }
+            if separate { return try write(item, fit([item], count), into: output) }
+            kept.append(item)
+            return nil
+        }
+        if !kept.isEmpty {
+            let basis = try fit(kept, count)
+            if let saveBasis {
+                let inputs = pictures.map(\.path) + [network.file.weights]
+                let file = OutputFolder.resolved(saveBasis)
+                guard !inputs.contains(where: { OutputFolder.resolved($0) == file }) else {
+                    throw Failure(
+                        "\(saveBasis) is an input; choose another name for the components")
+                }
+                try SavedBasis(basis: basis, tap: tap).write(to: saveBasis)
+            }
+            for item in kept {
+                let line = try write(item, basis, into: output)
+                if !options.quiet { print(line) }
+            }
+        }
+        try pictures.check(failures)
+    }
+
+    private func item(
+        _ picture: Picture, _ photo: Photo, _ tap: FeatureTap, _ extractor: Extractor
+    ) throws -> Item {
+        let attention = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
+        let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+            try extractor.features(of: photo.input, at: foreground ? [tap, attention] : [tap])
+        }
+        return Item(
+            picture: picture,
+            descriptors: DescriptorGrid(
+                features, tap: tap, heads: extractor.model.configuration.heads, geometry: geometry),
+            saliency: foreground ? SaliencyMap(features, layer: attention.layer) : nil)
+    }
+
+    private func fit(_ items: [Item], _ count: Int) throws -> PrincipalBasis {
+        let points = items.map(\.descriptors.matrix)
+        return foreground
+            ? try PrincipalBasis(
+                of: points, foregroundBy: items.compactMap(\.saliency?.values), count: count)
+            : try PrincipalBasis(of: points, count: count)
+    }
+
+    private func write(
+        _ item: Item, _ basis: PrincipalBasis, into output: OutputFolder
+    ) throws -> String {
+        let data = try output.file(item.picture.stem + ".pca.npy")
+        let drawing = try output.file(item.picture.stem + ".pca.png")
+        let values = basis.projected(item.descriptors.values)
+        try values.writeNPY(to: data)
+        let geometry = item.descriptors.geometry
+        let size = HeatMap.displaySize(width: geometry.photoWidth, height: geometry.photoHeight)
+        try componentPicture(values)
+            .resized(width: size.width, height: size.height, using: .nearest)
+            .writePNG(to: drawing)
+        let share = basis.components.variances.reduce(0, +) / basis.components.totalVariance
+        return "\(data): \(values.shape), \(Int((100 * share).rounded()))% of the variance; "
+            + drawing
+    }
+}
+
+/// Components in a file, with what they are components of.
+private struct SavedBasis {
+    let basis: PrincipalBasis
+    let tap: FeatureTap
+    var path = ""
+
+    func write(to path: String) throws {
+        try basis.write(
+            to: path, metadata: ["layer": "\(tap.layer)", "facet": tap.facet.rawValue])
+    }
+
+    /// - Throws: where the channels of a network's descriptors are others.
+    func check(channels: Int) throws {
+        guard basis.components.channels == channels else {
+            throw Failure(
+                "\(path) holds components of \(basis.components.channels) channels;"
+                    + " the network's descriptors have \(channels)")
+        }
+    }
+}
+
+extension SavedBasis {
+    init(contentsOf path: String) throws {
+        let file = try TensorFile(contentsOf: path)
+        guard let layer = file.metadata["layer"].flatMap(Int.init), layer >= 0,
+            let facet = file.metadata["facet"].flatMap(Facet.init), facet != .classAttention
+        else {
+            throw Failure("\(path) does not say of which layer and facet its components are")
+        }
+        self.init(
+            basis: try PrincipalBasis(file), tap: FeatureTap(layer: layer, facet: facet),
+            path: path)
+    }
+}

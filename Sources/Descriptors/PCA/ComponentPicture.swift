@@ -1,0 +1,40 @@
+import Images
+import Tensors
+
+/// The last three principal components of a grid as red, green and blue, a pixel a cell
+/// (dino-vit-features, pca.py, `plot_pca`): each scaled so that its least value in the image is 0 and
+/// its greatest 255, fractions cut off.
+///
+/// Of two components blue is 0, and one makes a gray picture. Cells that are no finite number are black,
+/// and so is a component that is the same everywhere.
+///
+/// - Parameter values: `[rows, columns, components]`.
+/// - Precondition: it has at least one of each.
+/// - Complexity: O(count).
+public func componentPicture(_ values: Tensor) -> Image {
+    precondition(
+        values.shape.rank == 3 && values.count > 0, "componentPicture: values \(values.shape)")
+    let components = values.shape[2]
+    let shown = Array(max(0, components - 3)..<components)
+    // The component of red, green and blue each.
+    let channels: [Int?] =
+        shown.count == 1 ? [0, 0, 0] : (0..<3).map { $0 < shown.count ? shown[$0] : nil }
+    let cells = values.shape[0] * values.shape[1]
+    var pixels = [UInt8](repeating: 0, count: cells * 3)
+    values.withUnsafeElements { values in
+        for (channel, component) in channels.enumerated() {
+            guard let component else { continue }
+            let present = (0..<cells).lazy.map { values[$0 * components + component] }
+                .filter(\.isFinite)
+            guard let least = present.min(), let greatest = present.max(), greatest > least else {
+                continue
+            }
+            for cell in 0..<cells {
+                let value = values[cell * components + component]
+                guard value.isFinite else { continue }
+                pixels[cell * 3 + channel] = UInt8((value - least) / (greatest - least) * 255)
+            }
+        }
+    }
+    return Image(width: values.shape[1], height: values.shape[0], pixels: pixels)
+}

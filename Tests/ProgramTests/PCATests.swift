@@ -1,0 +1,91 @@
+import Descriptors
+import Foundation
+import Images
+import Tensors
+import Testing
+
+/// `pca` against the library on what `extract` writes.
+@Suite struct PCATests {
+    let folder = TemporaryFolder()
+
+    private func pca(_ arguments: [String], into output: String) throws -> Program.Outcome {
+        try Program.run(["pca"] + arguments + Fixtures.network + ["--output", folder[output]])
+    }
+
+    private func tensor(_ path: String) throws -> Tensor {
+        try TensorFile(contentsOf: folder[path]).tensor(named: "array")
+    }
+
+    @Test func componentsTogetherAndApart() throws {
+        let photos = [Fixtures.first, Fixtures.second]
+        let extracted = try Program.run(
+            ["extract"] + photos + Fixtures.network + ["--stride", "4", "--output", folder["x"]])
+        #expect(extracted.status == 0)
+        let descriptors = try ["x/first.npy", "x/second.npy"].map(tensor)
+        let matrices = descriptors.map {
+            $0.reshaped(to: [$0.shape[0] * $0.shape[1], $0.shape[2]])
+        }
+        let together = try pca(photos, into: "together")
+        #expect(together.status == 0 && together.errors == "")
+        #expect(together.output.split(separator: "\n").count == 2)
+        let apart = try pca(photos + ["--separate", "--components", "2"], into: "apart")
+        #expect(apart.status == 0 && apart.errors == "")
+        let basis = try PrincipalComponents(of: matrices, count: 4)
+        for (index, stem) in ["first", "second"].enumerated() {
+            let all = try tensor("together/\(stem).pca.npy")
+            #expect(all == basis.projected(descriptors[index]))
+            let own = try PrincipalComponents(of: [matrices[index]], count: 2)
+            #expect(try tensor("apart/\(stem).pca.npy") == own.projected(descriptors[index]))
+            let picture = try Image(contentsOf: folder["together/\(stem).pca.png"])
+            let photo = try Image(contentsOf: photos[index])
+            #expect(picture.width == photo.width && picture.height == photo.height)
+            #expect(
+                picture
+                    == componentPicture(all).resized(
+                        width: photo.width, height: photo.height, using: .nearest))
+        }
+    }
+
+    /// A basis applied to the pictures that it is of gives what fitting gave, and to others something.
+    @Test(arguments: [[], ["--foreground"]]) func savedBasis(_ options: [String]) throws {
+        let basis = folder["basis"]
+        let fitted = try pca(
+            [Fixtures.first, "--save-basis", basis, "--layer", "0", "--facet", "value"] + options,
+            into: "fitted")
+        #expect(fitted.status == 0 && fitted.errors == "")
+        let applied = try pca([Fixtures.first, Fixtures.second, "--basis", basis], into: "applied")
+        #expect(applied.status == 0 && applied.errors == "")
+        for kind in ["npy", "png"] {
+            let expected = try folder.data("fitted/first.pca.\(kind)")
+            #expect(try folder.data("applied/first.pca.\(kind)") == expected)
+        }
+        #expect(folder.names(in: "applied").count == 4)
+        let hasGaps = try tensor("fitted/first.pca.npy").elements.contains { $0.isNaN }
+        #expect(hasGaps == !options.isEmpty)
+    }
+
+    @Test func whatGoesWrong() throws {
+        try folder.write("no basis".utf8, to: "text")
+        for (arguments, status) in [
+            (["--basis", "text", "--separate"], 64), (["--basis", "text", "--layer", "1"], 64),
+            (["--separate", "--save-basis", "x"], 64), (["--components", "0"], 64),
+            (["--components", "97"], 1), (["--basis", folder["text"]], 1),
+            (["--basis", Fixtures.weights], 1), (["--save-basis", Fixtures.first], 1),
+            (["--save-basis", folder["missing/x"]], 1),
+        ] as [([String], Int32)] {
+            let outcome = try pca([Fixtures.first] + arguments, into: "results")
+            #expect(outcome.status == status, "\(arguments)")
+            #expect((outcome.sentence != nil) == (status == 1), "\(outcome.errors)")
+        }
+        #expect(folder.names(in: "results") == [])
+        // Components of other channels.
+        let basis = try PrincipalBasis(of: [Tensor([1, 2, 3, 4], shape: [2, 2])], count: 1)
+        try basis.write(to: folder["basis"], metadata: ["layer": "1", "facet": "key"])
+        let other = try pca([Fixtures.first, "--basis", folder["basis"]], into: "results")
+        #expect(other.sentence?.contains("2 channels") == true, "\(other.errors)")
+        // A broken picture is left out, and named.
+        let among = try pca([Fixtures.first, folder["text"]], into: "among")
+        #expect(among.status == 1 && among.sentence?.contains("1 of 2 pictures") == true)
+        #expect(folder.names(in: "among") == ["first.pca.npy", "first.pca.png"])
+    }
+}
