@@ -14,9 +14,9 @@ struct DinoViT: ParsableCommand {
             Hugging Face.
             """,
         subcommands: [
-            Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self, PCACommand.self,
-            Segment.self, Parts.self, Train.self, Evaluate.self, Synthesize.self,
-            WeightsCommand.self,
+            Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self, Segment.self,
+            Parts.self, PCACommand.self, VideoCommand.self, Train.self, Evaluate.self,
+            Synthesize.self, WeightsCommand.self,
         ])
 
     static func main() {

@@ -1,0 +1,193 @@
+import ArgumentParser
+import Descriptors
+import Foundation
+import Images
+import Tensors
+import ViT
+
+/// Objects of a video's first frame in all its frames.
+struct VideoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "video",
+        abstract: "Find the objects of a video's first frame in the others.",
+        discussion: """
+            The frames are the photos of a folder, in the order of their names. Writes \
+            masks/STEM.png for each, in the form of the first mask (gray, or indices as DAVIS has \
+            them), and pictures/STEM.png, the masks over the frames. With --truth also scores.json: \
+            J, F and their mean as the DAVIS benchmark computes them, the first and the last frame \
+            left out.
+
+            Example: dino-vit video DAVIS/JPEGImages/480p/dog --first-mask \
+            DAVIS/Annotations/480p/dog/00000.png --weights dino_vits8.pth --output results
+            """)
+
+    @Argument(help: ArgumentHelp("The folder of the frames.", valueName: "dir"))
+    var folder: String
+
+    @Option(
+        help: ArgumentHelp(
+            "The first frame's mask: a PNG file of its size, the background black.",
+            valueName: "file"))
+    var firstMask: String
+
+    @Option(
+        help: ArgumentHelp(
+            "A folder of true masks, STEM.png for each frame, to compare with.", valueName: "dir"))
+    var truth: String?
+
+    @OptionGroup var file: WeightOptions
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The frames' shorter side in the network, in pixels; the longer becomes a multiple of 64.
+            """, valueName: "pixels"))
+    var loadSize = VideoSegmenter.Options().shorterSide
+
+    @Option(help: "How many of the frames before one are looked at, beside the first.")
+    var previousFrames = MaskPropagation.Options().previousFrames
+
+    @Option(
+        help: ArgumentHelp(
+            "How far around a patch others are looked at, each way.", valueName: "patches"))
+    var reach = MaskPropagation.Options().reach
+
+    @Option(help: "How many patches a patch takes its mask from.")
+    var neighbours = MaskPropagation.Options().neighbours
+
+    @OptionGroup var place: OutputOptions
+
+    @OptionGroup var options: RunOptions
+
+    func validate() throws {
+        guard (8...4096).contains(loadSize) else {
+            throw ValidationError("--load-size \(loadSize) is not from 8 to 4096.")
+        }
+        try check(previousFrames, atLeast: 0, "--previous-frames")
+        try check(reach, atLeast: 0, "--reach")
+        try check(neighbours, atLeast: 1, "--neighbours")
+    }
+
+    func run() throws {
+        options.apply()
+        guard Picture.isFolder(folder) else {
+            throw Failure("\(folder) is no folder; expected one of frames")
+        }
+        let frames = try Picture.all([folder])
+        let truths = truth.map { folder in
+            frames.map { (folder.hasSuffix("/") ? folder : folder + "/") + $0.stem + ".png" }
+        }
+        for path in truths ?? [] where !FileManager.default.fileExists(atPath: path) {
+            throw Failure("\(path) cannot be read: there is no such file, and a frame of its name")
+        }
+        let inputs = frames.map(\.path) + (truths ?? []) + [file.weights, firstMask]
+        let root = place.output.hasSuffix("/") ? place.output : place.output + "/"
+        let masks = try OutputFolder(root + "masks", keeping: inputs)
+        let pictures = try OutputFolder(root + "pictures", keeping: inputs)
+        let (form, first) = try LabelFile.read(firstMask)
+        var segmenter = try VideoSegmenter(
+            file.network(), first: Image(contentsOf: frames[0].path), labels: first,
+            naming: frames[0].path,
+            mask: firstMask, options: segmenterOptions)
+        var scores = try truths.map { VideoScores(first: try form.labels(in: $0[0])) }
+        let colours = form.colours(of: first.objects.filter { $0 != 0 })
+        var progress = Progress(frames.count, of: "frames", quiet: options.quiet)
+        for (index, frame) in frames.enumerated() {
+            progress.note("frame \(index + 1) of \(frames.count)")
+            let image = try Image(contentsOf: frame.path)
+            let found =
+                index == 0 ? first : try segmenter.labels(of: image, naming: frame.path)
+            try form.write(found, to: masks.file(frame.stem + ".png"))
+            try image.shown(with: found, in: colours)
+                .writePNG(to: pictures.file(frame.stem + ".png"))
+            if let truths, index > 0, index + 1 < frames.count {
+                let truth = try form.labels(in: truths[index])
+                guard truth.width == found.width, truth.height == found.height else {
+                    throw Failure(
+                        "\(truths[index]): \(truth.width)x\(truth.height) pixels, and expected"
+                            + " \(found.width)x\(found.height), its frame's")
+                }
+                scores?.add(found, truth: truth)
+            }
+            progress.advance()
+        }
+        progress.finish()
+        var line = "\(frames.count) masks: \(root)masks, \(root)pictures"
+        if let scores {
+            let path = try OutputFolder(place.output, keeping: inputs).file("scores.json")
+            try writeJSON(VideoReport(scores), to: path)
+            func percent(_ value: Double) -> String { String(format: "%.1f", 100 * value) }
+            line +=
+                "; J \(percent(scores.region)), F \(percent(scores.contour)), "
+                + "J&F \(percent(scores.mean)): \(path)"
+        }
+        if !options.quiet { print(line) }
+    }
+
+    private var segmenterOptions: VideoSegmenter.Options {
+        var options = VideoSegmenter.Options()
+        options.shorterSide = loadSize
+        options.propagation.previousFrames = previousFrames
+        options.propagation.reach = reach
+        options.propagation.neighbours = neighbours
+        return options
+    }
+}
+
+/// The content of scores.json: shares, 0…1.
+private struct VideoReport: Encodable {
+    struct Object: Encodable {
+        let label: UInt8
+        let j: Double
+        let f: Double
+    }
+    let j: Double
+    let f: Double
+    let jAndF: Double
+    let objects: [Object]
+
+    init(_ scores: VideoScores) {
+        j = scores.region
+        f = scores.contour
+        jAndF = scores.mean
+        objects = scores.objects.map { Object(label: $0.label, j: $0.region, f: $0.contour) }
+    }
+}
+
+extension VideoSegmenter {
+    fileprivate init(
+        _ model: VisionTransformer, first frame: Image, labels: LabelMap, naming path: String,
+        mask: String, options: Options
+    ) throws {
+        do {
+            try self.init(model, first: frame, labels: labels, options: options)
+        } catch {
+            if case .size = error { throw Failure("\(mask): \(error)") }
+            throw Failure("\(path): \(error)")
+        }
+    }
+
+    fileprivate mutating func labels(of frame: Image, naming path: String) throws -> LabelMap {
+        do {
+            return try labels(of: frame)
+        } catch {
+            throw Failure("\(path): \(error)")
+        }
+    }
+}
+
+extension Image {
+    /// The picture with each object's colour over it, at a size for the eye.
+    fileprivate func shown(with map: LabelMap, in colours: [UInt8: Colour]) -> Image {
+        let size = HeatMap.displaySize(width: width, height: height)
+        let photo = resized(width: size.width, height: size.height, using: .bilinear)
+        let labels = map.resized(width: size.width, height: size.height).labels
+        let pixels = labels.flatMap { label in
+            let colour = colours[label] ?? .black
+            return [colour.red, colour.green, colour.blue]
+        }
+        return photo.blended(
+            with: Image(width: size.width, height: size.height, pixels: pixels),
+            mask: labels.map { colours[$0] == nil ? 0 : 140 })
+    }
+}

@@ -1,0 +1,109 @@
+import Tensors
+import ViT
+
+/// For each cell of a frame, the few most similar cells of other frames among those near its place.
+///
+/// A band of some rows is multiplied with the rows of another frame that it reaches, at the speed of
+/// matrix products, and of each row of products the columns that are near are looked through: what is
+/// stored at once is `bandRows * (bandRows + 2 reach) * columns²` similarities, never cells x cells.
+package struct NeighbourhoodSearch: ~Copyable {
+    private let grid: PatchGrid
+    /// The most rows and columns between a cell and one that it is compared with.
+    private let reach: Int
+    /// How many are kept of each cell.
+    package let count: Int
+    /// `[cells, count]`, greatest first; -infinity where there are fewer.
+    package private(set) var similarities: [Float]
+    /// `[cells, count]`: which frame, and where in it; `frame * cells + cell`.
+    package private(set) var places: [Int32]
+
+    /// Rows that are multiplied at once: more read more that is too far, fewer pack each factor for
+    /// less work.
+    private static let bandRows = 4
+    /// Cells that a task looks through.
+    private static let cellsPerTask = 16
+
+    package init(grid: PatchGrid, reach: Int, count: Int) {
+        self.grid = grid
+        self.reach = reach
+        self.count = count
+        similarities = [Float](repeating: -.infinity, count: grid.count * count)
+        places = [Int32](repeating: -1, count: grid.count * count)
+    }
+
+    /// Compares the frame with another one. Of equal similarities the first stays.
+    ///
+    /// - Parameters:
+    ///   - features: of the frame, `[cells, channels]`, rows of length 1.
+    ///   - others: of the other, likewise.
+    ///   - frame: what the other is called in `places`.
+    /// - Complexity: O(cells * (bandRows + 2 reach) * columns * channels).
+    package mutating func compare(_ features: Tensor, with others: Tensor, frame: Int) {
+        precondition(
+            features.shape == others.shape && features.shape.rank == 2
+                && features.shape[0] == grid.count,
+            "compare: \(features.shape) with \(others.shape) on \(grid.rows)x\(grid.columns)")
+        let channels = features.shape[1]
+        let columns = grid.columns
+        let widest = min(grid.rows, Self.bandRows + 2 * reach) * columns
+        let products = Tensor(uninitialized: [Self.bandRows * columns, widest])
+        withExtendedLifetime((features, others, products)) {
+            for firstRow in stride(from: 0, to: grid.rows, by: Self.bandRows) {
+                let band = firstRow..<min(grid.rows, firstRow + Self.bandRows)
+                let reached = max(0, firstRow - reach)..<min(grid.rows, band.upperBound + reach)
+                multiply(
+                    MatrixView(
+                        features.base + firstRow * columns * channels, rows: band.count * columns,
+                        columns: channels),
+                    MatrixView(
+                        others.base + reached.lowerBound * columns * channels,
+                        rows: reached.count * columns, columns: channels
+                    ).transposed,
+                    into: products.mutableBase, rowStride: widest)
+                lookThrough(products.base, rowStride: widest, band, reached, frame)
+            }
+        }
+    }
+
+    private mutating func lookThrough(
+        _ products: UnsafePointer<Float>, rowStride: Int, _ band: Range<Int>,
+        _ reached: Range<Int>, _ frame: Int
+    ) {
+        let (grid, reach, count) = (grid, reach, count)
+        let cells = band.count * grid.columns
+        similarities.withUnsafeMutableBufferPointer { similarities in
+            places.withUnsafeMutableBufferPointer { places in
+                guard let similarities = similarities.baseAddress, let places = places.baseAddress
+                else { return }
+                let tasks = (cells + Self.cellsPerTask - 1) / Self.cellsPerTask
+                Parallelism.perform(count: tasks) { task in
+                    let first = task * Self.cellsPerTask
+                    for cell in first..<min(cells, first + Self.cellsPerTask) {
+                        let (down, column) = cell.quotientAndRemainder(dividingBy: grid.columns)
+                        let row = band.lowerBound + down
+                        let at = (row * grid.columns + column) * count
+                        let best = similarities + at
+                        let place = places + at
+                        let near = max(0, column - reach)..<min(grid.columns, column + reach + 1)
+                        for other in max(0, row - reach)..<min(grid.rows, row + reach + 1) {
+                            let line =
+                                products + cell * rowStride
+                                + (other - reached.lowerBound) * grid.columns
+                            let start = Int32(frame * grid.count + other * grid.columns)
+                            for column in near where line[column] > best[count - 1] {
+                                var rank = count - 1
+                                while rank > 0, line[column] > best[rank - 1] {
+                                    best[rank] = best[rank - 1]
+                                    place[rank] = place[rank - 1]
+                                    rank -= 1
+                                }
+                                best[rank] = line[column]
+                                place[rank] = start + Int32(column)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import Descriptors
+import Images
+import Tensors
+import Testing
+import ViT
+
+/// Against the official script and the DAVIS benchmark; see `Fixtures/make_video_fixtures.py`.
+@Suite struct VideoTests {
+    private struct Fixture: Decodable {
+        var propagation: [Propagation]
+        var labels: [Labels]
+        var small: Small
+        var scores: [Score]
+        var sizes: [[Int]]
+
+        struct Propagation: Decodable {
+            var previous: Int
+            var reach: Int
+            var neighbours: Int
+            var features: [[Float]]
+            var labels: [UInt8]
+            var masks: [[Float]]
+        }
+        struct Labels: Decodable {
+            var masks: [Float]
+            var labels: [UInt8]
+            var resized: [UInt8]
+        }
+        struct Small: Decodable {
+            var blocks: [UInt8]
+            var shape: [Int]
+            var labels: [UInt8]
+        }
+        struct Score: Decodable {
+            var height: Int
+            var width: Int
+            /// Where runs of pixels begin and end.
+            var found: [Int]
+            var truth: [Int]
+            var j: Double
+            var f: Double
+        }
+    }
+
+    /// Weights are exponentials of ten times a similarity, whose last digits (2^-24) differ.
+    @Test(arguments: [1, 2]) func masksOfTheOfficialScript(threads: Int) throws {
+        let before = Parallelism.threadCount
+        defer { Parallelism.threadCount = before }
+        Parallelism.threadCount = threads
+        for expected in try (fixture("video.json") as Fixture).propagation {
+            var options = MaskPropagation.Options()
+            options.previousFrames = expected.previous
+            options.reach = expected.reach
+            options.neighbours = expected.neighbours
+            let features = expected.features.map { Tensor($0, shape: [7, 11, 5]) }
+            let labels = LabelMap(width: 11, height: 7, labels: expected.labels)
+            var propagation = MaskPropagation(
+                features: features[0], masks: labels.masks(of: [0, 1, 2], rows: 7, columns: 11),
+                options: options)
+            for (features, masks) in zip(features.dropFirst(), expected.masks) {
+                let found = propagation.advance(to: features)
+                #expect(found.shape == [7, 11, 3])
+                #expect(greatestDifference(found.elements, masks) < 2e-5)
+            }
+        }
+    }
+
+    @Test func defaultsOfTheOfficialScript() {
+        let options = VideoSegmenter.Options()
+        #expect(options.shorterSide == 480 && options.propagation.previousFrames == 7)
+        #expect(options.propagation.reach == 12 && options.propagation.neighbours == 5)
+        #expect(options.propagation.temperature == 0.1)
+    }
+
+    @Test func labelsOfTheOfficialScript() throws {
+        let fixture: Fixture = try fixture("video.json")
+        for expected in fixture.labels {
+            let map = LabelMap(
+                masks: Tensor(expected.masks, shape: [5, 6, 4]), cellSize: 4, classes: [0, 1, 2, 3])
+            #expect(map.width == 24 && map.height == 20 && map.labels == expected.labels)
+            #expect(map.nearest(width: 31, height: 17).labels == expected.resized)
+        }
+        let labels = (0..<150 * 200).map { fixture.small.blocks[$0 / 200 / 25 * 8 + $0 % 200 / 25] }
+        let map = LabelMap(width: 200, height: 150, labels: labels)
+        let (rows, columns) = (fixture.small.shape[0], fixture.small.shape[1])
+        let masks = map.masks(of: [0, 1, 2], rows: rows, columns: columns)
+        for (cell, label) in fixture.small.labels.enumerated() {
+            let values = masks.elements[cell * 3..<cell * 3 + 3]
+            #expect(Array(values) == (0..<3).map { $0 == Int(label) ? 1 : 0 })
+        }
+    }
+
+    @Test func sizesOfTheOfficialScript() throws {
+        for size in try (fixture("video.json") as Fixture).sizes {
+            let found = VideoSegmenter.networkSize(
+                width: size[0], height: size[1], shorterSide: 480)
+            #expect([found.width, found.height] == [size[2], size[3]])
+        }
+        let small = VideoSegmenter.networkSize(width: 90, height: 80, shorterSide: 24)
+        #expect(small.width == 64 && small.height == 24)
+    }
+
+    @Test func scoresOfTheBenchmark() throws {
+        let cases = try (fixture("video.json") as Fixture).scores
+        for expected in cases {
+            func map(_ runs: [Int]) -> LabelMap {
+                var labels = [UInt8](repeating: 0, count: expected.width * expected.height)
+                for index in stride(from: 0, to: runs.count, by: 2) {
+                    for at in runs[index]..<runs[index + 1] { labels[at] = 1 }
+                }
+                return LabelMap(width: expected.width, height: expected.height, labels: labels)
+            }
+            let found = ObjectMask(map(expected.found), label: 1)
+            let truth = ObjectMask(map(expected.truth), label: 1)
+            #expect(abs(found.regionSimilarity(to: truth) - expected.j) < 1e-12)
+            #expect(abs(found.contourAccuracy(to: truth) - expected.f) < 1e-12)
+        }
+    }
+
+    /// Two objects in two frames: means over frames, then over objects; 255 is background beside
+    /// others, and an object alone.
+    @Test func meansOverFramesAndObjects() {
+        let truth = LabelMap(width: 4, height: 1, labels: [1, 2, 2, 255])
+        var scores = VideoScores(first: truth)
+        #expect(scores.objects.map(\.label) == [1, 2])
+        scores.add(truth, truth: truth)
+        scores.add(LabelMap(width: 4, height: 1, labels: [1, 2, 1, 1]), truth: truth)
+        #expect(scores.objects.map(\.region) == [(1 + 1.0 / 3) / 2, (1 + 0.5) / 2])
+        #expect(scores.region == (2 / 3.0 + 0.75) / 2)
+        #expect(scores.mean == (scores.region + scores.contour) / 2)
+        let alone = VideoScores(first: LabelMap(width: 2, height: 1, labels: [0, 255]))
+        #expect(alone.objects.map(\.label) == [255])
+    }
+
+    /// A frame shown again and again keeps its mask at the cells' resolution, and the label's number.
+    @Test func framesThatStandStill() throws {
+        var generator = SplitMix64(seed: 4)
+        let configuration = VisionTransformer.Configuration(
+            width: 64, depth: 2, heads: 2, patchSize: 8)
+        let model = VisionTransformer(
+            VisionTransformer.Weights(untrained: configuration, using: &generator))
+        let pixels = (0..<64 * 48 * 3).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        let frame = Image(width: 64, height: 48, pixels: pixels)
+        let labels = (0..<64 * 48).map { UInt8($0 / 64 >= 16 && $0 % 64 >= 24 ? 7 : 0) }
+        let mask = LabelMap(width: 64, height: 48, labels: labels)
+        var options = VideoSegmenter.Options()
+        options.shorterSide = 48
+        options.propagation.neighbours = 1
+        var segmenter = try VideoSegmenter(model, first: frame, labels: mask, options: options)
+        for _ in 0..<9 {
+            let found = try segmenter.labels(of: frame)
+            // Borders are of whole cells here, and blurred by no more than half a cell.
+            let wrong = zip(found.labels, labels).count { $0 != $1 }
+            #expect(found.objects == [0, 7] && wrong < 150)
+        }
+        let other = Image(width: 48, height: 64)
+        #expect(throws: VideoError.self) { try segmenter.labels(of: other) }
+        #expect(throws: VideoError.self) {
+            try VideoSegmenter(model, first: other, labels: mask, options: options)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import Images
+import Testing
+
+/// `video` on a square that moves over noise.
+@Suite struct VideoTests {
+    let folder = TemporaryFolder()
+    private static let width = 96
+    private static let height = 72
+
+    /// Whether a pixel of a frame is in the square.
+    private func isInside(_ at: Int, _ frame: Int) -> Bool {
+        let (y, x) = at.quotientAndRemainder(dividingBy: Self.width)
+        return (16..<48).contains(y) && (16 + 8 * frame..<48 + 8 * frame).contains(x)
+    }
+
+    private func makeFrames(_ count: Int, object: Colour) throws {
+        for name in ["frames", "truth"] {
+            try FileManager.default.createDirectory(
+                atPath: folder[name], withIntermediateDirectories: true)
+        }
+        var state: UInt64 = 1
+        for frame in 0..<count {
+            let pixels = (0..<Self.width * Self.height).flatMap { at in
+                let colour = isInside(at, frame) ? [220, 60, 40] : [60, 120, 90]
+                return colour.map { level in
+                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                    return UInt8(level + Int(state >> 60))
+                }
+            }
+            try Image(width: Self.width, height: Self.height, pixels: pixels)
+                .writePNG(to: folder["frames/\(frame).png"])
+            var mask = Image(width: Self.width, height: Self.height, colour: .black)
+            for at in 0..<Self.width * Self.height where isInside(at, frame) {
+                mask[at % Self.width, at / Self.width] = object
+            }
+            try mask.writePNG(to: folder["truth/\(frame).png"])
+        }
+    }
+
+    private func video(_ arguments: [String] = [], into output: String) throws -> Program.Outcome {
+        try Program.run(
+            ["video", folder["frames"], "--first-mask", folder["truth/0.png"]]
+                + ["--weights", Fixtures.weights, "--heads", "6", "--load-size", "72"]
+                + ["--output", folder[output]] + arguments)
+    }
+
+    private struct Scores: Decodable {
+        struct Object: Decodable {
+            var label: UInt8
+            var j: Double
+            var f: Double
+        }
+        var j: Double
+        var f: Double
+        var jAndF: Double
+        var objects: [Object]
+    }
+
+    /// Gray as DAVIS 2016 has it, the first object of DAVIS's palette, and a colour of no palette.
+    @Test(arguments: [(Colour.white, 255), (Colour(0x800000), 1), (Colour(0x12FE34), 1)])
+    func masks(object: Colour, label: UInt8) throws {
+        try makeFrames(4, object: object)
+        let outcome = try video(["--truth", folder["truth"]], into: "results")
+        #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+        #expect(folder.names(in: "results") == ["masks", "pictures", "scores.json"])
+        let names = (0..<4).map { "\($0).png" }
+        #expect(folder.names(in: "results/masks") == names)
+        #expect(folder.names(in: "results/pictures") == names)
+        let first = try Image(contentsOf: folder["results/masks/0.png"])
+        #expect(first == (try Image(contentsOf: folder["truth/0.png"])))
+        // The form on disk: gray (0) or indices (3), in the 26th byte of a PNG.
+        let byte = try folder.data("results/masks/2.png")[25]
+        #expect(byte == (object == .white ? 0 : 3))
+        var regions: [Double] = []
+        for frame in 1...2 {
+            let mask = try Image(contentsOf: folder["results/masks/\(frame).png"])
+            var (both, either) = (0, 0)
+            for at in 0..<Self.width * Self.height {
+                let colour = mask[at % Self.width, at / Self.width]
+                #expect(colour == .black || colour == object)
+                both += colour == object && isInside(at, frame) ? 1 : 0
+                either += colour == object || isInside(at, frame) ? 1 : 0
+            }
+            regions.append(Double(both) / Double(either))
+        }
+        let scores = try JSONDecoder().decode(
+            Scores.self, from: folder.data("results/scores.json"))
+        #expect(scores.objects.map(\.label) == [label])
+        #expect(abs(scores.j - regions.reduce(0, +) / 2) < 1e-12 && scores.j > 0.7)
+        #expect(abs(scores.jAndF - (scores.j + scores.f) / 2) < 1e-12)
+        // The object's colour over its place.
+        let picture = try Image(contentsOf: folder["results/pictures/0.png"])
+        let frame = try Image(contentsOf: folder["frames/0.png"])
+        #expect(picture[5, 5] == frame[5, 5] && picture[30, 30] != frame[30, 30])
+
+        let again = try video(["--threads", "1", "--quiet"], into: "again")
+        #expect(again.status == 0 && again.output == "")
+        for name in names {
+            let mask = try folder.data("results/masks/\(name)")
+            #expect(try folder.data("again/masks/\(name)") == mask)
+        }
+    }
+
+    @Test func whatGoesWrong() throws {
+        try makeFrames(3, object: .white)
+        try FileManager.default.removeItem(atPath: folder["truth/2.png"])
+        let missing = try video(["--truth", folder["truth"]], into: "missing")
+        #expect(missing.status == 1 && missing.sentence?.contains("truth/2.png") == true)
+        try Image(width: 9, height: 9).writePNG(to: folder["frames/1.png"])
+        let size = try video(into: "size")
+        #expect(size.status == 1 && size.sentence?.contains("frames/1.png") == true)
+        #expect(folder.names(in: "size/masks") == ["0.png"])
+        try Image(width: 9, height: 9).writePNG(to: folder["truth/0.png"])
+        let mask = try video(into: "mask")
+        #expect(mask.status == 1 && mask.sentence?.contains("truth/0.png: 9x9") == true)
+        let photo = try Image(contentsOf: Fixtures.first)
+        try photo.writePNG(to: folder["truth/0.png"])
+        let colours = try video(into: "colours")
+        #expect(colours.sentence?.contains("256 colours") == true, "\(colours.errors)")
+        #expect(try video(["--neighbours", "0"], into: "none").status == 64)
+    }
+}
