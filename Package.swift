@@ -46,6 +46,14 @@ let package = Package(
             name: "correspondences", dependencies: ["Descriptors", "ViT", "Images"],
             path: "Examples/correspondences"),
         .executableTarget(
+            name: "cosegmentation", dependencies: ["Descriptors", "ViT", "Images"],
+            path: "Examples/cosegmentation"),
+        .executableTarget(
+            name: "parts", dependencies: ["Descriptors", "ViT", "Images"], path: "Examples/parts"),
+        .executableTarget(
+            name: "pca", dependencies: ["Descriptors", "ViT", "Images"], path: "Examples/pca"),
+        .executableTarget(name: "training", dependencies: ["DINO"], path: "Examples/training"),
+        .executableTarget(
             name: "quickstart-report",
             dependencies: ["DINO", "Descriptors", "Synthesis", "ViT", "Tensors", "Images"],
             path: "Examples/quickstart-report"),
@@ -69,7 +77,8 @@ let package = Package(
         .testTarget(
             name: "ProgramTests",
             dependencies: [
-                "dino-vit", "correspondences", "DINO", "Descriptors", "ViT", "Tensors", "Images",
+                "dino-vit", "correspondences", "cosegmentation", "parts", "pca", "training", "DINO",
+                "Descriptors", "ViT", "Tensors", "Images",
             ],
             exclude: ["Fixtures"]),
     ]

@@ -80,7 +80,10 @@ import ViT
             #expect(map.width == 24 && map.height == 20 && map.labels == expected.labels)
             #expect(map.nearest(width: 31, height: 17).labels == expected.resized)
         }
-        let labels = (0..<150 * 200).map { fixture.small.blocks[$0 / 200 / 25 * 8 + $0 % 200 / 25] }
+        let labels = (0..<150 * 200).map { at in
+            let (y, x) = at.quotientAndRemainder(dividingBy: 200)
+            return fixture.small.blocks[y / 25 * 8 + x / 25]
+        }
         let map = LabelMap(width: 200, height: 150, labels: labels)
         let (rows, columns) = (fixture.small.shape[0], fixture.small.shape[1])
         let masks = map.masks(of: [0, 1, 2], rows: rows, columns: columns)
@@ -125,8 +128,10 @@ import ViT
         #expect(scores.objects.map(\.label) == [1, 2])
         scores.add(truth, truth: truth)
         scores.add(LabelMap(width: 4, height: 1, labels: [1, 2, 1, 1]), truth: truth)
-        #expect(scores.objects.map(\.region) == [(1 + 1.0 / 3) / 2, (1 + 0.5) / 2])
-        #expect(scores.region == (2 / 3.0 + 0.75) / 2)
+        let regions = scores.objects.map(\.region)
+        #expect(regions[0] == (1.0 + 1.0 / 3.0) / 2.0)
+        #expect(regions[1] == 0.75)
+        #expect(scores.region == (regions[0] + 0.75) / 2.0)
         #expect(scores.mean == (scores.region + scores.contour) / 2)
         let alone = VideoScores(first: LabelMap(width: 2, height: 1, labels: [0, 255]))
         #expect(alone.objects.map(\.label) == [255])

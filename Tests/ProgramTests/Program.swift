@@ -20,11 +20,12 @@ enum Program {
     /// Runs the program and waits for its end.
     ///
     /// - Parameters:
+    ///   - place: where it runs; a folder of its own unless given.
     ///   - output: where standard output goes; into `Outcome.output` unless given.
     ///   - fillsDisk: whether no file can grow beyond some kilobytes.
     static func run(
-        _ arguments: [String], name: String = "dino-vit", output: String? = nil,
-        fillsDisk: Bool = false
+        _ arguments: [String], name: String = "dino-vit", in place: TemporaryFolder? = nil,
+        output: String? = nil, fillsDisk: Bool = false
     ) throws -> Outcome {
         let folder = TemporaryFolder()
         func handle(_ path: String) throws -> FileHandle {
@@ -42,7 +43,7 @@ enum Program {
             process.executableURL = executable
             process.arguments = arguments
         }
-        process.currentDirectoryURL = folder.url
+        process.currentDirectoryURL = (place ?? folder).url
         // Files, not pipes: nothing has to be read meanwhile.
         process.standardOutput =
             try output.map { FileHandle(forWritingAtPath: $0) } ?? handle(folder["output"])

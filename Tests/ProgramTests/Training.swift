@@ -14,12 +14,12 @@ struct Training {
         "--momentum-teacher", "0.95",
     ]
 
-    init(black: Bool = false) throws {
+    init(count: Int = 24, black: Bool = false) throws {
         pictures = folder["pictures"]
         try FileManager.default.createDirectory(
             atPath: pictures, withIntermediateDirectories: true)
         var generator = SplitMix64(seed: 7)
-        for index in 0..<24 {
+        for index in 0..<count {
             // Nine soft blots.
             let levels = (0..<27).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
             let image = Image(width: 3, height: 3, pixels: levels)

@@ -58,7 +58,9 @@ import Testing
     }
 
     /// Gray as DAVIS 2016 has it, the first object of DAVIS's palette, and a colour of no palette.
-    @Test(arguments: [(Colour.white, 255), (Colour(0x800000), 1), (Colour(0x12FE34), 1)])
+    @Test(
+        arguments: zip(
+            [Colour.white, Colour(0x800000), Colour(0x12FE34)], [255, 1, 1] as [UInt8]))
     func masks(object: Colour, label: UInt8) throws {
         try makeFrames(4, object: object)
         let outcome = try video(["--truth", folder["truth"]], into: "results")

@@ -1,0 +1,55 @@
+import Foundation
+import Images
+import Tensors
+import Testing
+import ViT
+
+/// The short programs give what the program with its defaults gives.
+@Suite struct ExampleTests {
+    let folder = TemporaryFolder()
+    private let photos = [Fixtures.first, Fixtures.second]
+
+    private func makeNetwork() throws -> String {
+        var generator = SplitMix64(seed: 1)
+        let network = VisionTransformer.Configuration(width: 64, depth: 2, heads: 1, patchSize: 8)
+        try VisionTransformer.Weights(untrained: network, using: &generator)
+            .write(to: folder["network"])
+        return folder["network"]
+    }
+
+    @Test(arguments: [
+        ("pca", "pca", "pca.png"), ("cosegmentation", "segment", "mask.overlay.png"),
+        ("parts", "parts", "parts.overlay.png"),
+    ])
+    func pictures(example: String, command: String, ending: String) throws {
+        let network = try makeNetwork()
+        let outcome = try Program.run([network] + photos, name: example, in: folder)
+        #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+        #expect(outcome.output.split(separator: "\n").count == 1)
+        let program = try Program.run(
+            [command] + photos + ["--weights", network, "--output", folder["results"]])
+        #expect(program.status == 0)
+        for (index, stem) in ["first", "second"].enumerated() {
+            let expected = try folder.data("results/\(stem).\(ending)")
+            #expect(try folder.data("\(example)-\(index + 1).png") == expected)
+        }
+    }
+
+    @Test func training() throws {
+        let training = try Training(count: 33)
+        func run() throws -> Program.Outcome {
+            try Program.run([training.pictures, "run"], name: "training", in: training.folder)
+        }
+        let outcome = try run()
+        #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+        let lines = outcome.output.split(separator: "\n")
+        #expect(lines.first?.hasPrefix("step 1: loss ") == true)
+        #expect(lines.count { $0.hasPrefix("step") } == 10)
+        #expect(lines.last == "complete: run")
+        #expect(
+            training.folder.names(in: "run")
+                == ["checkpoint.safetensors", "log.jsonl", "loss.png", "teacher.safetensors"])
+        let again = try run()
+        #expect(again.status == 0 && again.output == "complete: run\n")
+    }
+}
