@@ -34,6 +34,10 @@ let package = Package(
 
         // Made-up pictures with the truth known, for the program, the examples and the tests.
         .target(name: "Synthesis", dependencies: ["Tensors", "Images"]),
+        // What features are worth, for the quickstart and for the table of the default weights.
+        .target(
+            name: "Scores",
+            dependencies: ["DINO", "Descriptors", "Synthesis", "ViT", "Tensors", "Images"]),
 
         .executableTarget(
             name: "dino-vit",
@@ -55,8 +59,18 @@ let package = Package(
         .executableTarget(name: "training", dependencies: ["DINO"], path: "Examples/training"),
         .executableTarget(
             name: "quickstart-report",
-            dependencies: ["DINO", "Descriptors", "Synthesis", "ViT", "Tensors", "Images"],
+            dependencies: [
+                "DINO", "Descriptors", "Scores", "Synthesis", "ViT", "Tensors", "Images",
+            ],
             path: "Examples/quickstart-report"),
+        // Here, as the nested package of benchmarks does not see what is no product.
+        .executableTarget(
+            name: "quality",
+            dependencies: [
+                "Scores", "DINO", "Descriptors", "ViT", "Images", "Tensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/quality"),
 
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "CKernels"],

@@ -1,7 +1,7 @@
 import Tensors
 
 /// The results of tasks that share nothing, in order.
-func inParallel<Value>(_ count: Int, _ task: (Int) -> Value) -> [Value] {
+package func inParallel<Value>(_ count: Int, _ task: (Int) -> Value) -> [Value] {
     [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
         if let base = buffer.baseAddress {
             // Each task writes its own element.

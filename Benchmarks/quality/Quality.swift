@@ -1,0 +1,132 @@
+import ArgumentParser
+import DINO
+import Descriptors
+import Foundation
+import Scores
+import Tensors
+import ViT
+
+/// Prints what networks are worth, beside themselves untrained and beside baselines made by hand.
+@main
+struct Quality: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quality",
+        abstract: "Tell what a network's features are worth, beside baselines.",
+        discussion: """
+            DATA holds folders as Docs/DefaultWeights.md says: flowers5 (train and val), keypoints, \
+            davis and graf; figures of one that is missing are left out.
+
+            Example: swift run -c release quality --data DATA --weights run/teacher.safetensors
+            """)
+
+    @Option(help: ArgumentHelp("The folder of the pictures.", valueName: "dir"))
+    var data: String
+
+    @Option(help: ArgumentHelp("The network.", valueName: "file"))
+    var weights: String?
+
+    @Option(help: "The network's attention heads.")
+    var heads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "An architecture whose untrained network is measured where there are no weights.",
+            valueName: "widthxdepthxheads"))
+    var arch: String?
+
+    @Option(help: "The patches' side in pixels of --arch.")
+    var patchSize = 8
+
+    @Option(help: "The seed of the untrained network.")
+    var seed: UInt64 = 0
+
+    @Option(help: "The layer of the descriptors, from 0. (default: 3/4 of the way up)")
+    var layer: Int?
+
+    @Option(help: "What is compared of it: key, query, value or token.")
+    var facet = Facet.key
+
+    @Option(help: "The step from patch to patch. (default: 4; 8 with --quick)")
+    var stride: Int?
+
+    @Option(help: "The photos' shorter side for descriptors.")
+    var loadSize = 224
+
+    @Flag(help: "Compare descriptors without log-binning.")
+    var noBin = false
+
+    @Flag(help: "Fewer places and smaller pictures: for comparing many networks.")
+    var quick = false
+
+    @Flag(help: "Leave out the baselines made by hand.")
+    var noBaselines = false
+
+    @Flag(help: "Leave out the untrained network.")
+    var noUntrained = false
+
+    @Flag(help: "Print a line of JSON for each row, too.")
+    var json = false
+
+    @Option(
+        help: "Figures to take, of: knn, keypoints, foreground, creatures, wall. (default: all)")
+    var only: [String] = []
+
+    @Option(help: "The most threads that work at once.")
+    var threads: Int?
+
+    func run() throws {
+        if let threads { Parallelism.threadCount = threads }
+        let examination = try Examination(
+            data: data, isQuick: quick, only: only.isEmpty ? nil : Set(only))
+        var table = Table(isJSON: json)
+        func measure(_ title: String, _ make: () throws -> any Describer) throws {
+            let start = ContinuousClock.now
+            let row = try examination.figures(of: try make())
+            table.add(title, row, time: ContinuousClock.now - start)
+        }
+        func describer(_ model: VisionTransformer) -> NetworkDescriber {
+            NetworkDescriber(
+                Extractor(
+                    model, preprocessing: Preprocessing(loadSize: loadSize),
+                    stride: PatchStride(cellStride)),
+                layer: layer, facet: facet, binning: noBin ? .none : .logarithmic(),
+                view: quick ? CentreView(loadSize: 64) : CentreView(loadSize: 128))
+        }
+        var configuration = try architecture()
+        if let weights {
+            let model = try VisionTransformer(contentsOf: weights, heads: heads)
+            configuration = model.configuration
+            try measure(URL(fileURLWithPath: weights).lastPathComponent) { describer(model) }
+        }
+        if let configuration, !noUntrained {
+            try measure("untrained \(configuration.name)") {
+                var generator = Xoshiro256(seed: seed)
+                return describer(
+                    VisionTransformer(
+                        VisionTransformer.Weights(untrained: configuration, using: &generator)))
+            }
+        }
+        if !noBaselines {
+            let view = PatchView(
+                loadSize: loadSize, stride: cellStride, patchSize: configuration?.patchSize ?? 8)
+            try measure("colour") { ColourDescriber(view) }
+            try measure("HOG") { GradientDescriber(view) }
+        }
+        table.finish()
+    }
+
+    private var cellStride: Int { stride ?? (quick ? 8 : 4) }
+
+    private func architecture() throws -> VisionTransformer.Configuration? {
+        guard let arch else { return nil }
+        let numbers = arch.split(separator: "x").compactMap { Int($0) }
+        guard numbers.count == 3, numbers.allSatisfy({ $0 > 0 }), numbers[0] % numbers[2] == 0
+        else {
+            throw ValidationError("--arch \(arch) is not WIDTHxDEPTHxHEADS.")
+        }
+        return VisionTransformer.Configuration(
+            width: numbers[0], depth: numbers[1], heads: numbers[2], patchSize: patchSize)
+    }
+}
+
+extension Facet: ExpressibleByArgument {}

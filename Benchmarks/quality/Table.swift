@@ -1,0 +1,43 @@
+import Foundation
+
+/// Rows of figures, printed when all are there.
+struct Table {
+    private let isJSON: Bool
+    private var rows: [(title: String, figures: [Figure], seconds: Double)] = []
+
+    /// - Parameter isJSON: whether each row is printed as a line of JSON too, as soon as it is there.
+    init(isJSON: Bool) {
+        self.isJSON = isJSON
+    }
+
+    mutating func add(_ title: String, _ figures: [Figure], time: Duration) {
+        let seconds = time / .seconds(1)
+        rows.append((title, figures, seconds))
+        guard isJSON else { return }
+        let numbers = figures.compactMap { figure in
+            figure.value.map { "\"\(figure.name)\":\(String(format: "%.3f", $0))" }
+        }
+        print(
+            "{\"row\":\"\(title)\",\(numbers.joined(separator: ",")),"
+                + "\"seconds\":\(String(format: "%.1f", seconds))}")
+    }
+
+    func finish() {
+        guard let first = rows.first else { return }
+        let lead = rows.map(\.title.count).max() ?? 0
+        func line(_ cells: [String]) -> String {
+            cells[0] + String(repeating: " ", count: lead - cells[0].count)
+                + zip(cells.dropFirst(), first.figures).map { cell, figure in
+                    let width = max(figure.name.count, 6) + 2
+                    return String(repeating: " ", count: max(0, width - cell.count)) + cell
+                }.joined()
+        }
+        print(line([""] + first.figures.map(\.name)))
+        for row in rows {
+            let cells = row.figures.map { figure in
+                figure.value.map { String(format: "%.1f", $0) } ?? "-"
+            }
+            print(line([row.title] + cells) + String(format: "  (%.0f s)", row.seconds))
+        }
+    }
+}

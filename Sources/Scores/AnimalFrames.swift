@@ -1,0 +1,70 @@
+import Foundation
+import Images
+
+/// Frames of animals with named joints and a mask: a folder with joints.json, as made of DAVIS's frames
+/// and BADJA's joints.
+package struct AnimalFrames {
+    package let pictures: [KeypointPicture]
+    /// By picture, the sequence that it is from and its number there, as in `dog-00003.jpg`.
+    package let frames: [(sequence: String, number: Int)]
+
+    private struct Listing: Decodable {
+        var images: [Entry]
+
+        struct Entry: Decodable {
+            var image: String
+            var mask: String
+            var joints: [String: [Double]]
+        }
+    }
+
+    package init(contentsOf folder: String) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/joints.json"))
+        let listing = try JSONDecoder().decode(Listing.self, from: data)
+        pictures = try listing.images.map { entry in
+            let mask = try foreground(contentsOf: "\(folder)/\(entry.mask)")
+            return KeypointPicture(
+                image: try Image(contentsOf: "\(folder)/\(entry.image)"),
+                places: entry.joints.compactMapValues { place in
+                    place.count == 2 ? Point(x: place[0], y: place[1]) : nil
+                },
+                boxSide: mask.boxSide)
+        }
+        frames = listing.images.map { entry in
+            let parts = entry.image.prefix { $0 != "." }.split(separator: "-")
+            return (
+                parts.dropLast().joined(separator: "-"), parts.last.flatMap { Int($0) } ?? 0
+            )
+        }
+    }
+
+    /// Pairs of frames: of one sequence and so many frames apart, each in both directions; or of two
+    /// sequences, from the first to the second.
+    package func pairs(
+        from source: String, to target: String, apart: Int = 10
+    ) -> [(source: Int, target: Int)] {
+        frames.indices.flatMap { a in
+            frames.indices.compactMap { b in
+                guard frames[a].sequence.hasPrefix(source), frames[b].sequence.hasPrefix(target),
+                    source != target || abs(frames[a].number - frames[b].number) >= apart
+                else { return nil }
+                return (a, b)
+            }
+        }
+    }
+}
+
+/// A mask: the pixels that are more white than black.
+package func foreground(
+    contentsOf path: String
+) throws -> (mask: [Bool], boxSide: Double) {
+    let image = try Image(contentsOf: path)
+    let mask = stride(from: 0, to: image.pixels.count, by: 3).map { image.pixels[$0] > 127 }
+    var (left, top, right, bottom) = (image.width, image.height, -1, -1)
+    for at in mask.indices where mask[at] {
+        let (row, column) = at.quotientAndRemainder(dividingBy: image.width)
+        (left, right) = (min(left, column), max(right, column))
+        (top, bottom) = (min(top, row), max(bottom, row))
+    }
+    return (mask, Double(max(right + 1 - left, bottom + 1 - top)))
+}

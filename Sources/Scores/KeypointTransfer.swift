@@ -1,0 +1,128 @@
+import Descriptors
+import Images
+import Tensors
+
+/// A picture with places that have names.
+package struct KeypointPicture: Sendable {
+    package var image: Image
+    /// By name: the same name is the same part of the body in every picture.
+    package var places: [String: Point]
+    /// The longer side of the box around what the picture shows, in pixels.
+    package var boxSide: Double
+
+    package init(image: Image, places: [String: Point], boxSide: Double) {
+        self.image = image
+        self.places = places
+        self.boxSide = boxSide
+    }
+}
+
+/// How many keypoints arrive: "percentage of correct keypoints", PCK (Yang and Ramanan 2013,
+/// section 4.1).
+package struct KeypointScore: Sendable, Hashable, Codable {
+    package var right = 0
+    package var carried = 0
+
+    package var percentage: Double { carried > 0 ? 100 * Double(right) / Double(carried) : 0 }
+}
+
+/// Pictures with keypoints and their descriptors: carries keypoints from picture to picture.
+///
+/// A keypoint's descriptor is that of the cell whose centre is nearest; it is carried to the centre of
+/// the cell with the most similar descriptor (by the cosine) of all cells of the other picture. No
+/// mask, no box and no other keypoint takes part in the search.
+package struct KeypointTransfer {
+    private let pictures: [KeypointPicture]
+    private let grids: [DescriptorGrid]
+    private let binning: Binning
+    /// By picture, the names of its keypoints, and their descriptors as rows of unit length.
+    private let names: [[String]]
+    private let queries: [Tensor]
+
+    /// - Complexity: memory for the plain descriptors of all pictures.
+    package init(_ pictures: [KeypointPicture], _ describer: some Describer) throws {
+        self.pictures = pictures
+        binning = describer.binning
+        let grids = try pictures.map { try describer.descriptors(of: $0.image) }
+        let names = pictures.map { $0.places.keys.sorted() }
+        queries = zip(pictures.indices, grids).map { picture, grid in
+            let all = rows(of: grid, binning: describer.binning)
+            return .concatenated(
+                names[picture].compactMap { name in
+                    guard let place = pictures[picture].places[name] else { return nil }
+                    let cell = grid.geometry.cell(nearest: place)
+                    let index = cell.row * grid.grid.columns + cell.column
+                    return all.rows(index..<index + 1)
+                })
+        }
+        self.grids = grids
+        self.names = names
+    }
+
+    /// Where the keypoints of some pictures are in another, by their names.
+    ///
+    /// - Returns: for each source the places, in the order of the names' bytes.
+    package func carried(from sources: [Int], to target: Int) -> [[(name: String, place: Point)]] {
+        guard !sources.isEmpty else { return [] }
+        let grid = grids[target]
+        let cells = rows(of: grid, binning: binning)
+        let similarities = Tensor.concatenated(sources.map { queries[$0] })
+            .product(transposed: cells)
+        var row = 0
+        return sources.map { source in
+            names[source].map { name in
+                defer { row += 1 }
+                let best = similarities.withUnsafeElements { elements in
+                    let start = row * grid.grid.count
+                    return (0..<grid.grid.count).reduce(0) {
+                        elements[start + $1] > elements[start + $0] ? $1 : $0
+                    }
+                }
+                let pixel = grid.pixel(of: grid.cell(at: best))
+                return (name, Point(x: pixel.x, y: pixel.y))
+            }
+        }
+    }
+
+    /// How many of the keypoints that both pictures of a pair have arrive within a part of the target's
+    /// box.
+    package func score(_ pairs: [(source: Int, target: Int)], within part: Double = 0.1)
+        -> KeypointScore
+    {
+        var score = KeypointScore()
+        for (target, pairs) in Dictionary(grouping: pairs, by: \.target).sorted(by: {
+            $0.key < $1.key
+        }) {
+            for places in carried(from: pairs.map(\.source), to: target) {
+                for (name, place) in places {
+                    guard let isRight = shows(name, at: place, in: target, within: part) else {
+                        continue
+                    }
+                    score.carried += 1
+                    if isRight { score.right += 1 }
+                }
+            }
+        }
+        return score
+    }
+
+    /// Whether a place is that of a keypoint, within a part of the box's longer side; nil where the
+    /// picture does not have the keypoint.
+    package func shows(
+        _ name: String, at place: Point, in target: Int, within part: Double = 0.1
+    ) -> Bool? {
+        guard let truth = pictures[target].places[name] else { return nil }
+        let (x, y) = (place.x - truth.x, place.y - truth.y)
+        return (x * x + y * y).squareRoot() <= part * pictures[target].boxSide
+    }
+}
+
+/// Descriptors as they are compared: rows of unit length.
+private func rows(of grid: DescriptorGrid, binning: Binning) -> Tensor {
+    switch binning {
+    case .none: grid.matrix.normalizedRows()
+    case .logarithmic(let hierarchy):
+        grid.logBinned(hierarchy: hierarchy)
+            .reshaped(to: [grid.grid.count, binning.bins * grid.channels]).normalizedRows()
+    }
+}

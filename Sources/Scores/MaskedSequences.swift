@@ -1,0 +1,42 @@
+import Foundation
+import Images
+
+/// Video sequences with a mask for each frame: a folder with JPEGImages/NAME/NUMBER.jpg and
+/// Annotations/NAME/NUMBER.png, as DAVIS has them.
+package struct MaskedSequences {
+    /// In ascending order, each with the numbers of the frames that are looked at.
+    package let sequences: [(name: String, frames: [String])]
+    private let folder: String
+
+    /// - Parameter step: every how many frames one is looked at, from the first.
+    package init(contentsOf folder: String, every step: Int = 10) throws {
+        self.folder = folder
+        let files = FileManager.default
+        sequences = try files.contentsOfDirectory(atPath: folder + "/Annotations").sorted()
+            .filter { !$0.hasPrefix(".") }
+            .map { name in
+                let numbers = try files.contentsOfDirectory(atPath: "\(folder)/Annotations/\(name)")
+                    .filter { $0.hasSuffix(".png") }.sorted().map { String($0.dropLast(4)) }
+                return (name, stride(from: 0, to: numbers.count, by: step).map { numbers[$0] })
+            }
+    }
+
+    package func image(_ sequence: String, _ frame: String) throws -> Image {
+        try Image(contentsOf: "\(folder)/JPEGImages/\(sequence)/\(frame).jpg")
+    }
+
+    package func mask(_ sequence: String, _ frame: String) throws -> [Bool] {
+        try foreground(contentsOf: "\(folder)/Annotations/\(sequence)/\(frame).png").mask
+    }
+
+    /// Per cent of overlap of a foreground with the masks: the mean over sequences of the mean over
+    /// their frames.
+    package func overlap(_ foreground: (Image) throws -> [Bool]) throws -> [Double] {
+        try sequences.map { name, frames in
+            let overlaps = try frames.map { frame in
+                Scores.overlap(try foreground(image(name, frame)), try mask(name, frame))
+            }
+            return 100 * overlaps.reduce(0, +) / Double(max(overlaps.count, 1))
+        }
+    }
+}

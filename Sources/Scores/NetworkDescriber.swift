@@ -1,0 +1,48 @@
+import DINO
+import Descriptors
+import Images
+import Tensors
+import ViT
+
+/// A network, with what of it describes places and pictures.
+package struct NetworkDescriber: Describer {
+    package var extractor: Extractor
+    package var layer: Int
+    package var facet: Facet
+    package var binning: Binning
+    /// What the network is shown of a picture that is classified.
+    package var view: CentreView
+
+    /// - Parameters:
+    ///   - layer: counted from 0; three quarters of the way up unless given, as layer 9 of 12 in
+    ///     correspondences.py of dino-vit-features.
+    ///   - view: the pictures as they are classified.
+    package init(
+        _ extractor: Extractor, layer: Int? = nil, facet: Facet = .key,
+        binning: Binning = .logarithmic(), view: CentreView = CentreView()
+    ) {
+        self.extractor = extractor
+        self.layer = layer ?? extractor.model.configuration.depth * 3 / 4
+        self.facet = facet
+        self.binning = binning
+        self.view = view
+    }
+
+    package func descriptors(of photo: Image) throws -> DescriptorGrid {
+        try extractor.descriptors(of: photo, layer: layer, facet: facet)
+    }
+
+    package func features(of pictures: LabelledPictures) throws -> (rows: Tensor, labels: [Int]) {
+        let features = try PictureFeatures(of: pictures, network: extractor.model, view: view)
+        return (features.features, features.labels)
+    }
+
+    /// Where a photo's foreground is, by the last layer's attention.
+    package func saliency(of photo: Image) throws -> PixelSaliency {
+        let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
+        let (features, geometry) = try extractor.features(
+            of: extractor.networkImage(of: photo), at: [tap])
+        return PixelSaliency(
+            SaliencyMap(features, layer: tap.layer).values.elements, geometry: geometry)
+    }
+}
