@@ -67,7 +67,7 @@ let package = Package(
         .executableTarget(
             name: "quality",
             dependencies: [
-                "Scores", "DINO", "Descriptors", "ViT", "Images", "Tensors",
+                "Scores", "Synthesis", "DINO", "Descriptors", "ViT", "Images", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/quality"),

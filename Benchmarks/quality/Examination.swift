@@ -3,6 +3,7 @@ import Descriptors
 import Foundation
 import Images
 import Scores
+import Synthesis
 
 /// The pictures, and what is measured on them.
 struct Examination {
@@ -10,7 +11,9 @@ struct Examination {
     private let animals: AnimalFrames?
     private let sequences: MaskedSequences?
     private let wall: WallViews?
-    private let creatures: CreaturePairs?
+    private let creatures: CreatureSeries?
+    /// Those whose parts are looked for.
+    private let jointed: CreatureSeries?
     private let isQuick: Bool
 
     /// - Parameters:
@@ -33,11 +36,17 @@ struct Examination {
             try MaskedSequences(contentsOf: $0)
         }
         wall = isQuick ? nil : folder("graf", for: "wall").map(WallViews.init(contentsOf:))
+        let size = isQuick ? 112 : 224
         creatures =
             isAsked("creatures")
-            ? CreaturePairs(
-                count: isQuick ? 30 : 60, pairCount: isQuick ? 200 : 400, size: isQuick ? 112 : 224,
-                seed: 0x5EED)
+            ? CreatureSeries(
+                count: isQuick ? 30 : 60, pairCount: isQuick ? 200 : 400, size: size, seed: 0x5EED)
+            : nil
+        jointed =
+            isAsked("creatures")
+            ? CreatureSeries(
+                count: 20, pairCount: 0, size: size, seed: 0x5EED,
+                kinds: Array(Kind.allCases.prefix(4)))
             : nil
     }
 
@@ -45,6 +54,15 @@ struct Examination {
         var figures: [Figure] = []
         func add(_ name: String, _ value: Double?) {
             figures.append(Figure(name: name, value: value))
+        }
+        func add(
+            _ name: String, of sequences: MaskedSequences, _ overlaps: () throws -> [Double]?
+        ) rethrows {
+            let overlaps = try overlaps()
+            for (index, sequence) in sequences.sequences.enumerated() {
+                add("\(name.prefix(3))-\(sequence.name.prefix(5))", overlaps?[index])
+            }
+            add(name, overlaps.map { $0.reduce(0, +) / Double($0.count) })
         }
         if let flowers {
             let train = try describer.features(of: flowers.train)
@@ -67,22 +85,30 @@ struct Examination {
             }
         }
         if let sequences {
-            if let network = describer as? NetworkDescriber {
-                let overlaps = try sequences.overlap { photo in
-                    try network.saliency(of: photo).foreground()
+            let network = describer as? NetworkDescriber
+            try add("saliency", of: sequences) {
+                try network.map { network in
+                    try sequences.overlap { try network.saliency(of: $0).foreground() }
                 }
-                for (sequence, overlap) in zip(sequences.sequences, overlaps) {
-                    add("sal-" + sequence.name, overlap)
+            }
+            try add("segment", of: sequences) {
+                try network.map {
+                    try sequences.coSegmentationOverlap(
+                        of: $0.extractor.model, options: $0.segmentation)
                 }
-                add("saliency", overlaps.reduce(0, +) / Double(overlaps.count))
-            } else {
-                for sequence in sequences.sequences { add("sal-" + sequence.name, nil) }
-                add("saliency", nil)
             }
         }
-        if let creatures {
+        if let creatures, let jointed {
             let transfer = try KeypointTransfer(creatures.keypointPictures, describer)
             add("creatures", transfer.score(creatures.pairs).percentage)
+            let agreement = try (describer as? NetworkDescriber).map { network in
+                var options = PartCoSegmentation.Options()
+                options.foreground = network.segmentation
+                options.parts = Part.allCases.count - 1
+                return try jointed.partAgreement(
+                    of: network.extractor.model, options: options)
+            }
+            add("parts", agreement)
         }
         if let wall {
             for view in 2...3 {

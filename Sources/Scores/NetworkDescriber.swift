@@ -37,12 +37,25 @@ package struct NetworkDescriber: Describer {
         return (features.features, features.labels)
     }
 
-    /// Where a photo's foreground is, by the last layer's attention.
+    /// Where a photo's foreground is, by the last layer's attention; patches side by side.
     package func saliency(of photo: Image) throws -> PixelSaliency {
+        var extractor = extractor
+        extractor.stride = PatchStride(extractor.model.configuration.patchSize)
         let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
         let (features, geometry) = try extractor.features(
             of: extractor.networkImage(of: photo), at: [tap])
         return PixelSaliency(
             SaliencyMap(features, layer: tap.layer).values.elements, geometry: geometry)
+    }
+
+    /// How its descriptors are divided: as usual, but at this stride and load size, and in the last
+    /// layer where the network has fewer than twelve.
+    package var segmentation: CoSegmentation.Options {
+        var options = CoSegmentation.Options()
+        options.taps.layer = min(options.taps.layer, extractor.lastLayer)
+        options.taps.facet = facet
+        options.taps.stride = extractor.stride
+        options.taps.loadSize = extractor.preprocessing.loadSize
+        return options
     }
 }

@@ -2,8 +2,8 @@ import Images
 import Synthesis
 import Tensors
 
-/// Pictures of creatures, and pairs of them of different kinds.
-package struct CreaturePairs {
+/// Made-up pictures, and pairs of them that show different kinds of creatures.
+package struct CreatureSeries {
     package let creatures: [Creature]
     package let pairs: [(source: Int, target: Int)]
 

@@ -1,0 +1,28 @@
+/// How often each two labels of two labellings meet.
+package struct ContingencyTable {
+    private var counts = [Int](repeating: 0, count: 256 * 256)
+
+    package init() {}
+
+    /// Counts an element that has these labels.
+    package mutating func add(_ first: UInt8, _ second: UInt8) {
+        counts[Int(first) * 256 + Int(second)] += 1
+    }
+
+    /// How well the labellings agree, whatever the labels' names: 1 for equal ones, 0 on average for
+    /// labels drawn by lot (Hubert and Arabie 1985, equation 5). 1 where both consist of one label.
+    package var adjustedRandIndex: Double {
+        func pairs(_ count: Int) -> Double { Double(count) * Double(count - 1) / 2 }
+        let rows = (0..<256).map { row in counts[row * 256..<(row + 1) * 256].reduce(0, +) }
+        let columns = (0..<256).map { column in
+            stride(from: column, to: counts.count, by: 256).reduce(0) { $0 + counts[$1] }
+        }
+        let all = pairs(rows.reduce(0, +))
+        let together = counts.reduce(0) { $0 + pairs($1) }
+        let inRows = rows.reduce(0) { $0 + pairs($1) }
+        let inColumns = columns.reduce(0) { $0 + pairs($1) }
+        let expected = all > 0 ? inRows * inColumns / all : 0
+        let most = (inRows + inColumns) / 2
+        return most > expected ? (together - expected) / (most - expected) : 1
+    }
+}

@@ -1,0 +1,51 @@
+import Descriptors
+import Images
+import Synthesis
+import ViT
+
+// What co-segmentation makes of pictures whose masks are known.
+
+extension MaskedSequences {
+    /// Per cent of overlap of co-segmentation's masks with the true ones, of each sequence the mean over
+    /// its frames, which are segmented together.
+    package func coSegmentationOverlap(
+        of model: VisionTransformer, options: CoSegmentation.Options
+    ) throws -> [Double] {
+        try sequences.map { name, frames in
+            let features = try frames.map { frame in
+                try options.taps.features(of: image(name, frame), using: model)
+            }
+            let segmentation = CoSegmentation(fitting: features, options: options)
+            let overlaps = try zip(frames, features).map { frame, features in
+                let geometry = features.descriptors.geometry
+                let mask = segmentation.mask(of: features)
+                    .resized(width: geometry.photoWidth, height: geometry.photoHeight)
+                return Scores.overlap(mask.labels.map { $0 > 0 }, try self.mask(name, frame))
+            }
+            return 100 * overlaps.reduce(0, +) / Double(max(overlaps.count, 1))
+        }
+    }
+}
+
+extension CreatureSeries {
+    /// How well parts that were found together in all the pictures agree with the true ones: the
+    /// adjusted Rand index, times 100, over all pixels of the creatures. What is found to be background
+    /// there counts as one part.
+    package func partAgreement(
+        of model: VisionTransformer, options: PartCoSegmentation.Options
+    ) throws -> Double {
+        let features = try creatures.map { creature in
+            try options.foreground.taps.features(of: creature.image, using: model)
+        }
+        let segmentation = PartCoSegmentation(fitting: features, options: options)
+        var pairs = ContingencyTable()
+        for (creature, features) in zip(creatures, features) {
+            let labels = segmentation.labels(of: features)
+                .resized(width: creature.image.width, height: creature.image.height).labels
+            for (part, label) in zip(creature.mask, labels) where part != 0 {
+                pairs.add(part, label)
+            }
+        }
+        return 100 * pairs.adjustedRandIndex
+    }
+}
