@@ -111,6 +111,9 @@ struct Quality: ParsableCommand {
                 loadSize: loadSize, stride: cellStride, patchSize: configuration?.patchSize ?? 8)
             try measure("colour") { ColourDescriber(view) }
             try measure("HOG") { GradientDescriber(view) }
+            // Beyond what a baseline is asked to be: with as wide a view as a network's.
+            try measure("colour, log-binned") { ColourDescriber(view, binning: .logarithmic()) }
+            try measure("HOG, log-binned") { GradientDescriber(view, binning: .logarithmic()) }
         }
         table.finish()
     }

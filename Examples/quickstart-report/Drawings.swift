@@ -1,4 +1,5 @@
 import Images
+import Scores
 import Synthesis
 
 /// Pictures of equal size in rows and columns.

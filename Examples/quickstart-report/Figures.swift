@@ -1,6 +1,7 @@
 import DINO
 import Descriptors
 import Images
+import Scores
 import Synthesis
 import Tensors
 import ViT

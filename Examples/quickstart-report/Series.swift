@@ -1,4 +1,5 @@
 import Foundation
+import Scores
 import Synthesis
 
 /// The pictures that the network was trained on, as `labels.json` tells, and others of the same

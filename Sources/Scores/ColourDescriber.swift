@@ -12,15 +12,16 @@ import ViT
 /// Bhattacharyya's coefficient.
 package struct ColourDescriber: Describer {
     package var geometry: PatchView
-    package var binning: Binning { .none }
+    package var binning: Binning
 
     /// Levels of each colour channel in the histogram of a place: 64 bins for 576 pixels.
     private static let placeLevels = 4
     /// Levels of each colour channel in the histogram of a picture.
     private static let pictureLevels = 8
 
-    package init(_ geometry: PatchView = PatchView()) {
+    package init(_ geometry: PatchView = PatchView(), binning: Binning = .none) {
         self.geometry = geometry
+        self.binning = binning
     }
 
     package func descriptors(of photo: Image) throws -> DescriptorGrid {

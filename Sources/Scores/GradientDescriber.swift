@@ -12,12 +12,15 @@ import Tensors
 /// blocks of 2x2 cells brought to unit length each, one block after the other.
 package struct GradientDescriber: Describer {
     package var geometry: PatchView
-    package var binning: Binning { .none }
+    package var binning: Binning
     /// The side that pictures have when they are classified, in pixels.
     package var pictureSide: Int
 
-    package init(_ geometry: PatchView = PatchView(), pictureSide: Int = 64) {
+    package init(
+        _ geometry: PatchView = PatchView(), binning: Binning = .none, pictureSide: Int = 64
+    ) {
         self.geometry = geometry
+        self.binning = binning
         self.pictureSide = pictureSide
     }
 
