@@ -14,6 +14,10 @@ struct Figures: Codable {
     var keypoints: Double
     /// Per cent of overlap of saliency's foreground and the creature.
     var foreground: Double
+    /// Per cent of overlap of what pictures of several kinds have in common and the creatures.
+    var common: Double
+    /// Agreement of parts found together with the true ones, the adjusted Rand index times 100.
+    var parts: Double
 }
 
 /// Measures networks on the same pictures.
@@ -22,11 +26,14 @@ struct Measurement {
     let test: [Creature]
     /// Pairs of pictures of different kinds, by their place in `test`.
     let pairs: [(Int, Int)]
+    /// Pictures whose common object and its parts are looked for.
+    let jointed: [Creature]
     private let kinds: [Kind]
 
     init(_ series: Series, testCount: Int, pairCount: Int) {
         training = series.training()
         test = series.unseen(testCount)
+        jointed = Segmentation.creatures(series)
         kinds = series.kinds
         var generator = Xoshiro256(seed: series.seed, stream: 1)
         let test = self.test
@@ -41,12 +48,15 @@ struct Measurement {
     }
 
     func figures(of network: Network) throws -> Figures {
-        Figures(
+        let segmentation = try Segmentation(jointed, by: network.model)
+        return Figures(
             nearestNeighbours: nearestNeighbours(network), keypoints: try keypoints(network),
-            foreground: try foreground(network))
+            foreground: try foreground(network), common: segmentation.overlap,
+            parts: segmentation.agreement)
     }
 
-    /// What a guess gives: a kind drawn by lot, a place drawn by lot, the whole picture.
+    /// What a guess gives: a kind drawn by lot, a place drawn by lot, the whole picture; for the common
+    /// object what stands out from each picture by its colours; parts drawn by lot.
     func chance() -> Figures {
         var hits = (0.0, 0.0)
         for (from, to) in pairs {
@@ -66,7 +76,8 @@ struct Measurement {
         }
         return Figures(
             nearestNeighbours: 100 / Double(kinds.count), keypoints: 100 * hits.0 / max(hits.1, 1),
-            foreground: 100 * shares.reduce(0, +) / Double(shares.count))
+            foreground: 100 * shares.reduce(0, +) / Double(shares.count),
+            common: Segmentation(byColours: jointed).overlap, parts: 0)
     }
 
     private func nearestNeighbours(_ network: Network) -> Double {

@@ -1,3 +1,4 @@
+import Descriptors
 import Images
 import Synthesis
 import ViT
@@ -40,6 +41,35 @@ struct Illustrations {
         }
         try sheet([rows[2].map(\.image)] + saliency).writePNG(to: folder + "/saliency.png")
         try keypoints().writePNG(to: folder + "/keypoints.png")
+        try segments().writePNG(to: folder + "/segments.png")
+    }
+
+    /// One creature of each kind a column: the truth, and what both networks find in all the pictures
+    /// together, the object and its parts.
+    private func segments() throws -> Image {
+        let creatures = Segmentation.creatures(series)
+        let shown = 0..<Segmentation.kinds
+        let found = try [untrained, trained].map { try Segmentation(creatures, by: $0.model) }
+        func drawn(_ maps: [LabelMap], _ palette: [Colour], strength: Double) -> [Image] {
+            shown.map { index in
+                let photo = creatures[index].image.resized(
+                    width: Self.side, height: Self.side, using: .bicubic)
+                return maps[index].drawn(over: photo, palette: palette, strength: strength)
+            }
+        }
+        let truth = creatures.map { creature in
+            LabelMap(
+                width: creature.image.width, height: creature.image.height, labels: creature.mask)
+        }
+        let palette = LabelMap.palette(parts: Part.allCases.count - 1)
+        return sheet(
+            [drawn(truth, Part.palette, strength: 0.55)]
+                + found.flatMap { segmentation in
+                    [
+                        drawn(segmentation.masks, [.black, .black], strength: 0),
+                        drawn(segmentation.parts, palette, strength: 0.55),
+                    ]
+                })
     }
 
     /// Rows of a creature with its keypoints, and where both networks carry them.

@@ -16,6 +16,8 @@ struct Network {
             model, preprocessing: Preprocessing(loadSize: loadSize), stride: PatchStride(4))
     }
 
+    var model: VisionTransformer { extractor.model }
+
     /// The class token's features of pictures of one size, `[pictures, width]`.
     func embeddings(of images: [Image]) -> Tensor {
         let side = images[0].width

@@ -33,6 +33,7 @@ struct Page {
         \(trainingSection)
         \(matchesSection)
         \(saliencySection)
+        \(segmentsSection)
         \(filesSection)
         </main>
         </html>
@@ -51,6 +52,8 @@ struct Page {
         \(figure("Kinds told apart", "k-NN, 20 neighbours", \.nearestNeighbours, "one kind by lot"))
         \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a place by lot"))
         \(figure("Creature found", "IoU of saliency, 60% of its mass", \.foreground, "all of the picture"))
+        \(figure("Creatures cut out", "IoU of co-segmentation", \.common, "what stands out by colour"))
+        \(figure("Parts told apart", "adjusted Rand index, times 100", \.parts, "parts by lot", unit: ""))
         </div>
         <p class="note">\(verdict) DINO learns shape over hundreds of thousands of views; minutes from
         scratch show that training runs and does not collapse, not what a network can do that has been
@@ -60,13 +63,15 @@ struct Page {
     }
 
     private func figure(
-        _ title: String, _ measure: String, _ value: KeyPath<Figures, Double>, _ guess: String
+        _ title: String, _ measure: String, _ value: KeyPath<Figures, Double>, _ guess: String,
+        unit: String = "%"
     ) -> String {
         func row(_ name: String, _ figures: Figures, _ style: String) -> String {
             let percent = String(format: "%.1f", figures[keyPath: value])
+            let width = max(0, figures[keyPath: value])
             return """
                 <div class="row \(style)"><span>\(name)</span>\
-                <i><b style="width:\(percent)%"></b></i><em>\(percent)%</em></div>
+                <i><b style="width:\(width)%"></b></i><em>\(percent)\(unit)</em></div>
                 """
         }
         return """
@@ -82,7 +87,7 @@ struct Page {
     private var verdict: String {
         let names: [(String, KeyPath<Figures, Double>)] = [
             ("kinds", \.nearestNeighbours), ("keypoints", \.keypoints),
-            ("foreground", \.foreground),
+            ("foreground", \.foreground), ("common object", \.common), ("parts", \.parts),
         ]
         let changes = names.map { name, value in
             let change = results.trained[keyPath: value] - results.untrained[keyPath: value]
@@ -178,6 +183,19 @@ struct Page {
         <p>Attention of the class token in the last layer: the picture, the untrained network, the
         trained one.</p>
         \(picture("saliency.png", "saliency over four pictures"))
+        </section>
+        """
+    }
+
+    private var segmentsSection: String {
+        """
+        <section>
+        <h2>What the pictures have in common</h2>
+        <p>\(Segmentation.count) pictures of \(Segmentation.kinds) kinds, their descriptors divided into clusters together: those
+        that are salient in most pictures are the common object, and divided again its parts. From above: the
+        true parts, then the object and the parts that the untrained network finds, then those of
+        the trained one.</p>
+        \(picture("segments.png", "masks and parts of four creatures, true and found"))
         </section>
         """
     }

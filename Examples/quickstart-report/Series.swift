@@ -27,13 +27,15 @@ struct Series: Decodable {
     }
 
     /// Others.
-    func unseen(_ count: Int, size: Int? = nil) -> [Creature] {
-        creatures(count: count, seed: seed &+ 1, size: size)
+    func unseen(_ count: Int, size: Int? = nil, kinds: [Kind]? = nil) -> [Creature] {
+        creatures(count: count, seed: seed &+ 1, size: size, kinds: kinds)
     }
 
-    private func creatures(count: Int, seed: UInt64, size: Int? = nil) -> [Creature] {
+    private func creatures(
+        count: Int, seed: UInt64, size: Int? = nil, kinds: [Kind]? = nil
+    ) -> [Creature] {
         inParallel(count) { index in
-            Creature(seed: seed, index: index, size: size ?? self.size, kinds: kinds)
+            Creature(seed: seed, index: index, size: size ?? self.size, kinds: kinds ?? self.kinds)
         }
     }
 }

@@ -1,0 +1,81 @@
+import Descriptors
+import Images
+import Scores
+import Synthesis
+import Tensors
+import ViT
+
+/// What is found together in pictures of four kinds of creatures: what they have in common, and its
+/// parts.
+struct Segmentation {
+    let creatures: [Creature]
+    /// 1 where a creature was found, of each picture.
+    let masks: [LabelMap]
+    /// The parts that were found, from 1 on; none where only masks were looked for.
+    let parts: [LabelMap]
+
+    static let count = 20
+    static let kinds = 4
+    private static let side = 128
+
+    static func creatures(_ series: Series) -> [Creature] {
+        series.unseen(count, size: side, kinds: Array(series.kinds.prefix(kinds)))
+    }
+
+    /// What a network's descriptors tell.
+    init(_ creatures: [Creature], by model: VisionTransformer) throws {
+        var foreground = CoSegmentation.Options()
+        foreground.taps.layer = model.configuration.depth - 1
+        foreground.taps.loadSize = Self.side
+        // The reference's every hundredth is of grids nine times as large.
+        foreground.clustering.sampleInterval = 10
+        var options = PartCoSegmentation.Options()
+        options.foreground = foreground
+        options.parts = Part.allCases.count - 1
+        let features = try creatures.map {
+            try foreground.taps.features(of: $0.image, using: model)
+        }
+        let common = CoSegmentation(fitting: features, options: foreground)
+        let divided = PartCoSegmentation(fitting: features, options: options)
+        self.creatures = creatures
+        masks = features.map(common.mask)
+        parts = features.map(divided.labels)
+    }
+
+    /// What colours alone tell: what GrabCut leaves of the middle of each picture.
+    init(byColours creatures: [Creature]) {
+        self.creatures = creatures
+        masks = creatures.map { creature in
+            let (width, height) = (creature.image.width, creature.image.height)
+            let labels = (0..<width * height).map { at -> GrabCut.Label in
+                let (x, y) = (at % width, at / width)
+                let isInside =
+                    (width / 8..<width - width / 8).contains(x)
+                    && (height / 8..<height - height / 8).contains(y)
+                return isInside ? .probableForeground : .background
+            }
+            var generator = Xoshiro256(seed: 0)
+            let cut = GrabCut().labels(of: creature.image, from: labels, using: &generator)
+            return LabelMap(
+                width: width, height: height, labels: cut.map { $0.isForeground ? 1 : 0 })
+        }
+        parts = []
+    }
+
+    /// Per cent of overlap of the masks with the creatures, on average.
+    var overlap: Double {
+        let overlaps = zip(creatures, masks).map { $0.overlap(with: $1.labels.map { $0 > 0 }) }
+        return 100 * overlaps.reduce(0, +) / Double(overlaps.count)
+    }
+
+    /// How well the parts agree with the true ones on the creatures: the adjusted Rand index, times 100.
+    var agreement: Double {
+        var pairs = ContingencyTable()
+        for (creature, map) in zip(creatures, parts) {
+            for (part, label) in zip(creature.mask, map.labels) where part != 0 {
+                pairs.add(part, label)
+            }
+        }
+        return parts.isEmpty ? 0 : 100 * pairs.adjustedRandIndex
+    }
+}
