@@ -64,7 +64,9 @@ extension PermutohedralLattice {
     /// Each point's sum of the filter's weights over all points: what it makes of ones.
     package func sums() -> [Float] {
         let filter = LatticeFilter(self, groups: 1)
-        filter.blur(Block(repeating: FilterChannels(repeating: 1), count: points).base)
+        let ones = Block(repeating: FilterChannels(repeating: 1), count: points)
+        // Its memory alone would not keep it.
+        withExtendedLifetime(ones) { filter.blur(ones.base) }
         let sums = Block<FilterChannels>(repeating: FilterChannels(), count: points)
         filter.add(0..<points, group: 0, to: sums.base)
         return (0..<points).map { sums.base[$0][0] }
