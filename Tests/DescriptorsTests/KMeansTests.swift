@@ -26,7 +26,7 @@ private struct KMeansCase: Decodable {
     }
 
     /// Centres are means, the objective is theirs and no point has a nearer centre.
-    private func check(_ found: KMeans, _ points: Tensor) {
+    private func check(_ found: KMeans, _ points: Tensor, within error: Double = 1e-5) {
         let channels = points.shape[1]
         func point(_ index: Int) -> [Double] {
             (0..<channels).map { Double(points[index, $0]) }
@@ -40,7 +40,7 @@ private struct KMeansCase: Decodable {
                 members.reduce(0) { $0 + $1[channel] } / Double(members.count)
             }
             for channel in 0..<channels {
-                #expect(abs(mean[channel] - Double(found.centres[cluster, channel])) < 1e-5)
+                #expect(abs(mean[channel] - Double(found.centres[cluster, channel])) < error)
             }
             return mean
         }
@@ -94,5 +94,48 @@ private struct KMeansCase: Decodable {
             #expect(result.centres == results[0].centres)
             #expect(result.objective == results[0].objective)
         }
+    }
+
+    /// More points than go through all runs: clusters so far apart that none can be missed.
+    @Test func manyPointsReachTheirCentres() {
+        let (count, channels, clusters) = (3000, 20, 5)
+        var values = noise(count * channels, seed: 11)
+        for point in 0..<count { values[point * channels + point % clusters] += 30 }
+        let points = Tensor(values, shape: [count, channels])
+        var generator = Xoshiro256(seed: 5)
+        let found = kMeans(points, clusters: clusters, restarts: 4, using: &generator)
+        for point in 0..<count { #expect(found.labels[point] == found.labels[point % clusters]) }
+        // Sums of 600 numbers near 30.
+        check(found, points, within: 1e-4)
+    }
+
+    /// On the sphere centres have length 1, each the direction of its points' mean, and each point
+    /// is with the centre of the greatest cosine.
+    @Test func sphere() {
+        let points = Tensor(noise(300 * 9, seed: 12), shape: [300, 9]).normalizedRows()
+        var generator = Xoshiro256(seed: 6)
+        let found = kMeans(
+            points, clusters: 4, tolerance: 0, geometry: .sphere, using: &generator)
+        var objective = 0.0
+        for cluster in 0..<4 {
+            let members = found.labels.indices.filter { found.labels[$0] == cluster }
+            let sum = (0..<9).map { channel in
+                members.reduce(0.0) { $0 + Double(points[$1, channel]) }
+            }
+            let length = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            for channel in 0..<9 {
+                #expect(abs(sum[channel] / length - Double(found.centres[cluster, channel])) < 1e-5)
+            }
+        }
+        for point in 0..<300 {
+            let cosines = (0..<4).map { cluster in
+                (0..<9).reduce(0.0) {
+                    $0 + Double(points[point, $1]) * Double(found.centres[cluster, $1])
+                }
+            }
+            #expect(cosines[found.labels[point]] >= (cosines.max() ?? 1) - 1e-5)
+            objective += 2 - 2 * cosines[found.labels[point]]
+        }
+        #expect(abs(found.objective - objective) < 1e-4 * objective)
     }
 }

@@ -25,24 +25,24 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
     private static let pointsPerCluster = 256
 
     /// Some rows of a matrix.
-    struct Selection {
+    package struct Selection {
         let matrix: Tensor
         let rows: [Int]
 
         /// - Parameter rows: all where nil.
-        init(_ matrix: Tensor, rows: [Int]? = nil) {
+        package init(_ matrix: Tensor, rows: [Int]? = nil) {
             self.matrix = matrix
             self.rows = rows ?? Array(0..<matrix.shape[0])
         }
     }
 
     /// Centres and how well they fit.
-    struct Elbow {
+    package struct Elbow {
         /// `[clusters, channels]`.
-        let centres: Tensor
+        package let centres: Tensor
         /// The mean over all descriptors of the squared distance from the nearest centre, for one
         /// cluster, two and so on.
-        let meanSquaredDistances: [Double]
+        package let meanSquaredDistances: [Double]
     }
 
     /// The elbow rule: one cluster more as long as the mean squared distance over all descriptors
@@ -50,7 +50,7 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
     ///
     /// - Parameter pictures: the descriptors of each picture, with the same number of channels.
     /// - Returns: no centres where there are no descriptors.
-    func fit(
+    package func fit(
         _ pictures: [Selection], elbow factor: Double, seed: UInt64
     ) -> Elbow {
         let total = pictures.reduce(0) { $0 + $1.rows.count }
@@ -70,7 +70,7 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
     }
 
     /// The centres of clusters, `[clusters, channels]`; fewer where there are fewer descriptors.
-    func fit(
+    package func fit(
         _ pictures: [Selection], clusters: Int, seed: UInt64
     ) -> Tensor {
         var sample = sample(pictures, interval: sampleInterval)

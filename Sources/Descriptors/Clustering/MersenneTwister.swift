@@ -1,11 +1,11 @@
 /// The generator MT19937 of Matsumoto and Nishimura, "Mersenne Twister: a 623-dimensionally
 /// equidistributed uniform pseudo-random number generator" (1998), as C++'s `std::mt19937`: for
 /// drawing what programs in C++ draw.
-struct MersenneTwister {
+package struct MersenneTwister {
     private var state: [UInt32]
     private var position: Int
 
-    init(seed: UInt32) {
+    package init(seed: UInt32) {
         state = [seed]
         for index in 1..<624 {
             let last = state[index - 1]
@@ -14,7 +14,7 @@ struct MersenneTwister {
         position = state.count
     }
 
-    mutating func next() -> UInt32 {
+    package mutating func next() -> UInt32 {
         if position == state.count { twist() }
         var value = state[position]
         position += 1
@@ -38,7 +38,7 @@ struct MersenneTwister {
     /// The indices below `count` in an order drawn as faiss's `rand_perm` draws it.
     ///
     /// - Complexity: O(count).
-    static func permutation(_ count: Int, seed: UInt64) -> [Int] {
+    package static func permutation(_ count: Int, seed: UInt64) -> [Int] {
         var generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed))
         var order = Array(0..<count)
         for index in order.indices.dropLast() {

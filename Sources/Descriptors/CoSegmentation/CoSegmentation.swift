@@ -76,6 +76,13 @@ public struct CoSegmentation: Sendable {
             !Self.isOutlier(picture, meanClassToken, options)
         }
         let voters = pictures.filter(isInlier)
+        guard !voters.isEmpty else {
+            let channels = pictures[0].descriptors.channels
+            self.init(
+                options: options, centres: Tensor(repeating: 0, shape: [0, channels]),
+                isSalient: [], meanClassToken: meanClassToken)
+            return
+        }
         let elbow = options.clustering.fit(
             (voters + augmentations.filter(isInlier)).map { .init($0.descriptors.matrix) },
             elbow: options.elbow, seed: options.seed)

@@ -5,7 +5,7 @@
 ///   - mask: `height * width` pixels, row by row.
 ///   - size: the side of the neighbourhood, odd.
 /// - Complexity: O(pixels).
-func eroded(_ mask: [Bool], width: Int, height: Int, size: Int) -> [Bool] {
+package func eroded(_ mask: [Bool], width: Int, height: Int, size: Int) -> [Bool] {
     precondition(
         mask.count == width * height && size % 2 == 1,
         "eroded: \(mask.count) pixels of \(width)x\(height), size \(size)")

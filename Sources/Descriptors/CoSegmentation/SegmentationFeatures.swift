@@ -151,7 +151,7 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
 
 extension SaliencyMap {
     /// The map on another grid, each cell with the value under its centre.
-    func resized(to grid: PatchGrid) -> SaliencyMap {
+    package func resized(to grid: PatchGrid) -> SaliencyMap {
         let shape = values.shape
         let resized = values.elements.gathered(
             rows: centredSources(shape[0], count: grid.rows),

@@ -1,0 +1,213 @@
+import Descriptors
+import Foundation
+import Images
+import Tensors
+import Testing
+import ViT
+
+@Suite struct CoSegmentationTests {
+    let fixture: SegmentationFixture
+
+    init() throws {
+        fixture = try SegmentationFixture()
+    }
+
+    @Test(arguments: [1234, 7] as [UInt64])
+    func clustersAndMasksAreTheReferences(seed: UInt64) throws {
+        let options = SegmentationFixture.options(seed: seed)
+        let selections = fixture.pictures.map {
+            DescriptorClustering.Selection($0.descriptors.matrix)
+        }
+        let elbow = options.clustering.fit(selections, elbow: options.elbow, seed: seed)
+        let distances = try fixture.tensor("\(seed).distances").elements.map(Double.init)
+        #expect(elbow.meanSquaredDistances.count == distances.count)
+        for (found, expected) in zip(elbow.meanSquaredDistances, distances) {
+            // Sums of some thousand products in single precision.
+            #expect(abs(found - expected) < 1e-4 * expected)
+        }
+        let model = CoSegmentation(fitting: fixture.pictures, options: options)
+        let centres = try fixture.tensor("\(seed).centres")
+        #expect(model.centres.shape == centres.shape)
+        #expect(greatestDifference(model.centres.elements, centres.elements) < 1e-4)
+        let salient = try fixture.labels("\(seed).salient")
+        #expect(model.isSalient == salient.map { $0 == 1 })
+        let clusters = fixture.pictures.flatMap(model.clusters(of:))
+        #expect(clusters.map { UInt8($0) } == (try fixture.labels("\(seed).clusters")))
+        let masks = fixture.pictures.flatMap { model.mask(of: $0).labels }
+        // GrabCut starts from random colours, there and here.
+        #expect(agreement(masks, try fixture.labels("\(seed).masks")) > 0.99)
+        // Without GrabCut: the cells that have their place under each pixel's centre.
+        var plain = options
+        plain.refinement = nil
+        let blocks = CoSegmentation(fitting: fixture.pictures, options: plain)
+        let mask = blocks.mask(of: fixture.pictures[0])
+        let cells = blocks.foreground(of: fixture.pictures[0])
+        for (x, y) in [(0, 0), (79, 63), (40, 30), (27, 31), (41, 45)] {
+            let cell = Int((Double(y) + 0.5) * 15 / 64) * 19 + Int((Double(x) + 0.5) * 19 / 80)
+            #expect((mask.labels[y * 80 + x] == 1) == cells[cell])
+        }
+    }
+
+    /// What the reference fails at.
+    @Test func noSalientClusterAndNoneButSalientOnes() {
+        var options = SegmentationFixture.options()
+        options.threshold = 2
+        let none = CoSegmentation(fitting: fixture.pictures, options: options)
+        options.threshold = -1
+        // Each cluster has some cells in each picture, or the votes of those where it has.
+        options.votePercentage = 0
+        let all = CoSegmentation(fitting: fixture.pictures, options: options)
+        for picture in fixture.pictures {
+            #expect(none.mask(of: picture).labels.allSatisfy { $0 == 0 })
+            #expect(all.mask(of: picture).labels.allSatisfy { $0 == 1 })
+        }
+    }
+
+    /// An outlier is as if it were not there, and its mask is empty.
+    @Test func outliersAreLeftOut() throws {
+        let first = fixture.pictures[0]
+        let outlier = SegmentationFeatures(
+            descriptors: DescriptorGrid(
+                values: Tensor(noise(285 * 12, seed: 3), shape: [15, 19, 12]),
+                geometry: first.descriptors.geometry),
+            classToken: token(-1, 0.5), saliency: first.saliency,
+            image: first.image)
+        var options = SegmentationFixture.options()
+        let expected = CoSegmentation(fitting: fixture.pictures, options: options)
+        let disturbed = CoSegmentation(fitting: fixture.pictures + [outlier], options: options)
+        #expect(disturbed.centres != expected.centres)
+        options.outlierThreshold = CoSegmentation.Options.usualOutlierThreshold
+        let model = CoSegmentation(
+            fitting: [outlier] + fixture.pictures, options: options)
+        #expect(model.isOutlier(outlier) && !fixture.pictures.contains(where: model.isOutlier))
+        #expect(model.centres == expected.centres && model.isSalient == expected.isSalient)
+        #expect(model.mask(of: outlier).labels.allSatisfy { $0 == 0 })
+        #expect(model.mask(of: first) == expected.mask(of: first))
+        // Mean token (0.6, 0.22): the cosine with (1, 0) is 0.939, with (-1, 0.5) below zero.
+        options.outlierThreshold = 0.94
+        let strict = CoSegmentation(fitting: [outlier] + fixture.pictures, options: options)
+        #expect(strict.isOutlier(first))
+        options.outlierThreshold = 0.93
+        let mild = CoSegmentation(fitting: [outlier] + fixture.pictures, options: options)
+        #expect(!mild.isOutlier(first))
+        options.outlierThreshold = 2
+        let empty = CoSegmentation(fitting: fixture.pictures, options: options)
+        #expect(empty.centres.shape == [0, 12] && empty.clusters(of: first).isEmpty)
+        #expect(empty.mask(of: first).labels.allSatisfy { $0 == 0 })
+        let file = TemporaryFile()
+        try empty.write(to: file.path)
+        #expect(try CoSegmentation(contentsOf: file.path).centres.shape == [0, 12])
+    }
+
+    /// One picture, pictures without any difference, and fewer cells than clusters.
+    @Test func smallSetsGiveAResult() {
+        let first = fixture.pictures[0]
+        var options = SegmentationFixture.options()
+        let one = CoSegmentation(fitting: [first], options: options)
+        #expect(Set(one.mask(of: first).labels) == [0, 1])
+        func plain(_ value: Float, rows: Int, columns: Int) -> SegmentationFeatures {
+            let geometry = DescriptorGrid.Geometry(
+                width: 4 + 4 * columns, height: 4 + 4 * rows, patchSize: 8, stride: PatchStride(4))
+            return SegmentationFeatures(
+                descriptors: DescriptorGrid(
+                    values: Tensor(repeating: value, shape: [rows, columns, 3]),
+                    geometry: geometry),
+                saliency: SaliencyMap(values: Tensor(repeating: 0, shape: [rows, columns])),
+                image: Image(
+                    width: geometry.imageWidth, height: geometry.imageHeight, colour: .black))
+        }
+        for value in [0, 1] as [Float] {
+            let blank = plain(value, rows: 15, columns: 19)
+            let model = CoSegmentation(fitting: [blank, blank], options: options)
+            #expect(model.mask(of: blank).labels.allSatisfy { $0 == 0 })
+        }
+        options.clustering.sampleInterval = 100
+        let tiny = plain(1, rows: 1, columns: 2)
+        let model = CoSegmentation(fitting: [tiny], options: options)
+        #expect(model.centres.shape[0] <= 2)
+        #expect(model.mask(of: tiny).labels.allSatisfy { $0 == 0 })
+    }
+
+    @Test func anyNumberOfThreadsGivesTheSameBits() {
+        let before = Parallelism.threadCount
+        defer { Parallelism.threadCount = before }
+        let results = [1, 2, 5].map { threads in
+            Parallelism.threadCount = threads
+            let model = CoSegmentation(
+                fitting: fixture.pictures, options: SegmentationFixture.options())
+            return (model.centres, fixture.pictures.map(model.mask(of:)))
+        }
+        for result in results {
+            #expect(result.0 == results[0].0 && result.1 == results[0].1)
+        }
+    }
+
+    @Test func savedModelsAreTheSame() throws {
+        var options = SegmentationFixture.options()
+        options.taps.loadSize = nil
+        options.outlierThreshold = 0.5
+        let model = CoSegmentation(fitting: fixture.pictures, options: options)
+        let file = TemporaryFile()
+        try model.write(to: file.path)
+        let read = try CoSegmentation(contentsOf: file.path)
+        #expect(read.options == model.options && read.centres == model.centres)
+        #expect(read.isSalient == model.isSalient && read.meanClassToken == model.meanClassToken)
+        #expect(read.mask(of: fixture.pictures[2]) == model.mask(of: fixture.pictures[2]))
+        #expect(
+            throws: SegmentationModelError.otherContent(
+                path: file.path, expected: "part co-segmentation")
+        ) { try PartCoSegmentation(contentsOf: file.path) }
+        let other = grid(noise(4 * 5, seed: 1), 2, 2)
+        let picture = SegmentationFeatures(
+            descriptors: other, saliency: nil, image: Image(width: 2, height: 2))
+        #expect(throws: SegmentationModelError.otherChannels(path: "m", expected: 12, found: 5)) {
+            try read.check(picture, path: "m")
+        }
+    }
+
+    /// A file that contradicts itself is refused with its name; no option in it crashes.
+    @Test func damagedModelsAreRefused() throws {
+        let file = TemporaryFile()
+        let centres = Tensor(repeating: 0, shape: [3, 4])
+        func write(_ tensors: [String: Tensor], _ change: (inout CoSegmentation.Options) -> Void)
+            throws
+        {
+            var options = CoSegmentation.Options()
+            change(&options)
+            let json = String(decoding: try JSONEncoder().encode(options), as: UTF8.self)
+            try Safetensors.write(
+                tensors, metadata: ["model": "co-segmentation", "options": json], to: file.path)
+        }
+        func check(_ found: String) {
+            #expect { try CoSegmentation(contentsOf: file.path) } throws: { error in
+                "\(error)".hasPrefix(file.path) && "\(error)".contains(found)
+            }
+        }
+        let whole = ["centres": centres, "salient": Tensor(repeating: 0, shape: [3])]
+        try write(whole) { _ in }
+        #expect(try CoSegmentation(contentsOf: file.path).isSalient == [false, false, false])
+        try write(["centres": centres]) { _ in }
+        check("salient")
+        try write(["centres": centres, "salient": centres]) { _ in }
+        check("salient is 3x4; expected 3 numbers")
+        try write(["centres": whole["salient"] ?? centres, "salient": centres]) { _ in }
+        check("centres is 3")
+        try write(whole) { $0.outlierThreshold = 0.7 }
+        check("meanClassToken")
+        try write(whole) { $0.taps.loadSize = 0 }
+        check("load size 0")
+        try write(whole) { $0.taps.binning = .logarithmic(hierarchy: 0) }
+        check("hierarchy of 0")
+        try write(whole) { $0.taps.facet = .classAttention }
+        check("class attention")
+        try write(whole) { $0.refinement?.iterations = 0 }
+        check("0 iterations")
+        try Safetensors.write(
+            whole, metadata: ["model": "co-segmentation", "options": "{}"], to: file.path)
+        check("options")
+        try Safetensors.write(whole, to: file.path)
+        check("holds no co-segmentation model")
+        try Data("no tensors".utf8).write(to: URL(fileURLWithPath: file.path))
+        check("unknown format")
+    }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import Images
+import Testing
+
+/// `segment` and `parts`: their files, models that are saved and applied, and sets that are none.
+@Suite struct SegmentTests {
+    let folder = TemporaryFolder()
+
+    /// A folder with both fixtures.
+    private func pictures(_ name: String = "set") throws -> String {
+        try FileManager.default.createDirectory(
+            atPath: folder[name], withIntermediateDirectories: true)
+        for (file, from) in [("a.png", Fixtures.first), ("b.png", Fixtures.second)] {
+            try FileManager.default.copyItem(atPath: from, toPath: folder["\(name)/\(file)"])
+        }
+        return folder[name]
+    }
+
+    private func run(
+        _ command: String, _ arguments: [String], into output: String,
+        fitting: Bool = true
+    ) throws -> Program.Outcome {
+        let size = fitting ? ["--load-size", "48", "--sample-interval", "3"] : []
+        return try Program.run(
+            [command] + arguments + ["--weights", Fixtures.weights, "--heads", "6"] + size
+                + ["--output", folder[output]])
+    }
+
+    /// The levels of a picture's red, and its size.
+    private func levels(_ name: String) throws -> (levels: Set<UInt8>, width: Int, height: Int) {
+        let image = try Image(contentsOf: folder[name])
+        let red = stride(from: 0, to: image.pixels.count, by: 3).map { image.pixels[$0] }
+        return (Set(red), image.width, image.height)
+    }
+
+    @Test func masksAsLargeAsThePhotos() throws {
+        let set = try pictures()
+        let outcome = try run("segment", [set, "--threshold", "0.35"], into: "masks")
+        #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+        #expect(outcome.output.contains("clusters"))
+        #expect(
+            folder.names(in: "masks") == [
+                "a.mask.overlay.png", "a.mask.png", "b.mask.overlay.png", "b.mask.png",
+            ])
+        for (name, width, height) in [("a", 80, 60), ("b", 66, 72)] {
+            let mask = try levels("masks/\(name).mask.png")
+            #expect(mask.levels.isSubset(of: [0, 255]))
+            #expect(mask.width == width && mask.height == height)
+            let overlay = try levels("masks/\(name).mask.overlay.png")
+            #expect(overlay.width == width && overlay.height == height)
+        }
+        // Masks of nothing, and of everything.
+        for (options, level) in [
+            (["--threshold=2"], 0), (["--threshold=-1", "--votes", "0"], 255),
+        ] as [([String], UInt8)] {
+            let other = try run("segment", [set] + options, into: "all\(level)")
+            #expect(other.status == 0)
+            #expect(try levels("all\(level)/a.mask.png").levels == [level])
+        }
+    }
+
+    @Test func anyNumberOfThreadsWritesTheSameFiles() throws {
+        let set = try pictures()
+        for command in ["segment", "parts"] {
+            let more = command == "parts" ? ["--three-stages", "--crops", "1"] : []
+            for threads in ["1", "2", "5"] {
+                let outcome = try run(
+                    command, [set, "--threads", threads, "--threshold", "0.35"] + more,
+                    into: command + threads)
+                #expect(outcome.status == 0, "\(outcome.errors)")
+            }
+            for name in folder.names(in: command + "1") {
+                let data = try folder.data("\(command)1/\(name)")
+                #expect(try folder.data("\(command)2/\(name)") == data)
+                #expect(try folder.data("\(command)5/\(name)") == data)
+            }
+        }
+    }
+
+    /// A model gives the pictures that it was fitted to what fitting gave them.
+    @Test func savedModels() throws {
+        let set = try pictures()
+        for command in ["segment", "parts"] {
+            let model = folder[command + ".safetensors"]
+            let fitted = try run(
+                command, [set, "--threshold", "0.35", "--save-model", model], into: "fitted")
+            #expect(fitted.status == 0, "\(fitted.errors)")
+            let applied = try run(
+                command, [set, "--model", model], into: "applied", fitting: false)
+            #expect(applied.status == 0, "\(applied.errors)")
+            for name in folder.names(in: "fitted") {
+                #expect(try folder.data("fitted/\(name)") == folder.data("applied/\(name)"))
+            }
+            // What a model was fitted with is not chosen again; another's model is none.
+            let again = try run(command, [set, "--model", model], into: "applied")
+            #expect(again.status == 64)
+            let other = try run(
+                command == "parts" ? "segment" : "parts", [set, "--model", model], into: "none",
+                fitting: false)
+            #expect(other.status == 1 && other.sentence?.contains(model) == true)
+            // Weights are not replaced.
+            let weights = folder["weights.pth"]
+            try? FileManager.default.copyItem(atPath: Fixtures.weights, toPath: weights)
+            let over = try Program.run([
+                command, set, "--weights", weights, "--heads", "6", "--load-size", "48",
+                "--save-model", weights, "--output", folder["none"],
+            ])
+            #expect(over.status == 1 && over.sentence?.contains(weights) == true)
+        }
+    }
+
+    @Test func partsAreIndices() throws {
+        let set = try pictures()
+        let outcome = try run(
+            "parts", [set, "--parts", "3", "--threshold", "0.2", "--votes", "50"], into: "parts")
+        #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+        #expect(
+            folder.names(in: "parts") == [
+                "a.parts.overlay.png", "a.parts.png", "b.parts.overlay.png", "b.parts.png",
+            ])
+        let bytes = [UInt8](try folder.data("parts/a.parts.png"))
+        // IHDR: width, height, depth, and colour type 3, a palette.
+        #expect(bytes[16..<24].elementsEqual([0, 0, 0, 80, 0, 0, 0, 60]) && bytes[25] == 3)
+    }
+
+    @Test func broken() throws {
+        let set = try pictures()
+        try folder.write("no picture".utf8, to: "set/c.png")
+        let outcome = try run("segment", [set], into: "masks")
+        #expect(outcome.status == 1)
+        #expect(outcome.sentence?.hasPrefix("error: 1 of 3 pictures") == true, "\(outcome.errors)")
+        #expect(folder.names(in: "masks").count == 4)
+        try FileManager.default.copyItem(atPath: Fixtures.first, toPath: folder["set/a.jpg"])
+        let twice = try run("parts", [set], into: "none")
+        #expect(twice.status == 1 && twice.sentence?.contains("a.jpg") == true)
+        let call = try run("parts", [set, "--parts", "0"], into: "none")
+        #expect(call.status == 64)
+        let layer = try run("segment", [try pictures("other"), "--layer", "7"], into: "none")
+        #expect(layer.status == 1 && layer.sentence?.contains("layer 7") == true)
+    }
+
+    @Test func oneBlackPicture() throws {
+        try FileManager.default.createDirectory(
+            atPath: folder["black"], withIntermediateDirectories: true)
+        try Image(width: 90, height: 50, colour: .black).writePNG(to: folder["black/x.png"])
+        for command in ["segment", "parts"] {
+            let outcome = try run(command, [folder["black"]], into: command)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(folder.names(in: command).count == 2)
+        }
+    }
+
+    @Test func setsInFolders() throws {
+        _ = try pictures("root/one")
+        _ = try pictures("root/two")
+        let outcome = try run("segment", [folder["root"]], into: "results")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(folder.names(in: "results") == ["one", "two"])
+        #expect(folder.names(in: "results/two").count == 4)
+        let model = try run(
+            "segment", [folder["root"], "--save-model", folder["m"]], into: "none")
+        #expect(model.status == 1 && model.sentence?.contains("several sets") == true)
+    }
+}
