@@ -44,14 +44,15 @@ struct LabelFile {
         }
     }
 
-    /// Colours to show the objects in: their own, but where they are gray.
-    func colours(of objects: [UInt8]) -> [UInt8: Colour] {
-        let shown = ColourMap.tab10.colours(count: objects.count)
-        // The second first: orange, rather than blue.
-        return Dictionary(
-            uniqueKeysWithValues: objects.enumerated().map { index, label in
-                (label, palette.map { $0[Int(label)] } ?? shown[(index + 1) % shown.count])
-            })
+    /// A colour for each of 256 labels to show the objects in: their own, but where they are gray.
+    func colours(of objects: [UInt8]) -> [Colour] {
+        var colours = palette ?? []
+        colours += [Colour](repeating: .black, count: 256 - colours.count)
+        guard palette == nil else { return colours }
+        for (label, colour) in zip(objects, ColourMap.tab10.colours(count: objects.count)) {
+            colours[Int(label)] = colour
+        }
+        return colours
     }
 
     private static func picture(_ path: String) throws(PictureFailure) -> Image {

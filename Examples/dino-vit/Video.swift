@@ -85,11 +85,19 @@ struct VideoCommand: ParsableCommand {
         let masks = try OutputFolder(root + "masks", keeping: inputs)
         let pictures = try OutputFolder(root + "pictures", keeping: inputs)
         let (form, first) = try LabelFile.read(firstMask)
+        guard first.objects.count > 1 else {
+            throw Failure("\(firstMask) is black all over; expected objects in other colours")
+        }
         var segmenter = try VideoSegmenter(
             file.network(), first: Image(contentsOf: frames[0].path), labels: first,
             naming: frames[0].path,
             mask: firstMask, options: segmenterOptions)
         var scores = try truths.map { VideoScores(first: try form.labels(in: $0[0])) }
+        if let scores, scores.objects.isEmpty || frames.count < 3 {
+            throw Failure(
+                "nothing can be judged of \(scores.objects.count) objects in \(frames.count) frames,"
+                    + " of which the first and the last are left out")
+        }
         let colours = form.colours(of: first.objects.filter { $0 != 0 })
         var progress = Progress(frames.count, of: "frames", quiet: options.quiet)
         for (index, frame) in frames.enumerated() {
@@ -98,7 +106,9 @@ struct VideoCommand: ParsableCommand {
             let found =
                 index == 0 ? first : try segmenter.labels(of: image, naming: frame.path)
             try form.write(found, to: masks.file(frame.stem + ".png"))
-            try image.shown(with: found, in: colours)
+            let size = HeatMap.displaySize(width: image.width, height: image.height)
+            let display = image.resized(width: size.width, height: size.height, using: .bilinear)
+            try found.drawn(over: display, palette: colours, strength: 0.55)
                 .writePNG(to: pictures.file(frame.stem + ".png"))
             if let truths, index > 0, index + 1 < frames.count {
                 let truth = try form.labels(in: truths[index])
@@ -173,21 +183,5 @@ extension VideoSegmenter {
         } catch {
             throw Failure("\(path): \(error)")
         }
-    }
-}
-
-extension Image {
-    /// The picture with each object's colour over it, at a size for the eye.
-    fileprivate func shown(with map: LabelMap, in colours: [UInt8: Colour]) -> Image {
-        let size = HeatMap.displaySize(width: width, height: height)
-        let photo = resized(width: size.width, height: size.height, using: .bilinear)
-        let labels = map.resized(width: size.width, height: size.height).labels
-        let pixels = labels.flatMap { label in
-            let colour = colours[label] ?? .black
-            return [colour.red, colour.green, colour.blue]
-        }
-        return photo.blended(
-            with: Image(width: size.width, height: size.height, pixels: pixels),
-            mask: labels.map { colours[$0] == nil ? 0 : 140 })
     }
 }
