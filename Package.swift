@@ -28,7 +28,9 @@ let package = Package(
         // The floors. A target depends only on those above it in this list.
         .target(name: "Tensors", dependencies: ["CKernels", "CBLAS"]),
         .target(name: "Images", dependencies: ["CImages"]),
-        .target(name: "ViT", dependencies: ["Tensors", "Images"]),
+        .target(
+            name: "ViT", dependencies: ["Tensors", "Images"],
+            resources: [.copy("Resources/default.safetensors")]),
         .target(name: "DINO", dependencies: ["ViT", "Tensors", "Images"]),
         .target(name: "Descriptors", dependencies: ["ViT", "Tensors", "Images"]),
 
@@ -86,6 +88,10 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(
             name: "DescriptorsTests", dependencies: ["Descriptors", "ViT", "Tensors", "Images"],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ScoresTests",
+            dependencies: ["Scores", "Descriptors", "DINO", "ViT", "Tensors", "Images"],
             exclude: ["Fixtures"]),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Images", "Tensors"]),
         .testTarget(

@@ -40,7 +40,7 @@ struct Quality: ParsableCommand {
     @Option(help: "The seed of the untrained network.")
     var seed: UInt64 = 0
 
-    @Option(help: "The layer of the descriptors, from 0. (default: 3/4 of the way up)")
+    @Option(help: "The layer of the descriptors, from 0. (default: 9, or the last of fewer)")
     var layer: Int?
 
     @Option(help: "What is compared of it: key, query, value or token.")

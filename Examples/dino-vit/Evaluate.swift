@@ -57,7 +57,7 @@ struct EvaluationOptions: ParsableArguments {
         let patch = network.configuration.patchSize
         guard view.cropSize >= patch else {
             throw Failure(
-                "a crop of \(view.cropSize) pixels is smaller than a patch of \(file.weights),"
+                "a crop of \(view.cropSize) pixels is smaller than a patch of \(file.name),"
                     + " \(patch) pixels; choose a larger --load-size or --crop-size")
         }
         return network

@@ -71,7 +71,7 @@ extension Evaluate {
             if let nLastBlocks, nLastBlocks > depth {
                 throw Failure(
                     "--n-last-blocks \(nLastBlocks) is more than the \(depth) blocks of"
-                        + " \(evaluation.file.weights)")
+                        + " \(evaluation.file.name)")
             }
             let file = try run.file("linear.json")
             let method = method(lastBlocks: nLastBlocks ?? min(4, depth))

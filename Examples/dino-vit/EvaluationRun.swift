@@ -16,7 +16,7 @@ struct EvaluationRun {
         train = try LabelledPictures(PictureFolder(options.train))
         test = try LabelledPictures(PictureFolder(options.test), classesOf: train)
         network = try options.network()
-        output = try OutputFolder(options.place.output, keeping: [options.file.weights])
+        output = try OutputFolder(options.place.output, keeping: options.file.inputs)
     }
 
     /// The path of a result.
@@ -30,7 +30,7 @@ struct EvaluationRun {
                 skipped: skipped)
         }
         return Setting(
-            weights: options.file.weights, architecture: network.configuration.name,
+            weights: options.file.name, architecture: network.configuration.name,
             loadSize: options.view.loadSize, cropSize: options.view.cropSize,
             classes: train.classes, train: side(train, skipped.train),
             test: side(test, skipped.test))

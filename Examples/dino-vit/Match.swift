@@ -72,7 +72,7 @@ struct Match: ParsableCommand {
         options.apply()
         let sets = try PictureSets(
             [source] + (target.map { [$0] } ?? []), output: network.place.output,
-            keeping: [network.file.weights], quiet: options.quiet)
+            keeping: network.file.inputs, quiet: options.quiet)
         // A pair that stands for itself is read beside the weights.
         let model = sets.areFolders ? try network.file.network() : nil
         if let model { try extractor(model).check([tap(in: model)]) }

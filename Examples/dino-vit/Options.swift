@@ -23,20 +23,32 @@ struct RunOptions: ParsableArguments {
 struct WeightOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The network: a DINO .pth file, a training checkpoint, or a safetensors file.",
-            valueName: "file"))
-    var weights: String
+            """
+            The network: a DINO .pth file, a training checkpoint, or a safetensors file. (default: \
+            the small network that comes with the program)
+            """, valueName: "file"))
+    var weights: String?
 
     @Option(help: "The network's attention heads. (default: what the file says, or width / 64)")
     var heads: Int?
 
     func validate() throws {
         try check(heads, atLeast: 1, "--heads")
+        if heads != nil && weights == nil {
+            throw ValidationError("--heads needs --weights.")
+        }
     }
+
+    /// What the network is called in reports and sentences.
+    var name: String { weights ?? "the default weights" }
+
+    /// The files that no result may replace.
+    var inputs: [String] { weights.map { [$0] } ?? [] }
 
     /// Opens the weights and reads them.
     func network() throws -> VisionTransformer {
-        try VisionTransformer(contentsOf: weights, heads: heads)
+        guard let weights else { return try .bundled() }
+        return try VisionTransformer(contentsOf: weights, heads: heads)
     }
 }
 

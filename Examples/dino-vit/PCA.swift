@@ -79,7 +79,7 @@ struct PCACommand: ParsableCommand {
         options.apply()
         let sets = try PictureSets(
             images, output: network.place.output,
-            keeping: [network.file.weights, basis, saveBasis].compactMap(\.self),
+            keeping: network.file.inputs + [basis, saveBasis].compactMap(\.self),
             quiet: options.quiet)
         if saveBasis != nil && sets.areFolders {
             throw Failure(
@@ -131,7 +131,7 @@ struct PCACommand: ParsableCommand {
         if !kept.isEmpty {
             let basis = try fit(kept, count)
             if let saveBasis {
-                let inputs = pictures.map(\.path) + [network.file.weights]
+                let inputs = pictures.map(\.path) + network.file.inputs
                 let file = OutputFolder.resolved(saveBasis)
                 guard !inputs.contains(where: { OutputFolder.resolved($0) == file }) else {
                     throw Failure(

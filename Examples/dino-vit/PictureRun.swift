@@ -18,7 +18,7 @@ struct PictureRun {
         self.network = network
         self.options = options
         sets = try PictureSets(
-            arguments, output: network.place.output, keeping: [network.file.weights],
+            arguments, output: network.place.output, keeping: network.file.inputs,
             quiet: options.quiet)
     }
 

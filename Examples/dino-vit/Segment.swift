@@ -54,7 +54,7 @@ struct Segment: ParsableCommand {
     func run() throws {
         options.apply()
         let sets = try PictureSets(
-            images, output: place.output, keeping: clustering.inputs + [file.weights],
+            images, output: place.output, keeping: clustering.inputs + file.inputs,
             quiet: options.quiet)
         try clustering.checkSaving(of: sets)
         let network = try file.network()
@@ -71,7 +71,7 @@ struct Segment: ParsableCommand {
             if let path = clustering.model, let first = segmented.first {
                 try model.check(first.features, path: path)
             }
-            let saved = try clustering.save(pictures.map(\.path) + [file.weights]) {
+            let saved = try clustering.save(pictures.map(\.path) + file.inputs) {
                 try model.write(to: $0)
             }
             if !options.quiet {

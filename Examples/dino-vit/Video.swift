@@ -80,7 +80,7 @@ struct VideoCommand: ParsableCommand {
         for path in truths ?? [] where !FileManager.default.fileExists(atPath: path) {
             throw Failure("\(path) cannot be read: there is no such file, and a frame of its name")
         }
-        let inputs = frames.map(\.path) + (truths ?? []) + [file.weights, firstMask]
+        let inputs = frames.map(\.path) + (truths ?? []) + file.inputs + [firstMask]
         let root = place.output.hasSuffix("/") ? place.output : place.output + "/"
         let masks = try OutputFolder(root + "masks", keeping: inputs)
         let pictures = try OutputFolder(root + "pictures", keeping: inputs)

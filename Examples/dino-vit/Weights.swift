@@ -11,14 +11,31 @@ struct WeightsCommand: ParsableCommand {
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Tell the architecture in a weight file and how the file covers it.",
-            discussion: "Example: dino-vit weights info dino_vits8.pth")
+            discussion: """
+                Without a file it tells of the network that comes with the program.
 
-        @OptionGroup var input: WeightInput
+                Example: dino-vit weights info dino_vits8.pth
+                """)
+
+        @Argument(help: ArgumentHelp(WeightInput.kinds, valueName: "file"))
+        var weights: String?
+
+        @Option(help: WeightInput.headsHelp)
+        var heads: Int?
+
+        func validate() throws {
+            try check(heads, atLeast: 1, "--heads")
+            if heads != nil && weights == nil {
+                throw ValidationError("--heads needs a file.")
+            }
+        }
 
         func run() throws {
-            let file = try input.file()
+            let file =
+                try weights.map { try WeightFile(contentsOf: $0, heads: heads) } ?? .bundled()
+            if weights == nil { print("file:".padded(to: 15) + " " + file.path) }
             for (name, value) in file.facts {
-                print("\(name):".padded(to: 16) + value)
+                print("\(name):".padded(to: 15) + " " + value)
             }
         }
     }
@@ -38,6 +55,14 @@ struct WeightsCommand: ParsableCommand {
         @Flag(help: "Round to float16, for half the size.")
         var half = false
 
+        @Option(
+            help: ArgumentHelp(
+                """
+                A text to keep in the file, which weights info shows: where the weights come from, \
+                for example. May be given several times; those of the input stay.
+                """, valueName: "name=text"))
+        var metadata: [String] = []
+
         @OptionGroup var options: RunOptions
 
         func run() throws {
@@ -47,22 +72,41 @@ struct WeightsCommand: ParsableCommand {
                 throw Failure("\(output) is the input; choose another name for the result")
             }
             let type = half ? ElementType.float16 : .float32
-            try file.weights().write(to: output, elementType: type)
+            let texts = file.metadata.merging(try texts()) { _, new in new }
+            try file.weights().write(to: output, elementType: type, metadata: texts)
             if !options.quiet {
                 print("\(output): \(file.configuration.name), \(type.rawValue)")
             }
+        }
+
+        func validate() throws { _ = try texts() }
+
+        /// The texts of `--metadata` by their names.
+        private func texts() throws -> [String: String] {
+            var texts: [String: String] = [:]
+            for option in metadata {
+                let parts = option.split(separator: "=", maxSplits: 1)
+                guard parts.count == 2,
+                    texts.updateValue(String(parts[1]), forKey: String(parts[0])) == nil
+                else {
+                    throw ValidationError("--metadata \(option) is no new NAME=TEXT.")
+                }
+            }
+            return texts
         }
     }
 }
 
 /// The weight file that a subcommand reads.
 struct WeightInput: ParsableArguments {
-    @Argument(
-        help: ArgumentHelp(
-            "A DINO .pth file, a training checkpoint, or a safetensors file.", valueName: "file"))
+    static let kinds = "A DINO .pth file, a training checkpoint, or a safetensors file."
+    static let headsHelp: ArgumentHelp =
+        "The network's attention heads. (default: what the file says, or width / 64)"
+
+    @Argument(help: ArgumentHelp(kinds, valueName: "file"))
     var weights: String
 
-    @Option(help: "The network's attention heads. (default: what the file says, or width / 64)")
+    @Option(help: headsHelp)
     var heads: Int?
 
     func validate() throws {
@@ -102,6 +146,9 @@ extension WeightFile {
         ]
         if lacksAttentionBias { facts.append(("missing", "attn.qkv.bias, taken as zeros")) }
         facts.append(("left over", leftOver.isEmpty ? "nothing" : leftOver.joined(separator: ", ")))
+        for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
+            facts.append((name.oneLine, text.oneLine))
+        }
         return facts
     }
 }
@@ -118,6 +165,13 @@ extension Int {
 }
 
 extension String {
+    /// Without what would move a terminal's cursor.
+    fileprivate var oneLine: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+    }
+
     fileprivate func padded(to width: Int) -> String {
         self + String(repeating: " ", count: Swift.max(0, width - count))
     }

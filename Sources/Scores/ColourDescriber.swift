@@ -53,11 +53,14 @@ package struct ColourDescriber: Describer {
     }
 
     package func features(of pictures: LabelledPictures) throws -> (rows: Tensor, labels: [Int]) {
-        try rows(of: pictures) { photo in
-            photo.histogram(
-                of: Box(x: 0, y: 0, width: photo.width, height: photo.height),
-                levels: Self.pictureLevels)
-        }
+        try rows(of: pictures) { row(of: $0) }
+    }
+
+    /// What describes a whole picture.
+    package func row(of photo: Image) -> [Float] {
+        photo.histogram(
+            of: Box(x: 0, y: 0, width: photo.width, height: photo.height),
+            levels: Self.pictureLevels)
     }
 }
 

@@ -13,11 +13,11 @@ import Tensors
 package struct GradientDescriber: Describer {
     package var geometry: PatchView
     package var binning: Binning
-    /// The side that pictures have when they are classified, in pixels.
-    package var pictureSide: Int
+    /// The side that pictures have when they are classified, in pixels; nil leaves them as they are.
+    package var pictureSide: Int?
 
     package init(
-        _ geometry: PatchView = PatchView(), binning: Binning = .none, pictureSide: Int = 64
+        _ geometry: PatchView = PatchView(), binning: Binning = .none, pictureSide: Int? = 64
     ) {
         self.geometry = geometry
         self.binning = binning
@@ -55,11 +55,13 @@ package struct GradientDescriber: Describer {
     }
 
     package func features(of pictures: LabelledPictures) throws -> (rows: Tensor, labels: [Int]) {
-        try rows(of: pictures) { [pictureSide] photo in
-            Gradients(
-                of: photo.resized(width: pictureSide, height: pictureSide, using: .bilinear)
-            ).blocks()
-        }
+        try rows(of: pictures) { row(of: $0) }
+    }
+
+    /// What describes a whole picture.
+    package func row(of photo: Image) -> [Float] {
+        let image = pictureSide.map { photo.resized(width: $0, height: $0, using: .bilinear) }
+        return Gradients(of: image ?? photo).blocks()
     }
 }
 

@@ -20,8 +20,13 @@ package struct KeypointPicture: Sendable {
 /// How many keypoints arrive: "percentage of correct keypoints", PCK (Yang and Ramanan 2013,
 /// section 4.1).
 package struct KeypointScore: Sendable, Hashable, Codable {
-    package var right = 0
-    package var carried = 0
+    package var right: Int
+    package var carried: Int
+
+    package init(right: Int = 0, carried: Int = 0) {
+        self.right = right
+        self.carried = carried
+    }
 
     package var percentage: Double { carried > 0 ? 100 * Double(right) / Double(carried) : 0 }
 }

@@ -14,15 +14,15 @@ package struct NetworkDescriber: Describer {
     package var view: CentreView
 
     /// - Parameters:
-    ///   - layer: counted from 0; three quarters of the way up unless given, as layer 9 of 12 in
-    ///     correspondences.py of dino-vit-features.
+    ///   - layer: counted from 0; unless given that of correspondences.py of dino-vit-features, 9, or
+    ///     the last of a network that has fewer.
     ///   - view: the pictures as they are classified.
     package init(
         _ extractor: Extractor, layer: Int? = nil, facet: Facet = .key,
         binning: Binning = .logarithmic(), view: CentreView = CentreView()
     ) {
         self.extractor = extractor
-        self.layer = layer ?? extractor.model.configuration.depth * 3 / 4
+        self.layer = layer ?? min(Correspondences.Options().layer, extractor.lastLayer)
         self.facet = facet
         self.binning = binning
         self.view = view

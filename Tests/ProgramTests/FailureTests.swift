@@ -185,7 +185,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["extract"], ["extract", "a.png"], ["extract", "--weights", "w"],
+        ["extract"], ["extract", "--weights", "w"], ["extract", "a.png", "--heads", "3"],
         ["extract", "a.png", "--weights", "w", "--stride", "0"],
         ["extract", "a.png", "--weights", "w", "--layer", "-1"],
         ["extract", "a.png", "--weights", "w", "--facet", "colour"],
@@ -200,8 +200,10 @@ import Testing
         ["match", "a.png", "b.png", "--weights", "w", "--pairs", "0"],
         ["match", "a.png", "b.png", "--weights", "w", "--threshold", "nan"],
         ["match", "a.png", "b.png", "--weights", "w", "--seed=-1"],
-        ["weights", "info"], ["weights", "convert", "w"], ["weights", "info", "w", "--heads=0"],
-        ["evaluate", "knn", "--train", "a", "--test", "b"],
+        ["weights", "info", "--heads", "3"], ["weights", "convert", "w"],
+        ["weights", "convert", "w", "v", "--metadata", "text"],
+        ["weights", "info", "w", "--heads=0"],
+        ["evaluate", "knn", "--train", "a"],
         ["evaluate", "knn", "--train", "a", "--test", "b", "--weights", "w", "--k", "0"],
         ["evaluate", "knn", "--train", "a", "--test", "b", "--weights", "w", "--crop-size", "257"],
         ["evaluate", "knn", "--train", "a", "--test", "b", "--weights", "w", "--temperature", "0"],

@@ -20,6 +20,7 @@ enum Program {
     /// Runs the program and waits for its end.
     ///
     /// - Parameters:
+    ///   - name: of one of the package's programs, or the path of a program.
     ///   - place: where it runs; a folder of its own unless given.
     ///   - output: where standard output goes; into `Outcome.output` unless given.
     ///   - fillsDisk: whether no file can grow beyond some kilobytes.
@@ -33,7 +34,9 @@ enum Program {
             return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         }
         let process = Process()
-        let executable = products.appendingPathComponent(name)
+        let executable =
+            name.hasPrefix("/")
+            ? URL(fileURLWithPath: name) : products.appendingPathComponent(name)
         if fillsDisk {
             // With its signal ignored, the limit makes writing fail as a full disk does.
             let limited = #"trap "" XFSZ; ulimit -f 8; exec "$0" "$@""#

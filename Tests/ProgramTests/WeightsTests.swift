@@ -26,6 +26,57 @@ import Testing
         #expect(facts["left over"] == "nothing")
     }
 
+    /// The network that comes with the program; a copy of the program finds another in ../share.
+    @Test func infoOfTheDefault() throws {
+        let own = try Program.run(["weights", "info"])
+        #expect(own.status == 0)
+        #expect(own.output.contains("/default.safetensors\n"))
+        #expect(own.output.contains("\npatch size:     8\n"))
+        #expect(own.output.contains("\nelements:       float16\n"))
+        for fact in ["data", "recipe"] { #expect(own.output.contains("\n\(fact): ")) }
+
+        for name in ["bin", "share/dino-vit"] {
+            try FileManager.default.createDirectory(
+                atPath: folder[name], withIntermediateDirectories: true)
+        }
+        let copy = folder["bin/dino-vit"]
+        try FileManager.default.copyItem(
+            atPath: Program.products.appendingPathComponent("dino-vit").path, toPath: copy)
+        let shared = folder["share/dino-vit/default.safetensors"]
+        let conversion = try Program.run(
+            ["weights", "convert", Fixtures.weights, shared, "--heads", "6"])
+        #expect(conversion.status == 0)
+        let other = try Program.run(["weights", "info"], name: copy)
+        #expect(other.output.contains("file:           \(shared)\n"))
+        #expect(other.output.contains("\nwidth:          96\n"))
+    }
+
+    @Test func theDefaultIsOpenedWhereNoneIsNamed() throws {
+        let file = try Program.run(["weights", "info"]).output
+            .split(separator: "\n")[0].dropFirst("file:".count).trimmingCharacters(in: .whitespaces)
+        for (output, options) in [("a", []), ("b", ["--weights", file])] {
+            let outcome = try Program.run(
+                [
+                    "saliency", Fixtures.first, "--load-size", "48", "--output", folder[output],
+                ] + options)
+            #expect(outcome.status == 0)
+        }
+        #expect(try folder.data("a/first.saliency.npy") == folder.data("b/first.saliency.npy"))
+    }
+
+    @Test func textsStayWithTheWeights() throws {
+        let (first, second) = (folder["first.safetensors"], folder["second.safetensors"])
+        let texts = ["--metadata", "data=made up", "--metadata", "recipe=a=b\u{1B}[2J"]
+        let one = try Program.run(
+            ["weights", "convert", Fixtures.weights, first, "--heads", "6"] + texts)
+        #expect(one.status == 0)
+        let two = try Program.run(
+            ["weights", "convert", first, second, "--half", "--metadata", "data=other"])
+        #expect(two.status == 0)
+        let info = try Program.run(["weights", "info", second]).output
+        #expect(info.contains("\ndata:           other\nrecipe:         a=b [2J\n"))
+    }
+
     /// The fixture's parameters are halves, so that rounding to halves changes nothing. The
     /// converted file knows its heads.
     @Test(arguments: [[], ["--half"]])

@@ -28,11 +28,16 @@ public struct WeightFile: Sendable {
     /// Whether the file lacks the biases of query, key and value in every block.
     public let lacksAttentionBias: Bool
 
+    /// Short texts that say more of the weights, of a safetensors file.
+    public let metadata: [String: String]
+
     private let file: TensorFile
     private let sources: [String: [String]]
 
     /// Where a safetensors file written here says how many heads there are.
     package static let headsKey = "num_heads"
+    /// What is in the metadata of every file that is written here, for those who read it.
+    static let ownKeys: Set<String> = ["format", headsKey]
 
     /// Opens a file and checks names and shapes. Complexity: O(header).
     ///
@@ -54,6 +59,9 @@ public struct WeightFile: Sendable {
         let configuration = try shapes.configuration(heads: given)
         let cover = try shapes.checkCover(of: configuration)
         self.configuration = configuration
+        metadata =
+            file.format == .safetensors
+            ? file.metadata.filter { !Self.ownKeys.contains($0.key) } : [:]
         self.path = path
         self.file = file
         format = file.format

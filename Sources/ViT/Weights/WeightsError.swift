@@ -14,6 +14,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case shape(path: String, name: String, found: Shape, expected: String)
     /// The number of heads does not divide the width, or must be given.
     case heads(path: String, width: Int, heads: Int?)
+    /// The weights that come with the package are where none of them is looked for.
+    case noBundledWeights(places: [String])
 }
 
 extension WeightsError: CustomStringConvertible {
@@ -38,6 +40,9 @@ extension WeightsError: CustomStringConvertible {
                 + " heads cannot be told; give it with --heads"
         case .heads(let path, let width, let heads?):
             return "\(path) has width \(width), which \(heads) heads do not divide"
+        case .noBundledWeights(let places):
+            return "the weights that come with the program are missing: there is no"
+                + " \(places.joined(separator: ", nor "))"
         }
     }
 

@@ -1,0 +1,40 @@
+import Foundation
+import Tensors
+import Testing
+import ViT
+
+@Suite struct BundledWeightsTests {
+    private let source = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "Sources/ViT/Resources/default.safetensors")
+        .path
+
+    /// Small enough to come with every copy of the package.
+    @Test func theFileIsSmallAndSaysWhereItIsFrom() throws {
+        let file = try WeightFile.bundled()
+        #expect(file.configuration.patchSize == 8)
+        #expect(file.parameterCount <= 6_000_000)
+        #expect(Set(file.elementTypes.keys) == [.float16])
+        #expect(file.leftOver.isEmpty)
+        #expect(file.metadata["data"] != nil && file.metadata["recipe"] != nil)
+        #expect(file.metadata["format"] == nil && file.metadata["num_heads"] == nil)
+        let bytes = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
+        #expect(bytes ?? .max <= 12_000_000)
+    }
+
+    @Test func theModelIsThatOfTheSources() throws {
+        let expected = try VisionTransformer.Weights(contentsOf: source)
+        let file = try WeightFile.bundled()
+        #expect(try file.weights().tensors == expected.tensors)
+        let model = try VisionTransformer.bundled()
+        #expect(model.configuration == expected.configuration)
+        #expect(model.classToken.elements == expected["cls_token"].elements)
+    }
+
+    @Test func whatIsMissingIsNamed() {
+        let error = WeightsError.noBundledWeights(places: ["/a/b", "/c/d"])
+        #expect(
+            error.description
+                == "the weights that come with the program are missing: there is no /a/b, nor /c/d")
+    }
+}
