@@ -14,8 +14,8 @@ struct DinoViT: ParsableCommand {
             Hugging Face.
             """,
         subcommands: [
-            Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self, Segment.self,
-            Parts.self, PCACommand.self, VideoCommand.self, Train.self, Evaluate.self,
+            Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self, Inspect.self,
+            Segment.self, Parts.self, PCACommand.self, VideoCommand.self, Train.self, Evaluate.self,
             Synthesize.self, WeightsCommand.self,
         ])
 

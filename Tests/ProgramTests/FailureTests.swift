@@ -127,6 +127,7 @@ import Testing
         for arguments in [
             ["extract"] + photos + options, ["saliency"] + photos + options,
             ["attention"] + photos + options, ["match"] + photos + options,
+            ["inspect"] + photos + options,
             ["weights", "convert", Fixtures.weights, folder["converted"], "--heads", "6"],
         ] {
             let outcome = try Program.run(arguments, fillsDisk: true)
@@ -174,7 +175,10 @@ import Testing
     @Test(arguments: [["--layer", "2"], ["--stride", "9"], ["--heads", "5"]])
     func optionsThatDoNotSuitTheNetwork(_ options: [String]) throws {
         let heads = options[0] == "--heads" ? [] : ["--heads", "6"]
-        for command in [["extract", Fixtures.first], ["match", Fixtures.first, Fixtures.second]] {
+        for command in [
+            ["extract", Fixtures.first], ["match", Fixtures.first, Fixtures.second],
+            ["inspect", Fixtures.first, Fixtures.second],
+        ] {
             let outcome = try Program.run(
                 command + ["--weights", Fixtures.weights, "--output", folder["results"]] + heads
                     + options)
@@ -200,6 +204,8 @@ import Testing
         ["match", "a.png", "b.png", "--weights", "w", "--pairs", "0"],
         ["match", "a.png", "b.png", "--weights", "w", "--threshold", "nan"],
         ["match", "a.png", "b.png", "--weights", "w", "--seed=-1"],
+        ["inspect", "a.png", "--stride", "4"], ["inspect", "a.png", "b.png", "c.png"],
+        ["inspect", "a.png", "b.png", "--weights", "w", "--stride", "0"],
         ["weights", "info", "--heads", "3"], ["weights", "convert", "w"],
         ["weights", "convert", "w", "v", "--metadata", "text"],
         ["weights", "info", "w", "--heads=0"],
@@ -218,7 +224,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["extract"], ["saliency"], ["attention"], ["match"], ["train"], ["weights", "info"],
+        ["extract"], ["saliency"], ["attention"], ["match"], ["inspect"], ["train"],
+        ["weights", "info"],
         ["weights", "convert"], ["evaluate", "knn"], ["evaluate", "linear"],
     ])
     func helpHasAnExample(_ command: [String]) throws {

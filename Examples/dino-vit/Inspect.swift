@@ -1,0 +1,117 @@
+import ArgumentParser
+import Descriptors
+import Foundation
+import Images
+import Tensors
+import ViT
+
+/// A page that shows the similarity of places in two photos.
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a page that shows where in one photo a place of another is found.",
+        discussion: """
+            Writes inspect.html, one file that needs no server and no network: point at the first \
+            photo and see, over the second, how similar each place is.
+
+            Example: dino-vit inspect cat.jpg ibex.jpg --weights dino_vits8.pth --output results
+            """)
+
+    @Argument(help: ArgumentHelp("The photo that is pointed at.", valueName: "a"))
+    var source: String
+
+    @Argument(help: ArgumentHelp("The photo that is searched.", valueName: "b"))
+    var target: String
+
+    @OptionGroup var network: NetworkOptions
+
+    @Option(
+        help: """
+            The layer whose descriptors are compared, counted from 0. (default: 11, or the last of \
+            a network that has fewer)
+            """)
+    var layer: Int?
+
+    @Option(help: "What is compared of the layer.")
+    var facet = FacetArgument.key
+
+    @Option(help: ArgumentHelp("The step from patch to patch.", valueName: "pixels"))
+    var stride = 4
+
+    @Flag(help: "Compare log-binned descriptors, not plain ones.")
+    var bin = false
+
+    @OptionGroup var options: RunOptions
+
+    func validate() throws {
+        try check(layer, atLeast: 0, "--layer")
+        try check(stride, atLeast: 1, "--stride")
+    }
+
+    func run() throws {
+        options.apply()
+        let paths = [source, target]
+        let output = try OutputFolder(
+            network.place.output, keeping: paths + [network.file.weights])
+        let file = try output.file("inspect.html")
+        var progress = Progress(2, of: "photos", quiet: options.quiet)
+        progress.note("reading")
+        let extractor = try Extractor(network, stride: stride)
+        let layer = layer ?? min(11, extractor.lastLayer)
+        let tap = FeatureTap(layer: layer, facet: facet.facet)
+        try extractor.check([tap])
+        let photos = try inParallel(paths.count) { index in
+            try Photo(
+                contentsOf: paths[index], preprocessing: network.preprocessing,
+                displaySize: Inspect.displaySize)
+        }.map { try $0.get() }
+        let sides = try photos.map { photo -> SimilarityPage.Side in
+            progress.note("features of \(photo.path)")
+            defer { progress.advance() }
+            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+                try extractor.features(of: photo.input, at: [tap])
+            }
+            return SimilarityPage.Side(
+                name: URL(fileURLWithPath: photo.path).lastPathComponent,
+                picture: photo.display ?? photo.input.image,
+                descriptors: DescriptorGrid(
+                    features, tap: tap, heads: extractor.model.configuration.heads,
+                    geometry: geometry))
+        }
+        progress.note("comparing")
+        let page = SimilarityPage(
+            source: sides[0], target: sides[1], binning: bin ? .logarithmic() : .none,
+            caption: caption(layer: layer))
+        try write(page.html(), to: file)
+        progress.finish()
+        if !options.quiet {
+            let cells = sides.map { "\($0.descriptors.grid.rows)x\($0.descriptors.grid.columns)" }
+            print("\(file): \(cells[0]) and \(cells[1]) cells, \(facet.rawValue) of layer \(layer)")
+        }
+    }
+
+    private func caption(layer: Int) -> String {
+        let weights = URL(fileURLWithPath: network.file.weights).lastPathComponent
+        return "Cosine of the \(bin ? "log-binned " : "")descriptors: \(facet.rawValue) of layer "
+            + "\(layer), stride \(stride), \(weights). Rows and columns are counted from 0, x and y "
+            + "in pixels of the photo."
+    }
+
+    /// The longer side of the photos on the page.
+    private static let longestSide = 800.0
+
+    private static func displaySize(width: Int, height: Int) -> (width: Int, height: Int) {
+        let scale = min(1, longestSide / Double(max(width, height)))
+        return (
+            max(1, Int((Double(width) * scale).rounded())),
+            max(1, Int((Double(height) * scale).rounded()))
+        )
+    }
+
+    private func write(_ page: Data, to file: String) throws {
+        do {
+            try page.write(to: URL(fileURLWithPath: file), options: .atomic)
+        } catch {
+            throw Failure("\(file) cannot be written: \(systemReason(error))")
+        }
+    }
+}

@@ -1,0 +1,237 @@
+import Foundation
+import Testing
+
+/// `inspect` against the descriptors that `extract` gives, in the file and in a browser.
+@Suite struct InspectTests {
+    let folder = TemporaryFolder()
+    /// 80x60 becomes 64x48 and 66x72 48x52; stride 4, patch 8.
+    private let sourceGrid = (rows: 11, columns: 15)
+    private let targetGrid = (rows: 12, columns: 11)
+
+    private func inspect(_ options: [String] = []) throws -> String {
+        let outcome = try Program.run(
+            ["inspect", Fixtures.first, Fixtures.second] + Fixtures.network
+                + ["--output", folder["results"]] + options)
+        #expect(outcome.status == 0 && outcome.errors == "")
+        #expect(folder.names(in: "results") == ["inspect.html"])
+        return folder["results/inspect.html"]
+    }
+
+    /// For each cell of the first photo the cosines with all of the second, by `extract`.
+    private func cosines(_ options: [String] = []) throws -> [[Double]] {
+        let outcome = try Program.run(
+            ["extract", Fixtures.first, Fixtures.second, "--stride", "4"] + Fixtures.network
+                + ["--output", folder["extracted"]] + options)
+        #expect(outcome.status == 0)
+        let sides = try ["first", "second"].map { name in
+            let array = try Array32(folder["extracted/\(name).npy"])
+            let channels = array.shape[2]
+            return stride(from: 0, to: array.values.count, by: channels).map { start in
+                let vector = array.values[start..<start + channels].map(Double.init)
+                let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+                return vector.map { $0 / norm }
+            }
+        }
+        #expect(sides[0].count == 11 * 15 && sides[1].count == 12 * 11)
+        return sides[0].map { a in
+            sides[1].map { b in zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        }
+    }
+
+    /// The content of one of the page's scripts.
+    private func content(_ id: String, of page: String) throws -> Data {
+        let open = try #require(page.range(of: "id=\"\(id)\">"))
+        let end = try #require(page[open.upperBound...].range(of: "</script>"))
+        let text = page[open.upperBound..<end.lowerBound]
+        return id == "layout" ? Data(text.utf8) : try #require(Data(base64Encoded: String(text)))
+    }
+
+    private func words(_ data: Data) -> [UInt32] {
+        let bytes = [UInt8](data)
+        return stride(from: 0, to: bytes.count, by: 4).map { at in
+            (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << (8 * $1) }
+        }
+    }
+
+    @Test(arguments: [[], ["--bin"], ["--facet", "token", "--layer", "0"]] as [[String]])
+    func fileHoldsWhatExtractGives(options: [String]) throws {
+        let page = try String(contentsOfFile: inspect(options), encoding: .utf8)
+        let expected = try cosines(options)
+        let cells = words(try content("best-cells", of: page)).map(Int.init)
+        let values = words(try content("best-cosines", of: page)).map {
+            Double(Float(bitPattern: $0))
+        }
+        #expect(cells.count == expected.count && values.count == expected.count)
+        for (row, (cell, value)) in zip(expected, zip(cells, values)) {
+            // Sums in float32 in another order.
+            #expect(abs(row[cell] - (row.max() ?? 0)) < 1e-6)
+            #expect(abs(row[cell] - value) < 2e-6)
+        }
+        // Nothing from elsewhere, and nowhere to send anything.
+        #expect(page.contains("default-src 'none'; img-src data:;"))
+        for word in ["http:", "https:", "//", "@import", "url("] {
+            let code = page.replacing(
+                /(base64,|text\/plain" id="[a-z-]+">)[A-Za-z0-9+\/=]*/, with: "")
+            #expect(!code.replacing(/\/\/ .*/, with: "").contains(word), "\(word)")
+        }
+    }
+
+    @Test func namesAreText() throws {
+        let name = "<b>&\"x.png"
+        try FileManager.default.createDirectory(
+            atPath: folder["photos"], withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: Fixtures.first, toPath: folder["photos/" + name])
+        let outcome = try Program.run(
+            ["inspect", folder["photos/" + name], Fixtures.second] + Fixtures.network
+                + ["--output", folder["results"], "--quiet"])
+        #expect(outcome.status == 0 && outcome.output == "")
+        let page = try String(contentsOfFile: folder["results/inspect.html"], encoding: .utf8)
+        #expect(!page.contains(name) && page.contains("&lt;b&gt;&amp;&quot;x.png"))
+    }
+
+    // MARK: In a browser
+
+    /// What the page shows: the chosen cell, the marked one, its cosine, and the cells with the last
+    /// colour in the heat map.
+    private struct Shown {
+        var chosen: Int
+        var marked: Int
+        var cosine: Double
+        var hottest: [Int]
+        var readout: String
+    }
+
+    private func shown(_ browser: Browser) throws -> Shown {
+        let state = try #require(
+            browser.evaluate(
+                """
+                (() => {
+                  const [a, b] = ['source', 'target'].map(id => document.getElementById(id).dataset);
+                  const heat = document.querySelector('#target canvas'), hottest = [];
+                  const pixels = heat.getContext('2d').getImageData(0, 0, heat.width, heat.height).data;
+                  const last = JSON.parse(document.getElementById('layout').textContent).colours.slice(-3);
+                  for (let cell = 0; cell < heat.width * heat.height; cell++)
+                    if (last.every((level, i) => pixels[4 * cell + i] === level)) hottest.push(cell);
+                  return { chosen: a.row * 15 + +a.column, marked: b.row * 11 + +b.column,
+                    cosine: +b.cosine, hottest, readout: document.getElementById('readout').textContent };
+                })()
+                """) as? [String: Any])
+        return Shown(
+            chosen: try #require(state["chosen"] as? Int),
+            marked: try #require(state["marked"] as? Int),
+            cosine: try #require(state["cosine"] as? Double),
+            hottest: try #require(state["hottest"] as? [Int]),
+            readout: try #require(state["readout"] as? String))
+    }
+
+    /// Where the centre of a cell of the first photo is in the window.
+    private func place(_ browser: Browser, row: Int, column: Int) throws -> (x: Double, y: Double) {
+        let box = try #require(
+            browser.evaluate(
+                """
+                (() => {
+                  const box = document.getElementById('source').getBoundingClientRect();
+                  return [box.left, box.top, box.width, box.height];
+                })()
+                """) as? [Any]
+        ).compactMap { ($0 as? NSNumber)?.doubleValue }
+        return (
+            box[0] + Double(column * 4 + 4) / 64 * box[2],
+            box[1] + Double(row * 4 + 4) / 48 * box[3]
+        )
+    }
+
+    private func check(_ shown: Shown, _ row: Int, _ column: Int, _ expected: [[Double]]) {
+        #expect(shown.chosen == row * 15 + column)
+        let cosines = expected[row * 15 + column]
+        let best = cosines.indices.max { cosines[$0] < cosines[$1] }
+        #expect(shown.marked == best && shown.hottest == [shown.marked])
+        #expect(abs(shown.cosine - (cosines.max() ?? 0)) < 2e-6)
+        #expect(shown.readout.contains("row \(row), column \(column) "))
+        #expect(shown.readout.contains("row \(shown.marked / 11), column \(shown.marked % 11) "))
+    }
+
+    @Test(
+        .enabled(
+            if: Browser.executable != nil,
+            "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
+        .timeLimit(.minutes(3)), arguments: [[], ["--bin"]] as [[String]])
+    func aClickShowsWhatExtractGives(options: [String]) throws {
+        let file = try inspect(options)
+        let expected = try cosines(options)
+        let browser = try Browser(width: 1280, height: 900)
+        try browser.load(file)
+        check(try shown(browser), 5, 7, expected)
+        for (row, column) in [(0, 0), (3, 11), (10, 14), (8, 2)] {
+            let point = try place(browser, row: row, column: column)
+            try browser.click(x: point.x, y: point.y)
+            check(try shown(browser), row, column, expected)
+        }
+        // The click holds the point until Escape.
+        let other = try place(browser, row: 6, column: 6)
+        try browser.moveMouse(x: other.x, y: other.y)
+        check(try shown(browser), 8, 2, expected)
+        try browser.press("ArrowRight")
+        try browser.press("ArrowUp")
+        check(try shown(browser), 7, 3, expected)
+        try browser.press("End")
+        try browser.press("PageDown")
+        check(try shown(browser), 10, 14, expected)
+        try browser.press("Escape")
+        try browser.moveMouse(x: other.x + 1, y: other.y)
+        check(try shown(browser), 6, 6, expected)
+        #expect(browser.requests == [URL(fileURLWithPath: file).absoluteString])
+        #expect(browser.complaints.isEmpty)
+    }
+
+    /// The colours are those of the cosines, but for the rounding of the page's descriptors.
+    @Test(
+        .enabled(
+            if: Browser.executable != nil,
+            "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
+        .timeLimit(.minutes(3)), arguments: [[], ["--bin"]] as [[String]])
+    func aPhoneShowsBothPhotos(options: [String]) throws {
+        let file = try inspect(options)
+        let expected = try cosines(options)
+        let browser = try Browser(width: 390, height: 844, isPhone: true)
+        try browser.load(file)
+        let point = try place(browser, row: 4, column: 9)
+        try browser.tap(x: point.x, y: point.y)
+        check(try shown(browser), 4, 9, expected)
+        // One above the other, nothing to scroll to the side, both in sight.
+        let boxes = try #require(
+            browser.evaluate(
+                """
+                ['source', 'target'].flatMap(id => {
+                  const box = document.getElementById(id).getBoundingClientRect();
+                  return [box.top, box.bottom];
+                }).concat([document.documentElement.scrollWidth])
+                """) as? [Any]
+        ).compactMap { ($0 as? NSNumber)?.doubleValue }
+        #expect(boxes[0] >= 0 && boxes[1] <= boxes[2] && boxes[3] <= 844 && boxes[4] <= 390)
+        let levels = try #require(
+            browser.evaluate(
+                """
+                (() => {
+                  const colours = JSON.parse(document.getElementById('layout').textContent).colours;
+                  const heat = document.querySelector('#target canvas');
+                  const pixels = heat.getContext('2d').getImageData(0, 0, heat.width, heat.height).data;
+                  const index = {};
+                  for (let level = 255; level >= 0; level--)
+                    index[colours.slice(3 * level, 3 * level + 3)] = level;
+                  return Array.from({ length: heat.width * heat.height }, (_, cell) =>
+                    index[[...pixels.slice(4 * cell, 4 * cell + 3)]]);
+                })()
+                """) as? [Any]
+        ).compactMap { ($0 as? NSNumber)?.doubleValue }
+        let cosines = expected[4 * 15 + 9]
+        let middle = cosines.sorted()[cosines.count / 2]
+        let range = (cosines.max() ?? 0) - middle
+        #expect(levels.count == cosines.count)
+        for (cosine, level) in zip(cosines, levels) {
+            let exact = min(max((cosine - middle) / range, 0), 1) * 255
+            // Bytes are within 1/254 of a descriptor's greatest channel.
+            #expect(abs(exact - level) < 1.5 + 0.002 / range * 255)
+        }
+    }
+}
