@@ -51,7 +51,7 @@ struct Inspect: ParsableCommand {
         options.apply()
         let paths = [source, target]
         let output = try OutputFolder(
-            network.place.output, keeping: paths + [network.file.weights])
+            network.place.output, keeping: paths + network.file.inputs)
         let file = try output.file("inspect.html")
         var progress = Progress(2, of: "photos", quiet: options.quiet)
         progress.note("reading")
@@ -90,7 +90,7 @@ struct Inspect: ParsableCommand {
     }
 
     private func caption(layer: Int) -> String {
-        let weights = URL(fileURLWithPath: network.file.weights).lastPathComponent
+        let weights = URL(fileURLWithPath: network.file.name).lastPathComponent
         return "Cosine of the \(bin ? "log-binned " : "")descriptors: \(facet.rawValue) of layer "
             + "\(layer), stride \(stride), \(weights). Rows and columns are counted from 0, x and y "
             + "in pixels of the photo."
