@@ -47,15 +47,19 @@ struct PermutohedralEmbedding {
         let lanes = Block<Lanes>(count: 2 * corners)
         let ranks = Block<SIMD8<Int32>>(count: corners)
         let ordered = Block<(unit: Int64, share: Float)>(count: corners)
-        let (elevated, nearest) = (lanes.base, lanes.base + corners)
-        for point in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
-            let count = min(8, range.upperBound - point)
-            elevate(features + point, count: count, into: elevated)
-            locate(elevated, nearest: nearest, rank: ranks.base)
-            for lane in 0..<count {
-                writeCorners(
-                    of: point + lane, scalars(elevated) + lane, nearest: scalars(nearest) + lane,
-                    rank: scalars(ranks.base) + lane, ordered: ordered.base)
+        // The blocks' memory alone would not keep them.
+        withExtendedLifetime((lanes, ranks, ordered)) {
+            let (elevated, nearest) = (lanes.base, lanes.base + corners)
+            for point in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
+                let count = min(8, range.upperBound - point)
+                elevate(features + point, count: count, into: elevated)
+                locate(elevated, nearest: nearest, rank: ranks.base)
+                for lane in 0..<count {
+                    writeCorners(
+                        of: point + lane, scalars(elevated) + lane,
+                        nearest: scalars(nearest) + lane,
+                        rank: scalars(ranks.base) + lane, ordered: ordered.base)
+                }
             }
         }
     }

@@ -91,21 +91,24 @@ struct PictureColours {
             let scratch = Block<Lanes>(
                 count: max(
                     mixtures.background.components.count, mixtures.foreground.components.count))
-            for pixel in stride(from: block * size, to: min((block + 1) * size, count), by: 8) {
-                let red = load(planes.0.base + pixel)
-                let green = load(planes.1.base + pixel)
-                let blue = load(planes.2.base + pixel)
-                let back = mixtures.background.verdict(
-                    red: red, green: green, blue: blue, scratch: scratch.base)
-                let fore = mixtures.foreground.verdict(
-                    red: red, green: green, blue: blue, scratch: scratch.base)
-                var ratio = fore.sum / back.sum
-                for lane in 0..<8 { ratio[lane] = log(ratio[lane]) }
-                store(ratio + (fore.top - back.top), to: ratios.base + pixel)
-                UnsafeMutableRawPointer(background.base + pixel)
-                    .storeBytes(of: back.component, as: SIMD8<Int32>.self)
-                UnsafeMutableRawPointer(foreground.base + pixel)
-                    .storeBytes(of: fore.component, as: SIMD8<Int32>.self)
+            // Its memory alone would not keep it.
+            withExtendedLifetime(scratch) {
+                for pixel in stride(from: block * size, to: min((block + 1) * size, count), by: 8) {
+                    let red = load(planes.0.base + pixel)
+                    let green = load(planes.1.base + pixel)
+                    let blue = load(planes.2.base + pixel)
+                    let back = mixtures.background.verdict(
+                        red: red, green: green, blue: blue, scratch: scratch.base)
+                    let fore = mixtures.foreground.verdict(
+                        red: red, green: green, blue: blue, scratch: scratch.base)
+                    var ratio = fore.sum / back.sum
+                    for lane in 0..<8 { ratio[lane] = log(ratio[lane]) }
+                    store(ratio + (fore.top - back.top), to: ratios.base + pixel)
+                    UnsafeMutableRawPointer(background.base + pixel)
+                        .storeBytes(of: back.component, as: SIMD8<Int32>.self)
+                    UnsafeMutableRawPointer(foreground.base + pixel)
+                        .storeBytes(of: fore.component, as: SIMD8<Int32>.self)
+                }
             }
         }
         func array<Value>(_ block: Block<Value>) -> [Value] {
