@@ -125,7 +125,9 @@ import Testing
     }
 
     /// Where the centre of a cell of the first photo is in the window.
-    private func place(_ browser: Browser, row: Int, column: Int) throws -> (x: Double, y: Double) {
+    private func place(
+        _ browser: Browser, row: Double, column: Double
+    ) throws -> (x: Double, y: Double) {
         let box = try #require(
             browser.evaluate(
                 """
@@ -136,8 +138,7 @@ import Testing
                 """) as? [Any]
         ).compactMap { ($0 as? NSNumber)?.doubleValue }
         return (
-            box[0] + Double(column * 4 + 4) / 64 * box[2],
-            box[1] + Double(row * 4 + 4) / 48 * box[3]
+            box[0] + (column * 4 + 4) / 64 * box[2], box[1] + (row * 4 + 4) / 48 * box[3]
         )
     }
 
@@ -163,7 +164,8 @@ import Testing
         try browser.load(file)
         check(try shown(browser), 5, 7, expected)
         for (row, column) in [(0, 0), (3, 11), (10, 14), (8, 2)] {
-            let point = try place(browser, row: row, column: column)
+            // Not at its centre, but nearer to it than to any other.
+            let point = try place(browser, row: Double(row) + 0.4, column: Double(column) - 0.4)
             try browser.click(x: point.x, y: point.y)
             check(try shown(browser), row, column, expected)
         }

@@ -7,9 +7,9 @@ package typealias FilterChannels = SIMD4<Float>
 /// Baek and Davis (2010): values are spread to the corners of the points' simplices, blurred along
 /// each axis of the lattice, and gathered again.
 ///
-/// With `blur(v) = v + (one step ahead + one step back) / 2` along each of the d + 1 axes and the
-/// factor `1 / (1 + 2^-d)`, it is the filter of Krähenbühl and Koltun's program, to which pydensecrf
-/// binds: vertices that no point has are left out.
+/// With `blur(v) = v + (one step ahead + one step back) / 2` along each of the d + 1 axes it is the
+/// filter of Krähenbühl and Koltun's program, to which pydensecrf binds: vertices that no point has
+/// are left out. The program's factor `1 / (1 + 2^-d)` is not applied; normalising cancels it.
 ///
 /// Vertices are kept in the order of their coordinates. So the neighbours along an axis come in
 /// ascending order too: they are found by one pass over both, and blurs read memory in streams.
@@ -55,8 +55,6 @@ package struct PermutohedralLattice: Sendable {
         memberWeights = Block(count: count)
         let distinct = Block<Int64>(count: count)
         let first = Block<Int32>(count: count + 1)
-        // The program calls it a magic scaling constant: it makes the filter's gain about one.
-        let alpha = 1 / (1 + Float(sign: .plus, exponent: -dimensions, significand: 1))
         var vertices = 0
         let perPoint = UInt32(dimensions + 1)
         for index in 0..<count {
@@ -71,7 +69,7 @@ package struct PermutohedralLattice: Sendable {
             members.base[index] = Int32(entry / perPoint)
             let weight = embedding.weights.base[Int(entry)]
             memberWeights.base[index] = weight
-            cornerWeights.base[Int(entry)] = weight * alpha
+            cornerWeights.base[Int(entry)] = weight
         }
         first.base[vertices] = Int32(count)
         firstMember = first

@@ -65,9 +65,10 @@ import Testing
     @Test func onlyProbableLabelsChange() throws {
         let before = try labels("cut.mask")
         let after = cut(fixture.image, before)
-        for (before, after) in zip(before, after) {
-            #expect(before.isProbable ? after.isProbable : after == before)
-        }
+        #expect(
+            zip(before, after).allSatisfy { before, after in
+                before.isProbable ? after.isProbable : after == before
+            })
     }
 
     @Test func withoutForegroundOrBackgroundNothingChanges() throws {

@@ -82,6 +82,7 @@ def mixture(rng):
     components = np.array([0] * 25 + [2] * 34 + [3])
     queries = rng.uniform(0, 255, (50, 3)).round()
     queries[:20] = colours[rng.choice(60, 20)]
+    queries[20:23] = [[10, 20, 30], [11, 20, 30], [10, 21, 31]]
     logs = []
     for component in [0, 2, 3]:
         mine = colours[components == component]
