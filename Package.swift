@@ -52,12 +52,14 @@ let package = Package(
             name: "correspondences", dependencies: ["Descriptors", "ViT", "Images"],
             path: "Examples/correspondences"),
         .executableTarget(
-            name: "cosegmentation", dependencies: ["Descriptors", "ViT", "Images"],
+            name: "cosegmentation", dependencies: ["DINO", "Descriptors", "ViT", "Images"],
             path: "Examples/cosegmentation"),
         .executableTarget(
-            name: "parts", dependencies: ["Descriptors", "ViT", "Images"], path: "Examples/parts"),
+            name: "parts", dependencies: ["DINO", "Descriptors", "ViT", "Images"],
+            path: "Examples/parts"),
         .executableTarget(
-            name: "pca", dependencies: ["Descriptors", "ViT", "Images"], path: "Examples/pca"),
+            name: "pca", dependencies: ["DINO", "Descriptors", "ViT", "Images"],
+            path: "Examples/pca"),
         .executableTarget(name: "training", dependencies: ["DINO"], path: "Examples/training"),
         .executableTarget(
             name: "quickstart-report",

@@ -1,17 +1,19 @@
+import DINO
 import Descriptors
 import Images
 import ViT
 
 // Finds the objects that photos have in common.
 //
-//     swift run -c release cosegmentation WEIGHTS PHOTO…
+//     swift run -c release cosegmentation PHOTOS [WEIGHTS]
 //
-// Writes cosegmentation-1.png, the object on a pale photo, for the first photo, and so on.
+// Writes cosegmentation-1.png, the object on a pale photo, for the first photo of the folder PHOTOS, and so on.
 
 let arguments = CommandLine.arguments
-precondition(arguments.count > 2, "arguments: weights, photos")
-let photos = try arguments[2...].map { try Image(contentsOf: $0) }
-let network = try VisionTransformer(contentsOf: arguments[1])
+precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights if there are others")
+let folder = try PictureFolder(arguments[1])
+let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
+let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])
 var options = CoSegmentation.Options()
 options.taps.layer = network.configuration.depth - 1
 let features = try photos.map { try options.taps.features(of: $0, using: network) }

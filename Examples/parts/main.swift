@@ -1,17 +1,19 @@
+import DINO
 import Descriptors
 import Images
 import ViT
 
 // Divides the objects that photos have in common into parts, which are the same in each photo.
 //
-//     swift run -c release parts WEIGHTS PHOTO…
+//     swift run -c release parts PHOTOS [WEIGHTS]
 //
-// Writes parts-1.png, each part in its colour, for the first photo, and so on.
+// Writes parts-1.png, each part in its colour, for the first photo of the folder PHOTOS, and so on.
 
 let arguments = CommandLine.arguments
-precondition(arguments.count > 2, "arguments: weights, photos")
-let photos = try arguments[2...].map { try Image(contentsOf: $0) }
-let network = try VisionTransformer(contentsOf: arguments[1])
+precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights if there are others")
+let folder = try PictureFolder(arguments[1])
+let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
+let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])
 var options = PartCoSegmentation.Options()
 options.foreground.taps.layer = network.configuration.depth - 1
 let features = try photos.map {

@@ -1,3 +1,4 @@
+import DINO
 import Descriptors
 import Images
 import ViT
@@ -5,15 +6,16 @@ import ViT
 // Shows what photos have in common by colours: the last three of four principal components of their
 // descriptors.
 //
-//     swift run -c release pca WEIGHTS PHOTO…
+//     swift run -c release pca PHOTOS [WEIGHTS]
 //
-// Writes pca-1.png for the first photo, and so on.
+// Writes pca-1.png for the first photo of the folder PHOTOS, and so on.
 
 let arguments = CommandLine.arguments
-precondition(arguments.count > 2, "arguments: weights, photos")
-let photos = try arguments[2...].map { try Image(contentsOf: $0) }
-let extractor = Extractor(
-    try VisionTransformer(contentsOf: arguments[1]), stride: PatchStride(4))
+precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights if there are others")
+let folder = try PictureFolder(arguments[1])
+let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
+let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])
+let extractor = Extractor(network, stride: PatchStride(4))
 let grids = try photos.map { try extractor.descriptors(of: $0, layer: extractor.lastLayer) }
 let components = try PrincipalComponents(of: grids.map(\.matrix), count: 4)
 for (index, grid) in grids.enumerated() {

@@ -17,17 +17,27 @@ import ViT
         return folder["network"]
     }
 
-    @Test(arguments: [
-        ("pca", "pca", "pca.png"), ("cosegmentation", "segment", "mask.overlay.png"),
-        ("parts", "parts", "parts.overlay.png"),
-    ])
-    func pictures(example: String, command: String, ending: String) throws {
-        let network = try makeNetwork()
-        let outcome = try Program.run([network] + photos, name: example, in: folder)
+    /// With weights and with those that come with the package.
+    @Test(
+        arguments: [
+            ("pca", "pca", "pca.png"), ("cosegmentation", "segment", "mask.overlay.png"),
+            ("parts", "parts", "parts.overlay.png"),
+        ], [true, false])
+    func pictures(_ names: (example: String, command: String, ending: String), named: Bool) throws {
+        let (example, command, ending) = names
+        let network = named ? [try makeNetwork()] : []
+        try FileManager.default.createDirectory(
+            atPath: folder["photos"], withIntermediateDirectories: true)
+        for (index, photo) in photos.enumerated() {
+            try FileManager.default.copyItem(
+                atPath: photo, toPath: folder["photos/\(index + 1).png"])
+        }
+        let outcome = try Program.run([folder["photos"]] + network, name: example, in: folder)
         #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
         #expect(outcome.output.split(separator: "\n").count == 1)
         let program = try Program.run(
-            [command] + photos + ["--weights", network, "--output", folder["results"]])
+            [command] + photos + (named ? ["--weights"] + network : [])
+                + ["--output", folder["results"]])
         #expect(program.status == 0)
         for (index, stem) in ["first", "second"].enumerated() {
             let expected = try folder.data("results/\(stem).\(ending)")
