@@ -65,6 +65,7 @@ import ViT
         #expect(overlap(mask, mask) == 1)
         #expect(overlap(mask, mask.map { !$0 }) == 0)
         #expect(overlap(mask, [true, true, true, true]) == 0.5)
+        #expect(overlap(mask, [true, false, false, false]) == 0.5)
         #expect(overlap([false], [false]) == 0)
     }
 
