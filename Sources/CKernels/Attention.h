@@ -80,14 +80,11 @@ static void prepare_keys(
 #endif
 
 INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
-    float *scores = scratch;                                 // [KEYS, PANEL]
-    float *query = scores + KEYS * PANEL;                    // a panel [width, PANEL] after another
-    float *output = query + CK_ATTENTION_QUERIES * t.width;  // likewise
+    float *scores = scratch;                           // a panel [KEYS, PANEL], and what balances it
+    float *query = scores + (KEYS + BESIDE) * PANEL;   // such panels [width, PANEL]
+    float *output = query + CK_ATTENTION_QUERIES * (t.width + BESIDE);  // [width, PANEL] each
     vector offset[CK_ATTENTION_QUERIES / LANES], total[CK_ATTENTION_QUERIES / LANES];
 #if PAIRED
-    float *query_terms = output + CK_ATTENTION_QUERIES * t.width;
-    float *query_scales = query_terms + CK_ATTENTION_QUERIES;
-    float power_terms[PANEL], power_scales[PANEL];
     const float *prepared = t.prepared;
 #endif
 
@@ -95,14 +92,12 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     const float scale = t.scale * 1.44269504088896341f;
     for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
         ptrdiff_t left = t.queries - i;
-        float *panel = query + i * t.width;
+        float *panel = query + i * (t.width + BESIDE);
         pack_panel(
             t.width, left < PANEL ? left : PANEL, t.query + i * t.row_stride, 1, t.row_stride,
             scale, panel);
 #if PAIRED
-        if (paired) {
-            balance_panel(t.width, panel_width(left), panel, query_terms + i, query_scales + i);
-        }
+        if (paired) balance_panel(t.width, panel_width(left), panel);
 #endif
     }
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
@@ -127,18 +122,14 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
         }
         for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
             const ptrdiff_t columns = panel_width(t.queries - i);
-            float *q = query + i * t.width, *o = output + i * t.width;
+            float *q = query + i * (t.width + BESIDE), *o = output + i * t.width;
             for (ptrdiff_t s = 0; s < key_strips; s++) {
                 ptrdiff_t row = keys * s / key_strips, rows = keys * (s + 1) / key_strips - row;
 #if PAIRED
                 if (paired) {
-                    const float *line = key + row * (t.width + 2), *beside = line + t.width;
-                    ck_paired factors = {
-                        line, beside, beside + 1, t.width + 2, q, query_terms + i,
-                        query_scales + i,
-                    };
                     paired_tile(
-                        rows, columns, t.width, factors, scores + row * columns, columns, false);
+                        rows, columns, t.width, key + row * (t.width + 2), t.width + 2, q,
+                        scores + row * columns, columns, false);
                     continue;
                 }
 #endif
@@ -164,7 +155,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                     // Relative to the block's own highest, powers need no balancing; the tile's scale
                     // makes up for it.
                     const vector back = exponential2(high - offset[lane]);
-                    store(power_scales + j, back);
+                    store(scores + (keys + 1) * columns + j, back);
                     vector added[2] = {0, 0}, products = 0;
                     float *power = scores + j;
                     for (ptrdiff_t k = 0; k < part; k++, power += columns) {
@@ -182,7 +173,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                         store(power, x);
                         added[0] += x;
                     }
-                    store(power_terms + j, -products);
+                    store(scores + keys * columns + j, -products);
                     total[lane] += (added[0] + added[1]) * back;
                     continue;
                 }
@@ -200,12 +191,9 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 ptrdiff_t row = t.width * s / strips, rows = t.width * (s + 1) / strips - row;
 #if PAIRED
                 if (paired) {
-                    const float *line = value + row * (keys + 2), *beside = line + keys;
-                    ck_paired factors = {
-                        line, beside, beside + 1, keys + 2, scores, power_terms, power_scales,
-                    };
                     paired_tile(
-                        rows, columns, keys, factors, o + row * columns, columns, first > 0);
+                        rows, columns, keys, value + row * (keys + 2), keys + 2, scores,
+                        o + row * columns, columns, first > 0);
                     continue;
                 }
 #endif

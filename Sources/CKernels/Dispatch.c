@@ -1,16 +1,18 @@
 #include "CKernels.h"
 #include "Sizes.h"
 
-ptrdiff_t ck_product_scratch(ptrdiff_t n) {
-    // Beside a packed block two numbers a column.
-    return (n + WIDEST_PANEL - 1) / WIDEST_PANEL * WIDEST_PANEL * (DEPTH + 2);
+ptrdiff_t ck_depth_blocks(ptrdiff_t k) { return k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1; }
+
+ptrdiff_t ck_packed_block(ptrdiff_t depth, ptrdiff_t columns) {
+    // Whole vectors, and beside each column two numbers.
+    return (columns + WIDEST_VECTOR - 1) / WIDEST_VECTOR * WIDEST_VECTOR * (depth + 2);
 }
 
-ptrdiff_t ck_balanced_row(ptrdiff_t k) { return k + 2 * depth_blocks(k); }
+ptrdiff_t ck_balanced_row(ptrdiff_t depth) { return depth + 2; }
 
 ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
-    // Scores; queries and outputs; two numbers a query.
-    return KEYS * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * (width + 1);
+    // Scores, queries and outputs; two numbers beside each column of the first two.
+    return (KEYS + 2) * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * (width + 1);
 }
 
 ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width) {

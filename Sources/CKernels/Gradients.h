@@ -1,29 +1,4 @@
-// The gradients of what is done to elements and to rows.
-
-// x Phi(x) has the derivative Phi(x) + x phi(x), phi the normal density. With z = |x|, Phi(x) is Phi(-z)
-// or 1 - Phi(-z), by the sign of x.
-INLINE vector gelu_derivative(vector x) {
-    vector z = maximum(x, -x);
-    vector tail = normal_tail(minimum((vector)6.0f, z));
-    vector density = 0.3989422804014327f * exponential2(-0.7213475204444817f * z * z);
-    return (x > 0 ? 1.0f - tail : tail) + x * density;
-}
-
-static void gelu_gradient(ptrdiff_t count, const float *x, float *gradient) {
-    ptrdiff_t i = 0;
-    for (; i + 4 * LANES <= count; i += 4 * LANES) {  // Four chains hide each other's latency.
-        vector v[4];
-        UNROLL for (int c = 0; c < 4; c++) v[c] = gelu_derivative(load(x + i + c * LANES));
-        UNROLL for (int c = 0; c < 4; c++) {
-            store(gradient + i + c * LANES, load(gradient + i + c * LANES) * v[c]);
-        }
-    }
-    for (; i < count; i += LANES) {
-        const ptrdiff_t n = count - i;
-        vector v = load_part(gradient + i, n) * gelu_derivative(load_part(x + i, n));
-        store_part(gradient + i, v, n);
-    }
-}
+// The gradients of what is done to rows.
 
 // With n = (x - mean) scale and g = dy weight: dx = scale (g - mean(g) - n mean(g n)), weight's
 // gradient is the sum of dy n over the rows, bias's that of dy. The row's statistics are computed

@@ -1,5 +1,5 @@
-// C = A B. B is packed, a block of DEPTH rows at a time, into panels of PANEL columns; A is read
-// where it lies, since each of its elements is broadcast: a row costs no more than a packed copy.
+// C = A B, a block of the depth at a time. B is packed into panels of PANEL columns; A is read where
+// it lies, since each of its elements is broadcast: a row costs no more than a packed copy.
 //
 // A tile of C, ROWS x PANEL, stays in registers while the block's depth runs through it: 8 rows of 3
 // vectors out of 32 registers, 6 rows of 2 out of 16, which leaves enough for a line of B and a
@@ -11,8 +11,10 @@ enum {
     PANEL = VECTORS * LANES,
     ROWS = REGISTERS >= 32 ? 8 : 6,
     AHEAD = 64,  // floats by which packing reads ahead
+    BESIDE = 2,  // numbers that go with a packed column, where factors are balanced
 };
 _Static_assert(PANEL <= WIDEST_PANEL, "scratch memory is laid out for WIDEST_PANEL columns");
+_Static_assert(GROUP % PANEL == 0, "a group of columns is a whole number of panels");
 
 // The width of a panel that holds `columns` at most PANEL columns: a whole number of vectors.
 INLINE ptrdiff_t panel_width(ptrdiff_t columns) {
@@ -137,83 +139,89 @@ INLINE void copy_rows(
 
 #include "PairedProduct.h"
 
-// C = act(C + bias) + residual.
+// C = (C + bias + residual) gelu'(slope_at).
 static void finish(ptrdiff_t m, ptrdiff_t n, float *c, ptrdiff_t c_row, ck_epilogue e) {
     for (ptrdiff_t r = 0; r < m; r++, c += c_row) {
         const float *residual = e.residual ? e.residual + r * e.residual_row_stride : 0;
+        const float *at = e.slope_at ? e.slope_at + r * e.slope_row_stride : 0;
         for (ptrdiff_t j = 0; j < n; j += LANES) {
-            bool whole = j + LANES <= n;
-            vector x = whole ? load(c + j) : load_some(c + j, n - j);
-            if (e.bias) x += whole ? load(e.bias + j) : load_some(e.bias + j, n - j);
-            if (e.before) {
-                float *before = e.before + r * e.before_row_stride + j;
-                if (whole) store(before, x); else store_some(before, x, n - j);
-            }
-            if (e.gelu) x = gelu(x);
-            if (residual) x += whole ? load(residual + j) : load_some(residual + j, n - j);
-            if (whole) store(c + j, x); else store_some(c + j, x, n - j);
+            vector x = load_part(c + j, n - j);
+            if (e.bias) x += load_part(e.bias + j, n - j);
+            if (residual) x += load_part(residual + j, n - j);
+            if (at) x *= gelu_derivative(load_part(at + j, n - j));
+            store_part(c + j, x, n - j);
         }
     }
 }
 
+// The right factor's block as `product` takes it: a panel after another, each followed by what
+// balances it.
+static void pack(
+    ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
+    float *packed) {
+    for (ptrdiff_t j = 0; j < columns; j += PANEL) {
+        const ptrdiff_t left = columns - j < PANEL ? columns - j : PANEL;
+        const ptrdiff_t width = panel_width(left);
+        pack_panel(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed);
+#if PAIRED
+        balance_panel(depth, width, packed);
+#endif
+        packed += width * (depth + BESIDE);
+    }
+}
+
+// Asks for the memory that a tile will be written to: at many rows, C comes from memory, and the
+// stores of a tile that waits for it would hold up the next.
+INLINE void prefetch_tile(ptrdiff_t rows, ptrdiff_t width, float *c, ptrdiff_t c_row) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        for (ptrdiff_t j = 0; j < width; j += 16) __builtin_prefetch(c + r * c_row + j, 1, 3);
+    }
+}
+
 static void product(
-    ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-    const float *b, ptrdiff_t b_row, ptrdiff_t b_column, float *c, ptrdiff_t c_row,
-    ck_epilogue epilogue, float *scratch) {
-    // The depth is cut evenly, and so are the rows: no thin last piece.
-    const ptrdiff_t blocks = depth_blocks(k), most = PAIRED ? PAIRED_ROWS : ROWS;
-    const ptrdiff_t strips = (m + most - 1) / most;
-    const bool finishing =
-        epilogue.bias || epilogue.residual || epilogue.gelu || epilogue.before;
-#if PAIRED
-    float *terms = scratch + (n + PANEL - 1) / PANEL * PANEL * DEPTH;
-    float *scales = terms + (n + PANEL - 1) / PANEL * PANEL;
-#endif
-    for (ptrdiff_t block = 0; block < blocks; block++) {
-        ptrdiff_t start = k * block / blocks, depth = k * (block + 1) / blocks - start;
-        for (ptrdiff_t j = 0; j < n; j += PANEL) {
-            ptrdiff_t columns = n - j < PANEL ? n - j : PANEL;
-            float *panel = scratch + j * depth;
-            pack_panel(
-                depth, columns, b + start * b_row + j * b_column, b_row, b_column, 1.0f, panel);
-#if PAIRED
-            balance_panel(depth, panel_width(columns), panel, terms + j, scales + j);
-#endif
-        }
-        const bool isSum = block > 0 || epilogue.accumulates;
+    ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+    ptrdiff_t a_column, const float *packed, float *c, ptrdiff_t c_row, bool accumulates,
+    const ck_epilogue *epilogue) {
+    // The rows are cut evenly: no thin last piece.
+    const ptrdiff_t most = PAIRED ? PAIRED_ROWS : ROWS, strips = (m + most - 1) / most;
+    // Columns by as many as stay in the second-level cache while all rows meet them.
+    for (ptrdiff_t first_column = 0; first_column < n; first_column += GROUP) {
+        const ptrdiff_t end = n - first_column < GROUP ? n : first_column + GROUP;
         for (ptrdiff_t strip = 0; strip < strips; strip++) {
-            ptrdiff_t first = m * strip / strips, rows = m * (strip + 1) / strips - first;
-            const float *a_strip = a + first * a_row + start * a_column;
+            const ptrdiff_t first = m * strip / strips, rows = m * (strip + 1) / strips - first;
+            const float *a_strip = a + first * a_row;
             float *c_strip = c + first * c_row;
-            for (ptrdiff_t j = 0; j < n; j += PANEL) {
-                const ptrdiff_t columns = n - j < PANEL ? n - j : PANEL;
+            for (ptrdiff_t j = first_column; j < end; j += PANEL) {
+                const ptrdiff_t columns = end - j < PANEL ? end - j : PANEL;
                 const ptrdiff_t width = panel_width(columns);
+                const float *panel = packed + j * (depth + BESIDE);
                 const bool isWider = columns < width;  // The panel, than what is left of C.
                 float edge[ROWS * PANEL];
                 float *target = isWider ? edge : c_strip + j;
                 const ptrdiff_t target_row = isWider ? width : c_row;
-                if (isWider && isSum) {
+                if (strip + 1 < strips) {
+                    prefetch_tile(rows, columns, c_strip + rows * c_row + j, c_row);
+                }
+                if (isWider && accumulates) {
                     copy_rows(rows, columns, c_strip + j, c_row, edge, width);
                 }
 #if PAIRED
-                const float *extra = a + first * a_row + k + block;
-                ck_paired t = {
-                    a_strip, extra, extra + blocks, a_row, scratch + j * depth, terms + j,
-                    scales + j,
-                };
-                paired_tile(rows, width, depth, t, target, target_row, isSum);
+                paired_tile(
+                    rows, width, depth, a_strip, a_row, panel, target, target_row, accumulates);
 #else
-                tile(rows, width, depth, a_strip, a_row, a_column, scratch + j * depth, target,
-                     target_row, isSum);
+                tile(
+                    rows, width, depth, a_strip, a_row, a_column, panel, target, target_row,
+                    accumulates);
 #endif
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);
             }
-            if (finishing && block == blocks - 1) {
+            if (epilogue) {
                 // The strip has just been computed: it is still in cache.
-                ck_epilogue e = epilogue;
-                if (e.residual) e.residual += first * e.residual_row_stride;
-                if (e.before) e.before += first * e.before_row_stride;
-                finish(rows, n, c_strip, c_row, e);
+                ck_epilogue e = *epilogue;
+                if (e.bias) e.bias += first_column;
+                if (e.residual) e.residual += first * e.residual_row_stride + first_column;
+                if (e.slope_at) e.slope_at += first * e.slope_row_stride + first_column;
+                finish(rows, end - first_column, c_strip + first_column, c_row, e);
             }
         }
     }

@@ -99,32 +99,21 @@ INLINE void balance_line(
     *term = -sum(products);
 }
 
-// Brings rows of A to a form that `product` takes as its left factor: each becomes a line of
-// ck_balanced_row(k) floats: its values, balanced block by block, then each block's term, then what
-// takes each block's balance back.
+// Brings rows of a block of A to the form in which `product` takes its left factor: each becomes a
+// line of ck_balanced_row(depth) floats: its values, balanced, then its term, then what takes the
+// balance back.
 static void balance_rows(
-    ptrdiff_t rows, ptrdiff_t k, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-    float *balanced) {
-    const ptrdiff_t blocks = depth_blocks(k);
-    for (ptrdiff_t r = 0; r < rows; r++, a += a_row, balanced += k + 2 * blocks) {
-        const float *source = a;
-        if (a_column != 1) {
-            for (ptrdiff_t p = 0; p < k; p++) balanced[p] = a[p * a_column];
-            source = balanced;
-        }
-        for (ptrdiff_t block = 0; block < blocks; block++) {
-            const ptrdiff_t start = k * block / blocks, depth = k * (block + 1) / blocks - start;
-            balance_line(
-                depth, source + start, balanced + start, &balanced[k + block],
-                &balanced[k + blocks + block]);
-        }
+    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, float *balanced) {
+    for (ptrdiff_t r = 0; r < rows; r++, a += a_row, balanced += depth + 2) {
+        balance_line(depth, a, balanced, &balanced[depth], &balanced[depth + 1]);
     }
 }
 
-// Balances a packed panel of B in place; terms = -sum b0 b1, scales takes it back, by column.
-static void balance_panel(
-    ptrdiff_t depth, ptrdiff_t width, float *packed, float *terms, float *scales) {
+// Balances a packed panel of B in place, and writes behind it a line of terms, -sum b0 b1, and one of
+// scales, which take the balance back.
+static void balance_panel(ptrdiff_t depth, ptrdiff_t width, float *packed) {
     const ptrdiff_t part = paired_part(depth);
+    float *terms = packed + depth * width, *scales = terms + width;
     for (ptrdiff_t j = 0; j < width; j += LANES) {
         vector squares[2] = {0, 0};
         for (ptrdiff_t p = 0; p < depth; p++) {
@@ -152,24 +141,20 @@ static void balance_panel(
     }
 }
 
-// A tile's factors, balanced.
-typedef struct {
-    const float *rows, *row_terms, *row_scales;  // of a row, those of the next `row` further on
-    ptrdiff_t row;
-    const float *panel, *column_terms, *column_scales;
-} ck_paired;
-
+// c (+)= A B for a tile of `rows` by `vectors` (both constants). A's balanced lines begin `a_row` apart,
+// each followed by its term and scale; the panel is followed by a line of terms and one of scales.
 INLINE void paired_tile_of(
-    int rows, int vectors, ptrdiff_t depth, ck_paired t, float *c, ptrdiff_t c_row,
-    bool accumulate) {
+    int rows, int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_row, const float *b,
+    float *c, ptrdiff_t c_row, bool accumulate) {
     const ptrdiff_t part = paired_part(depth), width = vectors * LANES;
+    const float *terms = b + depth * width, *scales = terms + width;
+    const float *row_terms = a + depth, *row_scales = row_terms + 1;
     vector sums[PAIRED_ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
-            sums[r][v] = load(t.column_terms + v * LANES) + t.row_terms[r * t.row];
+            sums[r][v] = load(terms + v * LANES) + row_terms[r * a_row];
         }
     }
-    const float *a = t.rows, *b = t.panel;
     for (ptrdiff_t p = 0; p < part; p += 2) {
         UNROLL for (int q = 0; q < 2; q++) {
             vector b0[VECTORS], b1[VECTORS];
@@ -179,8 +164,8 @@ INLINE void paired_tile_of(
             }
             UNROLL for (int r = 0; r < rows; r++) {
                 UNROLL for (int v = 0; v < vectors; v++) {
-                    vector x = add_broadcast(b1[v], a + r * t.row);
-                    vector y = add_broadcast(b0[v], a + r * t.row + part);
+                    vector x = add_broadcast(b1[v], a + r * a_row);
+                    vector y = add_broadcast(b0[v], a + r * a_row + part);
                     sums[r][v] = x * y + sums[r][v];
                 }
             }
@@ -190,7 +175,7 @@ INLINE void paired_tile_of(
             // Broadcasts into registers contend with additions, those from memory with loads: some
             // of each keep both from being what everything waits for.
             UNROLL for (int r = 0; r < rows; r++) {
-                const float *x = a + r * t.row + 2 * part;
+                const float *x = a + r * a_row + 2 * part;
                 UNROLL for (int v = 0; v < vectors; v++) {
                     sums[r][v] = r < PAIRED_ROWS / 3 ? multiply_add_broadcast(b0[v], x, sums[r][v])
                                                      : *x * b0[v] + sums[r][v];
@@ -204,7 +189,7 @@ INLINE void paired_tile_of(
     b += 2 * part * width;
     for (ptrdiff_t p = 3 * part; p < depth; p++, a++, b += width) {
         UNROLL for (int r = 0; r < rows; r++) {
-            vector x = a[r * t.row];
+            vector x = a[r * a_row];
             UNROLL for (int v = 0; v < vectors; v++) {
                 sums[r][v] = x * load(b + v * LANES) + sums[r][v];
             }
@@ -213,18 +198,18 @@ INLINE void paired_tile_of(
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
             float *place = c + r * c_row + v * LANES;
-            vector scale = load(t.column_scales + v * LANES) * t.row_scales[r * t.row];
+            vector scale = load(scales + v * LANES) * row_scales[r * a_row];
             store(place, accumulate ? sums[r][v] * scale + load(place) : sums[r][v] * scale);
         }
     }
 }
 
 static void paired_tile(
-    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, ck_paired t, float *c, ptrdiff_t c_row,
-    bool accumulate) {
+    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+    const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
 #define TILE(r, v)  \
     case r * 4 + v: \
-        return paired_tile_of(r, v, depth, t, c, c_row, accumulate)
+        return paired_tile_of(r, v, depth, a, a_row, b, c, c_row, accumulate)
     switch (rows * 4 + width / LANES) {
         TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1);
         TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2);

@@ -2,6 +2,7 @@
 // FUSED, PAIRED, SET_NAME and TABLE.
 
 #include "Vector.h"
+#include "GELU.h"
 #include "MatrixProduct.h"
 #include "Attention.h"
 #include "AttentionBackward.h"
@@ -19,8 +20,10 @@ const ck_kernels TABLE = {
     .balance = balance_rows,
     .prepare_keys = prepare_keys,
 #endif
+    .pack = pack,
     .product = product,
     .finish = finish,
+    .gelu = gelu_of,
     .attention = attention,
     .attention_pullback = attention_pullback,
     .layer_norm = layer_norm,

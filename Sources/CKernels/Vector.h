@@ -82,26 +82,3 @@ INLINE vector exponential2(vector x) {
     p = p * f + 1.0f;
     return (vector)((integers)p + ((integers)shifted << 23));
 }
-
-// Phi(-z), Phi the normal distribution, for z from 0 to 6: within 5e-8, as 2^g(z) with g a minimax
-// polynomial of degree 9 weighted for that.
-INLINE vector normal_tail(vector z) {
-    vector g = 2.9626542641381093e-07f;
-    g = g * z + -6.251084414543584e-06f;
-    g = g * z + 5.4208619985729456e-05f;
-    g = g * z + -0.0002150483342120424f;
-    g = g * z + -0.00011801863001892343f;
-    g = g * z + 0.007079211063683033f;
-    g = g * z + -0.052526313811540604f;
-    g = g * z + -0.4591933786869049f;
-    g = g * z + -1.1511075496673584f;
-    g = g * z + -0.9999999403953552f;
-    return exponential2(g);
-}
-
-// The exact GELU, x Phi(x), within 1e-7 absolute: with z = |x| it is max(x, 0) - z Phi(-z), which
-// loses nothing by cancellation, as (1 + erf) / 2 does.
-INLINE vector gelu(vector x) {
-    vector z = minimum((vector)6.0f, maximum(x, -x));
-    return maximum((vector)0.0f, x) - z * normal_tail(z);
-}

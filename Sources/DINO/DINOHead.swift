@@ -81,12 +81,8 @@ public struct DINOHead: Sendable {
     public func callAsFunction(_ embeddings: Tensor) -> Tensor {
         var x = embeddings
         for (index, layer) in layers.enumerated() {
-            let isLast = index == layers.count - 1
-            if let norm = layer.norm {
-                x = norm(layer.linear(x)).gelu()
-            } else {
-                x = layer.linear(x, activation: isLast ? .identity : .gelu)
-            }
+            x = layer.linear(x, after: index == 0 ? .identity : .gelu)
+            if let norm = layer.norm { x = norm(x) }
         }
         return x.normalizedRows().linear(directions: direction, magnitudes: magnitude)
     }

@@ -31,14 +31,4 @@ public struct Attention: Sendable {
             }
         return projection.outputs(index * width..<(index + 1) * width)
     }
-
-    /// What the class token, each image's first, attends to: `[batch, heads, tokens]`.
-    ///
-    /// - Parameters:
-    ///   - tokens: the normalised tokens, `[batch, tokens, width]`.
-    ///   - keys: their keys, of the same shape.
-    func classAttention(tokens: Tensor, keys: Tensor) -> Tensor {
-        let query = projection(of: .query)(tokens.slices(at: 0))
-        return Tensor.firstTokenAttention(query: query, keys: keys, heads: heads)
-    }
 }

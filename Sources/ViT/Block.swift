@@ -2,7 +2,7 @@ import Tensors
 
 /// The two-layer perceptron of a block (`Mlp` of vision_transformer.py).
 public struct Perceptron: Sendable {
-    /// `[hiddenWidth, width]`, followed by a GELU.
+    /// `[hiddenWidth, width]`; a GELU lies between the two.
     public var hidden: Linear
     /// `[width, hiddenWidth]`.
     public var output: Linear
@@ -43,12 +43,10 @@ public struct Block: Sendable {
         _ x: Tensor, facets: Set<Facet>, isLast: Bool, collect: (Facet, Tensor) -> Void
     ) -> Tensor? {
         if isLast && !facets.contains(.token) {
-            self.collect(facets, normed: attentionNorm(x), joined: nil, collect)
+            self.collect(facets, x, joined: nil, collect)
             return nil
         }
-        let result = self(x) { normed, joined in
-            self.collect(facets, normed: normed, joined: joined, collect)
-        }
+        let result = self(x) { self.collect(facets, x, joined: $0, collect) }
         if facets.contains(.token) { collect(.token, result) }
         return result
     }
@@ -57,20 +55,19 @@ public struct Block: Sendable {
     ///
     /// - Parameters:
     ///   - branches: what of the batch passes through each branch; all of it unless given.
-    ///   - observe: gets what the first norm gives and its joined projection.
+    ///   - observe: gets the joined projections.
     func callAsFunction(
         _ x: Tensor,
         branches: (attention: StochasticDepth.Branch, perceptron: StochasticDepth.Branch)? = nil,
-        observe: (_ normed: Tensor, _ joined: Tensor) -> Void = { _, _ in }
+        observe: (_ joined: Tensor) -> Void = { _ in }
     ) -> Tensor {
         let attended = branches?.attention.add(to: x, from: x, attend) ?? attend(x, adding: x)
         return branches?.perceptron.add(to: attended, from: attended, perceive)
             ?? perceive(attended, adding: attended)
 
         func attend(_ x: Tensor, adding residual: Tensor?) -> Tensor {
-            let normed = attentionNorm(x)
-            let joined = attention.projection(normed)
-            observe(normed, joined)
+            let joined = attention.projection(x, after: .norm(attentionNorm))
+            observe(joined)
             return attention.output(joined.attention(heads: attention.heads), adding: residual)
         }
     }
@@ -90,10 +87,10 @@ public struct Block: Sendable {
             ?? perceive(attended, adding: attended)
 
         func attend(_ x: Tensor, adding residual: Tensor?) -> Tensor {
-            let normed = attentionNorm(x)
             let width = attention.width
-            let query = attention.projection(of: .query)(normed.slices(at: 0))
-            let keysAndValues = attention.projection.outputs(width..<3 * width)(normed)
+            let norm = InputMap.norm(attentionNorm)
+            let query = attention.projection(of: .query)(x.slices(at: 0), after: norm)
+            let keysAndValues = attention.projection.outputs(width..<3 * width)(x, after: norm)
             let mixed = Tensor.firstTokenAttention(
                 query: query, keysAndValues: keysAndValues, heads: attention.heads)
             return attention.output(mixed, adding: residual)
@@ -101,17 +98,20 @@ public struct Block: Sendable {
     }
 
     private func perceive(_ x: Tensor, adding residual: Tensor?) -> Tensor {
-        let hidden = perceptron.hidden(perceptronNorm(x), activation: .gelu)
-        return perceptron.output(hidden, adding: residual)
+        let hidden = perceptron.hidden(x, after: .norm(perceptronNorm))
+        return perceptron.output(hidden, after: .gelu, adding: residual)
     }
 
     /// Hands out what is wanted of the projections and of the class token's attention.
     ///
-    /// - Parameter joined: the three projections, where they have been computed.
+    /// - Parameters:
+    ///   - x: the block's input.
+    ///   - joined: the three projections, where they have been computed.
     private func collect(
-        _ facets: Set<Facet>, normed: Tensor, joined: Tensor?, _ collect: (Facet, Tensor) -> Void
+        _ facets: Set<Facet>, _ x: Tensor, joined: Tensor?, _ collect: (Facet, Tensor) -> Void
     ) {
         let width = attention.width
+        let norm = InputMap.norm(attentionNorm)
         var keys: Tensor?
         for (index, facet) in [Facet.query, .key, .value].enumerated() {
             let isNeeded =
@@ -119,12 +119,15 @@ public struct Block: Sendable {
             guard isNeeded else { continue }
             let values =
                 joined?.columns(index * width..<(index + 1) * width)
-                ?? attention.projection(of: facet)(normed)
+                ?? attention.projection(of: facet)(x, after: norm)
             if facets.contains(facet) { collect(facet, values) }
             if facet == .key { keys = values }
         }
         if let keys, facets.contains(.classAttention) {
-            collect(.classAttention, attention.classAttention(tokens: normed, keys: keys))
+            let query = attention.projection(of: .query)(x.slices(at: 0), after: norm)
+            collect(
+                .classAttention,
+                .firstTokenAttention(query: query, keys: keys, heads: attention.heads))
         }
     }
 }

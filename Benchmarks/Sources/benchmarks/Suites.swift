@@ -8,15 +8,15 @@ import ViT
 /// Matrix products A Bᵀ at a ViT-S/8's shapes, and those of matching: rows x outputs x inputs.
 func products(_ record: Record) -> BenchmarkSuite {
     let suite = BenchmarkSuite(name: "product")
-    func add(_ m: Int, _ n: Int, _ k: Int, activation: Activation? = nil) {
+    func add(_ m: Int, _ n: Int, _ k: Int, after map: InputMap? = nil) {
         let x = Lazy { noise([m, k]) }
         let weight = Lazy { noise([n, k]) }
         let bias = Lazy { noise([n]) }
-        let name = "\(m)x\(n)x\(k)" + (activation == nil ? "" : " bias GELU")
+        let name = "\(m)x\(n)x\(k)" + (map == nil ? "" : " bias GELU")
         record.add(name, to: suite, operations: 2 * Double(m * n) * Double(k)) {
             _ = x.value.linear(
-                weight: weight.value, bias: activation == nil ? nil : bias.value,
-                activation: activation ?? .identity)
+                weight: weight.value, bias: map == nil ? nil : bias.value,
+                after: map ?? .identity)
         }
     }
     for tokens in [785, 3025] {
@@ -24,8 +24,8 @@ func products(_ record: Record) -> BenchmarkSuite {
         add(tokens, 1152, 384)  // queries, keys and values
         add(tokens, 384, 384)  // attention's output
         add(tokens, 1536, 384)  // the perceptron's hidden layer
-        add(tokens, 1536, 384, activation: .gelu)
         add(tokens, 384, 1536)  // the perceptron's output
+        add(tokens, 384, 1536, after: .gelu)
     }
     add(3025, 3025, 384)  // similarities of plain descriptors
     add(3025, 3025, 6528)  // of binned ones, which `bestBuddies` spares

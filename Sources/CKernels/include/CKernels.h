@@ -10,16 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// What is done to a matrix product C before it is stored: C = act(C + bias) + residual; or, with
-// `accumulates` and nothing else, the product is added to what C holds.
+// What is done to a matrix product C before it is stored: C = (C + bias + residual) gelu'(slope_at).
 typedef struct {
     const float *_Nullable bias;      // one value a column
     const float *_Nullable residual;  // a matrix of C's shape, apart from C's memory
     ptrdiff_t residual_row_stride;
-    bool gelu;                        // act(x) = x Phi(x), the exact GELU
-    float *_Nullable before;          // where C + bias goes too, a matrix of C's shape
-    ptrdiff_t before_row_stride;
-    bool accumulates;
+    const float *_Nullable slope_at;  // a matrix of C's shape
+    ptrdiff_t slope_row_stride;
 } ck_epilogue;
 
 // One piece of an attention: `queries` rows of one head against all its keys.
@@ -69,23 +66,30 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     // Whether the matrix product below beats a general BLAS on this instruction set.
     bool has_fused_multiply_add;
 
-    // Where it is given, `product` takes its left factor in another form, which this makes of rows
-    // of A: each becomes a line of ck_balanced_row(k) floats (PairedProduct.h). a_row is then
-    // ck_balanced_row(k), and a_column 1.
+    // A product C = A B is done a block of its depth k at a time, of which there are
+    // ck_depth_blocks(k), cut evenly. `pack` brings a block of B, `depth` rows of it, to
+    // ck_packed_block(depth, columns) floats; B's element (p, j) lies at b[p b_row + j b_column].
+    void (*_Nonnull pack)(
+        ptrdiff_t depth, ptrdiff_t columns, const float *_Nonnull b, ptrdiff_t b_row,
+        ptrdiff_t b_column, float *_Nonnull packed);
+
+    // Where it is given, `product` takes A's block in another form too, which this makes of its rows:
+    // each becomes a line of ck_balanced_row(depth) floats (PairedProduct.h), in place if that is
+    // a_row. In `product` a_row is then ck_balanced_row(depth), and a_column 1.
     void (*_Nullable balance)(
-        ptrdiff_t rows, ptrdiff_t k, const float *_Nonnull a, ptrdiff_t a_row, ptrdiff_t a_column,
+        ptrdiff_t rows, ptrdiff_t depth, const float *_Nonnull a, ptrdiff_t a_row,
         float *_Nonnull balanced);
 
-    // C = A B with the epilogue, for one block of C. A's element (i, p) lies at
-    // a[i a_row + p a_column], B's element (p, j) at b[p b_row + j b_column]; C's rows are c_row
-    // apart. Each element of C sums its products in an order that depends on k alone, so that
-    // however C is cut, its bits are the same. `scratch` holds ck_product_scratch(n) floats.
+    // C = A B for one block of the depth, or that is added to C; A's element (i, p) lies at
+    // a[i a_row + p a_column], C's rows are c_row apart. With the last block goes the epilogue. Each
+    // element of C sums its products in an order that depends on k alone, so that however C is cut,
+    // its bits are the same.
     void (*_Nonnull product)(
-        ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *_Nonnull a, ptrdiff_t a_row,
-        ptrdiff_t a_column, const float *_Nonnull b, ptrdiff_t b_row, ptrdiff_t b_column,
-        float *_Nonnull c, ptrdiff_t c_row, ck_epilogue epilogue, float *_Nonnull scratch);
+        ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *_Nonnull a, ptrdiff_t a_row,
+        ptrdiff_t a_column, const float *_Nonnull packed, float *_Nonnull c, ptrdiff_t c_row,
+        bool accumulates, const ck_epilogue *_Nullable epilogue);
 
-    // C = act(C + bias) + residual in place, for a product that came from elsewhere.
+    // The epilogue in place, for a product that came from elsewhere.
     void (*_Nonnull finish)(
         ptrdiff_t m, ptrdiff_t n, float *_Nonnull c, ptrdiff_t c_row, ck_epilogue epilogue);
 
@@ -115,6 +119,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     void (*_Nonnull transpose)(
         ptrdiff_t rows, ptrdiff_t columns, const float *_Nonnull source, ptrdiff_t source_row,
         float *_Nonnull target, ptrdiff_t target_row);
+
+    // y = x Phi(x), the exact GELU; y may be x.
+    void (*_Nonnull gelu)(ptrdiff_t count, const float *_Nonnull x, float *_Nonnull y);
 
     // gradient[i] *= the derivative of x Phi(x) at x[i].
     void (*_Nonnull gelu_gradient)(
@@ -166,10 +173,13 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
 // The number of queries that an attention task should have at most.
 enum { CK_ATTENTION_QUERIES = 144 };
 
-// Floats of scratch memory for `product` with n columns, and for `attention` with heads of `width`;
-// floats of what `balance` and `prepare_keys` make.
-ptrdiff_t ck_product_scratch(ptrdiff_t n);
-ptrdiff_t ck_balanced_row(ptrdiff_t k);
+// The blocks that a depth is cut into; floats of what `pack` and `balance` make.
+ptrdiff_t ck_depth_blocks(ptrdiff_t k);
+ptrdiff_t ck_packed_block(ptrdiff_t depth, ptrdiff_t columns);
+ptrdiff_t ck_balanced_row(ptrdiff_t depth);
+
+// Floats of scratch memory for `attention` and its pullback with heads of `width`, and of what
+// `prepare_keys` makes.
 ptrdiff_t ck_attention_scratch(ptrdiff_t width);
 ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width);
 ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width);

@@ -15,17 +15,8 @@ package typealias Pullback = (_ gradient: inout Tensor, _ cotangents: inout Cota
 /// the computation; the threads that share the work of an operation never see it. A tensor in
 /// another thread that is still tracked must not be computed with there.
 public final class Tape: @unchecked Sendable {
-    /// What is known of a recorded value. Nothing in it keeps a tracked tensor, which would keep the
-    /// tape.
-    private struct Entry {
-        /// `nil` for a leaf.
-        var pullback: Pullback?
-        /// Computes the value again, where that is cheap and needs only what the pullback keeps.
-        var recipe: (() -> Tensor)?
-    }
-
-    /// One for each recorded value, `nil` once it has been replayed.
-    private var entries: [Entry?] = []
+    /// One for each recorded value; `nil` for a leaf, and once it has been replayed.
+    private var entries: [Pullback?] = []
     /// The values with respect to which there are gradients, in the order of `track`.
     private var leaves: [Int] = []
 
@@ -37,28 +28,20 @@ public final class Tape: @unchecked Sendable {
     public func track(_ tensor: Tensor) -> Tensor {
         precondition(tensor.trace == nil, "track: the tensor \(tensor.shape) is tracked already")
         leaves.append(entries.count)
-        return append(tensor, Entry())
+        return append(tensor, nil)
     }
 
     /// Notes how `value`, just computed from tensors of this tape, hands its gradient on.
-    ///
-    /// - Parameter recipe: computes the value again, to the same bits, in far less time than a matrix
-    ///   product with it takes, from tensors that the pullback keeps anyway: then other pullbacks
-    ///   need not keep it (`Tensor.kept`).
-    package func record(
-        _ value: Tensor, recipe: (() -> Tensor)? = nil, _ pullback: @escaping Pullback
-    ) -> Tensor {
-        append(value, Entry(pullback: pullback, recipe: recipe))
+    package func record(_ value: Tensor, _ pullback: @escaping Pullback) -> Tensor {
+        append(value, pullback)
     }
 
-    private func append(_ value: Tensor, _ entry: Entry) -> Tensor {
+    private func append(_ value: Tensor, _ entry: Pullback?) -> Tensor {
         var tracked = value
         tracked.trace = Trace(tape: self, index: entries.count)
         entries.append(entry)
         return tracked
     }
-
-    fileprivate func recipe(of index: Int) -> (() -> Tensor)? { entries[index]?.recipe }
 
     /// Walks back from a value and adds its gradient with respect to each leaf to that leaf's element
     /// of `gradients`, in place where there is one; leaves that it does not depend on stay as they
@@ -94,7 +77,7 @@ public final class Tape: @unchecked Sendable {
         }
         cotangents.add(gradient, to: trace.index)
         for index in entries.indices.reversed() {
-            guard let pullback = entries[index].take()?.pullback,
+            guard let pullback = entries[index].take(),
                 var gradient = cotangents.values[index].take()
             else { continue }
             pullback(&gradient, &cotangents)
@@ -136,14 +119,6 @@ extension Tensor {
         var result = self
         result.trace = nil
         return result
-    }
-
-    /// What a pullback keeps of an input whose elements it reads: the elements, or how to compute
-    /// them again. A layer norm's result, or a GELU's, costs little to compute and is as large as
-    /// what it was computed from, which is kept in any case.
-    package var kept: () -> Tensor {
-        if let trace, let recipe = trace.tape.recipe(of: trace.index) { return recipe }
-        return { [untracked] in untracked }
     }
 
     /// Whether what is computed from this tensor is recorded.

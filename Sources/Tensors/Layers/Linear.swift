@@ -13,11 +13,11 @@ public struct Linear: Sendable {
         self.bias = bias
     }
 
-    /// `activation(x Wᵀ + b) + residual`; see `Tensor.linear`.
+    /// `map(x) Wᵀ + b + residual`; see `Tensor.linear`.
     public func callAsFunction(
-        _ x: Tensor, activation: Activation = .identity, adding residual: Tensor? = nil
+        _ x: Tensor, after map: InputMap = .identity, adding residual: Tensor? = nil
     ) -> Tensor {
-        x.linear(weight: weight, bias: bias, activation: activation, adding: residual)
+        x.linear(weight: weight, bias: bias, after: map, adding: residual)
     }
 
     /// The map to a range of its outputs alone. Shares the weights; complexity: O(1).

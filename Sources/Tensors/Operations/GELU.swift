@@ -9,31 +9,22 @@ extension Tensor {
         withExtendedLifetime((self, result)) {
             let (source, target) = (base, result.mutableBase)
             inChunks(of: count) { chunk in
-                let part = target + chunk.lowerBound
-                part.update(from: source + chunk.lowerBound, count: chunk.count)
-                Kernels.best.finish(
-                    1, chunk.count, part, chunk.count,
-                    Epilogue(bias: nil, residual: nil, residual_row_stride: 0, gelu: true))
+                Kernels.best.gelu(
+                    chunk.count, source + chunk.lowerBound, target + chunk.lowerBound)
             }
         }
         guard let trace else { return result }
-        return trace.tape.record(result, recipe: untracked.gelu) {
-            [x = untracked, index = trace.index] in
-            $0.scaleByGELUDerivative(at: x)
-            $1.add($0, to: index)
-        }
-    }
-
-    /// Multiplies by `Phi(x) + x phi(x)`, the derivative of the GELU, at each element of x: in place.
-    mutating func scaleByGELUDerivative(at x: Tensor) {
-        makeUnique()
-        withExtendedLifetime((self, x)) {
-            let gradient = mutableBase
-            let x = x.base
-            inChunks(of: count) { chunk in
-                Kernels.best.gelu_gradient(
-                    chunk.count, x + chunk.lowerBound, gradient + chunk.lowerBound)
+        return trace.tape.record(result) {
+            [x = untracked, index = trace.index] gradient, cotangents in
+            gradient.makeUnique()
+            withExtendedLifetime((gradient, x)) {
+                let (target, x) = (gradient.mutableBase, x.base)
+                inChunks(of: gradient.count) { chunk in
+                    Kernels.best.gelu_gradient(
+                        chunk.count, x + chunk.lowerBound, target + chunk.lowerBound)
+                }
             }
+            cotangents.add(gradient, to: index)
         }
     }
 }

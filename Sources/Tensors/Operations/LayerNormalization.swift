@@ -25,38 +25,46 @@ extension Tensor {
             }
         }
         guard let tape = Tape.of(self, weight, bias) else { return result }
-        let recipe = { [x = untracked, weight = weight.untracked, bias = bias.untracked] in
-            x.layerNorm(weight: weight, bias: bias, epsilon: epsilon)
-        }
-        return tape.record(result, recipe: recipe) {
+        return tape.record(result) {
             [
-                x = untracked, weight = weight.untracked, biasShape = bias.shape,
-                indices = (x: trace?.index, weight: weight.trace?.index, bias: bias.trace?.index)
-            ] gradient, cotangents in
-            let tasks = (rows + rowsPerTask - 1) / rowsPerTask
-            // Each task's share of weight's and of bias's gradient.
-            let shares = Tensor(repeating: 0, shape: [2, tasks, width])
-            withExtendedLifetime((x, weight, gradient, shares)) {
-                let dy = gradient.base
-                func run(_ dx: UnsafeMutablePointer<Float>?, _ accumulates: Bool) {
-                    Parallelism.perform(count: tasks) { task in
-                        let first = task * rowsPerTask
-                        let share = shares.mutableBase + task * width
-                        Kernels.best.layer_norm_gradient(
-                            min(rowsPerTask, rows - first), width, x.base + first * width,
-                            dy + first * width, weight.base, epsilon,
-                            dx.map { $0 + first * width }, accumulates, share,
-                            share + tasks * width)
-                    }
+                x = untracked,
+                norm = LayerNorm(weight: weight.untracked, bias: bias.untracked, epsilon: epsilon),
+                indices = (x: trace?.index, (weight: weight.trace?.index, bias: bias.trace?.index))
+            ] in
+            x.pullBackLayerNorm(norm, $0, indices, &$1)
+        }
+    }
+
+    /// Hands the gradient of a layer norm of these elements on to them and to the norm.
+    func pullBackLayerNorm(
+        _ norm: LayerNorm, _ gradient: Tensor, _ indices: (x: Int?, (weight: Int?, bias: Int?)),
+        _ cotangents: inout Cotangents
+    ) {
+        let width = shape[-1]
+        let rows = width > 0 ? count / width : 0
+        let tasks = (rows + rowsPerTask - 1) / rowsPerTask
+        // Each task's share of weight's and of bias's gradient.
+        let shares = Tensor(repeating: 0, shape: [2, tasks, width])
+        withExtendedLifetime((self, norm, gradient, shares)) {
+            let dy = gradient.base
+            func run(_ dx: UnsafeMutablePointer<Float>?, _ accumulates: Bool) {
+                Parallelism.perform(count: tasks) { task in
+                    let first = task * rowsPerTask
+                    let share = shares.mutableBase + task * width
+                    Kernels.best.layer_norm_gradient(
+                        min(rowsPerTask, rows - first), width, base + first * width,
+                        dy + first * width, norm.weight.base, norm.epsilon,
+                        dx.map { $0 + first * width }, accumulates, share,
+                        share + tasks * width)
                 }
-                if indices.x == nil { run(nil, false) }
-                cotangents.update(indices.x, shape: x.shape, run)
-                cotangents.update(indices.weight, shape: weight.shape) {
-                    shares.rows(0..<1).reshaped(to: [tasks, width]).matrix
-                        .addColumnSums(to: $0, isSum: $1)
-                }
-                cotangents.update(indices.bias, shape: biasShape) {
-                    shares.rows(1..<2).reshaped(to: [tasks, width]).matrix
+            }
+            if indices.x == nil { run(nil, false) }
+            cotangents.update(indices.x, shape: shape, run)
+            for (index, tensor, part) in [
+                (indices.1.weight, norm.weight, 0), (indices.1.bias, norm.bias, 1),
+            ] {
+                cotangents.update(index, shape: tensor.shape) {
+                    shares.rows(part..<part + 1).reshaped(to: [tasks, width]).matrix
                         .addColumnSums(to: $0, isSum: $1)
                 }
             }

@@ -1,186 +1,222 @@
-import CBLAS
 package import CKernels
 
-/// A matrix laid over memory that somebody else owns; element (r, c) lies at
-/// `base[r * rowStride + c * columnStride]`.
-package struct MatrixView {
-    package let base: UnsafePointer<Float>
-    package let rows: Int
-    package let columns: Int
-    package let rowStride: Int
-    package let columnStride: Int
-
-    package init(
-        _ base: UnsafePointer<Float>, rows: Int, columns: Int, rowStride: Int? = nil,
-        columnStride: Int = 1
-    ) {
-        self.base = base
-        self.rows = rows
-        self.columns = columns
-        self.rowStride = rowStride ?? columns
-        self.columnStride = columnStride
-    }
-
-    /// The same elements with rows and columns exchanged.
-    package var transposed: MatrixView {
-        MatrixView(
-            base, rows: columns, columns: rows, rowStride: columnStride, columnStride: rowStride)
-    }
-}
-
-/// What becomes of a matrix product before it is stored: `activation(C + bias) + residual`, or the
-/// sum with what C holds.
+/// What becomes of a matrix product before it is stored; see `ck_epilogue`.
 package typealias Epilogue = ck_epilogue
 
 extension Epilogue {
-    package init(
-        bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, residual_row_stride: Int,
-        gelu: Bool
-    ) {
-        self.init()
-        self.bias = bias
-        self.residual = residual
-        self.residual_row_stride = residual_row_stride
-        self.gelu = gelu
-    }
-
-    /// Whether the product is added to what is there.
-    package init(accumulates: Bool) {
-        self.init()
-        self.accumulates = accumulates
+    /// The epilogue for the part of C that begins at an element.
+    func part(row: Int, column: Int) -> Epilogue {
+        var part = self
+        part.bias = bias.map { $0 + column }
+        part.residual = residual.map { $0 + row * residual_row_stride + column }
+        part.slope_at = slope_at.map { $0 + row * slope_row_stride + column }
+        return part
     }
 }
 
-/// The one door for matrix products: `C = activation(A B + bias) + residual`, C row-major with
-/// `rowStride` floats from row to row.
+/// The one door for matrix products: `C = (A B + bias + residual) gelu'(slope_at)`, C row-major with
+/// `rowStride` floats from row to row, or `C += A B`.
 ///
 /// Our own kernel does it where the processor has fused multiply-adds, BLAS elsewhere: a BLAS may
 /// take code ten times too slow for a processor that it does not know, and cannot be told better
 /// once it is loaded. C is cut into blocks by its shape alone, and each element's sum runs over k in
 /// an order that depends on k alone.
 ///
-/// Complexity: O(m k n) arithmetic; scratch memory of 384 x 192 floats a thread.
+/// Complexity: O(m k n) arithmetic; memory for the smaller factor once more, and 300 KB a thread.
+///
+/// - Parameter accumulates: whether the product is added to what C holds; then without an epilogue.
 package func multiply(
     _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, rowStride: Int,
-    epilogue: Epilogue = Epilogue(), kernels: Kernels = .best
+    accumulates: Bool = false, epilogue: Epilogue? = nil, kernels: Kernels = .best
 ) {
     precondition(
         a.columns == b.rows, "multiply: \(a.rows)x\(a.columns) by \(b.rows)x\(b.columns)")
-    let m = a.rows
-    let n = b.columns
-    let k = a.columns
-    guard m > 0, n > 0 else { return }
-
-    // Some instruction sets want the left factor in a form of their own, all of them its rows.
-    let isPrepared =
-        kernels.balance != nil || a.isTransposed && m > 1 && kernels.has_fused_multiply_add
-    let prepared = isPrepared ? a.prepared(for: kernels) : nil
-    let a =
-        prepared.map { MatrixView($0.base, rows: m, columns: k, rowStride: $0.shape[1]) } ?? a
-
-    // Blocks narrow enough that their packed columns stay in the second-level cache, and low enough
-    // that no thread waits long for the last: an even number of them, and more than two where that
-    // leaves them rows enough to be worth the packing.
-    let width = 192
-    let acrossCount = (n + width - 1) / width
-    var downCount = (m + 2047) / 2048
-    while m / (downCount + 1) >= 96 {
-        let count = acrossCount * downCount
-        guard count % 2 != 0 || count < 4 && m / (downCount + 1) >= 512 else { break }
-        downCount += 1
-    }
-    defer { withExtendedLifetime(prepared) {} }
-    Parallelism.perform(count: acrossCount * downCount) { task in
-        let down = task / acrossCount
-        let firstRow = m * down / downCount
-        let rows = m * (down + 1) / downCount - firstRow
-        let firstColumn = task % acrossCount * width
-        let columns = min(width, n - firstColumn)
-        let block = c + firstRow * rowStride + firstColumn
-        let left = a.base + firstRow * a.rowStride
-        let right = b.base + firstColumn * b.columnStride
-        var blockEpilogue = epilogue
-        blockEpilogue.bias = epilogue.bias.map { $0 + firstColumn }
-        blockEpilogue.residual = epilogue.residual.map {
-            $0 + firstRow * epilogue.residual_row_stride + firstColumn
-        }
-        blockEpilogue.before = epilogue.before.map {
-            $0 + firstRow * epilogue.before_row_stride + firstColumn
-        }
-        let orders =
-            kernels.has_fused_multiply_add
-            ? nil : a.blasOrder.flatMap { a in b.blasOrder.map { (a, $0) } }
-        if let (a, b) = orders {
-            cblas_sgemm(
-                CblasRowMajor, a.transposition, b.transposition, Int32(rows), Int32(columns),
-                Int32(k), 1, left, a.leadingDimension, right, b.leadingDimension,
-                epilogue.accumulates ? 1 : 0, block, Int32(rowStride))
-            kernels.finish(rows, columns, block, rowStride, blockEpilogue)
-        } else {
-            let scratch = Scratch(count: ck_product_scratch(columns))
-            kernels.product(
-                rows, columns, k, left, a.rowStride, a.columnStride, right, b.rowStride,
-                b.columnStride, block, rowStride, blockEpilogue, scratch.base)
-        }
+    precondition(!accumulates || epilogue == nil, "multiply: a sum with an epilogue")
+    guard a.rows > 0, b.columns > 0 else { return }
+    let product = BlockedProduct(
+        a: a, b: b, c: c, rowStride: rowStride, accumulates: accumulates, epilogue: epilogue,
+        kernels: kernels)
+    if !kernels.has_fused_multiply_add && product.isDoneByBLAS() { return }
+    if a.rows > b.columns || b.isLayerNorm {
+        product.goByRows()
+    } else {
+        product.goByColumns()
     }
 }
 
-extension MatrixView {
-    /// Whether the columns are contiguous and the rows are not.
-    fileprivate var isTransposed: Bool { rowStride == 1 && columnStride != 1 }
+/// A product and how it is cut. The smaller factor is brought to the kernel's form whole, by all threads;
+/// the larger one piece by piece, by the task that uses it and while it is in cache.
+struct BlockedProduct {
+    let a: MatrixView
+    let b: MatrixView
+    let c: UnsafeMutablePointer<Float>
+    let rowStride: Int
+    let accumulates: Bool
+    let epilogue: Epilogue?
+    let kernels: Kernels
 
-    /// The rows as `Kernels.product` takes them: laid out contiguous where they are not (read where it
-    /// lies, each element of a row would come from another page), and balanced where it wants that.
-    ///
-    /// - Returns: `[rows, stride]`, the stride being what `Kernels.balance` needs.
-    fileprivate func prepared(for kernels: Kernels) -> Tensor {
-        let stride = kernels.balance == nil ? columns : ck_balanced_row(columns)
-        let result = Tensor(uninitialized: [rows, stride])
-        let rowsPerTask = 64
-        withExtendedLifetime(result) {
-            Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
-                let first = task * rowsPerTask
-                let count = min(rowsPerTask, rows - first)
-                let target = result.mutableBase + first * stride
-                var source = MatrixView(
-                    base + first * rowStride, rows: count, columns: columns, rowStride: rowStride,
-                    columnStride: columnStride)
-                if isTransposed && rows > 1 {
-                    // Pieces of 64 lines of the cache on either side.
-                    for start in Swift.stride(from: 0, to: columns, by: 64) {
-                        kernels.transpose(
-                            min(64, columns - start), count, source.base + start * columnStride,
-                            columnStride, target + start, stride)
-                    }
-                    source = MatrixView(target, rows: count, columns: columns, rowStride: stride)
+    private var m: Int { a.rows }
+    private var n: Int { b.columns }
+    private var k: Int { a.columns }
+
+    /// The blocks of the depth.
+    private var blocks: [Range<Int>] {
+        let count = ck_depth_blocks(k)
+        return (0..<count).map { k * $0 / count..<k * ($0 + 1) / count }
+    }
+
+    private var deepest: Int { blocks.lazy.map(\.count).max() ?? 0 }
+
+    /// For many rows: B is packed whole, and a task does some rows.
+    func goByRows() {
+        let blocks = blocks
+        // Where each block of B is packed.
+        var places = [0]
+        for block in blocks {
+            places.append(places[places.count - 1] + ck_packed_block(block.count, n))
+        }
+        let packed = Tensor(uninitialized: [places[blocks.count]])
+        defer { withExtendedLifetime(packed) {} }
+        let base = packed.mutableBase
+        // What has a map is packed by whole rows.
+        let width = b.isMapped ? n : groupWidth
+        let across = (n + width - 1) / width
+        Parallelism.perform(count: blocks.count * across) { task in
+            let block = task / across
+            let first = task % across * width
+            pack(
+                blocks[block], first..<min(first + width, n),
+                into: base + places[block] + ck_packed_block(blocks[block].count, first))
+        }
+
+        // Rows enough to be worth a pass over B, and few enough that they stay in cache.
+        let chunks = (m + 95) / 96
+        Parallelism.perform(count: chunks) { chunk in
+            let range = m * chunk / chunks..<m * (chunk + 1) / chunks
+            withRows(range) { rows in
+                let lines = Scratch(count: rows.rows * ck_balanced_row(deepest))
+                for (block, place) in zip(blocks, places) {
+                    multiply(
+                        prepare(rows.columns(block), at: lines.base), block, by: base + place,
+                        row: range.lowerBound, columns: 0..<n)
                 }
-                // In place where the rows have just been laid out.
-                kernels.balance?(
-                    count, columns, source.base, source.rowStride, source.columnStride, target)
+                withExtendedLifetime(lines) {}
             }
         }
-        return result
     }
 
-    /// How BLAS is told of the matrix, or nil where neither rows nor columns are contiguous, there
-    /// are none, or its 32-bit sizes do not suffice.
-    fileprivate var blasOrder: (transposition: CBLAS_TRANSPOSE, leadingDimension: Int32)? {
-        guard columns > 0, max(rows, columns, rowStride, columnStride) <= Int(Int32.max) else {
-            return nil
+    /// For many columns: A is brought to the kernel's form whole, and a task does some columns.
+    func goByColumns() {
+        let blocks = blocks
+        // One block after another, as `prepare` makes them.
+        let lines = Tensor(uninitialized: [needsPreparing ? m * (k + 2 * blocks.count) : 0])
+        defer { withExtendedLifetime(lines) {} }
+        let base = lines.mutableBase
+        func place(of block: Int) -> UnsafeMutablePointer<Float> {
+            base + m * (blocks[block].lowerBound + 2 * block)
         }
-        // A single row or column may look contiguous both ways, but BLAS takes it in one alone.
-        if columnStride == 1 && rowStride >= columns { return (CblasNoTrans, Int32(rowStride)) }
-        if rowStride == 1 && columnStride >= rows { return (CblasTrans, Int32(columnStride)) }
-        return nil
+        let pieces = (m + 63) / 64
+        Parallelism.perform(count: needsPreparing ? pieces : 0) { piece in
+            let first = 64 * piece
+            withRows(first..<min(first + 64, m)) { rows in
+                for (index, block) in blocks.enumerated() {
+                    _ = prepare(
+                        rows.columns(block),
+                        at: place(of: index) + first * lineLength(block.count))
+                }
+            }
+        }
+
+        // An even number of tasks, and more than two where that leaves them rows enough to be worth
+        // the packing, so that no thread waits long for the last.
+        let across = (n + groupWidth - 1) / groupWidth
+        var down = (m + 2047) / 2048
+        while m / (down + 1) >= 96 {
+            let count = across * down
+            guard count % 2 != 0 || count < 4 && m / (down + 1) >= 512 else { break }
+            down += 1
+        }
+        Parallelism.perform(count: across * down) { task in
+            let rows = m * (task / across) / down..<m * (task / across + 1) / down
+            let first = task % across * groupWidth
+            let columns = first..<min(first + groupWidth, n)
+            let packed = Scratch(count: ck_packed_block(deepest, columns.count))
+            for (index, block) in blocks.enumerated() {
+                pack(block, columns, into: packed.base)
+                let left =
+                    needsPreparing
+                    ? MatrixView(
+                        place(of: index), rows: m, columns: block.count,
+                        rowStride: lineLength(block.count)) : a.columns(block)
+                multiply(
+                    left.rows(rows), block, by: packed.base, row: rows.lowerBound,
+                    columns: columns)
+            }
+            withExtendedLifetime(packed) {}
+        }
+    }
+
+    /// One block of the depth for some rows and columns of C.
+    private func multiply(
+        _ left: MatrixView, _ block: Range<Int>, by packed: UnsafePointer<Float>, row: Int,
+        columns: Range<Int>
+    ) {
+        let isLast = block.upperBound == k
+        let part = isLast ? epilogue?.part(row: row, column: columns.lowerBound) : nil
+        func run(_ epilogue: UnsafePointer<Epilogue>?) {
+            kernels.product(
+                left.rows, columns.count, block.count, left.base, left.rowStride,
+                left.columnStride, packed, c + row * rowStride + columns.lowerBound, rowStride,
+                accumulates || block.lowerBound > 0, epilogue)
+        }
+        if let part { withUnsafePointer(to: part, run) } else { run(nil) }
+    }
+
+    private func pack(
+        _ block: Range<Int>, _ columns: Range<Int>, into packed: UnsafeMutablePointer<Float>
+    ) {
+        var part = b.rows(block).columns(columns)
+        let scratch = Scratch(count: part.isMapped ? part.rows * part.columns : 0)
+        if part.isMapped { part = part.laidOut(at: scratch.base, kernels) }
+        kernels.pack(
+            part.rows, part.columns, part.base, part.rowStride, part.columnStride, packed)
+        withExtendedLifetime(scratch) {}
+    }
+
+    /// Calls `body` with some rows of A, whole rows normalised already.
+    private func withRows(_ range: Range<Int>, _ body: (MatrixView) -> Void) {
+        let rows = a.rows(range)
+        guard rows.isLayerNorm else { return body(rows) }
+        let normed = Scratch(count: rows.rows * k)
+        body(rows.laidOut(at: normed.base, kernels))
+        withExtendedLifetime(normed) {}
+    }
+
+    /// Whether `prepare` has anything to do.
+    private var needsPreparing: Bool {
+        kernels.balance != nil || a.isMapped || a.isTransposed && m > 1
+    }
+
+    /// Floats from row to row of what `prepare` makes.
+    private func lineLength(_ depth: Int) -> Int {
+        kernels.balance == nil ? depth : ck_balanced_row(depth)
+    }
+
+    /// Rows of a block of A as the kernel takes them: laid out where they have a map or are not
+    /// contiguous (read where it lies, each element of a row would come from another page), and
+    /// balanced where it wants that.
+    private func prepare(_ part: MatrixView, at target: UnsafeMutablePointer<Float>) -> MatrixView {
+        guard needsPreparing else { return part }
+        let stride = lineLength(part.columns)
+        let lines =
+            part.isMapped || part.columnStride != 1
+            ? part.laidOut(at: target, stride: stride, kernels) : part
+        guard let balance = kernels.balance else { return lines }
+        balance(part.rows, part.columns, lines.base, lines.rowStride, target)
+        return MatrixView(target, rows: part.rows, columns: part.columns, rowStride: stride)
     }
 }
 
-extension Tensor {
-    /// All elements as a matrix whose columns are the innermost dimension. Whoever reads through it
-    /// keeps the tensor alive meanwhile (`withExtendedLifetime`).
-    var matrix: MatrixView {
-        let columns = shape.rank > 0 ? shape[-1] : 1
-        let rows = Shape(shape.dimensions.dropLast()).count
-        return MatrixView(base, rows: rows, columns: columns)
-    }
-}
+/// Columns of C that a task does, by the hundreds of rows: their packed block stays in the second-level
+/// cache.
+private let groupWidth = 192

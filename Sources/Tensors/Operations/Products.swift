@@ -36,13 +36,13 @@ extension Tensor {
                 cotangents.update(indices.a, shape: a.shape) {
                     multiply(
                         rows, isTransposed ? b.matrix : b.matrix.transposed, into: $0,
-                        rowStride: a.shape[1], epilogue: Epilogue(accumulates: $1))
+                        rowStride: a.shape[1], accumulates: $1)
                 }
                 cotangents.update(indices.b, shape: b.shape) {
                     multiply(
                         isTransposed ? rows.transposed : a.matrix.transposed,
                         isTransposed ? a.matrix : rows, into: $0, rowStride: b.shape[1],
-                        epilogue: Epilogue(accumulates: $1))
+                        accumulates: $1)
                 }
             }
         }

@@ -166,7 +166,7 @@ private struct WeightNormalizedMap {
                     MatrixView(
                         base + block.lowerBound, rows: rows, columns: v.rows, rowStride: outputs),
                     v, into: target, rowStride: inputs,
-                    epilogue: Epilogue(accumulates: isSum || block.lowerBound > 0))
+                    accumulates: isSum || block.lowerBound > 0)
             }
         }
     }

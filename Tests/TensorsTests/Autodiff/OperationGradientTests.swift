@@ -3,15 +3,53 @@ import Testing
 
 /// Every operation with a pullback, against central differences.
 @Suite struct OperationGradientTests {
-    @Test("Linear maps: bias, GELU, residual", arguments: [Activation.identity, .gelu])
-    func linear(activation: Activation) {
+    @Test("Linear maps: bias, residual, and what comes before")
+    func linear() {
         var noise = Noise(seed: 1)
-        let x = noise.tensor([2, 3, 5])
-        let weight = noise.tensor([4, 5])
-        let bias = noise.tensor([4])
-        checkGradient(at: [x, weight]) { $0[0].linear(weight: $0[1], activation: activation) }
-        checkGradient(at: [x, weight, bias, noise.tensor([2, 3, 4])]) {
-            $0[0].linear(weight: $0[1], bias: $0[2], activation: activation, adding: $0[3])
+        let inputs = [
+            noise.tensor([2, 3, 5]), noise.tensor([4, 5]), noise.tensor([4]),
+            noise.tensor([2, 3, 4]),
+        ]
+        for map in [InputMap.identity, .gelu] {
+            checkGradient(at: Array(inputs.prefix(2))) {
+                $0[0].linear(weight: $0[1], after: map)
+            }
+            checkGradient(at: inputs) {
+                $0[0].linear(weight: $0[1], bias: $0[2], after: map, adding: $0[3])
+            }
+        }
+        checkGradient(
+            at: inputs + [noise.tensor([5]), noise.tensor([5])], tolerance: 1e-3
+        ) {
+            $0[0].linear(
+                weight: $0[1], bias: $0[2],
+                after: .norm(LayerNorm(weight: $0[4], bias: $0[5], epsilon: 1e-6)),
+                adding: $0[3])
+        }
+    }
+
+    @Test("A linear map after a norm, of which only some tensors are tracked")
+    func partlyTracked() throws {
+        var noise = Noise(seed: 7)
+        let tensors = [
+            noise.tensor([3, 5]), noise.tensor([4, 5]), noise.tensor([5]), noise.tensor([5]),
+        ]
+        func gradients(tracking chosen: Set<Int>) -> [Tensor?] {
+            let tape = Tape()
+            let inputs = tensors.indices.map {
+                chosen.contains($0) ? tape.track(tensors[$0]) : tensors[$0]
+            }
+            let value = inputs[0].linear(
+                weight: inputs[1],
+                after: .norm(LayerNorm(weight: inputs[2], bias: inputs[3], epsilon: 1e-6)))
+            var results = [Tensor?](repeating: nil, count: chosen.count)
+            tape.backward(from: value.gelu().sum(), into: &results)
+            return results
+        }
+        let all = gradients(tracking: [0, 1, 2, 3])
+        for index in tensors.indices {
+            let expected = try #require(all[index])
+            #expect(gradients(tracking: [index]) == [expected])
         }
     }
 
@@ -20,7 +58,7 @@ import Testing
         var noise = Noise(seed: 2)
         checkGradient(at: [noise.tensor([3, 4]), noise.tensor([4, 4])], tolerance: 3e-4) {
             let hidden = $0[0].linear(weight: $0[1], adding: $0[0])
-            return hidden.linear(weight: $0[1], activation: .gelu, adding: hidden)
+            return hidden.linear(weight: $0[1], after: .gelu, adding: hidden)
         }
     }
 

@@ -17,7 +17,7 @@ import Testing
 
     static let cases: [Case] = [
         ("linear", { $0[0].linear(weight: $0[1], bias: $0[2], adding: $0[3]) }),
-        ("linear.gelu", { $0[0].linear(weight: $0[1], bias: $0[2], activation: .gelu) }),
+        ("linear.gelu", { $0[0].linear(weight: $0[1], bias: $0[2]).gelu() }),
         ("gelu", { $0[0].gelu() }),
         ("layerNorm", { $0[0].layerNorm(weight: $0[1], bias: $0[2], epsilon: 1e-6) }),
         ("batchNorm", { $0[0].batchNorm(weight: $0[1], bias: $0[2], epsilon: 1e-5) }),
@@ -33,12 +33,15 @@ import Testing
         (
             "block",
             {
-                let normed = $0[0].layerNorm(weight: $0[1], bias: $0[2], epsilon: 1e-6)
-                let x = normed.linear(weight: $0[3], bias: $0[4]).attention(heads: 2)
+                func norm(_ weight: Tensor, _ bias: Tensor) -> InputMap {
+                    .norm(LayerNorm(weight: weight, bias: bias, epsilon: 1e-6))
+                }
+                let x = $0[0]
+                    .linear(weight: $0[3], bias: $0[4], after: norm($0[1], $0[2]))
+                    .attention(heads: 2)
                     .linear(weight: $0[5], bias: $0[6], adding: $0[0])
-                return x.layerNorm(weight: $0[7], bias: $0[8], epsilon: 1e-6)
-                    .linear(weight: $0[9], bias: $0[10], activation: .gelu)
-                    .linear(weight: $0[11], bias: $0[12], adding: x)
+                return x.linear(weight: $0[9], bias: $0[10], after: norm($0[7], $0[8]))
+                    .linear(weight: $0[11], bias: $0[12], after: .gelu, adding: x)
             }
         ),
     ]

@@ -1,0 +1,110 @@
+internal import CKernels
+
+/// A matrix laid over memory that somebody else owns; element (r, c) lies at
+/// `base[r * rowStride + c * columnStride]`, or is what `map` makes of that.
+package struct MatrixView {
+    /// What becomes of rows as a product reads them: values that are never stored cost no memory, and
+    /// no time to write and to read again.
+    package enum Map {
+        case identity
+        /// The GELU of each element.
+        case gelu
+        /// Layer normalisation of each row; `weight` and `bias` have as many elements as it.
+        case layerNorm(
+            weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, epsilon: Float)
+    }
+
+    package let base: UnsafePointer<Float>
+    package let rows: Int
+    package let columns: Int
+    package let rowStride: Int
+    package let columnStride: Int
+    package let map: Map
+
+    /// - Precondition: with a map, columns are contiguous.
+    package init(
+        _ base: UnsafePointer<Float>, rows: Int, columns: Int, rowStride: Int? = nil,
+        columnStride: Int = 1, map: Map = .identity
+    ) {
+        self.base = base
+        self.rows = rows
+        self.columns = columns
+        self.rowStride = rowStride ?? columns
+        self.columnStride = columnStride
+        self.map = map
+        precondition(
+            columnStride == 1 || !isMapped, "MatrixView: a map of rows \(columnStride) apart")
+    }
+
+    /// The same elements with rows and columns exchanged.
+    package var transposed: MatrixView {
+        precondition(!isMapped, "transposed: a map goes by rows")
+        return MatrixView(
+            base, rows: columns, columns: rows, rowStride: columnStride, columnStride: rowStride)
+    }
+
+    /// Some of its rows.
+    func rows(_ range: Range<Int>) -> MatrixView {
+        MatrixView(
+            base + range.lowerBound * rowStride, rows: range.count, columns: columns,
+            rowStride: rowStride, columnStride: columnStride, map: map)
+    }
+
+    /// Some of its columns; none that a layer norm would have to see whole.
+    func columns(_ range: Range<Int>) -> MatrixView {
+        if case .layerNorm = map {
+            precondition(range.count == columns, "columns: of a layer norm")
+        }
+        return MatrixView(
+            base + range.lowerBound * columnStride, rows: rows, columns: range.count,
+            rowStride: rowStride, columnStride: columnStride, map: map)
+    }
+
+    var isMapped: Bool { if case .identity = map { false } else { true } }
+
+    var isLayerNorm: Bool { if case .layerNorm = map { true } else { false } }
+
+    /// Whether the columns are contiguous and the rows are not.
+    var isTransposed: Bool { rowStride == 1 && columnStride != 1 }
+
+    /// Writes the elements row by row, `stride` floats from row to row.
+    ///
+    /// - Returns: the view of them, without a map.
+    func laidOut(
+        at target: UnsafeMutablePointer<Float>, stride: Int? = nil, _ kernels: Kernels
+    ) -> MatrixView {
+        let stride = stride ?? columns
+        switch map {
+        case .gelu:
+            for r in 0..<rows { kernels.gelu(columns, base + r * rowStride, target + r * stride) }
+        case .layerNorm(let weight, let bias, let epsilon):
+            kernels.layer_norm(
+                rows, columns, base, rowStride, weight, bias, epsilon, target, stride)
+        case .identity where isTransposed:
+            // Pieces of 64 lines of the cache on either side.
+            for start in Swift.stride(from: 0, to: columns, by: 64) {
+                kernels.transpose(
+                    min(64, columns - start), rows, base + start * columnStride, columnStride,
+                    target + start, stride)
+            }
+        case .identity:
+            for r in 0..<rows {
+                let (source, line) = (base + r * rowStride, target + r * stride)
+                for c in 0..<columns { line[c] = source[c * columnStride] }
+            }
+        }
+        return MatrixView(target, rows: rows, columns: columns, rowStride: stride)
+    }
+}
+
+extension Tensor {
+    /// All elements as a matrix whose columns are the innermost dimension. Whoever reads through it
+    /// keeps the tensor alive meanwhile (`withExtendedLifetime`).
+    var matrix: MatrixView { matrix(map: .identity) }
+
+    func matrix(map: MatrixView.Map) -> MatrixView {
+        let columns = shape.rank > 0 ? shape[-1] : 1
+        let rows = Shape(shape.dimensions.dropLast()).count
+        return MatrixView(base, rows: rows, columns: columns, map: map)
+    }
+}
