@@ -41,13 +41,13 @@ package struct Creature: Sendable {
         var fur = generator(.coat)
         let coat = Coat(palette: palette, using: &fur)
         var place = generator(.scenery)
-        let scenery = Scenery(palette: palette, using: &place)
+        let scenery = Scenery(using: &place)
         var things = generator(.props)
-        let props = Props(in: scenery, palette: palette, using: &things)
+        let props = Props(using: &things)
 
         let posed = Posing.figure(of: kind, using: generator(.pose))
         var lot = generator(.placing)
-        let placing = Placing(posed, horizon: scenery.horizon, using: &lot)
+        let placing = Placing(posed, using: &lot)
         facing = placing.facing
         var canvas = scenery.canvas(size: size)
         props.paint(on: &canvas, light: light)

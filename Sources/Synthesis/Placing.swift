@@ -8,9 +8,7 @@ struct Placing {
     private let turn: Vector
     private let origin: Vector
 
-    init(
-        _ figure: Figure, horizon: Double, using generator: inout some RandomNumberGenerator
-    ) {
+    init(_ figure: Figure, using generator: inout some RandomNumberGenerator) {
         facing = generator.nextUniform() < 0.5 ? .left : .right
         turn = Vector(degrees: generator.draw(-4...4))
         let facing = self.facing
@@ -18,14 +16,12 @@ struct Placing {
         let bounds = figure.moved(scale: 1) { Placing.turned($0, turn, facing) }.bounds
         let extent = bounds.high - bounds.low
         // The size of the box about the creature, no side of which leaves the picture.
-        let wanted = generator.draw(0.46...0.86) / (extent.x * extent.y).squareRoot()
+        let wanted = generator.draw(0.6...1) / (extent.x * extent.y).squareRoot()
         let margin = 0.03
         scale = min(wanted, (1 - 2 * margin) / max(extent.x, extent.y))
         let free = Vector(repeating: 1 - 2 * margin) - extent * scale
         let left = margin + free.x * generator.nextUniform()
-        // Feet stand on the ground.
-        let lowest = min(max(horizon + 0.08 - margin - extent.y * scale, 0), free.y)
-        let top = margin + lowest + (free.y - lowest) * generator.nextUniform()
+        let top = margin + free.y * generator.nextUniform()
         origin = Vector(left, top) - bounds.low * scale
     }
 

@@ -13,47 +13,48 @@ struct Props {
 
     private var things: [(depth: Double, thing: Thing)] = []
 
-    init(in scenery: Scenery, palette: Palette, using generator: inout some RandomNumberGenerator) {
-        let top = scenery.horizon
-        switch scenery.style {
-        case .meadow: addBlades(generator.draw(90...260), top, palette, &generator)
-        case .foliage: addBlades(generator.draw(260...420), 0, palette, &generator)
-        case .hills, .slope: addBlades(generator.draw(-60...80), top, palette, &generator)
-        default: break
-        }
-        for _ in 0..<generator.nextIndex(below: 7) { addThing(top, palette, &generator) }
+    init(using generator: inout some RandomNumberGenerator) {
+        addTufts(generator.nextIndex(below: 6), &generator)
+        for _ in 0..<generator.draw(from: Array(2...7)) { addThing(&generator) }
         things.sort { $0.depth < $1.depth }
     }
 
-    private mutating func addBlades(
-        _ count: Double, _ top: Double, _ palette: Palette,
-        _ generator: inout some RandomNumberGenerator
+    /// What things are made of, the same in all pictures.
+    private static let tints = [
+        Tint(hue: 0.27, saturation: 0.4, lightness: 0.4),
+        Tint(hue: 0.08, saturation: 0.35, lightness: 0.35),
+        Tint(hue: 0.1, saturation: 0.08, lightness: 0.6),
+        Tint(hue: 0.0, saturation: 0.5, lightness: 0.5),
+        Tint(hue: 0.6, saturation: 0.4, lightness: 0.5),
+        Tint(hue: 0.13, saturation: 0.55, lightness: 0.55),
+    ]
+
+    private mutating func addTufts(
+        _ count: Int, _ generator: inout some RandomNumberGenerator
     ) {
-        for _ in 0..<max(0, Int(count)) {
-            let foot = Vector(generator.nextUniform(), generator.draw(top + 0.02...1.05))
-            let near = 0.45 + 0.75 * (foot.y - top)
-            let length = near * generator.draw(0.035...0.085)
-            let lean = generator.draw(60...120)
-            let middle = foot + Vector(degrees: lean) * length * 0.6
-            let tip = middle + Vector(degrees: lean * 1.5 - 45) * length * 0.5
-            let tint = palette.ground.mixed(with: palette.detail, generator.draw(0.2...1.2))
-            let width = 0.0052 * near
-            let tube = Tube(
-                through: [
-                    Tube.Joint(foot, width), Tube.Joint(middle, width * 0.7),
-                    Tube.Joint(tip, width * 0.15),
-                ], steps: 2)
-            things.append((foot.y, .blade(tube, tint * generator.draw(0.8...1.2))))
+        for _ in 0..<count {
+            let tuft = Vector(generator.nextUniform(), generator.draw(0.02...1.05))
+            for _ in 0..<12 {
+                let foot = tuft + Vector(generator.draw(-0.08...0.08), generator.draw(-0.03...0.03))
+                let length = generator.draw(0.03...0.09)
+                let lean = generator.draw(60...120)
+                let middle = foot + Vector(degrees: lean) * length * 0.6
+                let tip = middle + Vector(degrees: lean * 1.5 - 45) * length * 0.5
+                let width = 0.005
+                let tube = Tube(
+                    through: [
+                        Tube.Joint(foot, width), Tube.Joint(middle, width * 0.7),
+                        Tube.Joint(tip, width * 0.15),
+                    ], steps: 2)
+                things.append((foot.y, .blade(tube, Self.tints[0] * generator.draw(0.7...1.3))))
+            }
         }
     }
 
-    private mutating func addThing(
-        _ top: Double, _ palette: Palette, _ generator: inout some RandomNumberGenerator
-    ) {
-        let foot = Vector(generator.nextUniform(), generator.draw(min(top + 0.06, 0.9)...1))
-        let near = top > 0 ? 0.45 + 0.6 * (foot.y - top) / (1 - top) : 1
-        let size = near * generator.draw(0.035...0.11)
-        let tint = generator.draw(from: palette.things)
+    private mutating func addThing(_ generator: inout some RandomNumberGenerator) {
+        let foot = Vector(generator.nextUniform(), generator.nextUniform())
+        let size = generator.draw(0.035...0.11)
+        let tint = generator.draw(from: Self.tints)
         let thing: Thing
         switch generator.nextIndex(below: 4) {
         case 0:
@@ -72,7 +73,7 @@ struct Props {
                     ]), tint * 0.8)
         case 2:
             thing = .ball(
-                foot, size * 0.75, tint, generator.draw(from: palette.things),
+                foot, size * 0.75, tint, generator.draw(from: Self.tints),
                 turn: generator.draw(0...180))
         default:
             thing = .bush(

@@ -51,12 +51,39 @@ import Testing
         }
     }
 
+    /// Which picture the right half is of, told by the nearest of 200 left halves: coats tell it for many
+    /// pictures; what lies behind them, all of one stock, for few (by chance one is right).
+    @Test func surroundingsHardlyTellThePicture() {
+        let pictures = Self.series.prefix(200)
+        func halves(_ isCounted: @escaping (UInt8) -> Bool) -> Int {
+            let (left, right) = (0, 1)
+            let halves = [left, right].map { half in
+                pictures.map { histogram($0, half: half, where: isCounted) }
+            }
+            return pictures.indices.filter { query in
+                let nearest = pictures.indices.min { first, second in
+                    distance(halves[left][first], halves[right][query])
+                        < distance(halves[left][second], halves[right][query])
+                }
+                return nearest == query
+            }.count
+        }
+        let (coats, surroundings) = (halves { $0 != 0 }, halves { $0 == 0 })
+        #expect(coats > 60 && coats > 4 * surroundings, "\(coats), \(surroundings)")
+    }
+
     /// Shares of colours, four levels a channel, their square roots (so that distances are
     /// Hellinger's).
-    private func histogram(_ creature: Creature, where isCounted: (UInt8) -> Bool) -> [Float] {
+    ///
+    /// - Parameter half: the left one, 0, or the right one, 1; nil for all of the picture.
+    private func histogram(
+        _ creature: Creature, half: Int? = nil, where isCounted: (UInt8) -> Bool
+    ) -> [Float] {
         var bins = [Float](repeating: 0, count: 64)
         let pixels = creature.image.pixels
+        let width = creature.image.width
         for (at, part) in creature.mask.enumerated() where isCounted(part) {
+            if let half, at % width * 2 / width != half { continue }
             let levels = (0..<3).map { Int(pixels[at * 3 + $0]) >> 6 }
             bins[levels[0] << 4 | levels[1] << 2 | levels[2]] += 1
         }
