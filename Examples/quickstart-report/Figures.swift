@@ -48,7 +48,8 @@ struct Measurement {
     }
 
     func figures(of network: Network) throws -> Figures {
-        let segmentation = try Segmentation(jointed, by: network.model)
+        let segmentation = try Segmentation(
+            jointed, by: network.model, loadSize: network.loadSize)
         return Figures(
             nearestNeighbours: nearestNeighbours(network), keypoints: try keypoints(network),
             foreground: try foreground(network), common: segmentation.overlap,

@@ -18,6 +18,7 @@ struct Illustrations {
     let series: Series
     let untrained: Network
     let trained: Network
+    let bundled: Network
 
     /// Few enough in a row, and each large enough, for a phone.
     private static let columns = 4
@@ -36,7 +37,7 @@ struct Illustrations {
             }
         }
         try sheet(truth).writePNG(to: folder + "/parts.png")
-        let saliency = try [untrained, trained].map { network in
+        let saliency = try [untrained, trained, bundled].map { network in
             try rows[2].map { $0.image.shaded(by: try network.saliency(of: $0.image)) }
         }
         try sheet([rows[2].map(\.image)] + saliency).writePNG(to: folder + "/saliency.png")
@@ -49,7 +50,9 @@ struct Illustrations {
     private func segments() throws -> Image {
         let creatures = Segmentation.creatures(series)
         let shown = 0..<Segmentation.kinds
-        let found = try [untrained, trained].map { try Segmentation(creatures, by: $0.model) }
+        let found = try [untrained, trained].map {
+            try Segmentation(creatures, by: $0.model, loadSize: $0.loadSize)
+        }
         func drawn(_ maps: [LabelMap], _ palette: [Colour], strength: Double) -> [Image] {
             shown.map { index in
                 let photo = creatures[index].image.resized(

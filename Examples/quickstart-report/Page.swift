@@ -78,6 +78,7 @@ struct Page {
             <article><h3>\(title)</h3><p>\(measure)</p>
             \(row("trained", results.trained, "trained"))
             \(row("untrained", results.untrained, "untrained"))
+            \(row("default", results.bundled, "bundled"))
             \(row("guess", results.guess, "guess"))
             <small>guess: \(guess)</small></article>
             """
@@ -181,7 +182,7 @@ struct Page {
         <section>
         <h2>Where the network looks</h2>
         <p>Attention of the class token in the last layer: the picture, the untrained network, the
-        trained one.</p>
+        trained one, the default network.</p>
         \(picture("saliency.png", "saliency over four pictures"))
         </section>
         """
@@ -240,10 +241,11 @@ struct Page {
 
     private static let style = """
         :root { color-scheme: light dark; --ink: #1d2330; --dim: #667085; --ground: #f6f4ef;
-          --card: #fff; --line: #e4e0d6; --trained: #2f7d5b; --untrained: #c08a3e; --guess: #b8bcc6; }
+          --card: #fff; --line: #e4e0d6; --trained: #2f7d5b; --untrained: #c08a3e;
+          --bundled: #5a7fb5; --guess: #b8bcc6; }
         @media (prefers-color-scheme: dark) { :root { --ink: #e9e7e1; --dim: #a0a7b4;
           --ground: #14161b; --card: #1d2027; --line: #2e333d; --trained: #57b98b;
-          --untrained: #d9a75c; --guess: #5b6270; } }
+          --untrained: #d9a75c; --bundled: #86a7d6; --guess: #5b6270; } }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--ground); color: var(--ink);
           font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
@@ -269,6 +271,7 @@ struct Page {
         .row em { font-style: normal; text-align: right; font-variant-numeric: tabular-nums; }
         .trained b { background: var(--trained); } .trained em { font-weight: 700; }
         .untrained b { background: var(--untrained); }
+        .bundled b { background: var(--bundled); }
         .part { display: inline-block; width: .8em; height: .8em; border-radius: 2px;
           margin-right: .25em; }
         .good { color: var(--trained); font-weight: 600; } .bad { color: #c0392b; font-weight: 600; }
