@@ -88,14 +88,7 @@ struct SegmentationRun {
     }
 
     /// - Throws: `Failure` that names the pictures without a result, if there are any.
-    func finish() throws {
-        guard !failures.isEmpty else { return }
-        let sentences = failures.joined(separator: "; ")
-        throw Failure(
-            pictures.count == 1
-                ? sentences
-                : "\(failures.count) of \(pictures.count) pictures gave no result: \(sentences)")
-    }
+    func finish() throws { try pictures.check(failures) }
 }
 
 extension Picture {

@@ -48,11 +48,6 @@ struct ClusterSearch {
 
     /// Runs to the end; gives the run with the least objective, the first of equals.
     mutating func run(iterations: Int, tolerance: Double) -> Run {
-        best(1, iterations: iterations, tolerance: tolerance)[0]
-    }
-
-    /// Runs to the end; gives the runs with the least objectives, the first of equals first.
-    mutating func best(_ count: Int, iterations: Int, tolerance: Double) -> [Run] {
         precondition(
             iterations >= 1 && tolerance >= 0,
             "kMeans: \(iterations) iterations, tolerance \(tolerance)")
@@ -82,11 +77,7 @@ struct ClusterSearch {
                 if !runs[index].isDone { moves += self.moves(of: index, changed, from: before) }
             }
         }
-        // Sorted by index too: of equals the first.
-        let ranked = runs.indices.sorted {
-            (runs[$0].objective, $0) < (runs[$1].objective, $1)
-        }
-        return ranked.prefix(count).map { runs[$0] }
+        return runs.dropFirst().reduce(runs[0]) { $1.objective < $0.objective ? $1 : $0 }
     }
 
     /// What has to be done to a run's sums. Where most points go elsewhere they start anew, which

@@ -26,8 +26,8 @@ public struct KMeans: Sendable {
 /// "k-means++: The Advantages of Careful Seeding", 2007), the best of several runs.
 ///
 /// Of many points, more than 256 for each cluster, only that many, drawn at random, go through all
-/// runs (faiss's `max_points_per_centroid`); the best three then go on with all points. The result is
-/// a local optimum of all points like any other, and was found in a fraction of the time.
+/// runs (faiss's `max_points_per_centroid`); the best then goes on with all points. The result is a
+/// local optimum of all points like any other, and was found in a fraction of the time.
 ///
 /// A cluster that loses its last point takes the point farthest from its centre, so none is empty.
 /// The result depends on the points and the generator, not on the number of threads.
@@ -37,10 +37,11 @@ public struct KMeans: Sendable {
 ///   - restarts: how many runs, the one with the least objective winning. 10: the default of
 ///     scikit-learn's `KMeans` before version 1.4.
 ///   - iterations: the most times that points are assigned in a run, and again when the best
-///     go on with all points. 300: scikit-learn's default.
+///     goes on with all points. 300: scikit-learn's default.
 ///   - tolerance: a run ends when an iteration lowers its objective by no more than this fraction,
 ///     scikit-learn's default (of a shift of the centres, there); in any case when no point changes
-///     its cluster.
+///     its cluster. The runs with some of the points, which only say where to start, end at ten
+///     times that.
 ///   - geometry: on the sphere points are meant to have length 1.
 /// - Precondition: there are at least as many points as clusters, and at least one of each.
 /// - Complexity: O(points * channels * clusters * restarts) an iteration; all runs share one matrix
@@ -62,13 +63,10 @@ public func kMeans(
         let sample = PointSet(points.samples(drawn))
         search = ClusterSearch(
             sample, clusters: clusters, runs: restarts, geometry: geometry, using: &generator)
-        let best = search.best(3, iterations: iterations, tolerance: tolerance)
-        let labels = best.map { run in
-            NearestCentres(of: points, among: centres(of: sample, run.labels)).labels
-        }
+        let best = search.run(iterations: iterations, tolerance: 10 * tolerance)
+        let labels = NearestCentres(of: points, among: centres(of: sample, best.labels)).labels
         search = ClusterSearch(
-            set, clusters: clusters, labels: labels.map { $0.map { Int32($0) } },
-            geometry: geometry)
+            set, clusters: clusters, labels: [labels.map { Int32($0) }], geometry: geometry)
     } else {
         search = ClusterSearch(
             set, clusters: clusters, runs: restarts, geometry: geometry, using: &generator)

@@ -31,7 +31,10 @@ public struct SegmentationFeatures: Sendable {
                 + "\(saliency?.values.shape ?? []), picture \(image.width)x\(image.height)")
         self.descriptors = DescriptorGrid(
             values: descriptors.values.normalizedRows(), geometry: geometry)
-        self.classToken = classToken ?? descriptors.classToken
+        // Copied: it is a row of a pass's tokens, all of which it would keep.
+        self.classToken = (classToken ?? descriptors.classToken).map {
+            Tensor($0.elements, shape: $0.shape)
+        }
         self.saliency = saliency
         self.image = image
     }
