@@ -11,10 +11,20 @@ let package = Package(
         .package(url: "https://github.com/google/swift-benchmark", from: "0.1.2"),
     ],
     targets: [
+        // What the two below share: inputs, and steps of training.
+        .target(
+            name: "Cases",
+            dependencies: [
+                .product(name: "Tensors", package: "dino-vit"),
+                .product(name: "Images", package: "dino-vit"),
+                .product(name: "ViT", package: "dino-vit"),
+                .product(name: "DINO", package: "dino-vit"),
+            ]),
         // The suites: `swift run -c release --package-path Benchmarks benchmarks`.
         .executableTarget(
             name: "benchmarks",
             dependencies: [
+                "Cases",
                 .product(name: "Benchmark", package: "swift-benchmark"),
                 .product(name: "Tensors", package: "dino-vit"),
                 .product(name: "Images", package: "dino-vit"),
@@ -26,8 +36,11 @@ let package = Package(
         .executableTarget(
             name: "worker",
             dependencies: [
+                "Cases",
                 .product(name: "Tensors", package: "dino-vit"),
+                .product(name: "Images", package: "dino-vit"),
                 .product(name: "ViT", package: "dino-vit"),
+                .product(name: "DINO", package: "dino-vit"),
                 .product(name: "Descriptors", package: "dino-vit"),
             ]),
     ]

@@ -4,14 +4,15 @@
     peer.py serve NAME FOLDER THREADS [--dino-vit-features DIR]
 
 `prepare` makes weights, inputs, photos and ONNX files once and prints their folder. A served peer
-prints "ready VERSION", then answers each line that names a piece of work with the milliseconds that
-it took, after one run that is not timed.
+answers as `turns.py` says.
 """
-import argparse, hashlib, os, sys, time, types, warnings
+import argparse, hashlib, os, sys, types, warnings
 
 import numpy as np
 import torch
 import timm
+
+import turns
 
 warnings.filterwarnings('ignore')
 torch.set_grad_enabled(False)
@@ -183,14 +184,7 @@ def serve(name, folder, threads, features):
         'ONNX Runtime': lambda: onnxruntime(folder, threads),
         'OpenVINO': lambda: openvino(folder, threads),
     }
-    version, work = peers[name]()
-    print('ready', version, flush=True)
-    for line in sys.stdin:
-        call = work[line.strip()]
-        call()
-        start = time.perf_counter()
-        call()
-        print((time.perf_counter() - start) * 1e3, flush=True)
+    turns.serve(*peers[name]())
 
 
 if __name__ == '__main__':

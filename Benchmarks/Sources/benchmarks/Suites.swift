@@ -1,4 +1,5 @@
 import Benchmark
+import Cases
 import DINO
 import Descriptors
 import Images
@@ -123,14 +124,4 @@ func multiCrop(_ record: Record) -> BenchmarkSuite {
         options.writeCrops(of: picture.value, to: &batch, at: 0, using: &generator)
     }
     return suite
-}
-
-/// Made when it is first needed: a filter leaves most benchmarks out.
-final class Lazy<Value> {
-    private let make: () -> Value
-    lazy var value = make()
-
-    init(_ make: @escaping () -> Value) {
-        self.make = make
-    }
 }

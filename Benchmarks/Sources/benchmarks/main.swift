@@ -1,4 +1,5 @@
 import Benchmark
+import Cases
 
 let record = Record()
 record.registerColumns()
@@ -7,6 +8,7 @@ let model = Lazy(vitSmall8)
 Benchmark.main(
     [
         products(record), attention(record), network(record, model: model), descriptors(record),
-        matching(record, model: model), multiCrop(record), steps(record),
+        matching(record, model: model), multiCrop(record), clustering(record),
+        refinement(record), steps(record),
     ],
     customDefaults: [Columns(Record.columns), TimeUnit(.ms), WarmupIterations(2)])

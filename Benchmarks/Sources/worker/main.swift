@@ -1,18 +1,19 @@
-// worker WEIGHTS INPUTS.npy THREADS
+// worker WEIGHTS INPUTS.npy THREADS [FOLDER]
 //
 // This package's side of `compare`. Prints "ready", then answers each line that names a piece of
 // work with the milliseconds that it took, after one run that is not timed.
 //
-// INPUTS.npy holds two normalised images, [2, 3, 224, 224].
+// INPUTS.npy holds two normalised images, [2, 3, 224, 224], FOLDER what libraries.py prepared.
 
+import Cases
 import Descriptors
 import Foundation
 import Tensors
 import ViT
 
 let arguments = CommandLine.arguments
-guard arguments.count == 4, let threads = Int(arguments[3]), threads > 0 else {
-    fatalError("worker WEIGHTS INPUTS.npy THREADS")
+guard (4...5).contains(arguments.count), let threads = Int(arguments[3]), threads > 0 else {
+    fatalError("worker WEIGHTS INPUTS.npy THREADS [FOLDER]")
 }
 Parallelism.threadCount = threads
 let model = try VisionTransformer(contentsOf: arguments[1])
@@ -40,7 +41,7 @@ let grids = (0..<2).map { image in
             stride: PatchStride(4)))
 }
 
-let work: [String: () throws -> Void] = [
+var work: [String: () throws -> Void] = [
     "keys-785": { _ = keys(of: 0, stride: 8) },
     "keys-3026": { _ = keys(of: 0, stride: 4) },
     "whole-785": { _ = normedTokens(stride: 8) },
@@ -48,6 +49,10 @@ let work: [String: () throws -> Void] = [
     "binning": { _ = grids[0].logBinned() },
     "buddies": { _ = bestBuddies(grids[0], grids[1]) },
 ]
+for each in TrainingCase.all { work["step-" + each.name] = each.step() }
+if arguments.count == 5 {
+    for (name, run) in try librariesWork(in: arguments[4]) { work[name] = run }
+}
 
 /// |a - b| / |b|, so that nobody times something else than the others.
 func relativeDifference(_ a: Tensor, _ b: Tensor) -> Double {

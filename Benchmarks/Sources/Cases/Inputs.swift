@@ -3,7 +3,7 @@ import Tensors
 import ViT
 
 /// Seeded numbers between plus and minus `bound`.
-func noise(_ shape: Shape, within bound: Float = 1, seed: UInt64 = 1) -> Tensor {
+public func noise(_ shape: Shape, within bound: Float = 1, seed: UInt64 = 1) -> Tensor {
     var generator = Xoshiro256(seed: seed)
     return Tensor(
         (0..<shape.count).map { _ in Float.random(in: -bound...bound, using: &generator) },
@@ -11,7 +11,7 @@ func noise(_ shape: Shape, within bound: Float = 1, seed: UInt64 = 1) -> Tensor 
 }
 
 /// A square picture with structure at several sizes, seen from `shift` pixels to the right.
-func scene(side: Int, shift: Int) -> Image {
+public func scene(side: Int, shift: Int) -> Image {
     var pixels: [UInt8] = []
     for y in 0..<side {
         for x in shift..<side + shift {
@@ -27,7 +27,7 @@ func scene(side: Int, shift: Int) -> Image {
 
 /// A ViT-S/8 with seeded weights. Its queries and keys are five times as large as in an untrained
 /// network: attention that is nearly uniform could be unlike a trained network's in time too.
-func vitSmall8() -> VisionTransformer {
+public func vitSmall8() -> VisionTransformer {
     var generator = Xoshiro256(seed: 1)
     let weights = VisionTransformer.Weights(untrained: .small(patchSize: 8), using: &generator)
     var model = VisionTransformer(weights)
@@ -39,4 +39,14 @@ func vitSmall8() -> VisionTransformer {
             shape: weight.shape)
     }
     return model
+}
+
+/// Made when it is first needed: a filter leaves most benchmarks out.
+public final class Lazy<Value> {
+    private let make: () -> Value
+    public lazy var value = make()
+
+    public init(_ make: @escaping () -> Value) {
+        self.make = make
+    }
 }
