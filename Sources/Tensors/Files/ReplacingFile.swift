@@ -102,6 +102,14 @@ struct ReplacingFile: ~Copyable {
         }
     }
 
+    /// Waits until all that was written lies on the disk: a renaming can get there before the bytes
+    /// do, and after a loss of power the place would hold a file that is not whole.
+    func synchronize() throws(TensorFileError) {
+        guard fsync(descriptor) == 0 else {
+            throw .unwritable(path: path, reason: lastSystemError())
+        }
+    }
+
     /// Puts the file in its place.
     mutating func commit() throws(TensorFileError) {
         let closed = close(descriptor) == 0

@@ -2,7 +2,8 @@ extension Safetensors {
     /// Writes tensors in the order of their names, the first at a multiple of eight bytes.
     ///
     /// The file is written beside its place and renamed: whoever reads there finds the old file or
-    /// the whole new one. Complexity: O(elements) time; memory for the header alone.
+    /// the whole new one, also after a loss of power. Complexity: O(elements) time; memory for the
+    /// header alone.
     ///
     /// - Parameters:
     ///   - metadata: short texts kept in the header; `["format": "pt"]` is what Hugging Face's
@@ -41,6 +42,7 @@ extension Safetensors {
         var file = try ReplacingFile(path: path)
         try file.write((0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header)
         for (_, tensor) in inOrder { try file.write(tensor, as: elementType) }
+        try file.synchronize()
         try file.commit()
     }
 
