@@ -32,15 +32,25 @@ INLINE vector gelu_derivative(vector x) {
     return (x > 0 ? 1.0f - tail : tail) + x * density;
 }
 
-// y = gelu(x), by four chains that hide each other's latency.
-static void gelu_of(ptrdiff_t count, const float *x, float *y) {
-    ptrdiff_t i = 0;
-    for (; i + 4 * LANES <= count; i += 4 * LANES) {
-        vector v[4];
-        UNROLL for (int c = 0; c < 4; c++) v[c] = gelu(load(x + i + c * LANES));
-        UNROLL for (int c = 0; c < 4; c++) store(y + i + c * LANES, v[c]);
+// y = gelu(x) for rows, by four chains that hide each other's latency. Parts of rows are no pattern that
+// the processor sees: the next ones are asked for.
+static void gelu_rows(
+    ptrdiff_t rows, ptrdiff_t columns, const float *x, ptrdiff_t x_row, float *y,
+    ptrdiff_t y_row) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += x_row, y += y_row) {
+        ptrdiff_t i = 0;
+        for (; i + 4 * LANES <= columns; i += 4 * LANES) {
+            vector v[4];
+            UNROLL for (int c = 0; c < 4; c++) {
+                if (r + 2 < rows) __builtin_prefetch(x + 2 * x_row + i + c * LANES, 0, 3);
+                v[c] = gelu(load(x + i + c * LANES));
+            }
+            UNROLL for (int c = 0; c < 4; c++) store(y + i + c * LANES, v[c]);
+        }
+        for (; i < columns; i += LANES) {
+            store_part(y + i, gelu(load_part(x + i, columns - i)), columns - i);
+        }
     }
-    for (; i < count; i += LANES) store_part(y + i, gelu(load_part(x + i, count - i)), count - i);
 }
 
 // gradient *= gelu'(x), likewise.

@@ -10,7 +10,8 @@ enum {
     VECTORS = REGISTERS >= 32 ? 3 : 2,
     PANEL = VECTORS * LANES,
     ROWS = REGISTERS >= 32 ? 8 : 6,
-    AHEAD = 64,  // floats by which packing reads ahead
+    AHEAD = 64,       // floats by which packing reads ahead along columns
+    ROWS_AHEAD = 16,  // rows by which it does so where these are contiguous
     BESIDE = 2,  // numbers that go with a packed column, where factors are balanced
 };
 _Static_assert(PANEL <= WIDEST_PANEL, "scratch memory is laid out for WIDEST_PANEL columns");
@@ -99,7 +100,9 @@ static void pack_panel(
     if (b_column == 1 && columns == width) {
         for (; p < depth; p++) {
             for (ptrdiff_t j = 0; j < width; j += LANES) {
-                store(packed + p * width + j, load(b + p * b_row + j) * factor);
+                const float *source = b + p * b_row + j;
+                if (p + ROWS_AHEAD < depth) __builtin_prefetch(source + ROWS_AHEAD * b_row, 0, 3);
+                store(packed + p * width + j, load(source) * factor);
             }
         }
     } else if (b_row == 1 && depth >= LANES) {

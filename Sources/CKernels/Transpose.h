@@ -13,7 +13,11 @@ static void transpose_matrix(
             float *to = target + c * target_row + r;
             vector block[LANES];
             if (height == LANES && width == LANES) {
-                UNROLL for (int i = 0; i < LANES; i++) block[i] = load(from + i * source_row);
+                UNROLL for (int i = 0; i < LANES; i++) {
+                    block[i] = load(from + i * source_row);
+                    // What the next band of as many rows will read.
+                    __builtin_prefetch(from + (i + rows) * source_row, 0, 3);
+                }
                 transpose(block);
                 UNROLL for (int i = 0; i < LANES; i++) store(to + i * target_row, block[i]);
             } else {

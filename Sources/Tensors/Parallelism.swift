@@ -36,6 +36,8 @@ public enum Parallelism {
             for task in 0..<count { body(task) }
             return
         }
+        if Crew.shared.perform(count: count, threads: workers - 1, body) { return }
+        // Within a task of another region, or beside one.
         let next = Atomic<Int>(0)
         withoutActuallyEscaping(body) { body in
             // Handed to other threads unchecked: tasks share nothing that is written.

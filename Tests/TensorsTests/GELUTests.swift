@@ -6,7 +6,7 @@ import Testing
 @Suite struct GELUTests {
     private func gelu(_ values: [Float], _ set: KernelSet) -> [Float] {
         var result = values
-        set.kernels.gelu(values.count, values, &result)
+        set.kernels.gelu(1, values.count, values, values.count, &result, values.count)
         return result
     }
 

@@ -120,8 +120,10 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
         ptrdiff_t rows, ptrdiff_t columns, const float *_Nonnull source, ptrdiff_t source_row,
         float *_Nonnull target, ptrdiff_t target_row);
 
-    // y = x Phi(x), the exact GELU; y may be x.
-    void (*_Nonnull gelu)(ptrdiff_t count, const float *_Nonnull x, float *_Nonnull y);
+    // y = x Phi(x), the exact GELU, for x [rows, columns]; y may be x.
+    void (*_Nonnull gelu)(
+        ptrdiff_t rows, ptrdiff_t columns, const float *_Nonnull x, ptrdiff_t x_row,
+        float *_Nonnull y, ptrdiff_t y_row);
 
     // gradient[i] *= the derivative of x Phi(x) at x[i].
     void (*_Nonnull gelu_gradient)(
@@ -183,6 +185,15 @@ ptrdiff_t ck_balanced_row(ptrdiff_t depth);
 ptrdiff_t ck_attention_scratch(ptrdiff_t width);
 ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width);
 ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width);
+
+// Tells the processor that a loop waits for another thread.
+static inline void ck_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 // The instruction sets that this processor has, best first; NULL past the last.
 const ck_kernels *_Nullable ck_set(int index);

@@ -10,7 +10,8 @@ extension Tensor {
             let (source, target) = (base, result.mutableBase)
             inChunks(of: count) { chunk in
                 Kernels.best.gelu(
-                    chunk.count, source + chunk.lowerBound, target + chunk.lowerBound)
+                    1, chunk.count, source + chunk.lowerBound, chunk.count,
+                    target + chunk.lowerBound, chunk.count)
             }
         }
         guard let trace else { return result }

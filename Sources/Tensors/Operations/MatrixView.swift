@@ -76,7 +76,7 @@ package struct MatrixView {
         let stride = stride ?? columns
         switch map {
         case .gelu:
-            for r in 0..<rows { kernels.gelu(columns, base + r * rowStride, target + r * stride) }
+            kernels.gelu(rows, columns, base, rowStride, target, stride)
         case .layerNorm(let weight, let bias, let epsilon):
             kernels.layer_norm(
                 rows, columns, base, rowStride, weight, bias, epsilon, target, stride)
