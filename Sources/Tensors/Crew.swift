@@ -32,7 +32,7 @@ final class Crew: @unchecked Sendable {
 
     /// How many threads sleep, or are about to.
     private let sleepers = Atomic(0)
-    private let work = DispatchSemaphore(value: 0)
+    private let start = DispatchSemaphore(value: 0)
     private let end = DispatchSemaphore(value: 0)
 
     init(threads: Int) {
@@ -55,9 +55,9 @@ final class Crew: @unchecked Sendable {
             wanted.store(threads, ordering: .relaxed)
             let number = (region.load(ordering: .relaxed) & ~(Crew.one - 1)) &+ Crew.one
             region.store(number | Crew.isOpen, ordering: .sequentiallyConsistent)
-            for _ in 0..<sleepers.exchange(0, ordering: .sequentiallyConsistent) { work.signal() }
+            for _ in 0..<sleepers.exchange(0, ordering: .sequentiallyConsistent) { start.signal() }
 
-            work(on: job)
+            work()
             _ = region.bitwiseXor(Crew.isOpen, ordering: .acquiringAndReleasing)
             var isEmpty = wait { self.region.load(ordering: .acquiring) & Crew.inside == 0 }
             if !isEmpty {
@@ -72,7 +72,11 @@ final class Crew: @unchecked Sendable {
         return true
     }
 
-    private func work(on job: (count: Int, body: (Int) -> Void)) {
+    /// Begins tasks until none are left. Not to be inlined: with its return every reference to the body is
+    /// gone, which must not outlive the region.
+    @inline(never)
+    private func work() {
+        let job = job
         while true {
             let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
             guard task < job.count else { return }
@@ -84,19 +88,19 @@ final class Crew: @unchecked Sendable {
     private func serve(as index: Int) {
         var last = 0
         func isNew(_ state: Int) -> Bool {
-            state & Crew.isOpen != 0 && state / Crew.one != last
+            state & Crew.isOpen != 0 && state >> 32 != last
         }
         while true {
             if !wait({ isNew(self.region.load(ordering: .acquiring)) }) {
                 sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
                 // A region that was opened in between has not counted this thread.
-                if !isNew(region.load(ordering: .sequentiallyConsistent)) { work.wait() }
+                if !isNew(region.load(ordering: .sequentiallyConsistent)) { start.wait() }
                 continue
             }
             let state = region.load(ordering: .acquiring)
             guard isNew(state) else { continue }
             guard index < wanted.load(ordering: .relaxed) else {
-                last = state / Crew.one
+                last = state >> 32
                 continue
             }
             guard
@@ -104,8 +108,8 @@ final class Crew: @unchecked Sendable {
                     expected: state, desired: state + 1, ordering: .acquiringAndReleasing
                 ).exchanged
             else { continue }
-            last = state / Crew.one
-            work(on: job)
+            last = state >> 32
+            work()
             let left = region.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
             if left & Crew.inside == 0 && left & Crew.ownerSleeps != 0 { end.signal() }
         }
