@@ -89,8 +89,9 @@ struct BlockedProduct {
                 into: base + places[block] + ck_packed_block(blocks[block].count, first))
         }
 
-        // Rows enough to be worth a pass over B, and few enough that they stay in cache.
-        let chunks = (m + 95) / 96
+        // Rows enough to be worth a pass over B, and few enough that they stay in cache; an even number
+        // of tasks, so that no thread waits long for the last.
+        let chunks = (m + 191) / 192 * 2
         Parallelism.perform(count: chunks) { chunk in
             let range = m * chunk / chunks..<m * (chunk + 1) / chunks
             withRows(range) { rows in
