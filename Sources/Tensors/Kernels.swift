@@ -4,12 +4,6 @@ package import CKernels
 package typealias Kernels = ck_kernels
 
 extension Kernels {
-    /// Makes the left factor of a product; see `ck_kernels.balance`.
-    package typealias Balance =
-        @convention(c) (
-            Int, Int, UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<Float>
-        ) -> Void
-
     /// The kernels of the best instruction set that this processor has.
     package static let best = ck_best().pointee
 
