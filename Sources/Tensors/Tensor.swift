@@ -56,6 +56,9 @@ public struct Tensor: Sendable {
     /// care for its lifetime.
     package var mutableBase: UnsafeMutablePointer<Float> { storage.base + offset }
 
+    /// What holds the memory: there as long as anybody uses it.
+    package var owner: AnyObject { storage }
+
     /// The number of elements.
     public var count: Int { shape.count }
 

@@ -16,17 +16,15 @@ extension Tensor {
             shape.rank == 2 && weight.count == shape[1] && bias.count == shape[1] && shape[0] > 0,
             "batchNorm: \(shape) with weight \(weight.shape) and bias \(bias.shape)")
         let (rows, width) = (shape[0], shape[1])
-        let mean = Tensor(uninitialized: [width])
-        let variance = Tensor(uninitialized: [width])
-        let deviations = Tensor(uninitialized: [width])
         let result = Tensor(uninitialized: shape)
-        withExtendedLifetime((self, weight, bias, result, mean, variance, deviations)) {
-            let (mean, variance, scale) = (
-                mean.mutableBase, variance.mutableBase, deviations.mutableBase
-            )
+        // The means, and below them 1 / sqrt(variance + epsilon).
+        let statistics = Tensor(uninitialized: [2, width])
+        withExtendedLifetime((self, weight, bias, result, statistics)) {
             let (x, y, weight, bias) = (base, result.mutableBase, weight.base, bias.base)
+            let mean = statistics.mutableBase
+            let scale = mean + width
             inColumns(of: width) { columns in
-                for j in columns { (mean[j], variance[j]) = (0, 0) }
+                for j in columns { (mean[j], scale[j]) = (0, 0) }
                 for r in 0..<rows {
                     for j in columns { mean[j] += x[r * width + j] }
                 }
@@ -34,13 +32,10 @@ extension Tensor {
                 for r in 0..<rows {
                     for j in columns {
                         let d = x[r * width + j] - mean[j]
-                        variance[j] += d * d
+                        scale[j] += d * d
                     }
                 }
-                for j in columns {
-                    variance[j] /= Float(rows)
-                    scale[j] = 1 / (variance[j] + epsilon).squareRoot()
-                }
+                for j in columns { scale[j] = 1 / (scale[j] / Float(rows) + epsilon).squareRoot() }
                 for r in 0..<rows {
                     for j in columns {
                         y[r * width + j] =
@@ -55,12 +50,14 @@ extension Tensor {
                 x = untracked, weight = weight.untracked, biasShape = bias.shape,
                 indices = (x: trace?.index, weight: weight.trace?.index, bias: bias.trace?.index)
             ] gradient, cotangents in
-            let sums = Tensor(repeating: 0, shape: [width])
-            let products = Tensor(repeating: 0, shape: [width])
-            withExtendedLifetime((x, weight, gradient, mean, deviations, sums, products)) {
+            // Of each column the sum of dy, and below them that of dy n.
+            let totals = Tensor(repeating: 0, shape: [2, width])
+            withExtendedLifetime((x, weight, gradient, statistics, totals)) {
                 let (dy, x, weight) = (gradient.base, x.base, weight.base)
-                let (mean, scale) = (mean.base, deviations.base)
-                let (sums, products) = (sums.mutableBase, products.mutableBase)
+                let mean = statistics.base
+                let scale = mean + width
+                let sums = totals.mutableBase
+                let products = sums + width
                 inColumns(of: width) { columns in
                     for r in 0..<rows {
                         for j in columns {
@@ -85,8 +82,8 @@ extension Tensor {
                     }
                 }
             }
-            cotangents.add(products.reshaped(to: weight.shape), to: indices.weight)
-            cotangents.add(sums.reshaped(to: biasShape), to: indices.bias)
+            cotangents.add(totals.rows(1..<2).reshaped(to: weight.shape), to: indices.weight)
+            cotangents.add(totals.rows(0..<1).reshaped(to: biasShape), to: indices.bias)
         }
     }
 }

@@ -2,7 +2,7 @@ import Tensors
 import Testing
 
 /// Holds the gradient of the sum of `function`'s elements, each times a fixed number, to central
-/// differences at every element of every input.
+/// differences at every element of every input; and no memory may stay behind.
 ///
 /// - Parameters:
 ///   - tolerance: the largest error that passes, as a share of the input's largest derivative. The
@@ -22,6 +22,9 @@ func checkGradient(
             .reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }
 
+    for (name, memory) in memory(at: inputs, weights: weights, function) {
+        #expect(memory.owner == nil, "\(name) is kept", sourceLocation: sourceLocation)
+    }
     let gradients = gradients(at: inputs, weights: weights, function, value: value)
     for (position, input) in inputs.enumerated() {
         guard let gradient = gradients[position] else {
@@ -52,6 +55,31 @@ func checkGradient(
                 sourceLocation: sourceLocation)
         }
     }
+}
+
+/// What holds a tensor's memory, as long as somebody holds that.
+private struct Memory {
+    weak var owner: AnyObject?
+}
+
+/// The memory of all that goes into the computation of a gradient and comes out of it, when that is over.
+private func memory(
+    at inputs: [Tensor], weights: Tensor, _ function: ([Tensor]) -> Tensor
+) -> [(name: String, memory: Memory)] {
+    func copy(_ tensor: Tensor) -> Tensor { Tensor(tensor.elements, shape: tensor.shape) }
+    let tape = Tape()
+    let inputs = inputs.map(copy)
+    let weights = copy(weights)
+    let result = function(inputs.map(tape.track))
+    var gradients = [Tensor?](repeating: nil, count: inputs.count)
+    tape.backward(from: result, gradient: weights, into: &gradients)
+    let tensors =
+        [("value", result), ("gradient of the value", weights)]
+        + inputs.enumerated().map { ("input \($0)", $1) }
+        + gradients.enumerated().compactMap { position, gradient in
+            gradient.map { ("gradient \(position)", $0) }
+        }
+    return tensors.map { ($0, Memory(owner: $1.owner)) }
 }
 
 /// The gradients of the weighted sum of a function's elements, computed on a tape. Added to what is
