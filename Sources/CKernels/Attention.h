@@ -203,14 +203,26 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
         }
     }
 
-    for (ptrdiff_t i = 0; i < t.queries; i++) {
+    for (ptrdiff_t i = 0; i < t.queries; i += LANES) {
         const ptrdiff_t panel = i / PANEL * PANEL, columns = panel_width(t.queries - panel);
+        const ptrdiff_t count = t.queries - i < LANES ? t.queries - i : LANES;
         const float *o = output + panel * t.width + i - panel;
-        const float inverse = 1.0f / total[i / LANES][i % LANES];
         float *line = t.output + i * t.output_row_stride;
-        for (ptrdiff_t d = 0; d < t.width; d++) line[d] = o[d * columns] * inverse;
-        if (t.log_sum_exp) {
-            t.log_sum_exp[i] = offset[i / LANES][i % LANES] + log2f(total[i / LANES][i % LANES]);
+        const vector inverse = 1.0f / total[i / LANES];
+        for (ptrdiff_t next = 0; next < t.width; next += LANES) {
+            // The last block overlaps another, or holds fewer than LANES.
+            const ptrdiff_t d = next + LANES <= t.width || t.width < LANES ? next : t.width - LANES;
+            vector block[LANES];
+            UNROLL for (int k = 0; k < LANES; k++) {
+                block[k] = d + k < t.width ? load(o + (d + k) * columns) * inverse : (vector)0.0f;
+            }
+            transpose(block);
+            for (ptrdiff_t k = 0; k < count; k++) {
+                store_part(line + k * t.output_row_stride + d, block[k], t.width - d);
+            }
+        }
+        for (ptrdiff_t k = 0; t.log_sum_exp && k < count; k++) {
+            t.log_sum_exp[i + k] = offset[i / LANES][k] + log2f(total[i / LANES][k]);
         }
     }
 }

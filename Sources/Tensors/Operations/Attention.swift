@@ -44,16 +44,17 @@ extension Tensor {
         let headWidth = width / heads
         let result = Tensor(uninitialized: [batch, tokens, width])
 
-        let groups = (tokens + attentionGroup - 1) / attentionGroup
+        let vectors = (tokens + queryVector - 1) / queryVector
+        let groups = (vectors + attentionGroup - 1) / attentionGroup
         let prepared = preparedKeys(heads: heads)
         withExtendedLifetime((self, prepared, result, logSumExp)) {
             Parallelism.perform(count: batch * heads * groups) { task in
                 let image = task / (heads * groups)
                 let head = task / groups % heads
                 let group = task % groups
-                // Equal groups: no thin last one.
-                let first = tokens * group / groups
-                let queries = tokens * (group + 1) / groups - first
+                // Equal groups of whole vectors: no thin last one, and no lanes left empty but its.
+                let first = queryVector * (vectors * group / groups)
+                let queries = min(queryVector * (vectors * (group + 1) / groups), tokens) - first
                 let projection = base + image * tokens * 3 * width + head * headWidth
                 let scratch = Scratch(count: ck_attention_scratch(headWidth))
                 Kernels.best.attention(
@@ -136,8 +137,11 @@ extension Tensor {
     }
 }
 
-/// Queries of one attention task: whole panels of the kernel.
-private let attentionGroup = Int(CK_ATTENTION_QUERIES)
+/// Queries that go through the kernel together: the widest instruction set's vector.
+private let queryVector = 16
+
+/// Such vectors of one attention task at most: whole panels of the kernel.
+private let attentionGroup = Int(CK_ATTENTION_QUERIES) / queryVector
 
 /// `exp(scale x) / sum exp(scale x)` in place, the largest score taken off first.
 private func softmaxInPlace(_ scores: UnsafeMutableBufferPointer<Float>, scale: Float) {
