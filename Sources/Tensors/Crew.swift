@@ -59,12 +59,12 @@ final class Crew: @unchecked Sendable {
 
             work()
             _ = region.bitwiseXor(Crew.isOpen, ordering: .acquiringAndReleasing)
-            var isEmpty = wait { self.region.load(ordering: .acquiring) & Crew.inside == 0 }
-            if !isEmpty {
-                isEmpty =
-                    region.bitwiseOr(Crew.ownerSleeps, ordering: .acquiringAndReleasing).oldValue
-                    & Crew.inside == 0
-                if !isEmpty { end.wait() }
+            func isLeft(_ state: Int) -> Bool { state & Crew.inside == 0 }
+            if !wait({ isLeft(self.region.load(ordering: .acquiring)) }),
+                !isLeft(
+                    region.bitwiseOr(Crew.ownerSleeps, ordering: .acquiringAndReleasing).oldValue)
+            {
+                end.wait()
             }
             job = (0, { _ in })
         }

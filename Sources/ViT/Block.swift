@@ -89,7 +89,7 @@ public struct Block: Sendable {
         func attend(_ x: Tensor, adding residual: Tensor?) -> Tensor {
             let width = attention.width
             let norm = InputMap.norm(attentionNorm)
-            let query = attention.projection(of: .query)(x.slices(at: 0), after: norm)
+            let query = attention.projection(of: .query)(residual ?? x.slices(at: 0), after: norm)
             let keysAndValues = attention.projection.outputs(width..<3 * width)(x, after: norm)
             let mixed = Tensor.firstTokenAttention(
                 query: query, keysAndValues: keysAndValues, heads: attention.heads)

@@ -44,7 +44,7 @@ extension Tensor {
                 weight: weight, bias: bias, after: map, adding: residual,
                 into: result.mutableBase)
         }
-        guard let tape = Tape.of(map.tracked ?? self, weight, bias, residual) ?? trace?.tape else {
+        guard let tape = Tape.of(self, weight, bias, residual) ?? map.tracked?.trace?.tape else {
             return result
         }
         let isInputNeeded = weight.isTracked || map.needsInput(isTracked: isTracked)
