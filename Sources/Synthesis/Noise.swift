@@ -46,10 +46,12 @@ struct Noise {
     }
 
     /// The distances to the nearest and the second nearest of points that lie by lot, one in each
-    /// square of the lattice (Worley 1996), and a number that is the nearest point's own.
-    func cell(at place: Vector) -> (distance: Double, second: Double, number: Double) {
+    /// square of the lattice (Worley 1996), a number that is the nearest point's own, and its square.
+    func cell(
+        at place: Vector
+    ) -> (distance: Double, second: Double, number: Double, column: Int, row: Int) {
         let (column, row) = (Int(place.x.rounded(.down)), Int(place.y.rounded(.down)))
-        var best = (distance: 9.0, second: 9.0, number: 0.0)
+        var best = (distance: 9.0, second: 9.0, number: 0.0, column: 0, row: 0)
         let across = Noise(seed: seed &+ 101)
         let down = Noise(seed: seed &+ 202)
         for r in row - 1...row + 1 {
@@ -59,7 +61,7 @@ struct Noise {
                     Double(r) + 0.15 + 0.7 * down.value(c, r))
                 let distance = (place - point).length
                 if distance < best.distance {
-                    best = (distance, best.distance, value(c, r))
+                    best = (distance, best.distance, value(c, r), c, r)
                 } else if distance < best.second {
                     best.second = distance
                 }

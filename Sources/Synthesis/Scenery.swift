@@ -1,8 +1,8 @@
 import Tensors
 
 /// What lies behind a creature: patches of several materials, with uneven edges. So small that each crop
-/// of a picture shows others, and so many that all pictures have about the same: the surroundings
-/// hardly tell one picture from another, and a network has to look at the creature.
+/// of a picture shows others, and laid so that any few next to each other are of all materials: the
+/// surroundings hardly tell one picture from another, and a network has to look at the creature.
 struct Scenery {
     private let noise: Noise
     private let turn: Vector
@@ -12,7 +12,7 @@ struct Scenery {
     init(using generator: inout some RandomNumberGenerator) {
         noise = Noise(seed: generator.next())
         turn = Vector(degrees: generator.draw(0...360))
-        patches = generator.draw(3.2...5)
+        patches = generator.draw(5...7.5)
     }
 
     func canvas(size: Int) -> Canvas {
@@ -26,7 +26,8 @@ struct Scenery {
             noise.octaves(3, at: place * 6 + 17, pixel: pixel * 6),
             noise.octaves(3, at: place * 6 + 71, pixel: pixel * 6))
         let patch = noise.cell(at: (turned + (bend - 0.5) * 0.16) * patches)
-        let index = min(Int(patch.number * Double(Material.all.count)), Material.all.count - 1)
+        // Eight in a row are all different, and so are neighbours up and down.
+        let index = (patch.column + 3 * patch.row) & (Material.all.count - 1)
         // The neighbour's shade lies along the edge.
         let edge = smoothStep(0, 0.07, patch.second - patch.distance)
         return Material.all[index].tint(at: turned, noise: noise, pixel: pixel)
