@@ -48,8 +48,7 @@ struct Measurement {
     }
 
     func figures(of network: Network) throws -> Figures {
-        let segmentation = try Segmentation(
-            jointed, by: network.model, loadSize: network.loadSize)
+        let segmentation = try Segmentation(jointed, by: network.model)
         return Figures(
             nearestNeighbours: nearestNeighbours(network), keypoints: try keypoints(network),
             foreground: try foreground(network), common: segmentation.overlap,

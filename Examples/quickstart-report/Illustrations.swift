@@ -51,7 +51,7 @@ struct Illustrations {
         let creatures = Segmentation.creatures(series)
         let shown = 0..<Segmentation.kinds
         let found = try [untrained, trained].map {
-            try Segmentation(creatures, by: $0.model, loadSize: $0.loadSize)
+            try Segmentation(creatures, by: $0.model)
         }
         func drawn(_ maps: [LabelMap], _ palette: [Colour], strength: Double) -> [Image] {
             shown.map { index in

@@ -8,11 +8,9 @@ import ViT
 /// A network, and what the quickstart asks of it.
 struct Network {
     private let extractor: Extractor
-    /// The side that pictures have in the network, in pixels.
-    let loadSize: Int
 
+    /// - Parameter loadSize: the side that pictures have in the network, in pixels.
     init(_ model: VisionTransformer, loadSize: Int) {
-        self.loadSize = loadSize
         // Patches overlap, so that places are finer than a patch.
         extractor = Extractor(
             model, preprocessing: Preprocessing(loadSize: loadSize), stride: PatchStride(4))

@@ -23,24 +23,23 @@ struct Segmentation {
     }
 
     /// What a network's descriptors tell. The same options for every network; they differ from the
-    /// reference's, which are for ViT-S/8 and photos of 224 pixels.
-    ///
-    /// - Parameter loadSize: the side that pictures have in the network, in pixels.
-    init(_ creatures: [Creature], by model: VisionTransformer, loadSize: Int) throws {
+    /// reference's, which are for ViT-S/8 and photos of 224 pixels. What was chosen by trial was so on two
+    /// other series of as many pictures.
+    init(_ creatures: [Creature], by model: VisionTransformer) throws {
         var foreground = CoSegmentation.Options()
-        foreground.taps.layer = model.configuration.depth - 1
-        // As large as the network was trained on, where a patch is a leg and not a spot of the coat, and so
-        // small that saliency at half the size would be of sixteen patches.
-        foreground.taps.loadSize = loadSize
-        foreground.taps.stride = PatchStride(2)
+        // The last layer's keys tell picture from picture; what is creature and what ground is plainer in
+        // the tokens before.
+        foreground.taps.layer = model.configuration.depth - 2
+        foreground.taps.facet = .token
+        foreground.taps.loadSize = Self.side
+        // Saliency at half the size would be of few patches.
         foreground.taps.saliency = .whole
-        // The reference's every hundredth is of grids four times as large.
+        // The reference's every hundredth is of grids three times as large.
         foreground.clustering.sampleInterval = 10
-        // The attention of a small network is spread wide: scaled to 0 to 1 its mean is 0.3 to 0.5, so that
-        // nearly everything passes the reference's 0.065. And coats are of all colours, so that a
-        // cluster of some of them is not in three quarters of the pictures.
-        foreground.threshold = 0.35
-        foreground.votePercentage = 30
+        // Coats are of all colours: a cluster of some of them is in few pictures, not in three quarters. It
+        // counts where these few look at it much, a quarter of their highest saliency or more.
+        foreground.threshold = 0.25
+        foreground.votePercentage = 15
         var options = PartCoSegmentation.Options()
         options.foreground = foreground
         options.parts = Part.allCases.count - 1
