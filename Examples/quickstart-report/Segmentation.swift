@@ -23,7 +23,7 @@ struct Segmentation {
     }
 
     /// What a network's descriptors tell. The same options for every network; they differ from the
-    /// reference's, which are for ViT-S/8 and photos of 224 pixels. What was chosen by trial was so on two
+    /// reference's, which are for ViT-S/8 and photos of 224 pixels. What was chosen by trial was so on six
     /// other series of as many pictures.
     init(_ creatures: [Creature], by model: VisionTransformer) throws {
         var foreground = CoSegmentation.Options()
@@ -34,12 +34,14 @@ struct Segmentation {
         foreground.taps.loadSize = Self.side
         // Saliency at half the size would be of few patches.
         foreground.taps.saliency = .whole
-        // The reference's every hundredth is of grids three times as large.
-        foreground.clustering.sampleInterval = 10
-        // Coats are of all colours: a cluster of some of them is in few pictures, not in three quarters. It
-        // counts where these few look at it much, a quarter of their highest saliency or more.
+        // The reference's every hundredth is of grids three times as large and thousands of cells; coats
+        // of all colours ask for as many clusters as there can be.
+        foreground.clustering.sampleInterval = 2
+        foreground.elbow = 0.99
+        // A cluster of some coats is in few pictures, not in three quarters. It counts where these few
+        // look at it much: a quarter of their highest saliency or more.
         foreground.threshold = 0.25
-        foreground.votePercentage = 15
+        foreground.votePercentage = 10
         var options = PartCoSegmentation.Options()
         options.foreground = foreground
         options.parts = Part.allCases.count - 1
