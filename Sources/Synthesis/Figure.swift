@@ -52,6 +52,20 @@ struct Figure {
         return result
     }
 
+    /// What it covers, by as many places of the rectangle around it as are within a tube.
+    var area: Double {
+        let side = 32
+        let (low, high) = bounds
+        let cell = (high - low) / Double(side)
+        let tubes = layers.flatMap(\.tubes)
+        let covered = (0..<side * side).count { at in
+            let (row, column) = at.quotientAndRemainder(dividingBy: side)
+            let place = low + cell * Vector(Double(column) + 0.5, Double(row) + 0.5)
+            return tubes.contains { $0.position(of: place).distance < 0 }
+        }
+        return Double(covered) * cell.x * cell.y
+    }
+
     func moved(scale: Double, least: Double = 0, _ move: (Vector) -> Vector) -> Figure {
         var result = self
         result.layers = layers.map { layer in

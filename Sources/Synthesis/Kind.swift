@@ -100,20 +100,20 @@ extension Build {
             length: 0.14, angle: 130...165, curl: -20...20, radii: [0.09, 0.125, 0.1]))
 
     fileprivate static let lizard = Build(
-        trunk: [0.14, 0.165, 0.135], neck: 0.2, neckRadii: (0.12, 0.11), neckAngle: -5...38,
-        skull: 0.125, snout: 0.3, snoutRadius: 0.06, pitch: -14...16,
+        trunk: [0.19, 0.235, 0.185], neck: 0.2, neckRadii: (0.16, 0.14), neckAngle: -5...38,
+        skull: 0.155, snout: 0.32, snoutRadius: 0.08, pitch: -14...16,
         hind: Leg(
-            thigh: 0.22, shank: 0.2, foot: 0.08, toes: 0.1, radii: [0.1, 0.07, 0.045, 0.04],
+            thigh: 0.22, shank: 0.2, foot: 0.08, toes: 0.1, radii: [0.12, 0.09, 0.06, 0.05],
             pitch: 15...35, extent: 0.52...0.72, kneeAhead: true, stride: 0.4),
         front: .legs(
             Leg(
                 thigh: 0.2, shank: 0.2, foot: 0.06, toes: 0.1,
-                radii: [0.085, 0.06, 0.042, 0.038], pitch: 15...35, extent: 0.56...0.74,
+                radii: [0.105, 0.08, 0.055, 0.048], pitch: 15...35, extent: 0.56...0.74,
                 kneeAhead: false, stride: 0.4)),
         ears: Ears(length: 0.17, width: 0.042, angle: 142...168, droop: -10...10),
         tail: Tail(
-            length: 1.35, angle: 165...195, curl: -55...35,
-            radii: [0.125, 0.085, 0.06, 0.04, 0.012]))
+            length: 0.95, angle: 165...195, curl: -55...35,
+            radii: [0.17, 0.125, 0.085, 0.05, 0.015]))
 
     fileprivate static let bird = Build(
         trunk: [0.19, 0.33, 0.3], slope: 18...46, hindAt: 0.3, neck: 0.3, neckRadii: (0.22, 0.15),

@@ -13,10 +13,12 @@ struct Placing {
         turn = Vector(degrees: generator.draw(-4...4))
         let facing = self.facing
         let turn = self.turn
-        let bounds = figure.moved(scale: 1) { Placing.turned($0, turn, facing) }.bounds
+        let turned = figure.moved(scale: 1) { Placing.turned($0, turn, facing) }
+        let bounds = turned.bounds
         let extent = bounds.high - bounds.low
-        // The size of the box about the creature, no side of which leaves the picture.
-        let wanted = generator.draw(0.6...1) / (extent.x * extent.y).squareRoot()
+        // The share of the picture that is coat is drawn, and not the box: a box of the same size holds more of
+        // a stout kind, so that the picture's colours would tell the kind. No side leaves the picture.
+        let wanted = generator.draw(0.4...0.55) / turned.area.squareRoot()
         let margin = 0.03
         scale = min(wanted, (1 - 2 * margin) / max(extent.x, extent.y))
         let free = Vector(repeating: 1 - 2 * margin) - extent * scale

@@ -9,14 +9,9 @@ import Testing
 
     /// By the nearest of 1,200 pictures, for 400 others: chance is one in eight, 50 pictures, its
     /// standard deviation 6.6; more than 3.5 of them above is no chance.
-    ///
-    /// The whole picture's colours do not hold yet: how much of a picture is coat goes by the kind's build, and
-    /// since grounds are alike, that can be read off them (80 of 400).
     @Test func colourSaysNothing() {
         let whole = Self.series.map { histogram($0) { _ in true } }
-        withKnownIssue("The share of the coat tells the kind") {
-            #expect(rightByNearest(whole) < 50 + 23)
-        }
+        #expect(rightByNearest(whole) < 50 + 23)
         let ground = Self.series.map { histogram($0) { $0 == 0 } }
         #expect(rightByNearest(ground) < 50 + 23)
         let coat = Self.series.map { histogram($0) { $0 != 0 } }
