@@ -16,8 +16,9 @@ struct Placing {
         let turned = figure.moved(scale: 1) { Placing.turned($0, turn, facing) }
         let bounds = turned.bounds
         let extent = bounds.high - bounds.low
-        // The share of the picture that is coat is drawn, and not the box: a box of the same size holds more of
-        // a stout kind, so that the picture's colours would tell the kind. No side leaves the picture.
+        // The share of the picture that is coat is drawn, and not the box: a box of the same size
+        // holds more of a stout kind, so that the picture's colours would tell the kind. No side
+        // leaves the picture.
         let wanted = generator.draw(0.4...0.55) / turned.area.squareRoot()
         let margin = 0.03
         scale = min(wanted, (1 - 2 * margin) / max(extent.x, extent.y))
