@@ -42,38 +42,20 @@ INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, 
 
 #if PAIRED
 
-// Keys and values as the paired tiles take them for left factors, a block of KEYS after another:
-// the keys' lines of width + 2, then the transposed values' lines of as many floats as there are
-// keys, and 2; see balance_line.
+// Keys and values as the paired tiles take them for left factors, a block after another: the keys'
+// balanced rows, then the values' columns.
 static void prepare_keys(
     ptrdiff_t keys, ptrdiff_t width, const float *key, const float *value, ptrdiff_t row_stride,
     float *prepared) {
-    for (ptrdiff_t first = 0; first < keys; first += KEYS) {
-        const ptrdiff_t count = keys - first < KEYS ? keys - first : KEYS;
-        for (ptrdiff_t r = 0; r < count; r++, key += row_stride, prepared += width + 2) {
-            balance_line(width, key, prepared, prepared + width, prepared + width + 1);
-        }
-        const ptrdiff_t line = count + 2;
-        ptrdiff_t r = 0;
-        for (; r + LANES <= count; r += LANES) {
-            ptrdiff_t d = 0;
-            for (; d + LANES <= width; d += LANES) {
-                vector block[LANES];
-                UNROLL for (int i = 0; i < LANES; i++) block[i] = load(value + i * row_stride + d);
-                transpose(block);
-                UNROLL for (int i = 0; i < LANES; i++) store(prepared + (d + i) * line + r, block[i]);
-            }
-            for (; d < width; d++) {
-                for (int i = 0; i < LANES; i++) prepared[d * line + r + i] = value[i * row_stride + d];
-            }
-            value += LANES * row_stride;
-        }
-        for (; r < count; r++, value += row_stride) {
-            for (ptrdiff_t d = 0; d < width; d++) prepared[d * line + r] = value[d];
-        }
-        for (ptrdiff_t d = 0; d < width; d++, prepared += line) {
-            balance_line(count, prepared, prepared, prepared + count, prepared + count + 1);
-        }
+    for (ptrdiff_t block = 0; block < key_blocks(keys); block++) {
+        const ptrdiff_t count = key_block_start(block + 1, keys) - key_block_start(block, keys);
+        balance_rows(count, width, key, row_stride, prepared);
+        prepared += count * (width + 2);
+        transpose_matrix(count, width, value, row_stride, prepared, count + 2);
+        balance_rows(width, count, prepared, count + 2, prepared);
+        prepared += width * (count + 2);
+        key += count * row_stride;
+        value += count * row_stride;
     }
 }
 
@@ -103,8 +85,9 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 
     const ptrdiff_t most = paired ? PAIRED_ROWS : ROWS, strips = (t.width + most - 1) / most;
-    for (ptrdiff_t first = 0; first < t.keys; first += KEYS) {
-        const ptrdiff_t keys = t.keys - first < KEYS ? t.keys - first : KEYS;
+    for (ptrdiff_t block = 0; block < key_blocks(t.keys); block++) {
+        const ptrdiff_t first = key_block_start(block, t.keys);
+        const ptrdiff_t end = key_block_start(block + 1, t.keys), keys = end - first;
         const ptrdiff_t key_strips = (keys + most - 1) / most;
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
 #if PAIRED
@@ -116,7 +99,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
         }
 #endif
         if (!paired) {
-            const ptrdiff_t next = t.keys - first - keys < KEYS ? t.keys - first - keys : KEYS;
+            const ptrdiff_t next = key_block_start(block + 2, t.keys) - end;
             prefetch_rows(key + keys * t.row_stride, next, t.row_stride, t.width);
             prefetch_rows(value + keys * t.row_stride, next, t.row_stride, t.width);
         }

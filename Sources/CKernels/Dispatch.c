@@ -16,8 +16,7 @@ ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
 }
 
 ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width) {
-    const ptrdiff_t blocks = (keys + KEYS - 1) / KEYS;
-    return keys * (width + 2) + width * (keys + 2 * blocks);
+    return keys * (width + 2) + width * (keys + 2 * key_blocks(keys));
 }
 
 ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {

@@ -12,100 +12,141 @@
 // is exact, a block of the depth at a time, and the tile is brought back as it is added to C. The
 // error is then in proportion to |a_i| |b_j|, as for the usual product.
 
-enum { PAIRED_ROWS = 6 };
+enum { PAIRED_ROWS = CK_STRIP };
 
 #if PAIRED
 
-// line + *x in every lane. Spelled out, since the compiler would load x into a register for all
-// its uses, which takes an execution slot; from memory the broadcast is free.
-INLINE vector add_broadcast(vector line, const float *x) {
-    vector result;
-    __asm__("vaddps %2%{1to16%}, %1, %0" : "=v"(result) : "v"(line), "m"(*x));
-    return result;
-}
+// Three lines of a balanced block of A, as far as they reach from the first.
+typedef struct {
+    float numbers[3 * (DEPTH + BESIDE)];
+} three_lines;
 
-// sum += line * *x in every lane, likewise.
-INLINE vector multiply_add_broadcast(vector line, const float *x, vector sum) {
-    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(line), "m"(*x));
+// An instruction on the number at `x`, or `line` lines of `bytes` further on, in every lane. Spelled out:
+// the compiler would load that number into a register for all its uses, which takes an execution slot,
+// where from memory it is free; and it would hold an address for every line of a tile, for which there are not
+// registers enough, where one for three and the distance between them do.
+#define ON_LINE(instruction, result, y)                                                           \
+    switch (line) {                                                                               \
+        case 0: ON_LINE_AT(instruction " (%2)%{1to16%}, %1, %0", result, y); break;               \
+        case 1: ON_LINE_AT(instruction " (%2,%3)%{1to16%}, %1, %0", result, y); break;            \
+        case 2: ON_LINE_AT(instruction " (%2,%3,2)%{1to16%}, %1, %0", result, y); break;          \
+    }
+#define ON_LINE_AT(text, result, y) \
+    __asm__(text : result : "v"(y), "r"(x), "r"(bytes), "m"(*(const three_lines *)x))
+
+// y + *x in every lane.
+INLINE vector add_broadcast(vector y, const float *x, ptrdiff_t bytes, int line) {
+    vector sum;
+    ON_LINE("vaddps", "=v"(sum), y)
     return sum;
 }
 
-// The exponent of a number, as it lies in its bits.
-INLINE int32_t exponent(float x) {
-    int32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return (bits >> 23 & 255) - 127;
+// sum + y * *x in every lane.
+INLINE vector multiply_add_broadcast(
+    vector y, const float *x, ptrdiff_t bytes, int line, vector sum) {
+    ON_LINE("vfmadd231ps", "+v"(sum), y)
+    return sum;
 }
 
-// The power of two that brings `count` numbers, `stride` apart, to a root mean square near 1, and its
-// inverse. Where the sum of their squares is too large or too small to be told, their highest comes
-// near 1 instead.
-INLINE float balance(
-    float squares, ptrdiff_t count, const float *x, ptrdiff_t stride, float *inverse) {
-    int32_t half = exponent(squares / (float)count);
-    if (half > -120 && half < 120) {
-        half /= 2;
-    } else {
-        float high = 0;
-        for (ptrdiff_t p = 0; p < count; p++) {
-            float size = x[p * stride] < 0 ? -x[p * stride] : x[p * stride];
-            high = size > high ? size : high;
-        }
-        half = exponent(high);
-        half = high == 0 ? 0 : half < -125 ? -125 : half > 125 ? 125 : half;
+// sum + x * y; spelled out, it keeps its place among these.
+INLINE vector multiply_add(vector x, vector y, vector sum) {
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
+    return sum;
+}
+
+// The exponents of numbers, as they lie in their bits.
+INLINE integers exponents(vector x) { return ((integers)x >> 23 & 255) - 127; }
+
+// The exponent of the highest of `count` numbers, `stride` apart, as far as a power of two may have it; 0
+// where all are 0.
+static int32_t highest_exponent(ptrdiff_t count, const float *x, ptrdiff_t stride) {
+    float high = 0;
+    for (ptrdiff_t p = 0; p < count; p++) {
+        float size = x[p * stride] < 0 ? -x[p * stride] : x[p * stride];
+        high = size > high ? size : high;
     }
-    int32_t up = (127 + half) << 23, down = (127 - half) << 23;
-    float factor;
-    memcpy(inverse, &up, sizeof up);
-    memcpy(&factor, &down, sizeof down);
-    return factor;
+    const int32_t found = exponents((vector)high)[0];
+    return high == 0 ? 0 : found < -125 ? -125 : found > 125 ? 125 : found;
+}
+
+// The powers of two that bring up to LANES lines of `count` numbers to a root mean square near 1, from the
+// sums of their squares, and the powers' inverses. The lines begin `line` apart, their numbers are `stride`
+// apart. Where the sum of a line's squares is too large or too small to be told, its highest number comes
+// near 1 instead.
+INLINE vector balance(
+    vector squares, ptrdiff_t lines, ptrdiff_t count, const float *x, ptrdiff_t line,
+    ptrdiff_t stride, vector *inverse) {
+    const integers found = exponents(squares / (float)count);
+    const integers untold = found <= -120 | found >= 120;
+    integers half = found / 2;
+    for (ptrdiff_t i = 0; i < lines; i++) {
+        if (untold[i]) half[i] = highest_exponent(count, x + i * line, stride);
+    }
+    *inverse = (vector)((127 + half) << 23);
+    return (vector)((127 - half) << 23);
 }
 
 // The depth's parts: `part` values paired with as many, as many unpaired, and what is left over.
 INLINE ptrdiff_t paired_part(ptrdiff_t depth) { return depth / 3 / 2 * 2; }
 
-// Balances `depth` numbers of a row of A from `line` into `result`, which may be the same place;
-// term = -sum a0 a1, scale takes the balance back.
-INLINE void balance_line(
-    ptrdiff_t depth, const float *line, float *result, float *term, float *scale) {
-    const ptrdiff_t part = paired_part(depth);
+// The sum of a row's squares.
+INLINE float sum_of_squares(ptrdiff_t depth, const float *row) {
     vector squares[2] = {0, 0};
     ptrdiff_t p = 0;
     for (; p + 2 * LANES <= depth; p += 2 * LANES) {
-        vector x = load(line + p), y = load(line + p + LANES);
+        vector x = load(row + p), y = load(row + p + LANES);
         squares[0] = x * x + squares[0];
         squares[1] = y * y + squares[1];
     }
     for (; p < depth; p += LANES) {
-        vector x = load_some(line + p, depth - p < LANES ? depth - p : LANES);
+        vector x = load_part(row + p, depth - p);
         squares[0] = x * x + squares[0];
     }
-    const float factor = balance(sum(squares[0] + squares[1]), depth, line, 1, scale);
-    for (p = 0; p + LANES <= depth; p += LANES) store(result + p, load(line + p) * factor);
-    for (; p < depth; p++) result[p] = line[p] * factor;
+    return sum(squares[0] + squares[1]);
+}
+
+// sum a0 a1 of a row that `factor` balances.
+INLINE float sum_of_pairs(ptrdiff_t depth, const float *row, float factor) {
+    const ptrdiff_t part = paired_part(depth);
+    const float *second = row + part;
     vector products = 0;
-    for (p = 0; p + LANES <= part; p += LANES) {
-        products = load(result + p) * load(result + p + part) + products;
+    ptrdiff_t p = 0;
+    for (; p + LANES <= part; p += LANES) {
+        products = load(row + p) * factor * (load(second + p) * factor) + products;
     }
     if (p + part + LANES <= depth) {  // What lies behind the pairs can be read and left out.
         integers lane;
         UNROLL for (int i = 0; i < LANES; i++) lane[i] = i;
-        vector last = load(result + p) * load(result + p + part);
+        vector last = load(row + p) * factor * (load(second + p) * factor);
         products += lane < (integers)(int32_t)(part - p) ? last : (vector)0.0f;
     } else if (p < part) {
-        products =
-            load_some(result + p, part - p) * load_some(result + p + part, part - p) + products;
+        vector x = load_some(row + p, part - p), y = load_some(second + p, part - p);
+        products = x * factor * (y * factor) + products;
     }
-    *term = -sum(products);
+    return sum(products);
 }
 
 // Brings rows of a block of A to the form in which `product` takes its left factor: each becomes a
-// line of ck_balanced_row(depth) floats: its values, balanced, then its term, then what takes the
-// balance back.
+// line of ck_balanced_row(depth) floats: its values, balanced, then its term, -sum a0 a1, then what takes
+// the balance back. Rows of as many floats may become lines where they are.
 static void balance_rows(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, float *balanced) {
-    for (ptrdiff_t r = 0; r < rows; r++, a += a_row, balanced += depth + 2) {
-        balance_line(depth, a, balanced, &balanced[depth], &balanced[depth + 1]);
+    for (ptrdiff_t first = 0; first < rows; first += LANES, a += LANES * a_row) {
+        const ptrdiff_t some = rows - first < LANES ? rows - first : LANES;
+        float squares[LANES] = {0}, factors[LANES], inverses[LANES];
+        for (ptrdiff_t r = 0; r < some; r++) squares[r] = sum_of_squares(depth, a + r * a_row);
+        vector inverse;
+        store(factors, balance(load(squares), some, depth, a, a_row, 1, &inverse));
+        store(inverses, inverse);
+        for (ptrdiff_t r = 0; r < some; r++, balanced += depth + 2) {
+            const float *row = a + r * a_row, factor = factors[r];
+            const float term = -sum_of_pairs(depth, row, factor);
+            ptrdiff_t p = 0;
+            for (; p + LANES <= depth; p += LANES) store(balanced + p, load(row + p) * factor);
+            for (; p < depth; p++) balanced[p] = row[p] * factor;
+            balanced[depth] = term;
+            balanced[depth + 1] = inverses[r];
+        }
     }
 }
 
@@ -115,17 +156,13 @@ static void balance_panel(ptrdiff_t depth, ptrdiff_t width, float *packed) {
     const ptrdiff_t part = paired_part(depth);
     float *terms = packed + depth * width, *scales = terms + width;
     for (ptrdiff_t j = 0; j < width; j += LANES) {
-        vector squares[2] = {0, 0};
+        vector squares[2] = {0, 0}, inverse;
         for (ptrdiff_t p = 0; p < depth; p++) {
             vector x = load(packed + p * width + j);
             squares[p & 1] = x * x + squares[p & 1];
         }
-        float factors[LANES];
-        for (int i = 0; i < LANES; i++) {
-            factors[i] = balance(
-                (squares[0] + squares[1])[i], depth, packed + j + i, width, &scales[j + i]);
-        }
-        const vector factor = load(factors);
+        const vector factor =
+            balance(squares[0] + squares[1], LANES, depth, packed + j, 1, width, &inverse);
         vector products[2] = {0, 0};
         for (ptrdiff_t p = 0; p < part; p++) {
             float *first = packed + p * width + j, *second = first + part * width;
@@ -138,6 +175,7 @@ static void balance_panel(ptrdiff_t depth, ptrdiff_t width, float *packed) {
             store(packed + p * width + j, load(packed + p * width + j) * factor);
         }
         store(terms + j, -(products[0] + products[1]));
+        store(scales + j, inverse);
     }
 }
 
@@ -155,37 +193,31 @@ INLINE void paired_tile_of(
             sums[r][v] = load(terms + v * LANES) + row_terms[r * a_row];
         }
     }
-    for (ptrdiff_t p = 0; p < part; p += 2) {
-        UNROLL for (int q = 0; q < 2; q++) {
-            vector b0[VECTORS], b1[VECTORS];
-            UNROLL for (int v = 0; v < vectors; v++) {
-                b0[v] = load(b + v * LANES);
-                b1[v] = load(b + part * width + v * LANES);
-            }
-            UNROLL for (int r = 0; r < rows; r++) {
-                UNROLL for (int v = 0; v < vectors; v++) {
-                    vector x = add_broadcast(b1[v], a + r * a_row);
-                    vector y = add_broadcast(b0[v], a + r * a_row + part);
-                    sums[r][v] = x * y + sums[r][v];
-                }
-            }
-            UNROLL for (int v = 0; v < vectors; v++) {
-                b0[v] = load(b + 2 * part * width + v * LANES);
-            }
-            // Broadcasts into registers contend with additions, those from memory with loads: some
-            // of each keep both from being what everything waits for.
-            UNROLL for (int r = 0; r < rows; r++) {
-                const float *x = a + r * a_row + 2 * part;
-                UNROLL for (int v = 0; v < vectors; v++) {
-                    sums[r][v] = r < PAIRED_ROWS / 3 ? multiply_add_broadcast(b0[v], x, sums[r][v])
-                                                     : *x * b0[v] + sums[r][v];
-                }
-            }
-            a++;
-            b += width;
+    // The parts of the first three lines, and of the three that follow.
+    const float *first[2] = {a, a + 3 * a_row};
+    const ptrdiff_t bytes = a_row * (ptrdiff_t)sizeof(float);
+    for (ptrdiff_t p = 0; p < part; p++) {
+        vector b0[VECTORS], b1[VECTORS], b2[VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            b0[v] = load(b + v * LANES);
+            b1[v] = load(b + part * width + v * LANES);
+            b2[v] = load(b + 2 * part * width + v * LANES);
         }
+        UNROLL for (int r = 0; r < rows; r++) {
+            const int line = r % 3;
+            const float *x0 = first[r / 3], *x1 = x0 + part, *x2 = x1 + part;
+            UNROLL for (int v = 0; v < vectors; v++) {
+                vector x = add_broadcast(b1[v], x0, bytes, line);
+                vector y = add_broadcast(b0[v], x1, bytes, line);
+                sums[r][v] = multiply_add(x, y, sums[r][v]);
+                sums[r][v] = multiply_add_broadcast(b2[v], x2, bytes, line, sums[r][v]);
+            }
+        }
+        first[0]++;
+        first[1]++;
+        b += width;
     }
-    a += 2 * part;
+    a += 3 * part;
     b += 2 * part * width;
     for (ptrdiff_t p = 3 * part; p < depth; p++, a++, b += width) {
         UNROLL for (int r = 0; r < rows; r++) {

@@ -172,6 +172,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     double (*_Nonnull multiply_add_limit)(ptrdiff_t count, float *_Nonnull sink);
 } ck_kernels;
 
+// Rows of A, keys of attention, that are best cut by: whole tiles.
+enum { CK_STRIP = 6 };
+
 // The number of queries that an attention task should have at most.
 enum { CK_ATTENTION_QUERIES = 144 };
 

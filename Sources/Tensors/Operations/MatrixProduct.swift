@@ -93,7 +93,7 @@ struct BlockedProduct {
         // of tasks, so that no thread waits long for the last.
         let chunks = (m + 191) / 192 * 2
         Parallelism.perform(count: chunks) { chunk in
-            let range = m * chunk / chunks..<m * (chunk + 1) / chunks
+            let range = share(chunk, of: chunks)
             withRows(range) { rows in
                 let lines = Scratch(count: rows.rows * ck_balanced_row(deepest))
                 for (block, place) in zip(blocks, places) {
@@ -138,7 +138,7 @@ struct BlockedProduct {
             down += 1
         }
         Parallelism.perform(count: across * down) { task in
-            let rows = m * (task / across) / down..<m * (task / across + 1) / down
+            let rows = share(task / across, of: down)
             let first = task % across * groupWidth
             let columns = first..<min(first + groupWidth, n)
             let packed = Scratch(count: ck_packed_block(deepest, columns.count))
@@ -155,6 +155,13 @@ struct BlockedProduct {
             }
             withExtendedLifetime(packed) {}
         }
+    }
+
+    /// The rows of a task: a share of them, in whole strips but for the last.
+    private func share(_ share: Int, of shares: Int) -> Range<Int> {
+        let strip = Int(CK_STRIP)
+        let strips = (m + strip - 1) / strip
+        return strips * share / shares * strip..<min(strips * (share + 1) / shares * strip, m)
     }
 
     /// One block of the depth for some rows and columns of C.
