@@ -79,7 +79,7 @@ extension Tensor {
     /// projection's: for each image and head a row.
     private func preparedKeys(heads: Int) -> Tensor? {
         // Preparing goes with the tokens, what it spares with their square: it pays from here on.
-        guard let prepare = Kernels.best.prepare_keys, shape[1] >= 400 else { return nil }
+        guard let prepare = Kernels.best.prepare_keys, shape[1] >= 160 else { return nil }
         let tokens = shape[1]
         let width = shape[2] / 3
         let headWidth = width / heads
