@@ -75,12 +75,15 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
         ptrdiff_t left = t.queries - i;
         float *panel = query + i * (t.width + BESIDE);
-        pack_panel(
-            t.width, left < PANEL ? left : PANEL, t.query + i * t.row_stride, 1, t.row_stride,
-            scale, panel);
+        const ptrdiff_t columns = left < PANEL ? left : PANEL;
+        const float *source = t.query + i * t.row_stride;
 #if PAIRED
-        if (paired) balance_panel(t.width, panel_width(left), panel);
+        if (paired) {
+            pack_balanced(t.width, columns, source, 1, t.row_stride, scale, panel);
+            continue;
+        }
 #endif
+        pack_panel(t.width, columns, source, 1, t.row_stride, scale, panel);
     }
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 

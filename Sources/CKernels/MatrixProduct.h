@@ -10,7 +10,7 @@ enum {
     VECTORS = REGISTERS >= 32 ? 3 : 2,
     PANEL = VECTORS * LANES,
     ROWS = REGISTERS >= 32 ? 8 : 6,
-    AHEAD = 64,       // floats by which packing reads ahead along columns
+    AHEAD = 192,      // floats by which packing reads ahead along columns
     ROWS_AHEAD = 16,  // rows by which it does so where these are contiguous
     BESIDE = 2,  // numbers that go with a packed column, where factors are balanced
 };
@@ -91,43 +91,55 @@ INLINE void transpose(vector v[LANES]) {
 #undef HIGH
 }
 
-// packed[p, j] = factor b[p, j] for j below panel_width(columns), zero from `columns` on.
+// packed[p, j] = factor b[p, j] for j below panel_width(columns), zero from `columns` on, where columns are
+// contiguous and at least LANES deep. Leaves the sums of the columns' squares in `squares`, if there is one.
+INLINE void pack_columns(
+    ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_column, float factor,
+    float *packed, vector *squares) {
+    const ptrdiff_t width = panel_width(columns);
+    for (ptrdiff_t j = 0; j < width; j += LANES, b += LANES * b_column) {
+        vector sums[2] = {0, 0};
+        // Blocks of LANES x LANES are turned around, the last overlapping another.
+        for (ptrdiff_t next = 0; next < depth; next += LANES) {
+            const ptrdiff_t p = next + LANES <= depth ? next : depth - LANES;
+            // A layer's weights come from memory, in more streams than processors follow, and none is long:
+            // behind the end of these columns are the next ones.
+            const ptrdiff_t ahead = p + AHEAD < depth ? AHEAD : AHEAD - depth + LANES * b_column;
+            vector block[LANES];
+            UNROLL for (int i = 0; i < LANES; i++) {
+                const float *source = b + p + i * b_column;
+                block[i] = j + i < columns ? load(source) : (vector)0.0f;
+                if (j + i < columns) __builtin_prefetch(source + ahead, 0, 2);
+            }
+            transpose(block);
+            UNROLL for (int i = 0; i < LANES; i++) {
+                const vector x = block[i] * factor;
+                store(packed + (p + i) * width + j, x);
+                if (squares && p + i >= next) sums[i & 1] = x * x + sums[i & 1];
+            }
+        }
+        if (squares) squares[j / LANES] = sums[0] + sums[1];
+    }
+}
+
+// The same of any columns.
 static void pack_panel(
     ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
     float factor, float *packed) {
     const ptrdiff_t width = panel_width(columns);
-    ptrdiff_t p = 0;
-    if (b_column == 1 && columns == width) {
-        for (; p < depth; p++) {
-            for (ptrdiff_t j = 0; j < width; j += LANES) {
-                const float *source = b + p * b_row + j;
-                if (p + ROWS_AHEAD < depth) __builtin_prefetch(source + ROWS_AHEAD * b_row, 0, 3);
-                store(packed + p * width + j, load(source) * factor);
-            }
-        }
-    } else if (b_row == 1 && depth >= LANES) {
-        // Columns are contiguous: turn blocks of LANES x LANES around, the last overlapping another.
-        for (ptrdiff_t j = 0; j < width; j += LANES) {
-            for (ptrdiff_t next = 0; next < depth; next += LANES) {
-                p = next + LANES <= depth ? next : depth - LANES;
-                vector block[LANES];
-                UNROLL for (int i = 0; i < LANES; i++) {
-                    const float *source = b + p + (j + i) * b_column;
-                    block[i] = j + i < columns ? load(source) : (vector)0.0f;
-                    // A layer's weights come from memory, in more streams than processors follow.
-                    if (j + i < columns) __builtin_prefetch(source + AHEAD, 0, 3);
-                }
-                transpose(block);
-                UNROLL for (int i = 0; i < LANES; i++) {
-                    store(packed + (p + i) * width + j, block[i] * factor);
-                }
-            }
-        }
-        p = depth;
+    if (b_row == 1 && depth >= LANES) {
+        return pack_columns(depth, columns, b, b_column, factor, packed, 0);
     }
-    for (; p < depth; p++) {
-        for (ptrdiff_t j = 0; j < width; j++) {
-            packed[p * width + j] = j < columns ? b[p * b_row + j * b_column] * factor : 0.0f;
+    for (ptrdiff_t p = 0; p < depth; p++, b += b_row, packed += width) {
+        if (b_column == 1 && columns == width) {
+            for (ptrdiff_t j = 0; j < width; j += LANES) {
+                if (p + ROWS_AHEAD < depth) __builtin_prefetch(b + ROWS_AHEAD * b_row + j, 0, 3);
+                store(packed + j, load(b + j) * factor);
+            }
+        } else {
+            for (ptrdiff_t j = 0; j < width; j++) {
+                packed[j] = j < columns ? b[j * b_column] * factor : 0.0f;
+            }
         }
     }
 }
@@ -164,20 +176,24 @@ static void pack(
     float *packed) {
     for (ptrdiff_t j = 0; j < columns; j += PANEL) {
         const ptrdiff_t left = columns - j < PANEL ? columns - j : PANEL;
-        const ptrdiff_t width = panel_width(left);
-        pack_panel(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed);
 #if PAIRED
-        balance_panel(depth, width, packed);
+        pack_balanced(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed);
+#else
+        pack_panel(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed);
 #endif
-        packed += width * (depth + BESIDE);
+        packed += panel_width(left) * (depth + BESIDE);
     }
 }
 
-// Asks for the memory that a tile will be written to: at many rows, C comes from memory, and the
-// stores of a tile that waits for it would hold up the next.
-INLINE void prefetch_tile(ptrdiff_t rows, ptrdiff_t width, float *c, ptrdiff_t c_row) {
+// Asks for the memory that a tile will be written to, and for what is added to it: at many rows, C comes from
+// memory, and the stores of a tile that waits for it would hold up the next.
+INLINE void prefetch_tile(
+    ptrdiff_t rows, ptrdiff_t width, const float *c, ptrdiff_t c_row, bool is_written) {
     for (ptrdiff_t r = 0; r < rows; r++) {
-        for (ptrdiff_t j = 0; j < width; j += 16) __builtin_prefetch(c + r * c_row + j, 1, 3);
+        for (ptrdiff_t j = 0; j < width; j += 16) {
+            const float *line = c + r * c_row + j;
+            if (is_written) __builtin_prefetch(line, 1, 3); else __builtin_prefetch(line, 0, 3);
+        }
     }
 }
 
@@ -185,6 +201,10 @@ static void product(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
     ptrdiff_t a_column, const float *packed, float *c, ptrdiff_t c_row, bool accumulates,
     const ck_epilogue *epilogue) {
+    const float *residual = epilogue ? epilogue->residual : 0;
+    const float *slope_at = epilogue ? epilogue->slope_at : 0;
+    const ptrdiff_t residual_row = residual ? epilogue->residual_row_stride : 0;
+    const ptrdiff_t slope_row = slope_at ? epilogue->slope_row_stride : 0;
     // The rows are cut evenly: no thin last piece.
     const ptrdiff_t most = PAIRED ? PAIRED_ROWS : ROWS, strips = (m + most - 1) / most;
     // Columns by as many as stay in the second-level cache while all rows meet them.
@@ -203,7 +223,16 @@ static void product(
                 float *target = isWider ? edge : c_strip + j;
                 const ptrdiff_t target_row = isWider ? width : c_row;
                 if (strip + 1 < strips) {
-                    prefetch_tile(rows, columns, c_strip + rows * c_row + j, c_row);
+                    const ptrdiff_t next = first + rows;
+                    prefetch_tile(rows, columns, c + next * c_row + j, c_row, true);
+                    if (residual) {
+                        prefetch_tile(
+                            rows, columns, residual + next * residual_row + j, residual_row, false);
+                    }
+                    if (slope_at) {
+                        prefetch_tile(
+                            rows, columns, slope_at + next * slope_row + j, slope_row, false);
+                    }
                 }
                 if (isWider && accumulates) {
                     copy_rows(rows, columns, c_strip + j, c_row, edge, width);

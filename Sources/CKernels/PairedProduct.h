@@ -23,8 +23,8 @@ typedef struct {
 
 // An instruction on the number at `x`, or `line` lines of `bytes` further on, in every lane. Spelled out:
 // the compiler would load that number into a register for all its uses, which takes an execution slot,
-// where from memory it is free; and it would hold an address for every line of a tile, for which there are not
-// registers enough, where one for three and the distance between them do.
+// where from memory it is free; and it would hold an address for every line of a tile, for which there are
+// not registers enough, where one for three and the distance between them do.
 #define ON_LINE(instruction, result, y)                                                           \
     switch (line) {                                                                               \
         case 0: ON_LINE_AT(instruction " (%2)%{1to16%}, %1, %0", result, y); break;               \
@@ -150,29 +150,41 @@ static void balance_rows(
     }
 }
 
-// Balances a packed panel of B in place, and writes behind it a line of terms, -sum b0 b1, and one of
-// scales, which take the balance back.
-static void balance_panel(ptrdiff_t depth, ptrdiff_t width, float *packed) {
-    const ptrdiff_t part = paired_part(depth);
+// Packs columns of B as pack_panel does, balanced, and writes behind them a line of terms, -sum b0 b1, and
+// one of scales, which take the balance back.
+static void pack_balanced(
+    ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
+    float factor, float *packed) {
+    const ptrdiff_t width = panel_width(columns), part = paired_part(depth);
+    vector squares[VECTORS];
+    if (b_row == 1 && depth >= LANES) {
+        pack_columns(depth, columns, b, b_column, factor, packed, squares);
+    } else {
+        pack_panel(depth, columns, b, b_row, b_column, factor, packed);
+        for (ptrdiff_t j = 0; j < width; j += LANES) {
+            vector sums[2] = {0, 0};
+            for (ptrdiff_t p = 0; p < depth; p++) {
+                vector x = load(packed + p * width + j);
+                sums[p & 1] = x * x + sums[p & 1];
+            }
+            squares[j / LANES] = sums[0] + sums[1];
+        }
+    }
     float *terms = packed + depth * width, *scales = terms + width;
     for (ptrdiff_t j = 0; j < width; j += LANES) {
-        vector squares[2] = {0, 0}, inverse;
-        for (ptrdiff_t p = 0; p < depth; p++) {
-            vector x = load(packed + p * width + j);
-            squares[p & 1] = x * x + squares[p & 1];
-        }
-        const vector factor =
-            balance(squares[0] + squares[1], LANES, depth, packed + j, 1, width, &inverse);
+        vector inverse;
+        const vector balancing =
+            balance(squares[j / LANES], LANES, depth, packed + j, 1, width, &inverse);
         vector products[2] = {0, 0};
         for (ptrdiff_t p = 0; p < part; p++) {
             float *first = packed + p * width + j, *second = first + part * width;
-            vector x = load(first) * factor, y = load(second) * factor;
+            vector x = load(first) * balancing, y = load(second) * balancing;
             store(first, x);
             store(second, y);
             products[p & 1] = x * y + products[p & 1];
         }
         for (ptrdiff_t p = 2 * part; p < depth; p++) {
-            store(packed + p * width + j, load(packed + p * width + j) * factor);
+            store(packed + p * width + j, load(packed + p * width + j) * balancing);
         }
         store(terms + j, -(products[0] + products[1]));
         store(scales + j, inverse);

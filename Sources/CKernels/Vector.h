@@ -15,6 +15,10 @@ typedef float vector __attribute__((ext_vector_type(LANES)));
 typedef int32_t integers __attribute__((ext_vector_type(LANES)));
 typedef vector unaligned_vector __attribute__((aligned(4)));
 
+#if LANES == 16
+enum { CURRENT_ROUNDING = 4 };  // For the instructions that let it be chosen.
+#endif
+
 INLINE vector load(const float *p) { return *(const unaligned_vector *)p; }
 INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
 
@@ -65,20 +69,30 @@ INLINE float sum(vector v) {
     return v[0] + v[1];
 }
 
-// 2^x, within 1e-7 relative for x >= -126; smaller x give 2^-126, and a NaN that arithmetic makes
+// 2^x, within 1e-7 relative for x >= -126; smaller x give at most 2^-126, and a NaN that arithmetic makes
 // (one without a payload) gives NaN.
 // x is split into a whole number n and f in [-1/2, 1/2]; 2^f is a minimax polynomial of degree 5
 // (relative error 6e-8), and n goes straight into the exponent.
 INLINE vector exponential2(vector x) {
+#if LANES == 16
+    // Two instructions of AVX-512 round and put a number into the exponent, of whatever size it is.
+    const vector n = __builtin_ia32_rndscaleps_mask(x, 0, x, 0xffff, CURRENT_ROUNDING);
+    const vector f = x - n;
+#else
     x = maximum((vector)-126.0f, x);
     const vector shift = 0x1.8p23f;  // adding it rounds to a whole number, left in the low bits
-    vector shifted = x + shift;
-    vector f = x - (shifted - shift);
+    const vector shifted = x + shift;
+    const vector f = x - (shifted - shift);
+#endif
     vector p = 0.0013320323778316379f;
     p = p * f + 0.009677723981440067f;
     p = p * f + 0.055505428463220596f;
     p = p * f + 0.24022072553634644f;
     p = p * f + 0.6931471228599548f;
     p = p * f + 1.0f;
+#if LANES == 16
+    return __builtin_ia32_scalefps512_mask(p, n, p, 0xffff, CURRENT_ROUNDING);
+#else
     return (vector)((integers)p + ((integers)shifted << 23));
+#endif
 }
