@@ -42,18 +42,17 @@ INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, 
 
 #if PAIRED
 
-// Keys and values as the paired tiles take them for left factors, a block after another: the keys'
-// balanced rows, then the values' columns.
+// Keys and values as the paired tiles take them for left factors, a block after another: strips of keys,
+// then strips of the values' columns.
 static void prepare_keys(
     ptrdiff_t keys, ptrdiff_t width, const float *key, const float *value, ptrdiff_t row_stride,
     float *prepared) {
     for (ptrdiff_t block = 0; block < key_blocks(keys); block++) {
         const ptrdiff_t count = key_block_start(block + 1, keys) - key_block_start(block, keys);
-        balance_rows(count, width, key, row_stride, prepared);
-        prepared += count * (width + 2);
-        transpose_matrix(count, width, value, row_stride, prepared, count + 2);
-        balance_rows(width, count, prepared, count + 2, prepared);
-        prepared += width * (count + 2);
+        balance_rows(count, width, key, row_stride, 1, prepared);
+        prepared += balanced_block(count, width);
+        balance_rows(width, count, value, 1, row_stride, prepared);
+        prepared += balanced_block(width, count);
         key += count * row_stride;
         value += count * row_stride;
     }
@@ -87,18 +86,16 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     }
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 
-    const ptrdiff_t most = paired ? PAIRED_ROWS : ROWS, strips = (t.width + most - 1) / most;
     for (ptrdiff_t block = 0; block < key_blocks(t.keys); block++) {
         const ptrdiff_t first = key_block_start(block, t.keys);
         const ptrdiff_t end = key_block_start(block + 1, t.keys), keys = end - first;
-        const ptrdiff_t key_strips = (keys + most - 1) / most;
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
 #if PAIRED
         const ptrdiff_t part = paired_part(keys);
         if (paired) {
             key = prepared;
-            value = key + keys * (t.width + 2);
-            prepared = value + t.width * (keys + 2);
+            value = key + balanced_block(keys, t.width);
+            prepared = value + balanced_block(t.width, keys);
         }
 #endif
         if (!paired) {
@@ -109,18 +106,18 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
         for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
             const ptrdiff_t columns = panel_width(t.queries - i);
             float *q = query + i * (t.width + BESIDE), *o = output + i * t.width;
-            for (ptrdiff_t s = 0; s < key_strips; s++) {
-                ptrdiff_t row = keys * s / key_strips, rows = keys * (s + 1) / key_strips - row;
+            for (ptrdiff_t row = 0; row < keys; row += ROWS) {
+                const ptrdiff_t rows = keys - row < ROWS ? keys - row : ROWS;
 #if PAIRED
                 if (paired) {
                     paired_tile(
-                        rows, columns, t.width, key + row * (t.width + 2), t.width + 2, q,
-                        scores + row * columns, columns, false);
+                        rows, columns, t.width, key + balanced_block(row, t.width), q,
+                        scores + row * columns, columns, false, 0, 0, 0);
                     continue;
                 }
 #endif
                 tile(rows, columns, t.width, key + row * t.row_stride, t.row_stride, 1, q,
-                     scores + row * columns, columns, false);
+                     scores + row * columns, columns, false, 0, 0, 0);
             }
             for (ptrdiff_t j = 0; j < columns; j += LANES) {
                 const ptrdiff_t lane = (i + j) / LANES;
@@ -173,18 +170,18 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 }
                 total[lane] += added;
             }
-            for (ptrdiff_t s = 0; s < strips; s++) {
-                ptrdiff_t row = t.width * s / strips, rows = t.width * (s + 1) / strips - row;
+            for (ptrdiff_t row = 0; row < t.width; row += ROWS) {
+                const ptrdiff_t rows = t.width - row < ROWS ? t.width - row : ROWS;
 #if PAIRED
                 if (paired) {
                     paired_tile(
-                        rows, columns, keys, value + row * (keys + 2), keys + 2, scores,
-                        o + row * columns, columns, first > 0);
+                        rows, columns, keys, value + balanced_block(row, keys), scores,
+                        o + row * columns, columns, first > 0, 0, 0, 0);
                     continue;
                 }
 #endif
                 tile(rows, columns, keys, value + row, 1, t.row_stride, scores, o + row * columns,
-                     columns, first > 0);
+                     columns, first > 0, 0, 0, 0);
             }
         }
     }

@@ -8,7 +8,7 @@ ptrdiff_t ck_packed_block(ptrdiff_t depth, ptrdiff_t columns) {
     return (columns + WIDEST_VECTOR - 1) / WIDEST_VECTOR * WIDEST_VECTOR * (depth + 2);
 }
 
-ptrdiff_t ck_balanced_row(ptrdiff_t depth) { return depth + 2; }
+ptrdiff_t ck_balanced_block(ptrdiff_t rows, ptrdiff_t depth) { return balanced_block(rows, depth); }
 
 ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
     // Scores, queries and outputs; two numbers beside each column of the first two.
@@ -16,7 +16,7 @@ ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
 }
 
 ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width) {
-    return keys * (width + 2) + width * (keys + 2 * key_blocks(keys));
+    return balanced_block(keys, width) + balanced_block(width, keys + 2 * (key_blocks(keys) - 1));
 }
 
 ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {

@@ -22,10 +22,11 @@ INLINE ptrdiff_t panel_width(ptrdiff_t columns) {
     return columns >= PANEL ? PANEL : (columns + LANES - 1) / LANES * LANES;
 }
 
-// c[r, j] (+)= sum over p of a[r, p] b[p, j] for a tile of `rows` by `vectors` (both constants).
+// c (+)= A B + bias + residual for a tile of `rows` by `vectors` (both constants).
 INLINE void tile_of(
     int rows, int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-    const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
+    const float *b, float *c, ptrdiff_t c_row, bool accumulate, const float *bias,
+    const float *residual, ptrdiff_t residual_row) {
     vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
@@ -43,18 +44,24 @@ INLINE void tile_of(
         b += vectors * LANES;
     }
     UNROLL for (int r = 0; r < rows; r++) {
-        UNROLL for (int v = 0; v < vectors; v++) store(c + r * c_row + v * LANES, sums[r][v]);
+        UNROLL for (int v = 0; v < vectors; v++) {
+            vector x = sums[r][v];
+            if (bias) x += load(bias + v * LANES);
+            if (residual) x += load(residual + r * residual_row + v * LANES);
+            store(c + r * c_row + v * LANES, x);
+        }
     }
 }
 
 // The same for any `rows` up to ROWS, and `width` as panel_width gives it.
 static void tile(
     ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
-#define TILE(r, v)                                                                               \
-    case r * 4 + v:                                                                              \
-        return a_column == 1 ? tile_of(r, v, depth, a, a_row, 1, b, c, c_row, accumulate)        \
-                             : tile_of(r, v, depth, a, a_row, a_column, b, c, c_row, accumulate)
+    ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate,
+    const float *bias, const float *residual, ptrdiff_t residual_row) {
+#define TILE_BY(r, v, a_column) \
+    tile_of(r, v, depth, a, a_row, a_column, b, c, c_row, accumulate, bias, residual, residual_row)
+#define TILE(r, v) \
+    case r * 4 + v: return a_column == 1 ? TILE_BY(r, v, 1) : TILE_BY(r, v, a_column)
     switch (rows * 4 + width / LANES) {
         TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1);
         TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2);
@@ -65,10 +72,10 @@ static void tile(
 #endif
     }
 #undef TILE
+#undef TILE_BY
 }
 
-// Exchanges rows and columns of LANES vectors, by as many rounds of interleaving as halve LANES.
-INLINE void transpose(vector v[LANES]) {
+// The lanes of two vectors by turns: their lower halves, their upper ones.
 #if LANES == 16
 #define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
@@ -79,6 +86,9 @@ INLINE void transpose(vector v[LANES]) {
 #define LOW 0, 4, 1, 5
 #define HIGH 2, 6, 3, 7
 #endif
+
+// Exchanges rows and columns of LANES vectors, by as many rounds of interleaving as halve LANES.
+INLINE void transpose(vector v[LANES]) {
     UNROLL for (int round = 1; round < LANES; round *= 2) {
         vector w[LANES];
         UNROLL for (int i = 0; i < LANES / 2; i++) {
@@ -87,8 +97,6 @@ INLINE void transpose(vector v[LANES]) {
         }
         UNROLL for (int i = 0; i < LANES; i++) v[i] = w[i];
     }
-#undef LOW
-#undef HIGH
 }
 
 // packed[p, j] = factor b[p, j] for j below panel_width(columns), zero from `columns` on, where columns are
@@ -201,18 +209,13 @@ static void product(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
     ptrdiff_t a_column, const float *packed, float *c, ptrdiff_t c_row, bool accumulates,
     const ck_epilogue *epilogue) {
-    const float *residual = epilogue ? epilogue->residual : 0;
-    const float *slope_at = epilogue ? epilogue->slope_at : 0;
-    const ptrdiff_t residual_row = residual ? epilogue->residual_row_stride : 0;
-    const ptrdiff_t slope_row = slope_at ? epilogue->slope_row_stride : 0;
-    // The rows are cut evenly: no thin last piece.
-    const ptrdiff_t most = PAIRED ? PAIRED_ROWS : ROWS, strips = (m + most - 1) / most;
+    const ck_epilogue e = epilogue ? *epilogue : (ck_epilogue){0};
     // Columns by as many as stay in the second-level cache while all rows meet them.
     for (ptrdiff_t first_column = 0; first_column < n; first_column += GROUP) {
         const ptrdiff_t end = n - first_column < GROUP ? n : first_column + GROUP;
-        for (ptrdiff_t strip = 0; strip < strips; strip++) {
-            const ptrdiff_t first = m * strip / strips, rows = m * (strip + 1) / strips - first;
-            const float *a_strip = a + first * a_row;
+        for (ptrdiff_t first = 0; first < m; first += ROWS) {
+            const ptrdiff_t rows = m - first < ROWS ? m - first : ROWS;
+            const float *a_strip = a + (PAIRED ? balanced_block(first, depth) : first * a_row);
             float *c_strip = c + first * c_row;
             for (ptrdiff_t j = first_column; j < end; j += PANEL) {
                 const ptrdiff_t columns = end - j < PANEL ? end - j : PANEL;
@@ -222,38 +225,47 @@ static void product(
                 float edge[ROWS * PANEL];
                 float *target = isWider ? edge : c_strip + j;
                 const ptrdiff_t target_row = isWider ? width : c_row;
-                if (strip + 1 < strips) {
-                    const ptrdiff_t next = first + rows;
-                    prefetch_tile(rows, columns, c + next * c_row + j, c_row, true);
-                    if (residual) {
-                        prefetch_tile(
-                            rows, columns, residual + next * residual_row + j, residual_row, false);
-                    }
-                    if (slope_at) {
-                        prefetch_tile(
-                            rows, columns, slope_at + next * slope_row + j, slope_row, false);
-                    }
+                const ptrdiff_t next = first + ROWS, ahead = m - next < ROWS ? m - next : ROWS;
+                prefetch_tile(ahead, columns, c + next * c_row + j, c_row, true);
+                ck_epilogue left = {
+                    .bias = e.bias ? e.bias + j : 0,
+                    .residual = e.residual ? e.residual + first * e.residual_row_stride + j : 0,
+                    .residual_row_stride = e.residual_row_stride,
+                    .slope_at = e.slope_at ? e.slope_at + first * e.slope_row_stride + j : 0,
+                    .slope_row_stride = e.slope_row_stride,
+                };
+                if (left.residual) {
+                    prefetch_tile(
+                        ahead, columns, left.residual + ROWS * left.residual_row_stride,
+                        left.residual_row_stride, false);
+                }
+                if (left.slope_at) {
+                    prefetch_tile(
+                        ahead, columns, left.slope_at + ROWS * left.slope_row_stride,
+                        left.slope_row_stride, false);
                 }
                 if (isWider && accumulates) {
                     copy_rows(rows, columns, c_strip + j, c_row, edge, width);
                 }
+                // Bias and residual go with the tile where they are as wide as it is.
+                const float *bias = isWider ? 0 : left.bias;
+                const float *residual = isWider ? 0 : left.residual;
 #if PAIRED
                 paired_tile(
-                    rows, width, depth, a_strip, a_row, panel, target, target_row, accumulates);
+                    rows, width, depth, a_strip, panel, target, target_row, accumulates, bias,
+                    residual, left.residual_row_stride);
 #else
                 tile(
                     rows, width, depth, a_strip, a_row, a_column, panel, target, target_row,
-                    accumulates);
+                    accumulates, bias, residual, left.residual_row_stride);
 #endif
+                if (bias) left.bias = 0;
+                if (residual) left.residual = 0;
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);
-            }
-            if (epilogue) {
-                // The strip has just been computed: it is still in cache.
-                ck_epilogue e = *epilogue;
-                if (e.bias) e.bias += first_column;
-                if (e.residual) e.residual += first * e.residual_row_stride + first_column;
-                if (e.slope_at) e.slope_at += first * e.slope_row_stride + first_column;
-                finish(rows, end - first_column, c_strip + first_column, c_row, e);
+                // The tile has just been computed: it is still in cache.
+                if (left.bias || left.residual || left.slope_at) {
+                    finish(rows, columns, c_strip + j, c_row, left);
+                }
             }
         }
     }

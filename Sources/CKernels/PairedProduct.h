@@ -12,39 +12,23 @@
 // is exact, a block of the depth at a time, and the tile is brought back as it is added to C. The
 // error is then in proportion to |a_i| |b_j|, as for the usual product.
 
-enum { PAIRED_ROWS = CK_STRIP };
-
 #if PAIRED
 
-// Three lines of a balanced block of A, as far as they reach from the first.
-typedef struct {
-    float numbers[3 * (DEPTH + BESIDE)];
-} three_lines;
+typedef float half_vector __attribute__((ext_vector_type(LANES / 2)));
+typedef half_vector unaligned_half __attribute__((aligned(4)));
+_Static_assert(CK_STRIP == LANES / 2 && CK_STRIP == ROWS, "a strip of A is half a vector wide");
 
-// An instruction on the number at `x`, or `line` lines of `bytes` further on, in every lane. Spelled out:
-// the compiler would load that number into a register for all its uses, which takes an execution slot,
-// where from memory it is free; and it would hold an address for every line of a tile, for which there are
-// not registers enough, where one for three and the distance between them do.
-#define ON_LINE(instruction, result, y)                                                           \
-    switch (line) {                                                                               \
-        case 0: ON_LINE_AT(instruction " (%2)%{1to16%}, %1, %0", result, y); break;               \
-        case 1: ON_LINE_AT(instruction " (%2,%3)%{1to16%}, %1, %0", result, y); break;            \
-        case 2: ON_LINE_AT(instruction " (%2,%3,2)%{1to16%}, %1, %0", result, y); break;          \
-    }
-#define ON_LINE_AT(text, result, y) \
-    __asm__(text : result : "v"(y), "r"(x), "r"(bytes), "m"(*(const three_lines *)x))
-
-// y + *x in every lane.
-INLINE vector add_broadcast(vector y, const float *x, ptrdiff_t bytes, int line) {
+// y + *x in every lane. Spelled out, as the two below: the compiler would load x into a register for all its
+// uses, which takes an execution slot, where from memory it is free.
+INLINE vector add_broadcast(vector y, const float *x) {
     vector sum;
-    ON_LINE("vaddps", "=v"(sum), y)
+    __asm__("vaddps %2%{1to16%}, %1, %0" : "=v"(sum) : "v"(y), "m"(*x));
     return sum;
 }
 
 // sum + y * *x in every lane.
-INLINE vector multiply_add_broadcast(
-    vector y, const float *x, ptrdiff_t bytes, int line, vector sum) {
-    ON_LINE("vfmadd231ps", "+v"(sum), y)
+INLINE vector multiply_add_broadcast(vector y, const float *x, vector sum) {
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(y), "m"(*x));
     return sum;
 }
 
@@ -86,66 +70,137 @@ INLINE vector balance(
     return (vector)((127 - half) << 23);
 }
 
-// The depth's parts: `part` values paired with as many, as many unpaired, and what is left over.
-INLINE ptrdiff_t paired_part(ptrdiff_t depth) { return depth / 3 / 2 * 2; }
+// The depth's parts: `part` values paired with as many, as many unpaired, and up to two left over.
+INLINE ptrdiff_t paired_part(ptrdiff_t depth) { return depth / 3; }
 
-// The sum of a row's squares.
-INLINE float sum_of_squares(ptrdiff_t depth, const float *row) {
-    vector squares[2] = {0, 0};
-    ptrdiff_t p = 0;
-    for (; p + 2 * LANES <= depth; p += 2 * LANES) {
-        vector x = load(row + p), y = load(row + p + LANES);
-        squares[0] = x * x + squares[0];
-        squares[1] = y * y + squares[1];
+// Lines of a strip, two to a vector, from LANES columns of its rows: rows and columns exchanged by rounds of
+// interleaving.
+INLINE void turn_strip(vector v[CK_STRIP]) {
+    UNROLL for (int round = 1; round < CK_STRIP; round *= 2) {
+        vector w[CK_STRIP];
+        UNROLL for (int i = 0; i < CK_STRIP / 2; i++) {
+            w[2 * i] = __builtin_shufflevector(v[i], v[i + CK_STRIP / 2], LOW);
+            w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + CK_STRIP / 2], HIGH);
+        }
+        UNROLL for (int i = 0; i < CK_STRIP; i++) v[i] = w[i];
     }
-    for (; p < depth; p += LANES) {
-        vector x = load_part(row + p, depth - p);
-        squares[0] = x * x + squares[0];
-    }
-    return sum(squares[0] + squares[1]);
 }
 
-// sum a0 a1 of a row that `factor` balances.
-INLINE float sum_of_pairs(ptrdiff_t depth, const float *row, float factor) {
+// The sums of a strip's rows, in the lower half.
+INLINE vector sums_of_rows(vector rows[CK_STRIP]) {
+    turn_strip(rows);
+    vector total = rows[0], sums = 0;
+    UNROLL for (int i = 1; i < CK_STRIP; i++) total += rows[i];
+    sums.lo = total.lo + total.hi;
+    return sums;
+}
+
+// `count` columns, at most LANES, of up to CK_STRIP rows that begin a_row apart, balanced.
+INLINE void load_columns(
+    ptrdiff_t rows, ptrdiff_t count, const float *a, ptrdiff_t a_row, const float *factors,
+    vector v[CK_STRIP]) {
+    UNROLL for (int r = 0; r < CK_STRIP; r++) {
+        v[r] = r < rows ? load_part(a + r * a_row, count) * factors[r] : (vector)0.0f;
+    }
+}
+
+INLINE void store_lines(ptrdiff_t count, vector v[CK_STRIP], float *lines) {
+    turn_strip(v);
+    UNROLL for (int i = 0; i < CK_STRIP; i++) {
+        if (2 * i < count) store_part(lines + i * LANES, v[i], count * CK_STRIP - i * LANES);
+    }
+}
+
+// A strip of rows whose columns are contiguous.
+static void balance_strip(
+    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, float *strip) {
     const ptrdiff_t part = paired_part(depth);
-    const float *second = row + part;
-    vector products = 0;
-    ptrdiff_t p = 0;
-    for (; p + LANES <= part; p += LANES) {
-        products = load(row + p) * factor * (load(second + p) * factor) + products;
+    float factors[LANES];
+    vector sums[CK_STRIP], inverse;
+    UNROLL for (int r = 0; r < CK_STRIP; r++) {
+        sums[r] = 0;
+        for (ptrdiff_t p = 0; r < rows && p < depth; p += LANES) {
+            vector x = load_part(a + r * a_row + p, depth - p);
+            sums[r] = x * x + sums[r];
+        }
     }
-    if (p + part + LANES <= depth) {  // What lies behind the pairs can be read and left out.
-        integers lane;
-        UNROLL for (int i = 0; i < LANES; i++) lane[i] = i;
-        vector last = load(row + p) * factor * (load(second + p) * factor);
-        products += lane < (integers)(int32_t)(part - p) ? last : (vector)0.0f;
-    } else if (p < part) {
-        vector x = load_some(row + p, part - p), y = load_some(second + p, part - p);
-        products = x * factor * (y * factor) + products;
+    store(factors, balance(sums_of_rows(sums), rows, depth, a, a_row, 1, &inverse));
+
+    UNROLL for (int r = 0; r < CK_STRIP; r++) sums[r] = 0;
+    for (ptrdiff_t p = 0; p < part; p += LANES) {
+        const ptrdiff_t count = part - p < LANES ? part - p : LANES;
+        vector x[CK_STRIP], y[CK_STRIP];
+        load_columns(rows, count, a + p, a_row, factors, x);
+        load_columns(rows, count, a + part + p, a_row, factors, y);
+        UNROLL for (int r = 0; r < CK_STRIP; r++) sums[r] = x[r] * y[r] + sums[r];
+        store_lines(count, x, strip + p * CK_STRIP);
+        store_lines(count, y, strip + (part + p) * CK_STRIP);
     }
-    return sum(products);
+    for (ptrdiff_t p = 2 * part; p < depth; p += LANES) {
+        const ptrdiff_t count = depth - p < LANES ? depth - p : LANES;
+        vector x[CK_STRIP];
+        load_columns(rows, count, a + p, a_row, factors, x);
+        store_lines(count, x, strip + p * CK_STRIP);
+    }
+    *(unaligned_half *)(strip + depth * CK_STRIP) = -sums_of_rows(sums).lo;
+    *(unaligned_half *)(strip + (depth + 1) * CK_STRIP) = inverse.lo;
 }
 
-// Brings rows of a block of A to the form in which `product` takes its left factor: each becomes a
-// line of ck_balanced_row(depth) floats: its values, balanced, then its term, -sum a0 a1, then what takes
-// the balance back. Rows of as many floats may become lines where they are.
+// Line p of two strips, or of one where `second` is none.
+INLINE void store_halves(float *strip, float *second, ptrdiff_t p, vector x) {
+    *(unaligned_half *)(strip + p * CK_STRIP) = x.lo;
+    if (second) *(unaligned_half *)(second + p * CK_STRIP) = x.hi;
+}
+
+// The first `rows` numbers of a column, at most LANES.
+INLINE vector load_column(ptrdiff_t rows, const float *a, ptrdiff_t a_row) {
+    if (a_row == 1) return load_part(a, rows);
+    vector x = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) x[r] = a[r * a_row];
+    return x;
+}
+
+// One or two strips of `rows` rows, at most LANES, by columns.
+static void balance_strips(
+    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    float *strip) {
+    const ptrdiff_t part = paired_part(depth);
+    float *second = rows > CK_STRIP ? strip + balanced_block(CK_STRIP, depth) : 0;
+    vector squares[2] = {0, 0}, products[2] = {0, 0}, inverse;
+    for (ptrdiff_t p = 0; p < depth; p++) {
+        vector x = load_column(rows, a + p * a_column, a_row);
+        squares[p & 1] = x * x + squares[p & 1];
+    }
+    const vector factor =
+        balance(squares[0] + squares[1], rows, depth, a, a_row, a_column, &inverse);
+    for (ptrdiff_t p = 0; p < depth; p++) {
+        vector x = load_column(rows, a + p * a_column, a_row) * factor;
+        store_halves(strip, second, p, x);
+        if (p < part) {
+            vector y = load_column(rows, a + (part + p) * a_column, a_row) * factor;
+            products[p & 1] = x * y + products[p & 1];
+        }
+    }
+    store_halves(strip, second, depth, -(products[0] + products[1]));
+    store_halves(strip, second, depth + 1, inverse);
+}
+
+// Brings a block of A to the form in which `product` takes its left
+// factor: strips of CK_STRIP rows, the last filled up with zeros. A strip is the panel that B would be packed in:
+// the numbers of a column beside each other, a line for each, then a line of terms, -sum a0 a1, and one
+// of what takes the balance back. A tile so has three streams of numbers to broadcast.
 static void balance_rows(
-    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, float *balanced) {
-    for (ptrdiff_t first = 0; first < rows; first += LANES, a += LANES * a_row) {
-        const ptrdiff_t some = rows - first < LANES ? rows - first : LANES;
-        float squares[LANES] = {0}, factors[LANES], inverses[LANES];
-        for (ptrdiff_t r = 0; r < some; r++) squares[r] = sum_of_squares(depth, a + r * a_row);
-        vector inverse;
-        store(factors, balance(load(squares), some, depth, a, a_row, 1, &inverse));
-        store(inverses, inverse);
-        for (ptrdiff_t r = 0; r < some; r++, balanced += depth + 2) {
-            const float *row = a + r * a_row, factor = factors[r];
-            const float term = -sum_of_pairs(depth, row, factor);
-            ptrdiff_t p = 0;
-            for (; p + LANES <= depth; p += LANES) store(balanced + p, load(row + p) * factor);
-            for (; p < depth; p++) balanced[p] = row[p] * factor;
-            balanced[depth] = term;
-            balanced[depth + 1] = inverses[r];
+    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    float *balanced) {
+    const ptrdiff_t step = a_column == 1 ? CK_STRIP : LANES;
+    for (ptrdiff_t first = 0; first < rows; first += step) {
+        const ptrdiff_t some = rows - first < step ? rows - first : step;
+        const float *part = a + first * a_row;
+        float *strip = balanced + balanced_block(first, depth);
+        if (a_column == 1) {
+            balance_strip(some, depth, part, a_row, strip);
+        } else {
+            balance_strips(some, depth, part, a_row, a_column, strip);
         }
     }
 }
@@ -191,73 +246,84 @@ static void pack_balanced(
     }
 }
 
-// c (+)= A B for a tile of `rows` by `vectors` (both constants). A's balanced lines begin `a_row` apart,
-// each followed by its term and scale; the panel is followed by a line of terms and one of scales.
+// c (+)= A B + bias + residual for a tile of `rows` by `vectors` (both constants). `a` is a strip as balance_rows makes it; the panel is followed by a line of terms and one of
+// scales.
+//
+// The registers hold the sums and, of B, two lines of the paired parts or one of the unpaired: so 24 sums fit
+// 32 of them, and a number of A serves three multiplications. With fewer, reading A would take as long as
+// the arithmetic.
 INLINE void paired_tile_of(
-    int rows, int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_row, const float *b,
-    float *c, ptrdiff_t c_row, bool accumulate) {
+    int rows, int vectors, ptrdiff_t depth, const float *a, const float *b, float *c,
+    ptrdiff_t c_row, bool accumulate, const float *bias, const float *residual,
+    ptrdiff_t residual_row) {
     const ptrdiff_t part = paired_part(depth), width = vectors * LANES;
     const float *terms = b + depth * width, *scales = terms + width;
-    const float *row_terms = a + depth, *row_scales = row_terms + 1;
-    vector sums[PAIRED_ROWS][VECTORS];
+    const float *row_terms = a + depth * CK_STRIP, *row_scales = row_terms + CK_STRIP;
+    vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
-            sums[r][v] = load(terms + v * LANES) + row_terms[r * a_row];
+            sums[r][v] = load(terms + v * LANES) + row_terms[r];
         }
     }
-    // The parts of the first three lines, and of the three that follow.
-    const float *first[2] = {a, a + 3 * a_row};
-    const ptrdiff_t bytes = a_row * (ptrdiff_t)sizeof(float);
+    const float *a1 = a + part * CK_STRIP, *a2 = a1 + part * CK_STRIP;
+    const float *b1 = b + part * width, *b2 = b1 + part * width;
     for (ptrdiff_t p = 0; p < part; p++) {
-        vector b0[VECTORS], b1[VECTORS], b2[VECTORS];
+        vector first[VECTORS], second[VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) {
-            b0[v] = load(b + v * LANES);
-            b1[v] = load(b + part * width + v * LANES);
-            b2[v] = load(b + 2 * part * width + v * LANES);
+            first[v] = load(b + v * LANES);
+            second[v] = load(b1 + v * LANES);
         }
         UNROLL for (int r = 0; r < rows; r++) {
-            const int line = r % 3;
-            const float *x0 = first[r / 3], *x1 = x0 + part, *x2 = x1 + part;
             UNROLL for (int v = 0; v < vectors; v++) {
-                vector x = add_broadcast(b1[v], x0, bytes, line);
-                vector y = add_broadcast(b0[v], x1, bytes, line);
+                vector x = add_broadcast(second[v], a + r), y = add_broadcast(first[v], a1 + r);
                 sums[r][v] = multiply_add(x, y, sums[r][v]);
-                sums[r][v] = multiply_add_broadcast(b2[v], x2, bytes, line, sums[r][v]);
             }
         }
-        first[0]++;
-        first[1]++;
-        b += width;
-    }
-    a += 3 * part;
-    b += 2 * part * width;
-    for (ptrdiff_t p = 3 * part; p < depth; p++, a++, b += width) {
+        UNROLL for (int v = 0; v < vectors; v++) first[v] = load(b2 + v * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
-            vector x = a[r * a_row];
             UNROLL for (int v = 0; v < vectors; v++) {
-                sums[r][v] = x * load(b + v * LANES) + sums[r][v];
+                sums[r][v] = multiply_add_broadcast(first[v], a2 + r, sums[r][v]);
+            }
+        }
+        a += CK_STRIP;
+        a1 += CK_STRIP;
+        a2 += CK_STRIP;
+        b += width;
+        b1 += width;
+        b2 += width;
+    }
+    for (ptrdiff_t p = 3 * part; p < depth; p++, a2 += CK_STRIP, b2 += width) {
+        UNROLL for (int r = 0; r < rows; r++) {
+            UNROLL for (int v = 0; v < vectors; v++) {
+                sums[r][v] = multiply_add_broadcast(load(b2 + v * LANES), a2 + r, sums[r][v]);
             }
         }
     }
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
             float *place = c + r * c_row + v * LANES;
-            vector scale = load(scales + v * LANES) * row_scales[r * a_row];
-            store(place, accumulate ? sums[r][v] * scale + load(place) : sums[r][v] * scale);
+            vector x = sums[r][v] * (load(scales + v * LANES) * row_scales[r]);
+            if (accumulate) x += load(place);
+            if (bias) x += load(bias + v * LANES);
+            if (residual) x += load(residual + r * residual_row + v * LANES);
+            store(place, x);
         }
     }
 }
 
+// The same for any `rows` up to ROWS, and `width` as panel_width gives it.
 static void paired_tile(
-    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-    const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
-#define TILE(r, v)  \
-    case r * 4 + v: \
-        return paired_tile_of(r, v, depth, a, a_row, b, c, c_row, accumulate)
+    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b, float *c,
+    ptrdiff_t c_row, bool accumulate, const float *bias, const float *residual,
+    ptrdiff_t residual_row) {
+#define TILE(r, v)                                                              \
+    case r * 4 + v:                                                             \
+        return paired_tile_of(                                                  \
+            r, v, depth, a, b, c, c_row, accumulate, bias, residual, residual_row)
     switch (rows * 4 + width / LANES) {
-        TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1);
-        TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2);
-        TILE(1, 3); TILE(2, 3); TILE(3, 3); TILE(4, 3); TILE(5, 3); TILE(6, 3);
+        TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1); TILE(7, 1); TILE(8, 1);
+        TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2); TILE(7, 2); TILE(8, 2);
+        TILE(1, 3); TILE(2, 3); TILE(3, 3); TILE(4, 3); TILE(5, 3); TILE(6, 3); TILE(7, 3); TILE(8, 3);
     }
 #undef TILE
 }

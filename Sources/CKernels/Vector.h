@@ -29,13 +29,21 @@ INLINE vector minimum(vector a, vector b) { return a < b ? a : b; }
 
 // The first `count` of LANES floats; the others are zero.
 INLINE vector load_some(const float *p, ptrdiff_t count) {
+#if LANES == 16
+    return __builtin_ia32_loadups512_mask(p, (vector)0.0f, (1u << count) - 1);
+#else
     vector v = 0;
     memcpy(&v, p, (size_t)count * sizeof(float));
     return v;
+#endif
 }
 
 INLINE void store_some(float *p, vector v, ptrdiff_t count) {
+#if LANES == 16
+    __builtin_ia32_storeups512_mask(p, v, (1u << count) - 1);
+#else
     memcpy(p, &v, (size_t)count * sizeof(float));
+#endif
 }
 
 // The same where `count` may be more than LANES, of which LANES are meant: the last step of a loop is

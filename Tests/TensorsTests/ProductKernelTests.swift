@@ -236,21 +236,15 @@ extension Kernels {
                 b.base + start * b.rowStride + columns.lowerBound * b.columnStride, b.rowStride,
                 b.columnStride, packed.base)
             var left = a.base + rows.lowerBound * a.rowStride + start * a.columnStride
-            var (rowStride, columnStride) = (a.rowStride, a.columnStride)
-            let plain = GuardedFloats(count: rows.count * depth)
-            let lines = GuardedFloats(count: rows.count * ck_balanced_row(depth))
+            let lines = GuardedFloats(count: ck_balanced_block(rows.count, depth))
             if let balance {
-                for r in 0..<rows.count {
-                    for p in 0..<depth {
-                        plain.base[r * depth + p] = left[r * rowStride + p * columnStride]
-                    }
-                }
-                balance(rows.count, depth, plain.base, depth, lines.base)
-                (left, rowStride, columnStride) = (lines.base, ck_balanced_row(depth), 1)
+                balance(rows.count, depth, left, a.rowStride, a.columnStride, lines.base)
+                left = lines.base
             }
             withUnsafePointer(to: epilogue) {
                 product(
-                    rows.count, columns.count, depth, left, rowStride, columnStride, packed.base,
+                    rows.count, columns.count, depth, left, a.rowStride, a.columnStride,
+                    packed.base,
                     result.base, result.rowStride, block > 0, block == blocks - 1 ? $0 : nil)
             }
         }

@@ -73,12 +73,12 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
         ptrdiff_t depth, ptrdiff_t columns, const float *_Nonnull b, ptrdiff_t b_row,
         ptrdiff_t b_column, float *_Nonnull packed);
 
-    // Where it is given, `product` takes A's block in another form too, which this makes of its rows:
-    // each becomes a line of ck_balanced_row(depth) floats (PairedProduct.h), in place if that is
-    // a_row. In `product` a_row is then ck_balanced_row(depth), and a_column 1.
+    // Where it is given, `product` takes A's block in another form, which this makes of it: strips of
+    // CK_STRIP rows (PairedProduct.h), ck_balanced_block(rows, depth) floats, so that the strips from
+    // a row on begin at ck_balanced_block(row, depth). `product` then asks for no strides of A.
     void (*_Nullable balance)(
         ptrdiff_t rows, ptrdiff_t depth, const float *_Nonnull a, ptrdiff_t a_row,
-        float *_Nonnull balanced);
+        ptrdiff_t a_column, float *_Nonnull balanced);
 
     // C = A B for one block of the depth, or that is added to C; A's element (i, p) lies at
     // a[i a_row + p a_column], C's rows are c_row apart. With the last block goes the epilogue. Each
@@ -173,7 +173,7 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
 } ck_kernels;
 
 // Rows of A, keys of attention, that are best cut by: whole tiles.
-enum { CK_STRIP = 6 };
+enum { CK_STRIP = 8 };
 
 // The number of queries that an attention task should have at most.
 enum { CK_ATTENTION_QUERIES = 144 };
@@ -181,7 +181,7 @@ enum { CK_ATTENTION_QUERIES = 144 };
 // The blocks that a depth is cut into; floats of what `pack` and `balance` make.
 ptrdiff_t ck_depth_blocks(ptrdiff_t k);
 ptrdiff_t ck_packed_block(ptrdiff_t depth, ptrdiff_t columns);
-ptrdiff_t ck_balanced_row(ptrdiff_t depth);
+ptrdiff_t ck_balanced_block(ptrdiff_t rows, ptrdiff_t depth);
 
 // Floats of scratch memory for `attention` and its pullback with heads of `width`, and of what
 // `prepare_keys` makes.

@@ -95,7 +95,7 @@ struct BlockedProduct {
         Parallelism.perform(count: chunks) { chunk in
             let range = share(chunk, of: chunks)
             withRows(range) { rows in
-                let lines = Scratch(count: rows.rows * ck_balanced_row(deepest))
+                let lines = Scratch(count: preparedCount(rows.rows, deepest))
                 for (block, place) in zip(blocks, places) {
                     multiply(
                         prepare(rows.columns(block), at: lines.base), block, by: base + place,
@@ -110,20 +110,21 @@ struct BlockedProduct {
     func goByColumns() {
         let blocks = blocks
         // One block after another, as `prepare` makes them.
-        let lines = Tensor(uninitialized: [needsPreparing ? m * (k + 2 * blocks.count) : 0])
+        var places = [0]
+        for block in blocks {
+            places.append(places[places.count - 1] + preparedCount(m, block.count))
+        }
+        let lines = Tensor(uninitialized: [needsPreparing ? places[blocks.count] : 0])
         defer { withExtendedLifetime(lines) {} }
         let base = lines.mutableBase
-        func place(of block: Int) -> UnsafeMutablePointer<Float> {
-            base + m * (blocks[block].lowerBound + 2 * block)
-        }
         let pieces = (m + 63) / 64
         Parallelism.perform(count: needsPreparing ? pieces : 0) { piece in
             let first = 64 * piece
             withRows(first..<min(first + 64, m)) { rows in
-                for (index, block) in blocks.enumerated() {
+                for (block, place) in zip(blocks, places) {
                     _ = prepare(
                         rows.columns(block),
-                        at: place(of: index) + first * lineLength(block.count))
+                        at: base + place + preparedCount(first, block.count))
                 }
             }
         }
@@ -142,16 +143,14 @@ struct BlockedProduct {
             let first = task % across * groupWidth
             let columns = first..<min(first + groupWidth, n)
             let packed = Scratch(count: ck_packed_block(deepest, columns.count))
-            for (index, block) in blocks.enumerated() {
+            for (block, place) in zip(blocks, places) {
                 pack(block, columns, into: packed.base)
                 let left =
                     needsPreparing
                     ? MatrixView(
-                        place(of: index), rows: m, columns: block.count,
-                        rowStride: lineLength(block.count)) : a.columns(block)
-                multiply(
-                    left.rows(rows), block, by: packed.base, row: rows.lowerBound,
-                    columns: columns)
+                        base + place + preparedCount(rows.lowerBound, block.count),
+                        rows: rows.count, columns: block.count) : a.rows(rows).columns(block)
+                multiply(left, block, by: packed.base, row: rows.lowerBound, columns: columns)
             }
             withExtendedLifetime(packed) {}
         }
@@ -205,23 +204,37 @@ struct BlockedProduct {
         kernels.balance != nil || a.isMapped || a.isTransposed && m > 1
     }
 
-    /// Floats from row to row of what `prepare` makes.
-    private func lineLength(_ depth: Int) -> Int {
-        kernels.balance == nil ? depth : ck_balanced_row(depth)
+    /// Floats of what `prepare` makes of so many rows: those from a row on, the first of a strip, lie as many
+    /// floats behind the first as the rows before them take.
+    private func preparedCount(_ rows: Int, _ depth: Int) -> Int {
+        kernels.balance == nil ? rows * depth : ck_balanced_block(rows, depth)
     }
 
-    /// Rows of a block of A as the kernel takes them: laid out where they have a map or are not
-    /// contiguous (read where it lies, each element of a row would come from another page), and
-    /// balanced where it wants that.
+    /// Rows of a block of A as the kernel takes them: balanced where it wants that, or laid out where they have
+    /// a map or are not contiguous (read where it lies, each element of a row would come from another page).
     private func prepare(_ part: MatrixView, at target: UnsafeMutablePointer<Float>) -> MatrixView {
         guard needsPreparing else { return part }
-        let stride = lineLength(part.columns)
-        let lines =
-            part.isMapped || part.columnStride != 1
-            ? part.laidOut(at: target, stride: stride, kernels) : part
-        guard let balance = kernels.balance else { return lines }
-        balance(part.rows, part.columns, lines.base, lines.rowStride, target)
-        return MatrixView(target, rows: part.rows, columns: part.columns, rowStride: stride)
+        guard let balanceRows = kernels.balance else {
+            return part.laidOut(at: target, kernels)
+        }
+        func balance(_ rows: MatrixView, from first: Int) {
+            balanceRows(
+                rows.rows, rows.columns, rows.base, rows.rowStride, rows.columnStride,
+                target + preparedCount(first, part.columns))
+        }
+        if part.isMapped {
+            // A strip at a time: what the map makes of it is read again while it is in the nearest cache.
+            let strip = Int(CK_STRIP)
+            let scratch = Scratch(count: strip * part.columns)
+            for first in stride(from: 0, to: part.rows, by: strip) {
+                let rows = part.rows(first..<min(first + strip, part.rows))
+                balance(rows.laidOut(at: scratch.base, kernels), from: first)
+            }
+            withExtendedLifetime(scratch) {}
+        } else {
+            balance(part, from: 0)
+        }
+        return MatrixView(target, rows: part.rows, columns: part.columns)
     }
 }
 

@@ -67,33 +67,30 @@ package struct MatrixView {
     /// Whether the columns are contiguous and the rows are not.
     var isTransposed: Bool { rowStride == 1 && columnStride != 1 }
 
-    /// Writes the elements row by row, `stride` floats from row to row.
+    /// Writes the elements row by row, one after another.
     ///
     /// - Returns: the view of them, without a map.
-    func laidOut(
-        at target: UnsafeMutablePointer<Float>, stride: Int? = nil, _ kernels: Kernels
-    ) -> MatrixView {
-        let stride = stride ?? columns
+    func laidOut(at target: UnsafeMutablePointer<Float>, _ kernels: Kernels) -> MatrixView {
         switch map {
         case .gelu:
-            kernels.gelu(rows, columns, base, rowStride, target, stride)
+            kernels.gelu(rows, columns, base, rowStride, target, columns)
         case .layerNorm(let weight, let bias, let epsilon):
             kernels.layer_norm(
-                rows, columns, base, rowStride, weight, bias, epsilon, target, stride)
+                rows, columns, base, rowStride, weight, bias, epsilon, target, columns)
         case .identity where isTransposed:
             // Pieces of 64 lines of the cache on either side.
             for start in Swift.stride(from: 0, to: columns, by: 64) {
                 kernels.transpose(
                     min(64, columns - start), rows, base + start * columnStride, columnStride,
-                    target + start, stride)
+                    target + start, columns)
             }
         case .identity:
             for r in 0..<rows {
-                let (source, line) = (base + r * rowStride, target + r * stride)
+                let (source, line) = (base + r * rowStride, target + r * columns)
                 for c in 0..<columns { line[c] = source[c * columnStride] }
             }
         }
-        return MatrixView(target, rows: rows, columns: columns, rowStride: stride)
+        return MatrixView(target, rows: rows, columns: columns)
     }
 }
 
