@@ -14,6 +14,8 @@
 
 #if PAIRED
 
+enum { COLUMNS_AHEAD = 24 };  // by which balancing reads ahead where rows are contiguous
+
 typedef float half_vector __attribute__((ext_vector_type(LANES / 2)));
 typedef half_vector unaligned_half __attribute__((aligned(4)));
 _Static_assert(CK_STRIP == LANES / 2 && CK_STRIP == ROWS, "a strip of A is half a vector wide");
@@ -73,8 +75,8 @@ INLINE vector balance(
 // The depth's parts: `part` values paired with as many, as many unpaired, and up to two left over.
 INLINE ptrdiff_t paired_part(ptrdiff_t depth) { return depth / 3; }
 
-// Lines of a strip, two to a vector, from LANES columns of its rows: rows and columns exchanged by rounds of
-// interleaving.
+// LANES columns of a strip's rows become its lines, two in a vector: rows and columns are exchanged by rounds
+// of interleaving.
 INLINE void turn_strip(vector v[CK_STRIP]) {
     UNROLL for (int round = 1; round < CK_STRIP; round *= 2) {
         vector w[CK_STRIP];
@@ -86,121 +88,104 @@ INLINE void turn_strip(vector v[CK_STRIP]) {
     }
 }
 
-// The sums of a strip's rows, in the lower half.
-INLINE vector sums_of_rows(vector rows[CK_STRIP]) {
-    turn_strip(rows);
-    vector total = rows[0], sums = 0;
-    UNROLL for (int i = 1; i < CK_STRIP; i++) total += rows[i];
-    sums.lo = total.lo + total.hi;
-    return sums;
+INLINE vector twice(half_vector x) {
+    vector v;
+    v.lo = v.hi = x;
+    return v;
 }
 
-// `count` columns, at most LANES, of up to CK_STRIP rows that begin a_row apart, balanced.
-INLINE void load_columns(
-    ptrdiff_t rows, ptrdiff_t count, const float *a, ptrdiff_t a_row, const float *factors,
-    vector v[CK_STRIP]) {
-    UNROLL for (int r = 0; r < CK_STRIP; r++) {
-        v[r] = r < rows ? load_part(a + r * a_row, count) * factors[r] : (vector)0.0f;
-    }
-}
-
-INLINE void store_lines(ptrdiff_t count, vector v[CK_STRIP], float *lines) {
-    turn_strip(v);
-    UNROLL for (int i = 0; i < CK_STRIP; i++) {
-        if (2 * i < count) store_part(lines + i * LANES, v[i], count * CK_STRIP - i * LANES);
-    }
-}
-
-// A strip of rows whose columns are contiguous.
-static void balance_strip(
+// Lays up to CK_STRIP rows, whose columns are contiguous, out as the lines of a strip. Where rows are missing
+// the last stands for them: no tile takes them. Gives the sums of the rows' squares, in the lower half.
+INLINE vector lay_rows(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, float *strip) {
-    const ptrdiff_t part = paired_part(depth);
-    float factors[LANES];
-    vector sums[CK_STRIP], inverse;
-    UNROLL for (int r = 0; r < CK_STRIP; r++) {
-        sums[r] = 0;
-        for (ptrdiff_t p = 0; r < rows && p < depth; p += LANES) {
-            vector x = load_part(a + r * a_row + p, depth - p);
-            sums[r] = x * x + sums[r];
+    ptrdiff_t offsets[CK_STRIP];
+    UNROLL for (int r = 0; r < CK_STRIP; r++) offsets[r] = (r < rows ? r : rows - 1) * a_row;
+    vector squares[2] = {0, 0};
+    ptrdiff_t p = 0;
+    for (; p + LANES <= depth; p += LANES) {
+        vector v[CK_STRIP];
+        UNROLL for (int r = 0; r < CK_STRIP; r++) v[r] = load(a + p + offsets[r]);
+        turn_strip(v);
+        UNROLL for (int i = 0; i < CK_STRIP; i++) {
+            store(strip + p * CK_STRIP + i * LANES, v[i]);
+            squares[i & 1] = v[i] * v[i] + squares[i & 1];
         }
     }
-    store(factors, balance(sums_of_rows(sums), rows, depth, a, a_row, 1, &inverse));
-
-    UNROLL for (int r = 0; r < CK_STRIP; r++) sums[r] = 0;
-    for (ptrdiff_t p = 0; p < part; p += LANES) {
-        const ptrdiff_t count = part - p < LANES ? part - p : LANES;
-        vector x[CK_STRIP], y[CK_STRIP];
-        load_columns(rows, count, a + p, a_row, factors, x);
-        load_columns(rows, count, a + part + p, a_row, factors, y);
-        UNROLL for (int r = 0; r < CK_STRIP; r++) sums[r] = x[r] * y[r] + sums[r];
-        store_lines(count, x, strip + p * CK_STRIP);
-        store_lines(count, y, strip + (part + p) * CK_STRIP);
+    if (p < depth) {
+        vector v[CK_STRIP];
+        UNROLL for (int r = 0; r < CK_STRIP; r++) v[r] = load_some(a + p + offsets[r], depth - p);
+        turn_strip(v);
+        UNROLL for (int i = 0; i < CK_STRIP; i++) {
+            const ptrdiff_t place = p * CK_STRIP + i * LANES;
+            if (place < depth * CK_STRIP) store_part(strip + place, v[i], depth * CK_STRIP - place);
+            squares[i & 1] = v[i] * v[i] + squares[i & 1];
+        }
     }
-    for (ptrdiff_t p = 2 * part; p < depth; p += LANES) {
-        const ptrdiff_t count = depth - p < LANES ? depth - p : LANES;
-        vector x[CK_STRIP];
-        load_columns(rows, count, a + p, a_row, factors, x);
-        store_lines(count, x, strip + p * CK_STRIP);
-    }
-    *(unaligned_half *)(strip + depth * CK_STRIP) = -sums_of_rows(sums).lo;
-    *(unaligned_half *)(strip + (depth + 1) * CK_STRIP) = inverse.lo;
+    squares[0] += squares[1];
+    return twice(squares[0].lo + squares[0].hi);
 }
 
-// Line p of two strips, or of one where `second` is none.
-INLINE void store_halves(float *strip, float *second, ptrdiff_t p, vector x) {
-    *(unaligned_half *)(strip + p * CK_STRIP) = x.lo;
-    if (second) *(unaligned_half *)(second + p * CK_STRIP) = x.hi;
-}
-
-// The first `rows` numbers of a column, at most LANES.
-INLINE vector load_column(ptrdiff_t rows, const float *a, ptrdiff_t a_row) {
-    if (a_row == 1) return load_part(a, rows);
-    vector x = 0;
-    for (ptrdiff_t r = 0; r < rows; r++) x[r] = a[r * a_row];
-    return x;
-}
-
-// One or two strips of `rows` rows, at most LANES, by columns.
-static void balance_strips(
+// Lays up to LANES rows, of any strides, out as the lines of one strip or of two.
+INLINE vector lay_columns(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
     float *strip) {
-    const ptrdiff_t part = paired_part(depth);
-    float *second = rows > CK_STRIP ? strip + balanced_block(CK_STRIP, depth) : 0;
-    vector squares[2] = {0, 0}, products[2] = {0, 0}, inverse;
-    for (ptrdiff_t p = 0; p < depth; p++) {
-        vector x = load_column(rows, a + p * a_column, a_row);
+    vector squares[2] = {0, 0};
+    for (ptrdiff_t p = 0; p < depth; p++, a += a_column, strip += CK_STRIP) {
+        vector x = 0;
+        if (a_row == 1) {
+            // Columns are no pattern that the processor sees. The next strips' lie beside these.
+            const float *ahead = a + COLUMNS_AHEAD * a_column;
+            __builtin_prefetch(ahead, 0, 3);
+            __builtin_prefetch(ahead + LANES, 0, 2);
+            x = load_part(a, rows);
+        } else {
+            for (ptrdiff_t r = 0; r < rows; r++) x[r] = a[r * a_row];
+        }
+        *(unaligned_half *)strip = x.lo;
+        if (rows > CK_STRIP) *(unaligned_half *)(strip + balanced_block(CK_STRIP, depth)) = x.hi;
         squares[p & 1] = x * x + squares[p & 1];
     }
-    const vector factor =
-        balance(squares[0] + squares[1], rows, depth, a, a_row, a_column, &inverse);
-    for (ptrdiff_t p = 0; p < depth; p++) {
-        vector x = load_column(rows, a + p * a_column, a_row) * factor;
-        store_halves(strip, second, p, x);
-        if (p < part) {
-            vector y = load_column(rows, a + (part + p) * a_column, a_row) * factor;
-            products[p & 1] = x * y + products[p & 1];
-        }
-    }
-    store_halves(strip, second, depth, -(products[0] + products[1]));
-    store_halves(strip, second, depth + 1, inverse);
+    return squares[0] + squares[1];
 }
 
-// Brings a block of A to the form in which `product` takes its left
-// factor: strips of CK_STRIP rows, the last filled up with zeros. A strip is the panel that B would be packed in:
-// the numbers of a column beside each other, a line for each, then a line of terms, -sum a0 a1, and one
-// of what takes the balance back. A tile so has three streams of numbers to broadcast.
+// Balances the lines of a strip, and writes a line of terms, -sum a0 a1, and one of what takes the balance
+// back behind them.
+INLINE void balance_lines(ptrdiff_t depth, half_vector factors, half_vector inverse, float *strip) {
+    const ptrdiff_t half = paired_part(depth) * CK_STRIP, count = depth * CK_STRIP;
+    const vector factor = twice(factors);
+    vector products = 0;
+    for (ptrdiff_t i = 0; i < half; i += LANES) {
+        vector x = load_part(strip + i, half - i) * factor;
+        vector y = load_part(strip + half + i, half - i) * factor;
+        store_part(strip + i, x, half - i);
+        store_part(strip + half + i, y, half - i);
+        products = x * y + products;
+    }
+    for (ptrdiff_t i = 2 * half; i < count; i += LANES) {
+        store_part(strip + i, load_part(strip + i, count - i) * factor, count - i);
+    }
+    *(unaligned_half *)(strip + count) = -(products.lo + products.hi);
+    *(unaligned_half *)(strip + count + CK_STRIP) = inverse;
+}
+
+// Brings a block of A to the form in which `product` takes its left factor: strips of CK_STRIP rows. A strip is
+// the panel that B would be packed in, the numbers of a column beside each other, followed by a line of terms
+// and one of scales. A tile so has three streams of numbers to broadcast.
 static void balance_rows(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
     float *balanced) {
     const ptrdiff_t step = a_column == 1 ? CK_STRIP : LANES;
-    for (ptrdiff_t first = 0; first < rows; first += step) {
+    for (ptrdiff_t first = 0; first < rows; first += step, a += step * a_row) {
         const ptrdiff_t some = rows - first < step ? rows - first : step;
-        const float *part = a + first * a_row;
         float *strip = balanced + balanced_block(first, depth);
-        if (a_column == 1) {
-            balance_strip(some, depth, part, a_row, strip);
-        } else {
-            balance_strips(some, depth, part, a_row, a_column, strip);
+        const vector squares = a_column == 1 ? lay_rows(some, depth, a, a_row, strip)
+                                             : lay_columns(some, depth, a, a_row, a_column, strip);
+        vector inverse;
+        const vector factors = balance(squares, some, depth, a, a_row, a_column, &inverse);
+        balance_lines(depth, factors.lo, inverse.lo, strip);
+        if (some > CK_STRIP) {
+            strip += balanced_block(CK_STRIP, depth);
+            balance_lines(depth, factors.hi, inverse.hi, strip);
         }
     }
 }
