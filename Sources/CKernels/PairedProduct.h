@@ -234,9 +234,10 @@ static void pack_balanced(
 // c (+)= A B + bias + residual for a tile of `rows` by `vectors` (both constants). `a` is a strip as balance_rows makes it; the panel is followed by a line of terms and one of
 // scales.
 //
-// The registers hold the sums and, of B, two lines of the paired parts or one of the unpaired: so 24 sums fit
-// 32 of them, and a number of A serves three multiplications. With fewer, reading A would take as long as
-// the arithmetic.
+// 24 sums leave eight registers: three hold a vector of B's three parts, two what is added, and every number of A
+// comes from memory, spread over the lanes on the way. An addition stands beside each multiplication, and a row's
+// two multiplications far from each other: a processor that shares its window with another thread of its
+// core still sees work for all its units.
 INLINE void paired_tile_of(
     int rows, int vectors, ptrdiff_t depth, const float *a, const float *b, float *c,
     ptrdiff_t c_row, bool accumulate, const float *bias, const float *residual,
@@ -251,36 +252,28 @@ INLINE void paired_tile_of(
         }
     }
     const float *a1 = a + part * CK_STRIP, *a2 = a1 + part * CK_STRIP;
-    const float *b1 = b + part * width, *b2 = b1 + part * width;
+    const float *first = b + part * width, *second = first + part * width;
     for (ptrdiff_t p = 0; p < part; p++) {
-        vector first[VECTORS], second[VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) {
-            first[v] = load(b + v * LANES);
-            second[v] = load(b1 + v * LANES);
-        }
-        UNROLL for (int r = 0; r < rows; r++) {
-            UNROLL for (int v = 0; v < vectors; v++) {
-                vector x = add_broadcast(second[v], a + r), y = add_broadcast(first[v], a1 + r);
+            vector b0 = load(b + v * LANES), b1 = load(first + v * LANES), b2 = load(second + v * LANES);
+            UNROLL for (int r = 0; r < rows; r++) {
+                const int other = (r + rows / 2) % rows;
+                vector x = add_broadcast(b1, a + r), y = add_broadcast(b0, a1 + r);
+                sums[other][v] = multiply_add_broadcast(b2, a2 + other, sums[other][v]);
                 sums[r][v] = multiply_add(x, y, sums[r][v]);
-            }
-        }
-        UNROLL for (int v = 0; v < vectors; v++) first[v] = load(b2 + v * LANES);
-        UNROLL for (int r = 0; r < rows; r++) {
-            UNROLL for (int v = 0; v < vectors; v++) {
-                sums[r][v] = multiply_add_broadcast(first[v], a2 + r, sums[r][v]);
             }
         }
         a += CK_STRIP;
         a1 += CK_STRIP;
         a2 += CK_STRIP;
         b += width;
-        b1 += width;
-        b2 += width;
+        first += width;
+        second += width;
     }
-    for (ptrdiff_t p = 3 * part; p < depth; p++, a2 += CK_STRIP, b2 += width) {
+    for (ptrdiff_t p = 3 * part; p < depth; p++, a2 += CK_STRIP, second += width) {
         UNROLL for (int r = 0; r < rows; r++) {
             UNROLL for (int v = 0; v < vectors; v++) {
-                sums[r][v] = multiply_add_broadcast(load(b2 + v * LANES), a2 + r, sums[r][v]);
+                sums[r][v] = multiply_add_broadcast(load(second + v * LANES), a2 + r, sums[r][v]);
             }
         }
     }
