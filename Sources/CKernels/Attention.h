@@ -82,10 +82,11 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
             continue;
         }
 #endif
-        pack_panel(t.width, columns, source, 1, t.row_stride, scale, panel);
+        pack_panel(t.width, columns, source, 1, t.row_stride, scale, panel, 0);
     }
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 
+    const ptrdiff_t strip = paired ? CK_STRIP : ROWS;
     for (ptrdiff_t block = 0; block < key_blocks(t.keys); block++) {
         const ptrdiff_t first = key_block_start(block, t.keys);
         const ptrdiff_t end = key_block_start(block + 1, t.keys), keys = end - first;
@@ -106,8 +107,8 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
         for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
             const ptrdiff_t columns = panel_width(t.queries - i);
             float *q = query + i * (t.width + BESIDE), *o = output + i * t.width;
-            for (ptrdiff_t row = 0; row < keys; row += ROWS) {
-                const ptrdiff_t rows = keys - row < ROWS ? keys - row : ROWS;
+            for (ptrdiff_t row = 0; row < keys; row += strip) {
+                const ptrdiff_t rows = keys - row < strip ? keys - row : strip;
 #if PAIRED
                 if (paired) {
                     paired_tile(
@@ -170,8 +171,8 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 }
                 total[lane] += added;
             }
-            for (ptrdiff_t row = 0; row < t.width; row += ROWS) {
-                const ptrdiff_t rows = t.width - row < ROWS ? t.width - row : ROWS;
+            for (ptrdiff_t row = 0; row < t.width; row += strip) {
+                const ptrdiff_t rows = t.width - row < strip ? t.width - row : strip;
 #if PAIRED
                 if (paired) {
                     paired_tile(

@@ -39,7 +39,7 @@ static void pack_transposed(
         const ptrdiff_t end = panel_start(p + 1, vectors, panels);
         pack_panel(
             depth, (end < n ? end : n) - start, b + start * row, 1, row, factor,
-            packed + start * depth);
+            packed + start * depth, 0);
     }
 }
 

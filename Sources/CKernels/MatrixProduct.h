@@ -13,6 +13,7 @@ enum {
     AHEAD = 192,      // floats by which packing reads ahead along columns
     ROWS_AHEAD = 16,  // rows by which it does so where these are contiguous
     BESIDE = 2,  // numbers that go with a packed column, where factors are balanced
+    STRIP = PAIRED ? CK_STRIP : ROWS,  // rows of A that go through a panel together
 };
 _Static_assert(PANEL <= WIDEST_PANEL, "scratch memory is laid out for WIDEST_PANEL columns");
 _Static_assert(GROUP % PANEL == 0, "a group of columns is a whole number of panels");
@@ -75,7 +76,8 @@ static void tile(
 #undef TILE_BY
 }
 
-// The lanes of two vectors by turns: their lower halves, their upper ones.
+// Exchanges rows and columns of LANES vectors, by as many rounds of interleaving as halve LANES.
+INLINE void transpose(vector v[LANES]) {
 #if LANES == 16
 #define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
@@ -86,9 +88,6 @@ static void tile(
 #define LOW 0, 4, 1, 5
 #define HIGH 2, 6, 3, 7
 #endif
-
-// Exchanges rows and columns of LANES vectors, by as many rounds of interleaving as halve LANES.
-INLINE void transpose(vector v[LANES]) {
     UNROLL for (int round = 1; round < LANES; round *= 2) {
         vector w[LANES];
         UNROLL for (int i = 0; i < LANES / 2; i++) {
@@ -97,58 +96,123 @@ INLINE void transpose(vector v[LANES]) {
         }
         UNROLL for (int i = 0; i < LANES; i++) v[i] = w[i];
     }
+#undef LOW
+#undef HIGH
 }
 
-// packed[p, j] = factor b[p, j] for j below panel_width(columns), zero from `columns` on, where columns are
-// contiguous and at least LANES deep. Leaves the sums of the columns' squares in `squares`, if there is one.
-INLINE void pack_columns(
-    ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_column, float factor,
-    float *packed, vector *squares) {
-    const ptrdiff_t width = panel_width(columns);
-    for (ptrdiff_t j = 0; j < width; j += LANES, b += LANES * b_column) {
-        vector sums[2] = {0, 0};
-        // Blocks of LANES x LANES are turned around, the last overlapping another.
-        for (ptrdiff_t next = 0; next < depth; next += LANES) {
-            const ptrdiff_t p = next + LANES <= depth ? next : depth - LANES;
-            // A layer's weights come from memory, in more streams than processors follow, and none is long:
-            // behind the end of these columns are the next ones.
-            const ptrdiff_t ahead = p + AHEAD < depth ? AHEAD : AHEAD - depth + LANES * b_column;
-            vector block[LANES];
-            UNROLL for (int i = 0; i < LANES; i++) {
-                const float *source = b + p + i * b_column;
-                block[i] = j + i < columns ? load(source) : (vector)0.0f;
-                if (j + i < columns) __builtin_prefetch(source + ahead, 0, 2);
-            }
-            transpose(block);
-            UNROLL for (int i = 0; i < LANES; i++) {
-                const vector x = block[i] * factor;
-                store(packed + (p + i) * width + j, x);
-                if (squares && p + i >= next) sums[i & 1] = x * x + sums[i & 1];
-            }
-        }
-        if (squares) squares[j / LANES] = sums[0] + sums[1];
+// Single numbers, or pairs, of a and b by turns, in each four of their lanes: of its lower half or its upper.
+#if LANES == 16
+#define IN_FOURS(a, b, i, j, k, l)                                                               \
+    __builtin_shufflevector(                                                                     \
+        a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4, i + 8, j + 8, k + 8, l + 8, i + 12, j + 12, \
+        k + 12, l + 12)
+#elif LANES == 8
+#define IN_FOURS(a, b, i, j, k, l) \
+    __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4)
+#else
+#define IN_FOURS(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#endif
+#define ONES_LOW(a, b) IN_FOURS(a, b, 0, LANES, 1, LANES + 1)
+#define ONES_HIGH(a, b) IN_FOURS(a, b, 2, LANES + 2, 3, LANES + 3)
+#define TWOS_LOW(a, b) IN_FOURS(a, b, 0, 1, LANES, LANES + 1)
+#define TWOS_HIGH(a, b) IN_FOURS(a, b, 2, 3, LANES + 2, LANES + 3)
+
+// block[c] = the numbers at c of LANES lines, which begin `offsets` behind x: a transposition whose coarse rounds
+// are done by loading four numbers at a time to where they belong.
+typedef float four __attribute__((ext_vector_type(4)));
+typedef four unaligned_four __attribute__((aligned(4)));
+INLINE void load_transposed(const float *x, const ptrdiff_t offsets[LANES], vector block[LANES]) {
+#define FOUR(line) (*(const unaligned_four *)(x + c + offsets[line]))
+#define EIGHT(line) \
+    __builtin_shufflevector(FOUR(line), FOUR(line + 4), 0, 1, 2, 3, 4, 5, 6, 7)
+#if LANES == 16
+#define LINES(line)                                                                               \
+    __builtin_shufflevector(                                                                      \
+        EIGHT(line), EIGHT(line + 8), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#elif LANES == 8
+#define LINES EIGHT
+#else
+#define LINES FOUR
+#endif
+    UNROLL for (int c = 0; c < LANES; c += 4) {
+        const vector v0 = LINES(0), v1 = LINES(1), v2 = LINES(2), v3 = LINES(3);
+        const vector low0 = ONES_LOW(v0, v1), low1 = ONES_LOW(v2, v3);
+        const vector high0 = ONES_HIGH(v0, v1), high1 = ONES_HIGH(v2, v3);
+        block[c] = TWOS_LOW(low0, low1);
+        block[c + 1] = TWOS_HIGH(low0, low1);
+        block[c + 2] = TWOS_LOW(high0, high1);
+        block[c + 3] = TWOS_HIGH(high0, high1);
     }
+#undef FOUR
+#undef EIGHT
+#undef LINES
 }
 
-// The same of any columns.
-static void pack_panel(
+// Packs LANES columns that are contiguous and at least LANES deep; beyond `columns` the last stands for those
+// that are missing. Gives the sums of the columns' squares.
+INLINE vector pack_columns(
+    ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_column, float factor,
+    float *packed, ptrdiff_t width) {
+    ptrdiff_t offsets[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) offsets[i] = (i < columns ? i : columns - 1) * b_column;
+    vector block[LANES], squares[2] = {0, 0};
+    ptrdiff_t p = 0;
+    for (; p + LANES <= depth; p += LANES) {
+        // A layer's weights come from memory, in more streams than processors follow, and none is long:
+        // behind the end of these columns are the next ones.
+        const ptrdiff_t ahead = p + AHEAD < depth ? AHEAD : AHEAD - depth + LANES * b_column;
+        load_transposed(b + p, offsets, block);
+        UNROLL for (int i = 0; i < LANES; i++) {
+            __builtin_prefetch(b + p + offsets[i] + ahead, 0, 2);
+            const vector x = block[i] * factor;
+            store(packed + (p + i) * width, x);
+            squares[i & 1] = x * x + squares[i & 1];
+        }
+    }
+    if (p < depth) {  // The last block overlaps the one before.
+        const ptrdiff_t last = depth - LANES;
+        load_transposed(b + last, offsets, block);
+        UNROLL for (int i = 0; i < LANES; i++) {
+            const vector x = block[i] * factor;
+            store(packed + (last + i) * width, x);
+            if (last + i >= p) squares[i & 1] = x * x + squares[i & 1];
+        }
+    }
+    return squares[0] + squares[1];
+}
+
+// packed[p, j] = factor b[p, j] for j below panel_width(columns); what stands there from `columns` on counts for
+// nothing. Leaves the sums of the columns' squares in `squares`, if there is one.
+INLINE void pack_panel(
     ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
-    float factor, float *packed) {
+    float factor, float *packed, vector *squares) {
     const ptrdiff_t width = panel_width(columns);
     if (b_row == 1 && depth >= LANES) {
-        return pack_columns(depth, columns, b, b_column, factor, packed, 0);
-    }
-    for (ptrdiff_t p = 0; p < depth; p++, b += b_row, packed += width) {
-        if (b_column == 1 && columns == width) {
-            for (ptrdiff_t j = 0; j < width; j += LANES) {
-                if (p + ROWS_AHEAD < depth) __builtin_prefetch(b + ROWS_AHEAD * b_row + j, 0, 3);
-                store(packed + j, load(b + j) * factor);
-            }
-        } else {
-            for (ptrdiff_t j = 0; j < width; j++) {
-                packed[j] = j < columns ? b[j * b_column] * factor : 0.0f;
-            }
+        for (ptrdiff_t j = 0; j < width; j += LANES, b += LANES * b_column) {
+            vector sums = pack_columns(depth, columns - j, b, b_column, factor, packed + j, width);
+            if (squares) squares[j / LANES] = sums;
         }
+        return;
+    }
+    vector sums[VECTORS] = {0};
+    for (ptrdiff_t p = 0; p < depth; p++, b += b_row, packed += width) {
+        UNROLL for (int v = 0; v < VECTORS; v++) {
+            const ptrdiff_t j = v * LANES;
+            if (j >= width) break;
+            vector x = 0;
+            if (b_column == 1) {
+                // Rows are no pattern that the processor sees.
+                __builtin_prefetch(b + ROWS_AHEAD * b_row + j, 0, 3);
+                x = load_part(b + j, columns - j) * factor;
+            } else {
+                for (ptrdiff_t i = 0; i < LANES && j + i < columns; i++) x[i] = b[(j + i) * b_column] * factor;
+            }
+            store(packed + j, x);
+            if (squares) sums[v] = x * x + sums[v];
+        }
+    }
+    UNROLL for (int v = 0; v < VECTORS; v++) {
+        if (squares && v * LANES < width) squares[v] = sums[v];
     }
 }
 
@@ -187,7 +251,7 @@ static void pack(
 #if PAIRED
         pack_balanced(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed);
 #else
-        pack_panel(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed);
+        pack_panel(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed, 0);
 #endif
         packed += panel_width(left) * (depth + BESIDE);
     }
@@ -213,8 +277,8 @@ static void product(
     // Columns by as many as stay in the second-level cache while all rows meet them.
     for (ptrdiff_t first_column = 0; first_column < n; first_column += GROUP) {
         const ptrdiff_t end = n - first_column < GROUP ? n : first_column + GROUP;
-        for (ptrdiff_t first = 0; first < m; first += ROWS) {
-            const ptrdiff_t rows = m - first < ROWS ? m - first : ROWS;
+        for (ptrdiff_t first = 0; first < m; first += STRIP) {
+            const ptrdiff_t rows = m - first < STRIP ? m - first : STRIP;
             const float *a_strip = a + (PAIRED ? balanced_block(first, depth) : first * a_row);
             float *c_strip = c + first * c_row;
             for (ptrdiff_t j = first_column; j < end; j += PANEL) {
@@ -222,10 +286,10 @@ static void product(
                 const ptrdiff_t width = panel_width(columns);
                 const float *panel = packed + j * (depth + BESIDE);
                 const bool isWider = columns < width;  // The panel, than what is left of C.
-                float edge[ROWS * PANEL];
+                float edge[STRIP * PANEL];
                 float *target = isWider ? edge : c_strip + j;
                 const ptrdiff_t target_row = isWider ? width : c_row;
-                const ptrdiff_t next = first + ROWS, ahead = m - next < ROWS ? m - next : ROWS;
+                const ptrdiff_t next = first + STRIP, ahead = m - next < STRIP ? m - next : STRIP;
                 prefetch_tile(ahead, columns, c + next * c_row + j, c_row, true);
                 ck_epilogue left = {
                     .bias = e.bias ? e.bias + j : 0,
@@ -236,12 +300,12 @@ static void product(
                 };
                 if (left.residual) {
                     prefetch_tile(
-                        ahead, columns, left.residual + ROWS * left.residual_row_stride,
+                        ahead, columns, left.residual + STRIP * left.residual_row_stride,
                         left.residual_row_stride, false);
                 }
                 if (left.slope_at) {
                     prefetch_tile(
-                        ahead, columns, left.slope_at + ROWS * left.slope_row_stride,
+                        ahead, columns, left.slope_at + STRIP * left.slope_row_stride,
                         left.slope_row_stride, false);
                 }
                 if (isWider && accumulates) {

@@ -173,7 +173,7 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
 } ck_kernels;
 
 // Rows of A, keys of attention, that are best cut by: whole tiles.
-enum { CK_STRIP = 8 };
+enum { CK_STRIP = 16 };
 
 // The number of queries that an attention task should have at most.
 enum { CK_ATTENTION_QUERIES = 144 };
