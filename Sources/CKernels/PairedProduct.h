@@ -118,10 +118,10 @@ static void balance_rows(
 // at a time.
 //
 // A strip, 24 KB, stays in the first-level cache while a vector's columns stream by. Every number of A comes
-// from memory, spread over the lanes on the way, and one of B serves all rows: 51 loads for 32 multiplications
-// and as many additions, of which a processor does two, one and one at a time. An addition stands beside each
-// multiplication, and a row's two multiplications some rows apart: so a processor that shares its window with
-// another thread of its core still sees work for all its units.
+// from memory, spread over the lanes on the way, and a vector of B serves all rows: 48 numbers, of which a
+// processor reads two at a time, and three vectors for 32 multiplications and 32 additions, of which it does
+// one and one. An addition stands beside each multiplication, and a row's two multiplications some rows apart:
+// so a processor that shares its window with another thread of its core still sees work for all its units.
 INLINE void paired_tile_of(
     int rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b, float *c,
     ptrdiff_t c_row, bool accumulate, const float *bias, const float *residual,
