@@ -117,10 +117,11 @@ INLINE void transpose(vector v[LANES]) {
 #define TWOS_LOW(a, b) IN_FOURS(a, b, 0, 1, LANES, LANES + 1)
 #define TWOS_HIGH(a, b) IN_FOURS(a, b, 2, 3, LANES + 2, LANES + 3)
 
-// block[c] = the numbers at c of LANES lines, which begin `offsets` behind x: a transposition whose coarse rounds
-// are done by loading four numbers at a time to where they belong.
 typedef float four __attribute__((ext_vector_type(4)));
 typedef four unaligned_four __attribute__((aligned(4)));
+
+// block[c] = the numbers at c of LANES lines, which begin `offsets` behind x: a transposition whose coarse rounds
+// are done by loading four numbers at a time to where they belong.
 INLINE void load_transposed(const float *x, const ptrdiff_t offsets[LANES], vector block[LANES]) {
 #define FOUR(line) (*(const unaligned_four *)(x + c + offsets[line]))
 #define EIGHT(line) \

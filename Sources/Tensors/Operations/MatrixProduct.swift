@@ -67,14 +67,18 @@ struct BlockedProduct {
 
     private var deepest: Int { blocks.lazy.map(\.count).max() ?? 0 }
 
+    /// Where each block of a factor lies, one after another, and where the last ends; `count` gives the floats
+    /// that a block of some depth takes.
+    private func placesOfBlocks(_ count: (_ depth: Int) -> Int) -> [Int] {
+        blocks.reduce(into: [0]) { places, block in
+            places.append(places[places.count - 1] + count(block.count))
+        }
+    }
+
     /// For many rows: B is packed whole, and a task does some rows.
     func goByRows() {
         let blocks = blocks
-        // Where each block of B is packed.
-        var places = [0]
-        for block in blocks {
-            places.append(places[places.count - 1] + ck_packed_block(block.count, n))
-        }
+        let places = placesOfBlocks { ck_packed_block($0, n) }
         let packed = Tensor(uninitialized: [places[blocks.count]])
         defer { withExtendedLifetime(packed) {} }
         let base = packed.mutableBase
@@ -109,11 +113,7 @@ struct BlockedProduct {
     /// For many columns: A is brought to the kernel's form whole, and a task does some columns.
     func goByColumns() {
         let blocks = blocks
-        // One block after another, as `prepare` makes them.
-        var places = [0]
-        for block in blocks {
-            places.append(places[places.count - 1] + preparedCount(m, block.count))
-        }
+        let places = placesOfBlocks { preparedCount(m, $0) }
         let lines = Tensor(uninitialized: [needsPreparing ? places[blocks.count] : 0])
         defer { withExtendedLifetime(lines) {} }
         let base = lines.mutableBase
