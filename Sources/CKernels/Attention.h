@@ -196,13 +196,14 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
         for (ptrdiff_t next = 0; next < t.width; next += LANES) {
             // The last block overlaps another, or holds fewer than LANES.
             const ptrdiff_t d = next + LANES <= t.width || t.width < LANES ? next : t.width - LANES;
-            vector block[LANES];
+            ptrdiff_t offsets[LANES];
             UNROLL for (int k = 0; k < LANES; k++) {
-                block[k] = d + k < t.width ? load(o + (d + k) * columns) * inverse : (vector)0.0f;
+                offsets[k] = (d + k < t.width ? d + k : t.width - 1) * columns;
             }
-            transpose(block);
+            vector block[LANES];
+            load_transposed(o, offsets, block);
             for (ptrdiff_t k = 0; k < count; k++) {
-                store_part(line + k * t.output_row_stride + d, block[k], t.width - d);
+                store_part(line + k * t.output_row_stride + d, block[k] * inverse[k], t.width - d);
             }
         }
         for (ptrdiff_t k = 0; t.log_sum_exp && k < count; k++) {

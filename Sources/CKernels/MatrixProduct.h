@@ -76,30 +76,6 @@ static void tile(
 #undef TILE_BY
 }
 
-// Exchanges rows and columns of LANES vectors, by as many rounds of interleaving as halve LANES.
-INLINE void transpose(vector v[LANES]) {
-#if LANES == 16
-#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#elif LANES == 8
-#define LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#else
-#define LOW 0, 4, 1, 5
-#define HIGH 2, 6, 3, 7
-#endif
-    UNROLL for (int round = 1; round < LANES; round *= 2) {
-        vector w[LANES];
-        UNROLL for (int i = 0; i < LANES / 2; i++) {
-            w[2 * i] = __builtin_shufflevector(v[i], v[i + LANES / 2], LOW);
-            w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + LANES / 2], HIGH);
-        }
-        UNROLL for (int i = 0; i < LANES; i++) v[i] = w[i];
-    }
-#undef LOW
-#undef HIGH
-}
-
 // Single numbers, or pairs, of a and b by turns, in each four of their lanes: of its lower half or its upper.
 #if LANES == 16
 #define IN_FOURS(a, b, i, j, k, l)                                                               \
