@@ -1,3 +1,4 @@
+import Descriptors
 import Images
 import Scores
 import Synthesis

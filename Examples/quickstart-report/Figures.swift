@@ -14,7 +14,7 @@ struct Figures: Codable {
     var keypoints: Double
     /// Per cent of overlap of saliency's foreground and the creature.
     var foreground: Double
-    /// Per cent of overlap of what pictures of several kinds have in common and the creatures.
+    /// Per cent of overlap of the salient object, cut out along its edges, and the creature.
     var common: Double
     /// Agreement of parts found together with the true ones, the adjusted Rand index times 100.
     var parts: Double
@@ -26,7 +26,7 @@ struct Measurement {
     let test: [Creature]
     /// Pairs of pictures of different kinds, by their place in `test`.
     let pairs: [(Int, Int)]
-    /// Pictures whose common object and its parts are looked for.
+    /// Pictures whose objects and parts are looked for.
     let jointed: [Creature]
     private let kinds: [Kind]
 
@@ -48,14 +48,14 @@ struct Measurement {
     }
 
     func figures(of network: Network) throws -> Figures {
-        let segmentation = try Segmentation(jointed, by: network.model)
+        let segmentation = try Segmentation(jointed, by: network)
         return Figures(
             nearestNeighbours: nearestNeighbours(network), keypoints: try keypoints(network),
             foreground: try foreground(network), common: segmentation.overlap,
             parts: segmentation.agreement)
     }
 
-    /// What a guess gives: a kind drawn by lot, a place drawn by lot, the whole picture; for the common
+    /// What a guess gives: a kind drawn by lot, a place drawn by lot, the whole picture; for the
     /// object what stands out from each picture by its colours; parts drawn by lot.
     func chance() -> Figures {
         var hits = (0.0, 0.0)

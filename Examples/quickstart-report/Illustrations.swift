@@ -45,13 +45,13 @@ struct Illustrations {
         try segments().writePNG(to: folder + "/segments.png")
     }
 
-    /// One creature of each kind a column: the truth, and what both networks find in all the pictures
-    /// together, the object and its parts.
+    /// One creature of each kind a column: the truth, and what both networks find, the object
+    /// and its parts.
     private func segments() throws -> Image {
         let creatures = Segmentation.creatures(series)
         let shown = 0..<Segmentation.kinds
         let found = try [untrained, trained].map {
-            try Segmentation(creatures, by: $0.model)
+            try Segmentation(creatures, by: $0)
         }
         func drawn(_ maps: [LabelMap], _ palette: [Colour], strength: Double) -> [Image] {
             shown.map { index in

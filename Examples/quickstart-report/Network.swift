@@ -54,10 +54,32 @@ struct Network {
     }
 
     func saliency(of image: Image) throws -> PixelSaliency {
-        let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
-        let (features, geometry) = try extractor.features(
-            of: extractor.networkImage(of: image), at: [tap])
+        let (features, geometry) = try attention(of: image)
         return PixelSaliency(
-            SaliencyMap(features, layer: tap.layer).values.elements, geometry: geometry)
+            SaliencyMap(features, layer: attentionLayers[0]), geometry: geometry)
+    }
+
+    /// What tells an object's parts: how the last two layers' heads attend to a place and to what is around
+    /// it, other than to the object on the whole.
+    func attentionFeatures(of image: Image, in object: LabelMap) throws -> SegmentationFeatures {
+        let (features, geometry) = try attention(of: image)
+        let attention = DescriptorGrid(
+            classAttention: features, layers: attentionLayers, geometry: geometry)
+        return SegmentationFeatures(
+            descriptors: DescriptorGrid(values: attention.logBinned(), geometry: geometry)
+                .centred(on: object),
+            saliency: nil, image: try extractor.networkImage(of: image).image)
+    }
+
+    /// The last layer's attention gathers in few places; what it gathers from, the layer's before, covers
+    /// more of the creature.
+    private var attentionLayers: [Int] { [extractor.lastLayer - 1, extractor.lastLayer] }
+
+    private func attention(
+        of image: Image
+    ) throws -> (features: Features, geometry: DescriptorGrid.Geometry) {
+        try extractor.features(
+            of: extractor.networkImage(of: image),
+            at: attentionLayers.map { FeatureTap(layer: $0, facet: .classAttention) })
     }
 }

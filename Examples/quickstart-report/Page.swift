@@ -52,7 +52,7 @@ struct Page {
         \(figure("Kinds told apart", "k-NN, 20 neighbours", \.nearestNeighbours, "one kind by lot"))
         \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a place by lot"))
         \(figure("Creature found", "IoU of saliency, 60% of its mass", \.foreground, "all of the picture"))
-        \(figure("Creatures cut out", "IoU of co-segmentation", \.common, "what stands out by colour"))
+        \(figure("Creatures cut out", "IoU of saliency and GrabCut", \.common, "what stands out by colour"))
         \(figure("Parts told apart", "adjusted Rand index, times 100", \.parts, "parts by lot", unit: ""))
         </div>
         <p class="note">\(verdict) DINO learns shape over hundreds of thousands of views; minutes from
@@ -88,7 +88,7 @@ struct Page {
     private var verdict: String {
         let names: [(String, KeyPath<Figures, Double>)] = [
             ("kinds", \.nearestNeighbours), ("keypoints", \.keypoints),
-            ("foreground", \.foreground), ("common object", \.common), ("parts", \.parts),
+            ("foreground", \.foreground), ("object", \.common), ("parts", \.parts),
         ]
         let changes = names.map { name, value in
             let change = results.trained[keyPath: value] - results.untrained[keyPath: value]
@@ -191,11 +191,11 @@ struct Page {
     private var segmentsSection: String {
         """
         <section>
-        <h2>What the pictures have in common</h2>
-        <p>\(Segmentation.count) pictures of \(Segmentation.kinds) kinds, their descriptors divided into clusters together: those
-        that are salient in most pictures are the common object, and divided again its parts. From above: the
-        true parts, then the object and the parts that the untrained network finds, then those of
-        the trained one.</p>
+        <h2>Objects and their parts</h2>
+        <p>\(Segmentation.count) pictures of \(Segmentation.kinds) kinds. The class token's attention says where the object is,
+        colours how far it goes. The objects of all pictures are divided into parts together, by how the network's
+        heads attend to each place and to what is around it. From above: the true parts, then the object and the
+        parts that the untrained network finds, then those of the trained one.</p>
         \(picture("segments.png", "masks and parts of four creatures, true and found"))
         </section>
         """

@@ -96,7 +96,7 @@ struct Results: Codable, CustomStringConvertible {
             ("kinds by k-NN (20 neighbours)", \.nearestNeighbours),
             ("keypoints carried (PCK at 0.1)", \.keypoints),
             ("foreground by saliency (IoU)", \.foreground),
-            ("common object (IoU)", \.common), ("parts (adjusted Rand index)", \.parts),
+            ("object cut out (IoU)", \.common), ("parts (adjusted Rand index)", \.parts),
         ]
         let rows = measures.map { title, figure in
             row(

@@ -3,10 +3,9 @@ import Images
 import Scores
 import Synthesis
 import Tensors
-import ViT
 
-/// What is found together in pictures of four kinds of creatures: what they have in common, and its
-/// parts.
+/// What is found in pictures of four kinds of creatures: the creature in each, and the parts of all
+/// together.
 struct Segmentation {
     let creatures: [Creature]
     /// 1 where a creature was found, of each picture.
@@ -17,45 +16,39 @@ struct Segmentation {
     static let count = 20
     static let kinds = 4
     private static let side = 128
+    /// Fewer than there are: divided into more, the parts agree less with the true ones.
+    private static let partCount = 3
 
     static func creatures(_ series: Series) -> [Creature] {
         series.unseen(count, size: side, kinds: Array(series.kinds.prefix(kinds)))
     }
 
-    /// What a network's descriptors tell. The same options for every network; they differ from the
-    /// reference's, which are for ViT-S/8 and photos of 224 pixels. What was chosen by trial was so on six
-    /// other series of as many pictures.
-    init(_ creatures: [Creature], by model: VisionTransformer) throws {
-        var foreground = CoSegmentation.Options()
-        // The last layer's keys tell picture from picture; what is creature and what ground is plainer in
-        // the tokens before.
-        foreground.taps.layer = model.configuration.depth - 2
-        foreground.taps.facet = .token
-        foreground.taps.loadSize = Self.side
-        // Saliency at half the size would be of few patches.
-        foreground.taps.saliency = .whole
-        // The reference's every hundredth is of grids three times as large and thousands of cells; coats
-        // of all colours ask for as many clusters as there can be.
-        foreground.clustering.sampleInterval = 2
-        foreground.elbow = 0.99
-        // A cluster of some coats is in few pictures, not in three quarters. It counts where these few
-        // look at it much: a quarter of their highest saliency or more.
-        foreground.threshold = 0.25
-        foreground.votePercentage = 10
-        var options = PartCoSegmentation.Options()
-        options.foreground = foreground
-        options.parts = Part.allCases.count - 1
-        let features = try creatures.map {
-            try foreground.taps.features(of: $0.image, using: model)
-        }
-        let common = CoSegmentation(fitting: features, options: foreground)
-        let divided = PartCoSegmentation(fitting: features, options: options)
+    /// What a network's attention tells. The same options for every network; what was chosen by trial was
+    /// so on six other series of as many pictures.
+    init(_ creatures: [Creature], by network: Network) throws {
         self.creatures = creatures
-        func onPicture(_ map: LabelMap) -> LabelMap {
-            map.resized(width: Self.side, height: Self.side)
+        // Coats of all colours fall into clusters with grounds of theirs: each picture for itself.
+        let object = SalientObject()
+        let found = try creatures.map {
+            object.mask(of: $0.image, saliency: try network.saliency(of: $0.image))
         }
-        masks = features.map { onPicture(common.mask(of: $0)) }
-        parts = features.map { onPicture(divided.labels(of: $0)) }
+        var options = PartCoSegmentation.Options()
+        options.parts = Self.partCount
+        // All cells: the grids are small.
+        options.foreground.clustering.sampleInterval = 1
+        // Parts need not end where colours do.
+        options.refinement = nil
+        let features = try zip(creatures, found).map {
+            try network.attentionFeatures(of: $0.image, in: $1)
+        }
+        let divided = PartCoSegmentation(fitting: features, masks: found, options: options)
+        masks = found
+        parts = zip(features, found).map { features, mask in
+            let labels = divided.labels(of: features).resized(width: Self.side, height: Self.side)
+            return LabelMap(
+                width: Self.side, height: Self.side,
+                labels: zip(labels.labels, mask.labels).map { $1 == 0 ? 0 : $0 })
+        }
     }
 
     /// What colours alone tell: what GrabCut leaves of the picture within a margin of a 32nd, which is

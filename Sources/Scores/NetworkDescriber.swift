@@ -45,7 +45,7 @@ package struct NetworkDescriber: Describer {
         let (features, geometry) = try extractor.features(
             of: extractor.networkImage(of: photo), at: [tap])
         return PixelSaliency(
-            SaliencyMap(features, layer: tap.layer).values.elements, geometry: geometry)
+            SaliencyMap(features, layer: tap.layer), geometry: geometry)
     }
 
     /// How its descriptors are divided: as usual, but at this stride and load size, and in the last

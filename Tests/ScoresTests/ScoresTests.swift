@@ -69,20 +69,6 @@ import ViT
         #expect(overlap([false], [false]) == 0)
     }
 
-    /// Of the sum, 10, the two largest have 7.
-    @Test func foregroundHoldsTheMassAskedFor() {
-        let geometry = DescriptorGrid.Geometry(
-            width: 4, height: 1, patchSize: 1, stride: PatchStride(1))
-        let saliency = PixelSaliency([1, 4, 2, 3], geometry: geometry)
-        #expect(saliency.pixels() == [1, 4, 2, 3])
-        #expect(saliency.foreground() == [false, true, false, true])
-        #expect(saliency.foreground(keeping: 0.4) == [false, true, false, false])
-        #expect(
-            PixelSaliency([0, 0, 0, 0], geometry: geometry).foreground() == [
-                false, false, false, false,
-            ])
-    }
-
     @Test func labellingsThatAgree() {
         var same = ContingencyTable()
         var other = ContingencyTable()

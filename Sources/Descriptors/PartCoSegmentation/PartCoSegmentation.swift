@@ -101,6 +101,32 @@ public struct PartCoSegmentation: Sendable {
             background: .concatenated([background, objects.parts.samples(others)]))
     }
 
+    /// Divides objects that are known already into parts.
+    ///
+    /// There is no background then: `labels(of:)` gives each pixel the part that it is most like, also
+    /// outside of the object.
+    ///
+    /// - Parameter masks: of each photo, at its own size; the object is what is not 0.
+    /// - Precondition: there are as many masks as pictures, each of its photo's size; the options ask for
+    ///   1 to 255 parts. Of the options of the foreground only the clustering's and the seed are read.
+    public init(
+        fitting pictures: [SegmentationFeatures], masks: [LabelMap], options: Options = Options()
+    ) {
+        precondition(
+            pictures.count == masks.count && (1...255).contains(options.parts),
+            "PartCoSegmentation: \(masks.count) masks of \(pictures.count) pictures, "
+                + "\(options.parts) parts")
+        let selections = zip(pictures, masks).map { picture, mask in
+            DescriptorClustering.Selection(
+                picture.descriptors.matrix, rows: picture.descriptors.cells(in: mask))
+        }
+        self.init(
+            options: options,
+            parts: options.foreground.clustering.fit(
+                selections, clusters: options.parts, seed: options.foreground.seed),
+            background: Tensor(repeating: 0, shape: [0, pictures.first?.descriptors.channels ?? 0]))
+    }
+
     /// The part at each pixel of a picture as the network saw it: 0 is background, the first part 1.
     ///
     /// - Precondition: the picture's descriptors have the channels of those that were fitted.

@@ -1,22 +1,28 @@
-import Descriptors
 import Images
 
 /// Saliency, brought from patches to a picture's pixels.
-package struct PixelSaliency {
+public struct PixelSaliency: Sendable {
     private let values: [Float]
     private let geometry: DescriptorGrid.Geometry
 
-    /// - Parameter values: a number for each cell, row by row.
-    package init(_ values: [Float], geometry: DescriptorGrid.Geometry) {
-        self.values = values
+    /// - Precondition: the map is on the geometry's grid.
+    public init(_ map: SaliencyMap, geometry: DescriptorGrid.Geometry) {
+        precondition(
+            map.values.shape == [geometry.grid.rows, geometry.grid.columns],
+            "PixelSaliency: a map \(map.values.shape) on the grid "
+                + "\(geometry.grid.rows)x\(geometry.grid.columns)")
+        values = map.values.elements
         self.geometry = geometry
     }
 
+    public var width: Int { geometry.photoWidth }
+    public var height: Int { geometry.photoHeight }
+
     /// Each pixel's value, row by row, bilinear between the centres of the patches.
-    package func pixels() -> [Float] {
+    public func pixels() -> [Float] {
         let grid = geometry.grid
-        return (0..<geometry.photoHeight * geometry.photoWidth).map { at in
-            let (row, column) = at.quotientAndRemainder(dividingBy: geometry.photoWidth)
+        return (0..<height * width).map { at in
+            let (row, column) = at.quotientAndRemainder(dividingBy: width)
             let place = geometry.place(of: Point(x: Double(column) + 0.5, y: Double(row) + 0.5))
             let (left, top) = (Int(place.x), Int(place.y))
             let right = min(left + 1, grid.columns - 1)
@@ -31,9 +37,9 @@ package struct PixelSaliency {
         }
     }
 
-    /// The pixels that hold 60% of the saliency, the most salient first: the threshold of Caron et
-    /// al. 2021, section 4.2.2.
-    package func foreground(keeping share: Float = 0.6) -> [Bool] {
+    /// The pixels that hold a share of the saliency, the most salient first; 60%: Caron et al. 2021,
+    /// section 4.2.2.
+    public func foreground(keeping share: Float = 0.6) -> [Bool] {
         let pixels = pixels()
         let sorted = pixels.sorted(by: >)
         let wanted = share * pixels.reduce(0, +)
