@@ -14,8 +14,10 @@ struct Figures: Codable {
     var keypoints: Double
     /// Per cent of overlap of saliency's foreground and the creature.
     var foreground: Double
-    /// Per cent of overlap of the salient object, cut out along its edges, and the creature.
+    /// Per cent of overlap of what pictures of several kinds have in common and the creatures.
     var common: Double
+    /// Per cent of overlap of each picture's salient object, cut out along its edges, and the creature.
+    var object: Double
     /// Agreement of parts found together with the true ones, the adjusted Rand index times 100.
     var parts: Double
 }
@@ -51,12 +53,13 @@ struct Measurement {
         let segmentation = try Segmentation(jointed, by: network)
         return Figures(
             nearestNeighbours: nearestNeighbours(network), keypoints: try keypoints(network),
-            foreground: try foreground(network), common: segmentation.overlap,
-            parts: segmentation.agreement)
+            foreground: try foreground(network),
+            common: segmentation.overlap(of: segmentation.common),
+            object: segmentation.overlap(of: segmentation.masks), parts: segmentation.agreement)
     }
 
-    /// What a guess gives: a kind drawn by lot, a place drawn by lot, the whole picture; for the
-    /// object what stands out from each picture by its colours; parts drawn by lot.
+    /// What a guess gives: a kind drawn by lot, a place drawn by lot, the whole picture; for objects
+    /// what stands out from each picture by its colours; parts drawn by lot.
     func chance() -> Figures {
         var hits = (0.0, 0.0)
         for (from, to) in pairs {
@@ -74,10 +77,13 @@ struct Measurement {
         let shares = test.map { creature in
             creature.overlap(with: [Bool](repeating: true, count: creature.mask.count))
         }
+        let byColours = Segmentation(byColours: jointed)
+        let standingOut = byColours.overlap(of: byColours.masks)
         return Figures(
             nearestNeighbours: 100 / Double(kinds.count), keypoints: 100 * hits.0 / max(hits.1, 1),
             foreground: 100 * shares.reduce(0, +) / Double(shares.count),
-            common: Segmentation(byColours: jointed).overlap, parts: 0)
+            common: standingOut,
+            object: standingOut, parts: 0)
     }
 
     private func nearestNeighbours(_ network: Network) -> Double {

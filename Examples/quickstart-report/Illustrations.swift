@@ -45,14 +45,12 @@ struct Illustrations {
         try segments().writePNG(to: folder + "/segments.png")
     }
 
-    /// One creature of each kind a column: the truth, and what both networks find, the object
-    /// and its parts.
+    /// One creature of each kind a column: the truth, and what both networks find: the common object, the
+    /// object of each picture, and its parts.
     private func segments() throws -> Image {
         let creatures = Segmentation.creatures(series)
         let shown = 0..<Segmentation.kinds
-        let found = try [untrained, trained].map {
-            try Segmentation(creatures, by: $0)
-        }
+        let found = try [untrained, trained].map { try Segmentation(creatures, by: $0) }
         func drawn(_ maps: [LabelMap], _ palette: [Colour], strength: Double) -> [Image] {
             shown.map { index in
                 let photo = creatures[index].image.resized(
@@ -69,6 +67,7 @@ struct Illustrations {
             [drawn(truth, Part.palette, strength: 0.55)]
                 + found.flatMap { segmentation in
                     [
+                        drawn(segmentation.common, [.black, .black], strength: 0),
                         drawn(segmentation.masks, [.black, .black], strength: 0),
                         drawn(segmentation.parts, palette, strength: 0.55),
                     ]

@@ -59,6 +59,22 @@ struct Network {
             SaliencyMap(features, layer: attentionLayers[0]), geometry: geometry)
     }
 
+    /// What tells a picture's creature from its ground together with other pictures: tokens of the last layer
+    /// but one, as the last one's tell picture from picture. The picture keeps its size.
+    func features(of image: Image) throws -> SegmentationFeatures {
+        var extractor = extractor
+        extractor.preprocessing = Preprocessing(loadSize: nil)
+        let layer = attentionLayers[0]
+        let tokens = FeatureTap(layer: layer, facet: .token)
+        let (features, geometry) = try extractor.features(
+            of: extractor.networkImage(of: image),
+            at: [tokens, FeatureTap(layer: layer, facet: .classAttention)])
+        return SegmentationFeatures(
+            descriptors: DescriptorGrid(
+                features, tap: tokens, heads: model.configuration.heads, geometry: geometry),
+            saliency: SaliencyMap(features, layer: layer), image: image)
+    }
+
     /// What tells an object's parts: how the last two layers' heads attend to a place and to what is around
     /// it, other than to the object on the whole.
     func attentionFeatures(of image: Image, in object: LabelMap) throws -> SegmentationFeatures {

@@ -52,7 +52,8 @@ struct Page {
         \(figure("Kinds told apart", "k-NN, 20 neighbours", \.nearestNeighbours, "one kind by lot"))
         \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a place by lot"))
         \(figure("Creature found", "IoU of saliency, 60% of its mass", \.foreground, "all of the picture"))
-        \(figure("Creatures cut out", "IoU of saliency and GrabCut", \.common, "what stands out by colour"))
+        \(figure("Creatures in common", "IoU of co-segmentation", \.common, "what stands out by colour"))
+        \(figure("Creatures cut out", "IoU of saliency and GrabCut", \.object, "what stands out by colour"))
         \(figure("Parts told apart", "adjusted Rand index, times 100", \.parts, "parts by lot", unit: ""))
         </div>
         <p class="note">\(verdict) DINO learns shape over hundreds of thousands of views; minutes from
@@ -88,7 +89,8 @@ struct Page {
     private var verdict: String {
         let names: [(String, KeyPath<Figures, Double>)] = [
             ("kinds", \.nearestNeighbours), ("keypoints", \.keypoints),
-            ("foreground", \.foreground), ("object", \.common), ("parts", \.parts),
+            ("foreground", \.foreground), ("common object", \.common),
+            ("object cut out", \.object), ("parts", \.parts),
         ]
         let changes = names.map { name, value in
             let change = results.trained[keyPath: value] - results.untrained[keyPath: value]
@@ -181,7 +183,7 @@ struct Page {
         """
         <section>
         <h2>Where the network looks</h2>
-        <p>Attention of the class token in the last layer: the picture, the untrained network, the
+        <p>Attention of the class token in the last layer but one: the picture, the untrained network, the
         trained one, the default network.</p>
         \(picture("saliency.png", "saliency over four pictures"))
         </section>
@@ -192,10 +194,11 @@ struct Page {
         """
         <section>
         <h2>Objects and their parts</h2>
-        <p>\(Segmentation.count) pictures of \(Segmentation.kinds) kinds. The class token's attention says where the object is,
-        colours how far it goes. The objects of all pictures are divided into parts together, by how the network's
-        heads attend to each place and to what is around it. From above: the true parts, then the object and the
-        parts that the untrained network finds, then those of the trained one.</p>
+        <p>\(Segmentation.count) pictures of \(Segmentation.kinds) kinds. What they have in common is found together: their
+        descriptors are divided into clusters, and those that are salient are it. Each is cut out by itself too: the
+        class token's attention says where the object is, colours how far it goes. These objects are divided into parts
+        together, by how the network's heads attend to each place and to what is around it. From above: the true
+        parts, then what the untrained network finds in common, cuts out and divides, then the same of the trained one.</p>
         \(picture("segments.png", "masks and parts of four creatures, true and found"))
         </section>
         """

@@ -70,7 +70,7 @@ struct Report {
                 Measured on \(Self.testCount) pictures that were not trained on and \
                 \(Self.pairCount) pairs of different kinds, for the network after training, for the \
                 same network before its first step, and for the default network that comes with \
-                the package, which had hours of training on photos.
+                the package, trained for longer and on photos too.
                 """)
     }
 }
@@ -96,7 +96,8 @@ struct Results: Codable, CustomStringConvertible {
             ("kinds by k-NN (20 neighbours)", \.nearestNeighbours),
             ("keypoints carried (PCK at 0.1)", \.keypoints),
             ("foreground by saliency (IoU)", \.foreground),
-            ("object cut out (IoU)", \.common), ("parts (adjusted Rand index)", \.parts),
+            ("common object (IoU)", \.common), ("object cut out (IoU)", \.object),
+            ("parts (adjusted Rand index)", \.parts),
         ]
         let rows = measures.map { title, figure in
             row(
