@@ -18,7 +18,7 @@ public struct PixelSaliency: Sendable {
     public var width: Int { geometry.photoWidth }
     public var height: Int { geometry.photoHeight }
 
-    /// Each pixel's value, row by row, bilinear between the centres of the patches.
+    /// Each pixel's value, row by row, bilinear between the centres of the patches. Complexity: O(pixels).
     public func pixels() -> [Float] {
         let grid = geometry.grid
         return (0..<height * width).map { at in
@@ -38,14 +38,14 @@ public struct PixelSaliency: Sendable {
     }
 
     /// The pixels that hold a share of the saliency, the most salient first; 60%: Caron et al. 2021,
-    /// section 4.2.2.
-    public func foreground(keeping share: Float = 0.6) -> [Bool] {
+    /// section 4.2.2. None where nothing is salient. Complexity: O(pixels log pixels).
+    public func foreground(keeping share: Double = 0.6) -> [Bool] {
         let pixels = pixels()
         let sorted = pixels.sorted(by: >)
-        let wanted = share * pixels.reduce(0, +)
-        var sum: Float = 0
+        let wanted = share * pixels.reduce(0) { $0 + Double($1) }
+        var sum = 0.0
         let last = sorted.first { value in
-            sum += value
+            sum += Double(value)
             return sum >= wanted
         }
         return pixels.map { $0 >= last ?? .infinity && $0 > 0 }

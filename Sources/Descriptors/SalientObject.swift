@@ -9,9 +9,9 @@ import Tensors
 /// colours that the objects of a set do not share.
 public struct SalientObject: Hashable, Sendable, Codable {
     /// The most salient pixels that hold this share of the saliency are certain.
-    public var certainShare: Float = 0.1
+    public var certainShare = 0.1
     /// Those that hold this share are foreground to begin with.
-    public var probableShare: Float = 0.4
+    public var probableShare = 0.4
     /// The margin has this part of the picture's width and height, rounded down to whole pixels; there
     /// even what is salient is background.
     public var margin = 1.0 / 32
