@@ -43,7 +43,7 @@ struct Quality: ParsableCommand {
     @Option(help: "The layer of the descriptors, from 0. (default: 9, or the last of fewer)")
     var layer: Int?
 
-    @Option(help: "What is compared of it: key, query, value or token.")
+    @Option(help: "What is compared of it: key, query, value, token or classAttention.")
     var facet = Facet.key
 
     @Option(help: "The step from patch to patch. (default: 4; 8 with --quick)")

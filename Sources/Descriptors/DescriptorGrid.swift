@@ -32,19 +32,23 @@ public struct DescriptorGrid: Sendable {
     /// Takes the descriptors of one image out of a forward pass.
     ///
     /// - Parameters:
-    ///   - tap: query, key, value or token of a layer.
+    ///   - tap: a facet of a layer; for the class token's attention see `init(classAttention:layers:)`.
     ///   - image: which image of the batch.
     ///   - heads: the network's attention heads, which the order of channels goes by.
-    /// - Precondition: the tap was asked for and is no attention; the image is in the batch; the
-    ///   geometry's grid is the features'.
+    /// - Precondition: the tap was asked for; the image is in the batch; the geometry's grid is the
+    ///   features'.
     /// - Complexity: O(patches * channels).
     public init(
         _ features: Features, tap: FeatureTap, image: Int = 0, heads: Int, geometry: Geometry
     ) {
+        if tap.facet == .classAttention {
+            self.init(
+                classAttention: features, layers: [tap.layer], image: image, geometry: geometry)
+            return
+        }
         let tokens = features[tap]
         precondition(
-            tap.facet != .classAttention && tokens.shape.rank == 3
-                && tokens.shape[1] == 1 + features.grid.count && image >= 0
+            tokens.shape.rank == 3 && tokens.shape[1] == 1 + features.grid.count && image >= 0
                 && image < tokens.shape[0],
             "DescriptorGrid: no descriptors of image \(image) in \(tap.facet) \(tokens.shape)")
         let width = tokens.shape[2]

@@ -86,7 +86,7 @@ public struct Extractor: Sendable {
     ///
     /// - Parameters:
     ///   - layer: the layer of the descriptors, counted from 0.
-    ///   - facet: query, key, value or token.
+    ///   - facet: query, key, value, token or the class token's attention.
     ///   - saliencyHeads: the heads of the last layer to average; see `SaliencyMap.defaultHeads`.
     public func imageFeatures(
         of input: NetworkImage, layer: Int, facet: Facet = .key, saliencyHeads: [Int]? = nil
@@ -105,7 +105,7 @@ public struct Extractor: Sendable {
     ///
     /// - Parameters:
     ///   - layer: counted from 0.
-    ///   - facet: query, key, value or token.
+    ///   - facet: query, key, value, token or the class token's attention.
     public func descriptors(
         of photo: Image, layer: Int, facet: Facet = .key
     ) throws(ExtractionError) -> DescriptorGrid {

@@ -29,6 +29,13 @@ import ViT
         let grid = DescriptorGrid(
             classAttention: features, layers: [2, 3], image: 1, geometry: geometry)
         #expect(grid.values.shape == [2, 4, 6])
+        let last = DescriptorGrid(
+            features, tap: FeatureTap(layer: 3, facet: .classAttention), image: 1, heads: heads,
+            geometry: geometry)
+        for patch in 0..<patches {
+            let both = Array(grid.values.elements[patch * 6..<patch * 6 + 6])
+            #expect(Array(last.values.elements[patch * 3..<patch * 3 + 3]) == Array(both[3...]))
+        }
         for (place, layer) in [2, 3].enumerated() {
             let attention = features[FeatureTap(layer: layer, facet: .classAttention)].elements
             for head in 0..<heads {
