@@ -133,11 +133,12 @@ INLINE vector pack_columns(
     ptrdiff_t offsets[LANES];
     UNROLL for (int i = 0; i < LANES; i++) offsets[i] = (i < columns ? i : columns - 1) * b_column;
     vector block[LANES], squares[2] = {0, 0};
+    const ptrdiff_t step = depth < AHEAD ? depth : AHEAD;
     ptrdiff_t p = 0;
     for (; p + LANES <= depth; p += LANES) {
         // A layer's weights come from memory, in more streams than processors follow, and none is long:
         // behind the end of these columns are the next ones.
-        const ptrdiff_t ahead = p + AHEAD < depth ? AHEAD : AHEAD - depth + LANES * b_column;
+        const ptrdiff_t ahead = p + step < depth ? step : step - depth + LANES * b_column;
         load_transposed(b + p, offsets, block);
         UNROLL for (int i = 0; i < LANES; i++) {
             __builtin_prefetch(b + p + offsets[i] + ahead, 0, 2);

@@ -14,7 +14,10 @@
 
 #if PAIRED
 
-enum { LAG = 3 };  // rows by which a tile's second multiplication follows the first
+enum {
+    LAG = 3,          // rows by which a tile's second multiplication follows the first
+    LINES_AHEAD = 8,  // of the depth, by which a tile reads its panel ahead
+};
 _Static_assert(CK_STRIP == LANES, "a strip of A is packed as a vector of columns");
 
 // y + *x in every lane. Spelled out, as the two below: the compiler would load x into a register for all its
@@ -136,6 +139,10 @@ INLINE void paired_tile_of(
         UNROLL for (int r = 0; r < rows; r++) sums[r] = load(terms) + row_terms[r];
         for (ptrdiff_t p = 0; p < part; p++) {
             const vector first = load(b0), second = load(b1), third = load(b2);
+            // Three streams with gaps, of which each page ends soon: processors lose them.
+            __builtin_prefetch(b0 + LINES_AHEAD * width, 0, 2);
+            __builtin_prefetch(b1 + LINES_AHEAD * width, 0, 2);
+            __builtin_prefetch(b2 + LINES_AHEAD * width, 0, 2);
             vector x[CK_STRIP], y[CK_STRIP];
             UNROLL for (int r = 0; r < rows + LAG; r++) {
                 if (r < rows) {
