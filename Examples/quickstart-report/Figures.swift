@@ -82,8 +82,7 @@ struct Measurement {
         return Figures(
             nearestNeighbours: 100 / Double(kinds.count), keypoints: 100 * hits.0 / max(hits.1, 1),
             foreground: 100 * shares.reduce(0, +) / Double(shares.count),
-            common: standingOut,
-            object: standingOut, parts: 0)
+            common: standingOut, object: standingOut, parts: 0)
     }
 
     private func nearestNeighbours(_ network: Network) -> Double {

@@ -54,7 +54,7 @@ struct Network {
     }
 
     func saliency(of image: Image) throws -> PixelSaliency {
-        let (features, geometry) = try attention(of: image)
+        let (features, geometry) = try attention(of: extractor.networkImage(of: image))
         return PixelSaliency(
             SaliencyMap(features, layer: attentionLayers[0]), geometry: geometry)
     }
@@ -78,13 +78,14 @@ struct Network {
     /// What tells an object's parts: how the last two layers' heads attend to a place and to what is around
     /// it, other than to the object on the whole.
     func attentionFeatures(of image: Image, in object: LabelMap) throws -> SegmentationFeatures {
-        let (features, geometry) = try attention(of: image)
+        let input = try extractor.networkImage(of: image)
+        let (features, geometry) = try attention(of: input)
         let attention = DescriptorGrid(
             classAttention: features, layers: attentionLayers, geometry: geometry)
         return SegmentationFeatures(
             descriptors: DescriptorGrid(values: attention.logBinned(), geometry: geometry)
                 .centred(on: object),
-            saliency: nil, image: try extractor.networkImage(of: image).image)
+            saliency: nil, image: input.image)
     }
 
     /// The last layer's attention gathers in few places; what it gathers from, the layer's before, covers
@@ -92,10 +93,9 @@ struct Network {
     private var attentionLayers: [Int] { [extractor.lastLayer - 1, extractor.lastLayer] }
 
     private func attention(
-        of image: Image
+        of input: NetworkImage
     ) throws -> (features: Features, geometry: DescriptorGrid.Geometry) {
         try extractor.features(
-            of: extractor.networkImage(of: image),
-            at: attentionLayers.map { FeatureTap(layer: $0, facet: .classAttention) })
+            of: input, at: attentionLayers.map { FeatureTap(layer: $0, facet: .classAttention) })
     }
 }

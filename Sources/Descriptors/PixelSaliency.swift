@@ -40,15 +40,22 @@ public struct PixelSaliency: Sendable {
     /// The pixels that hold a share of the saliency, the most salient first; 60%: Caron et al. 2021,
     /// section 4.2.2. None where nothing is salient. Complexity: O(pixels log pixels).
     public func foreground(keeping share: Double = 0.6) -> [Bool] {
+        foregrounds(keeping: [share])[0]
+    }
+
+    /// `foreground` for each of several shares, the pixels brought and put in order once.
+    func foregrounds(keeping shares: [Double]) -> [[Bool]] {
         let pixels = pixels()
         let sorted = pixels.sorted(by: >)
-        let wanted = share * pixels.reduce(0) { $0 + Double($1) }
-        var sum = 0.0
-        let last = sorted.first { value in
-            sum += Double(value)
-            return sum >= wanted
+        let total = pixels.reduce(0) { $0 + Double($1) }
+        return shares.map { share in
+            var sum = 0.0
+            let last = sorted.first { value in
+                sum += Double(value)
+                return sum >= share * total
+            }
+            return pixels.map { $0 >= last ?? .infinity && $0 > 0 }
         }
-        return pixels.map { $0 >= last ?? .infinity && $0 > 0 }
     }
 }
 

@@ -31,8 +31,8 @@ public struct SalientObject: Hashable, Sendable, Codable {
             saliency.width == width && saliency.height == height,
             "SalientObject: saliency of \(saliency.width)x\(saliency.height) pixels for "
                 + "\(width)x\(height)")
-        let certain = saliency.foreground(keeping: certainShare)
-        let probable = saliency.foreground(keeping: probableShare)
+        let foregrounds = saliency.foregrounds(keeping: [certainShare, probableShare])
+        let (certain, probable) = (foregrounds[0], foregrounds[1])
         let across = Int(margin * Double(width))
         let down = Int(margin * Double(height))
         let labels = certain.indices.map { at -> GrabCut.Label in
