@@ -113,12 +113,12 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 if (paired) {
                     paired_tile(
                         rows, columns, t.width, key + balanced_block(row, t.width), q,
-                        scores + row * columns, columns, false, 0, 0, 0);
+                        scores + row * columns, columns, false, NOTHING);
                     continue;
                 }
 #endif
                 tile(rows, columns, t.width, key + row * t.row_stride, t.row_stride, 1, q,
-                     scores + row * columns, columns, false, 0, 0, 0);
+                     scores + row * columns, columns, false, NOTHING);
             }
             for (ptrdiff_t j = 0; j < columns; j += LANES) {
                 const ptrdiff_t lane = (i + j) / LANES;
@@ -177,12 +177,12 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 if (paired) {
                     paired_tile(
                         rows, columns, keys, value + balanced_block(row, keys), scores,
-                        o + row * columns, columns, first > 0, 0, 0, 0);
+                        o + row * columns, columns, first > 0, NOTHING);
                     continue;
                 }
 #endif
                 tile(rows, columns, keys, value + row, 1, t.row_stride, scores, o + row * columns,
-                     columns, first > 0, 0, 0, 0);
+                     columns, first > 0, NOTHING);
             }
         }
     }

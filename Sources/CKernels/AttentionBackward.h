@@ -74,14 +74,14 @@ static void product_of_panels(
             float *target = c + row * c_row + start;
             if (columns == width) {
                 tile(rows, width, depth, a + row * a_row, a_row, a_column, b + start * depth,
-                     target, c_row, accumulate, 0, 0, 0);
+                     target, c_row, accumulate, NOTHING);
             } else {
                 float edge[ROWS * PANEL];
                 for (ptrdiff_t r = 0; accumulate && r < rows; r++) {
                     copy(columns, target + r * c_row, edge + r * width);
                 }
                 tile(rows, width, depth, a + row * a_row, a_row, a_column, b + start * depth,
-                     edge, width, accumulate, 0, 0, 0);
+                     edge, width, accumulate, NOTHING);
                 for (ptrdiff_t r = 0; r < rows; r++) {
                     copy(columns, edge + r * width, target + r * c_row);
                 }

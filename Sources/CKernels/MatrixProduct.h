@@ -14,6 +14,7 @@ enum {
     ROWS_AHEAD = 16,  // rows by which it does so where these are contiguous
     BESIDE = 2,  // numbers that go with a packed column, where factors are balanced
     STRIP = PAIRED ? CK_STRIP : ROWS,  // rows of A that go through a panel together
+    STEPS_A_ROW = 4,  // of a tile's depth, after which it asks for another row of C
 };
 _Static_assert(PANEL <= WIDEST_PANEL, "scratch memory is laid out for WIDEST_PANEL columns");
 _Static_assert(GROUP % PANEL == 0, "a group of columns is a whole number of panels");
@@ -23,11 +24,28 @@ INLINE ptrdiff_t panel_width(ptrdiff_t columns) {
     return columns >= PANEL ? PANEL : (columns + LANES - 1) / LANES * LANES;
 }
 
-// c (+)= A B + bias + residual for a tile of `rows` by `vectors` (both constants).
+static const ck_epilogue NOTHING = {0};
+
+// Asks for a row of C, `width` wide from a column on, and for what the epilogue reads beside it, at a tile's first steps: at many
+// rows they come from memory. All at once they would hold every place that the nearest cache has for misses, and
+// the panel would wait behind them.
+INLINE void ask_for_row(
+    ptrdiff_t step, int rows, ptrdiff_t column, ptrdiff_t width, const float *c, ptrdiff_t c_row,
+    ck_epilogue e) {
+    if (step >= STEPS_A_ROW * rows || step % STEPS_A_ROW != 0) return;
+    const ptrdiff_t r = step / STEPS_A_ROW;
+    const float *beside = e.residual ? e.residual + r * e.residual_row_stride
+        : e.slope_at ? e.slope_at + r * e.slope_row_stride : 0;
+    for (ptrdiff_t j = column; j < column + width; j += 16) {
+        __builtin_prefetch(c + r * c_row + j, 1, 3);
+        if (beside) __builtin_prefetch(beside + j, 0, 3);
+    }
+}
+
+// c (+)= A B + bias + residual, the first of an epilogue, for a tile of `rows` by `vectors` (both constants).
 INLINE void tile_of(
     int rows, int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-    const float *b, float *c, ptrdiff_t c_row, bool accumulate, const float *bias,
-    const float *residual, ptrdiff_t residual_row) {
+    const float *b, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
     vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
@@ -35,6 +53,7 @@ INLINE void tile_of(
         }
     }
     for (ptrdiff_t p = 0; p < depth; p++) {
+        ask_for_row(p, rows, 0, vectors * LANES, c, c_row, e);
         vector line[VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) line[v] = load(b + v * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
@@ -47,8 +66,8 @@ INLINE void tile_of(
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
             vector x = sums[r][v];
-            if (bias) x += load(bias + v * LANES);
-            if (residual) x += load(residual + r * residual_row + v * LANES);
+            if (e.bias) x += load(e.bias + v * LANES);
+            if (e.residual) x += load(e.residual + r * e.residual_row_stride + v * LANES);
             store(c + r * c_row + v * LANES, x);
         }
     }
@@ -58,9 +77,9 @@ INLINE void tile_of(
 static void tile(
     ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
     ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate,
-    const float *bias, const float *residual, ptrdiff_t residual_row) {
+    ck_epilogue e) {
 #define TILE_BY(r, v, a_column) \
-    tile_of(r, v, depth, a, a_row, a_column, b, c, c_row, accumulate, bias, residual, residual_row)
+    tile_of(r, v, depth, a, a_row, a_column, b, c, c_row, accumulate, e)
 #define TILE(r, v) \
     case r * 4 + v: return a_column == 1 ? TILE_BY(r, v, 1) : TILE_BY(r, v, a_column)
     switch (rows * 4 + width / LANES) {
@@ -235,23 +254,11 @@ static void pack(
     }
 }
 
-// Asks for the memory that a tile will be written to, and for what is added to it: at many rows, C comes from
-// memory, and the stores of a tile that waits for it would hold up the next.
-INLINE void prefetch_tile(
-    ptrdiff_t rows, ptrdiff_t width, const float *c, ptrdiff_t c_row, bool is_written) {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        for (ptrdiff_t j = 0; j < width; j += 16) {
-            const float *line = c + r * c_row + j;
-            if (is_written) __builtin_prefetch(line, 1, 3); else __builtin_prefetch(line, 0, 3);
-        }
-    }
-}
-
 static void product(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
     ptrdiff_t a_column, const float *packed, float *c, ptrdiff_t c_row, bool accumulates,
     const ck_epilogue *epilogue) {
-    const ck_epilogue e = epilogue ? *epilogue : (ck_epilogue){0};
+    const ck_epilogue e = epilogue ? *epilogue : NOTHING;
     // Columns by as many as stay in the second-level cache while all rows meet them.
     for (ptrdiff_t first_column = 0; first_column < n; first_column += GROUP) {
         const ptrdiff_t end = n - first_column < GROUP ? n : first_column + GROUP;
@@ -267,8 +274,6 @@ static void product(
                 float edge[STRIP * PANEL];
                 float *target = isWider ? edge : c_strip + j;
                 const ptrdiff_t target_row = isWider ? width : c_row;
-                const ptrdiff_t next = first + STRIP, ahead = m - next < STRIP ? m - next : STRIP;
-                prefetch_tile(ahead, columns, c + next * c_row + j, c_row, true);
                 ck_epilogue left = {
                     .bias = e.bias ? e.bias + j : 0,
                     .residual = e.residual ? e.residual + first * e.residual_row_stride + j : 0,
@@ -276,33 +281,21 @@ static void product(
                     .slope_at = e.slope_at ? e.slope_at + first * e.slope_row_stride + j : 0,
                     .slope_row_stride = e.slope_row_stride,
                 };
-                if (left.residual) {
-                    prefetch_tile(
-                        ahead, columns, left.residual + STRIP * left.residual_row_stride,
-                        left.residual_row_stride, false);
-                }
-                if (left.slope_at) {
-                    prefetch_tile(
-                        ahead, columns, left.slope_at + STRIP * left.slope_row_stride,
-                        left.slope_row_stride, false);
-                }
                 if (isWider && accumulates) {
                     copy_rows(rows, columns, c_strip + j, c_row, edge, width);
                 }
                 // Bias and residual go with the tile where they are as wide as it is.
-                const float *bias = isWider ? 0 : left.bias;
-                const float *residual = isWider ? 0 : left.residual;
+                const ck_epilogue within = isWider ? NOTHING : left;
 #if PAIRED
                 paired_tile(
-                    rows, width, depth, a_strip, panel, target, target_row, accumulates, bias,
-                    residual, left.residual_row_stride);
+                    rows, width, depth, a_strip, panel, target, target_row, accumulates, within);
 #else
                 tile(
                     rows, width, depth, a_strip, a_row, a_column, panel, target, target_row,
-                    accumulates, bias, residual, left.residual_row_stride);
+                    accumulates, within);
 #endif
-                if (bias) left.bias = 0;
-                if (residual) left.residual = 0;
+                if (within.bias) left.bias = 0;
+                if (within.residual) left.residual = 0;
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);
                 // The tile has just been computed: it is still in cache.
                 if (left.bias || left.residual || left.slope_at) {

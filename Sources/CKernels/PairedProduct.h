@@ -117,7 +117,7 @@ static void balance_rows(
     }
 }
 
-// c (+)= A B + bias + residual for a strip of `rows` rows (a constant) and a panel, a vector of its columns
+// c (+)= A B + bias + residual, the first of an epilogue, for a strip of `rows` rows (a constant) and a panel, a vector of its columns
 // at a time.
 //
 // A strip, 24 KB, stays in the first-level cache while a vector's columns stream by. Every number of A comes
@@ -127,8 +127,7 @@ static void balance_rows(
 // so a processor that shares its window with another thread of its core still sees work for all its units.
 INLINE void paired_tile_of(
     int rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b, float *c,
-    ptrdiff_t c_row, bool accumulate, const float *bias, const float *residual,
-    ptrdiff_t residual_row) {
+    ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
     const ptrdiff_t part = paired_part(depth);
     const float *row_terms = a + depth * CK_STRIP, *row_scales = row_terms + CK_STRIP;
     for (ptrdiff_t j = 0; j < width; j += LANES) {
@@ -138,6 +137,7 @@ INLINE void paired_tile_of(
         vector sums[CK_STRIP];
         UNROLL for (int r = 0; r < rows; r++) sums[r] = load(terms) + row_terms[r];
         for (ptrdiff_t p = 0; p < part; p++) {
+            ask_for_row(p, rows, j, LANES, c, c_row, e);
             const vector first = load(b0), second = load(b1), third = load(b2);
             // Three streams with gaps, of which each page ends soon: processors lose them.
             __builtin_prefetch(b0 + LINES_AHEAD * width, 0, 2);
@@ -170,8 +170,8 @@ INLINE void paired_tile_of(
             float *place = c + r * c_row + j;
             vector x = sums[r] * (load(scales) * row_scales[r]);
             if (accumulate) x += load(place);
-            if (bias) x += load(bias + j);
-            if (residual) x += load(residual + r * residual_row + j);
+            if (e.bias) x += load(e.bias + j);
+            if (e.residual) x += load(e.residual + r * e.residual_row_stride + j);
             store(place, x);
         }
     }
@@ -180,12 +180,9 @@ INLINE void paired_tile_of(
 // The same for any `rows` up to CK_STRIP.
 static void paired_tile(
     ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b, float *c,
-    ptrdiff_t c_row, bool accumulate, const float *bias, const float *residual,
-    ptrdiff_t residual_row) {
-#define TILE(r)                                                                      \
-    case r:                                                                          \
-        return paired_tile_of(                                                       \
-            r, width, depth, a, b, c, c_row, accumulate, bias, residual, residual_row)
+    ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
+#define TILE(r) \
+    case r: return paired_tile_of(r, width, depth, a, b, c, c_row, accumulate, e)
     switch (rows) {
         TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); TILE(7); TILE(8);
         TILE(9); TILE(10); TILE(11); TILE(12); TILE(13); TILE(14); TILE(15); TILE(16);
