@@ -112,7 +112,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
 #if PAIRED
                 if (paired) {
                     paired_tile(
-                        rows, columns, t.width, key + balanced_block(row, t.width), q,
+                        rows, columns, t.width, key + balanced_block(row, t.width), q, q,
                         scores + row * columns, columns, false, NOTHING);
                     continue;
                 }
@@ -176,7 +176,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
 #if PAIRED
                 if (paired) {
                     paired_tile(
-                        rows, columns, keys, value + balanced_block(row, keys), scores,
+                        rows, columns, keys, value + balanced_block(row, keys), scores, scores,
                         o + row * columns, columns, first > 0, NOTHING);
                     continue;
                 }

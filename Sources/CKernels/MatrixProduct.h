@@ -256,8 +256,8 @@ static void pack(
 
 static void product(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const float *packed, float *c, ptrdiff_t c_row, bool accumulates,
-    const ck_epilogue *epilogue) {
+    ptrdiff_t a_column, const float *packed, const float *next, float *c, ptrdiff_t c_row,
+    bool accumulates, const ck_epilogue *epilogue) {
     const ck_epilogue e = epilogue ? *epilogue : NOTHING;
     // Columns by as many as stay in the second-level cache while all rows meet them.
     for (ptrdiff_t first_column = 0; first_column < n; first_column += GROUP) {
@@ -287,8 +287,16 @@ static void product(
                 // Bias and residual go with the tile where they are as wide as it is.
                 const ck_epilogue within = isWider ? NOTHING : left;
 #if PAIRED
+                // Each strip asks for its share of the panel as many columns on: panels come from far away
+                // where they are kept, or were packed by another thread.
+                const ptrdiff_t strips = (m + STRIP - 1) / STRIP;
+                const ptrdiff_t share = width * (depth + BESIDE) / strips * (first / STRIP);
+                const float *ahead = j + GROUP < n ? panel + GROUP * (depth + BESIDE) + share
+                    : end == n && next ? next + (j - first_column) * (depth + BESIDE) + share
+                    : panel;
                 paired_tile(
-                    rows, width, depth, a_strip, panel, target, target_row, accumulates, within);
+                    rows, width, depth, a_strip, panel, ahead, target, target_row, accumulates,
+                    within);
 #else
                 tile(
                     rows, width, depth, a_strip, a_row, a_column, panel, target, target_row,

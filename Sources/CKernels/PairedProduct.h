@@ -14,10 +14,7 @@
 
 #if PAIRED
 
-enum {
-    LAG = 3,          // rows by which a tile's second multiplication follows the first
-    LINES_AHEAD = 8,  // of the depth, by which a tile reads its panel ahead
-};
+enum { LAG = 3 };  // Rows by which a tile's second multiplication follows the first.
 _Static_assert(CK_STRIP == LANES, "a strip of A is packed as a vector of columns");
 
 // y + *x in every lane. Spelled out, as the two below: the compiler would load x into a register for all its
@@ -125,9 +122,11 @@ static void balance_rows(
 // processor reads two at a time, and three vectors for 32 multiplications and 32 additions, of which it does
 // one and one. An addition stands beside each multiplication, and a row's two multiplications some rows apart:
 // so a processor that shares its window with another thread of its core still sees work for all its units.
+//
+// A line of the cache is asked for at each step, from `ahead` on: what some later tile will read.
 INLINE void paired_tile_of(
-    int rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b, float *c,
-    ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
+    int rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b,
+    const float *ahead, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
     const ptrdiff_t part = paired_part(depth);
     const float *row_terms = a + depth * CK_STRIP, *row_scales = row_terms + CK_STRIP;
     for (ptrdiff_t j = 0; j < width; j += LANES) {
@@ -139,10 +138,8 @@ INLINE void paired_tile_of(
         for (ptrdiff_t p = 0; p < part; p++) {
             ask_for_row(p, rows, j, LANES, c, c_row, e);
             const vector first = load(b0), second = load(b1), third = load(b2);
-            // Three streams with gaps, of which each page ends soon: processors lose them.
-            __builtin_prefetch(b0 + LINES_AHEAD * width, 0, 2);
-            __builtin_prefetch(b1 + LINES_AHEAD * width, 0, 2);
-            __builtin_prefetch(b2 + LINES_AHEAD * width, 0, 2);
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += 16;
             vector x[CK_STRIP], y[CK_STRIP];
             UNROLL for (int r = 0; r < rows + LAG; r++) {
                 if (r < rows) {
@@ -179,10 +176,10 @@ INLINE void paired_tile_of(
 
 // The same for any `rows` up to CK_STRIP.
 static void paired_tile(
-    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b, float *c,
-    ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
+    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b,
+    const float *ahead, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
 #define TILE(r) \
-    case r: return paired_tile_of(r, width, depth, a, b, c, c_row, accumulate, e)
+    case r: return paired_tile_of(r, width, depth, a, b, ahead, c, c_row, accumulate, e)
     switch (rows) {
         TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); TILE(7); TILE(8);
         TILE(9); TILE(10); TILE(11); TILE(12); TILE(13); TILE(14); TILE(15); TILE(16);

@@ -244,8 +244,8 @@ extension Kernels {
             withUnsafePointer(to: epilogue) {
                 product(
                     rows.count, columns.count, depth, left, a.rowStride, a.columnStride,
-                    packed.base,
-                    result.base, result.rowStride, block > 0, block == blocks - 1 ? $0 : nil)
+                    packed.base, block % 2 == 0 ? packed.base : nil, result.base, result.rowStride,
+                    block > 0, block == blocks - 1 ? $0 : nil)
             }
         }
     }

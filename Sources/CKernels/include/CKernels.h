@@ -83,11 +83,13 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     // C = A B for one block of the depth, or that is added to C; A's element (i, p) lies at
     // a[i a_row + p a_column], C's rows are c_row apart. With the last block goes the epilogue. Each
     // element of C sums its products in an order that depends on k alone, so that however C is cut,
-    // its bits are the same.
+    // its bits are the same. Where `next` is given, the block of B that will be multiplied by next begins
+    // there: it is brought nearer meanwhile.
     void (*_Nonnull product)(
         ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *_Nonnull a, ptrdiff_t a_row,
-        ptrdiff_t a_column, const float *_Nonnull packed, float *_Nonnull c, ptrdiff_t c_row,
-        bool accumulates, const ck_epilogue *_Nullable epilogue);
+        ptrdiff_t a_column, const float *_Nonnull packed, const float *_Nullable next,
+        float *_Nonnull c, ptrdiff_t c_row, bool accumulates,
+        const ck_epilogue *_Nullable epilogue);
 
     // The epilogue in place, for a product that came from elsewhere.
     void (*_Nonnull finish)(

@@ -1,9 +1,12 @@
 /// An affine map of the innermost dimension: `x Wᵀ + b`.
 public struct Linear: Sendable {
-    /// W, `[outputs, inputs]`.
-    public var weight: Tensor
+    /// W, `[outputs, inputs]`. Used again and again, it is kept in the form of the matrix products too, and
+    /// takes twice its memory.
+    public var weight: Tensor { didSet { kept = KeptFactor() } }
     /// b, `[outputs]`.
     public var bias: Tensor
+
+    private var kept = KeptFactor()
 
     public init(weight: Tensor, bias: Tensor) {
         precondition(
@@ -17,7 +20,7 @@ public struct Linear: Sendable {
     public func callAsFunction(
         _ x: Tensor, after map: InputMap = .identity, adding residual: Tensor? = nil
     ) -> Tensor {
-        x.linear(weight: weight, bias: bias, after: map, adding: residual)
+        x.linear(weight: weight, kept: kept, bias: bias, after: map, adding: residual)
     }
 
     /// The map to a range of its outputs alone. Shares the weights; complexity: O(1).

@@ -28,6 +28,14 @@ extension Tensor {
         weight: Tensor, bias: Tensor? = nil, after map: InputMap = .identity,
         adding residual: Tensor? = nil
     ) -> Tensor {
+        linear(weight: weight, kept: nil, bias: bias, after: map, adding: residual)
+    }
+
+    /// - Parameter kept: what keeps the weights as the kernel takes them.
+    func linear(
+        weight: Tensor, kept: KeptFactor?, bias: Tensor?, after map: InputMap,
+        adding residual: Tensor?
+    ) -> Tensor {
         precondition(
             shape.rank >= 1 && weight.shape.rank == 2 && shape[-1] == weight.shape[1],
             "linear: \(shape) by weights \(weight.shape)")
@@ -39,14 +47,13 @@ extension Tensor {
             residual == nil || residual?.shape == resultShape,
             "linear: residual \(residual?.shape ?? []) for a result \(resultShape)")
         let result = Tensor(uninitialized: resultShape)
+        let tape = Tape.of(self, weight, bias, residual) ?? map.tracked?.trace?.tape
         withExtendedLifetime(result) {
             linear(
-                weight: weight, bias: bias, after: map, adding: residual,
-                into: result.mutableBase)
+                weight: weight, kept: tape == nil ? kept : nil, bias: bias, after: map,
+                adding: residual, into: result.mutableBase)
         }
-        guard let tape = Tape.of(self, weight, bias, residual) ?? map.tracked?.trace?.tape else {
-            return result
-        }
+        guard let tape else { return result }
         let isInputNeeded = weight.isTracked || map.needsInput(isTracked: isTracked)
         return tape.record(result) {
             [
@@ -106,17 +113,20 @@ extension Tensor {
 
     /// The value alone, written to memory that holds the result's elements: a part of a larger tensor.
     package func linear(
-        weight: Tensor, bias: Tensor? = nil, after map: InputMap = .identity,
-        adding residual: Tensor? = nil, into target: UnsafeMutablePointer<Float>
+        weight: Tensor, kept: KeptFactor? = nil, bias: Tensor? = nil,
+        after map: InputMap = .identity, adding residual: Tensor? = nil,
+        into target: UnsafeMutablePointer<Float>
     ) {
         var epilogue = Epilogue()
         epilogue.bias = bias?.base
         epilogue.residual = residual?.base
         epilogue.residual_row_stride = weight.shape[0]
         withExtendedLifetime((weight, bias, residual)) {
+            let factor = weight.matrix.transposed
             withMatrix(after: map) {
                 multiply(
-                    $0, weight.matrix.transposed, into: target, rowStride: weight.shape[0],
+                    $0, factor, packed: kept?.factor(factor), into: target,
+                    rowStride: weight.shape[0],
                     epilogue: bias == nil && residual == nil ? nil : epilogue)
             }
         }

@@ -24,10 +24,13 @@ extension Epilogue {
 ///
 /// Complexity: O(m k n) arithmetic; memory for the smaller factor once more, and 300 KB a thread.
 ///
-/// - Parameter accumulates: whether the product is added to what C holds; then without an epilogue.
+/// - Parameters:
+///   - packed: B as the kernel takes it, if it is there already.
+///   - accumulates: whether the product is added to what C holds; then without an epilogue.
 package func multiply(
-    _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, rowStride: Int,
-    accumulates: Bool = false, epilogue: Epilogue? = nil, kernels: Kernels = .best
+    _ a: MatrixView, _ b: MatrixView, packed: PackedFactor? = nil,
+    into c: UnsafeMutablePointer<Float>, rowStride: Int, accumulates: Bool = false,
+    epilogue: Epilogue? = nil, kernels: Kernels = .best
 ) {
     precondition(
         a.columns == b.rows, "multiply: \(a.rows)x\(a.columns) by \(b.rows)x\(b.columns)")
@@ -37,10 +40,10 @@ package func multiply(
         a: a, b: b, c: c, rowStride: rowStride, accumulates: accumulates, epilogue: epilogue,
         kernels: kernels)
     if !kernels.has_fused_multiply_add && product.isDoneByBLAS() { return }
-    if a.rows > b.columns || b.isLayerNorm {
-        product.goByRows()
+    if a.rows > b.columns || b.isLayerNorm || packed != nil && a.rows >= 2 * fewRows {
+        product.goByRows(packed ?? PackedFactor(b, kernels))
     } else {
-        product.goByColumns()
+        product.goByColumns(packed)
     }
 }
 
@@ -59,40 +62,13 @@ struct BlockedProduct {
     private var n: Int { b.columns }
     private var k: Int { a.columns }
 
-    /// The blocks of the depth.
-    private var blocks: [Range<Int>] {
-        let count = ck_depth_blocks(k)
-        return (0..<count).map { k * $0 / count..<k * ($0 + 1) / count }
-    }
+    private var blocks: [Range<Int>] { b.depthBlocks }
 
     private var deepest: Int { blocks.lazy.map(\.count).max() ?? 0 }
 
-    /// Where each block of a factor lies, one after another, and where the last ends; `count` gives the floats
-    /// that a block of some depth takes.
-    private func placesOfBlocks(_ count: (_ depth: Int) -> Int) -> [Int] {
-        blocks.reduce(into: [0]) { places, block in
-            places.append(places[places.count - 1] + count(block.count))
-        }
-    }
-
     /// For many rows: B is packed whole, and a task does some rows.
-    func goByRows() {
+    func goByRows(_ packed: PackedFactor) {
         let blocks = blocks
-        let places = placesOfBlocks { ck_packed_block($0, n) }
-        let packed = Tensor(uninitialized: [places[blocks.count]])
-        defer { withExtendedLifetime(packed) {} }
-        let base = packed.mutableBase
-        // What has a map is packed by whole rows.
-        let width = b.isMapped ? n : groupWidth
-        let across = (n + width - 1) / width
-        Parallelism.perform(count: blocks.count * across) { task in
-            let block = task / across
-            let first = task % across * width
-            pack(
-                blocks[block], first..<min(first + width, n),
-                into: base + places[block] + ck_packed_block(blocks[block].count, first))
-        }
-
         // Rows enough to be worth a pass over B, and few enough that they stay in cache; an even number
         // of tasks, so that no thread waits long for the last.
         let chunks = (m + 191) / 192 * 2
@@ -100,20 +76,23 @@ struct BlockedProduct {
             let range = share(chunk, of: chunks)
             withRows(range) { rows in
                 let lines = Scratch(count: preparedCount(rows.rows, deepest))
-                for (block, place) in zip(blocks, places) {
+                for (index, block) in blocks.enumerated() {
+                    // After the last block, that with which the next task begins.
                     multiply(
-                        prepare(rows.columns(block), at: lines.base), block, by: base + place,
+                        prepare(rows.columns(block), at: lines.base), block,
+                        by: packed.block(index), next: packed.block((index + 1) % blocks.count),
                         row: range.lowerBound, columns: 0..<n)
                 }
                 withExtendedLifetime(lines) {}
             }
         }
+        withExtendedLifetime(packed) {}
     }
 
     /// For many columns: A is brought to the kernel's form whole, and a task does some columns.
-    func goByColumns() {
+    func goByColumns(_ packed: PackedFactor?) {
         let blocks = blocks
-        let places = placesOfBlocks { preparedCount(m, $0) }
+        let places = b.placesOfBlocks { preparedCount(m, $0) }
         let lines = Tensor(uninitialized: [needsPreparing ? places[blocks.count] : 0])
         defer { withExtendedLifetime(lines) {} }
         let base = lines.mutableBase
@@ -133,7 +112,7 @@ struct BlockedProduct {
         // the packing, so that no thread waits long for the last.
         let across = (n + groupWidth - 1) / groupWidth
         var down = (m + 2047) / 2048
-        while m / (down + 1) >= 96 {
+        while m / (down + 1) >= fewRows {
             let count = across * down
             guard count % 2 != 0 || count < 4 && m / (down + 1) >= 512 else { break }
             down += 1
@@ -142,18 +121,23 @@ struct BlockedProduct {
             let rows = share(task / across, of: down)
             let first = task % across * groupWidth
             let columns = first..<min(first + groupWidth, n)
-            let packed = Scratch(count: ck_packed_block(deepest, columns.count))
-            for (block, place) in zip(blocks, places) {
-                pack(block, columns, into: packed.base)
+            let scratch = Scratch(
+                count: packed == nil ? ck_packed_block(deepest, columns.count) : 0)
+            for (index, (block, place)) in zip(blocks, places).enumerated() {
+                if packed == nil { b.pack(block, columns, into: scratch.base, kernels) }
                 let left =
                     needsPreparing
                     ? MatrixView(
                         base + place + preparedCount(rows.lowerBound, block.count),
                         rows: rows.count, columns: block.count) : a.rows(rows).columns(block)
-                multiply(left, block, by: packed.base, row: rows.lowerBound, columns: columns)
+                let right =
+                    packed?.columns(from: first, block: index) ?? UnsafePointer(scratch.base)
+                multiply(
+                    left, block, by: right, next: nil, row: rows.lowerBound, columns: columns)
             }
-            withExtendedLifetime(packed) {}
+            withExtendedLifetime(scratch) {}
         }
+        withExtendedLifetime(packed) {}
     }
 
     /// The rows of a task: a share of them, in whole strips but for the last.
@@ -165,29 +149,18 @@ struct BlockedProduct {
 
     /// One block of the depth for some rows and columns of C.
     private func multiply(
-        _ left: MatrixView, _ block: Range<Int>, by packed: UnsafePointer<Float>, row: Int,
-        columns: Range<Int>
+        _ left: MatrixView, _ block: Range<Int>, by packed: UnsafePointer<Float>,
+        next: UnsafePointer<Float>?, row: Int, columns: Range<Int>
     ) {
         let isLast = block.upperBound == k
         let part = isLast ? epilogue?.part(row: row, column: columns.lowerBound) : nil
         func run(_ epilogue: UnsafePointer<Epilogue>?) {
             kernels.product(
                 left.rows, columns.count, block.count, left.base, left.rowStride,
-                left.columnStride, packed, c + row * rowStride + columns.lowerBound, rowStride,
-                accumulates || block.lowerBound > 0, epilogue)
+                left.columnStride, packed, next, c + row * rowStride + columns.lowerBound,
+                rowStride, accumulates || block.lowerBound > 0, epilogue)
         }
         if let part { withUnsafePointer(to: part, run) } else { run(nil) }
-    }
-
-    private func pack(
-        _ block: Range<Int>, _ columns: Range<Int>, into packed: UnsafeMutablePointer<Float>
-    ) {
-        var part = b.rows(block).columns(columns)
-        let scratch = Scratch(count: part.isMapped ? part.rows * part.columns : 0)
-        if part.isMapped { part = part.laidOut(at: scratch.base, kernels) }
-        kernels.pack(
-            part.rows, part.columns, part.base, part.rowStride, part.columnStride, packed)
-        withExtendedLifetime(scratch) {}
     }
 
     /// Calls `body` with some rows of A, whole rows normalised already.
@@ -238,6 +211,5 @@ struct BlockedProduct {
     }
 }
 
-/// Columns of C that a task does, by the hundreds of rows: their packed block stays in the second-level
-/// cache.
-private let groupWidth = 192
+/// Rows of a task that are just worth a pass over B.
+private let fewRows = 96
