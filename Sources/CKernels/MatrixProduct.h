@@ -26,9 +26,9 @@ INLINE ptrdiff_t panel_width(ptrdiff_t columns) {
 
 static const ck_epilogue NOTHING = {0};
 
-// Asks for a row of C, `width` wide from a column on, and for what the epilogue reads beside it, at a tile's first steps: at many
-// rows they come from memory. All at once they would hold every place that the nearest cache has for misses, and
-// the panel would wait behind them.
+// Asks for a row of C, `width` wide from a column on, and for what the epilogue reads beside it, at a tile's first
+// steps: at many rows they come from memory. All at once they would hold every place that the nearest cache has
+// for misses, and the panel would wait behind them.
 INLINE void ask_for_row(
     ptrdiff_t step, int rows, ptrdiff_t column, ptrdiff_t width, const float *c, ptrdiff_t c_row,
     ck_epilogue e) {
@@ -42,7 +42,7 @@ INLINE void ask_for_row(
     }
 }
 
-// c (+)= A B + bias + residual, the first of an epilogue, for a tile of `rows` by `vectors` (both constants).
+// c (+)= A B + bias + residual for a tile of `rows` by `vectors` (both constants); of an epilogue no more.
 INLINE void tile_of(
     int rows, int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
     const float *b, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {

@@ -114,8 +114,8 @@ static void balance_rows(
     }
 }
 
-// c (+)= A B + bias + residual, the first of an epilogue, for a strip of `rows` rows (a constant) and a panel, a vector of its columns
-// at a time.
+// c (+)= A B + bias + residual for a strip of `rows` rows (a constant) and a panel, a vector of its columns at a
+// time; of an epilogue no more.
 //
 // A strip, 24 KB, stays in the first-level cache while a vector's columns stream by. Every number of A comes
 // from memory, spread over the lanes on the way, and a vector of B serves all rows: 48 numbers, of which a
