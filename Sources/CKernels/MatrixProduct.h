@@ -14,7 +14,6 @@ enum {
     ROWS_AHEAD = 16,  // rows by which it does so where these are contiguous
     BESIDE = 2,  // numbers that go with a packed column, where factors are balanced
     STRIP = PAIRED ? CK_STRIP : ROWS,  // rows of A that go through a panel together
-    STEPS_A_ROW = 4,  // of a tile's depth, after which it asks for another row of C
 };
 _Static_assert(PANEL <= WIDEST_PANEL, "scratch memory is laid out for WIDEST_PANEL columns");
 _Static_assert(GROUP % PANEL == 0, "a group of columns is a whole number of panels");
@@ -26,18 +25,15 @@ INLINE ptrdiff_t panel_width(ptrdiff_t columns) {
 
 static const ck_epilogue NOTHING = {0};
 
-// Asks for a row of C, `width` wide from a column on, and for what the epilogue reads beside it, at a tile's first
-// steps: at many rows they come from memory. All at once they would hold every place that the nearest cache has
-// for misses, and the panel would wait behind them.
+// Asks for columns of a row of C that will be written, and for what an epilogue reads beside them: at many rows they
+// come from memory.
 INLINE void ask_for_row(
-    ptrdiff_t step, int rows, ptrdiff_t column, ptrdiff_t width, const float *c, ptrdiff_t c_row,
+    ptrdiff_t row, ptrdiff_t column, ptrdiff_t width, const float *c, ptrdiff_t c_row,
     ck_epilogue e) {
-    if (step >= STEPS_A_ROW * rows || step % STEPS_A_ROW != 0) return;
-    const ptrdiff_t r = step / STEPS_A_ROW;
-    const float *beside = e.residual ? e.residual + r * e.residual_row_stride
-        : e.slope_at ? e.slope_at + r * e.slope_row_stride : 0;
+    const float *beside = e.residual ? e.residual + row * e.residual_row_stride
+        : e.slope_at ? e.slope_at + row * e.slope_row_stride : 0;
     for (ptrdiff_t j = column; j < column + width; j += 16) {
-        __builtin_prefetch(c + r * c_row + j, 1, 3);
+        __builtin_prefetch(c + row * c_row + j, 1, 3);
         if (beside) __builtin_prefetch(beside + j, 0, 3);
     }
 }
@@ -53,7 +49,6 @@ INLINE void tile_of(
         }
     }
     for (ptrdiff_t p = 0; p < depth; p++) {
-        ask_for_row(p, rows, 0, vectors * LANES, c, c_row, e);
         vector line[VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) line[v] = load(b + v * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
@@ -298,6 +293,10 @@ static void product(
                     rows, width, depth, a_strip, panel, ahead, target, target_row, accumulates,
                     within);
 #else
+                // The strip below, which has this panel next but a few.
+                for (ptrdiff_t r = STRIP; r < 2 * STRIP && first + r < m; r++) {
+                    ask_for_row(r, 0, columns, c_strip + j, c_row, left);
+                }
                 tile(
                     rows, width, depth, a_strip, a_row, a_column, panel, target, target_row,
                     accumulates, within);

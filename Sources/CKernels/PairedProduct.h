@@ -14,7 +14,10 @@
 
 #if PAIRED
 
-enum { LAG = 3 };  // Rows by which a tile's second multiplication follows the first.
+enum {
+    LAG = 3,          // rows by which a tile's second multiplication follows the first
+    STEPS_A_ROW = 4,  // of the depth, after which a tile asks for another row of C
+};
 _Static_assert(CK_STRIP == LANES, "a strip of A is packed as a vector of columns");
 
 // y + *x in every lane. Spelled out, as the two below: the compiler would load x into a register for all its
@@ -123,7 +126,9 @@ static void balance_rows(
 // one and one. An addition stands beside each multiplication, and a row's two multiplications some rows apart:
 // so a processor that shares its window with another thread of its core still sees work for all its units.
 //
-// A line of the cache is asked for at each step, from `ahead` on: what some later tile will read.
+// A line of the cache is asked for at each step, from `ahead` on: what some later tile will read. Rows of C are asked
+// for one by one: all at once they would hold every place that the nearest cache has for misses, and the panel would
+// wait behind them.
 INLINE void paired_tile_of(
     int rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b,
     const float *ahead, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
@@ -136,7 +141,9 @@ INLINE void paired_tile_of(
         vector sums[CK_STRIP];
         UNROLL for (int r = 0; r < rows; r++) sums[r] = load(terms) + row_terms[r];
         for (ptrdiff_t p = 0; p < part; p++) {
-            ask_for_row(p, rows, j, LANES, c, c_row, e);
+            if (p < STEPS_A_ROW * rows && p % STEPS_A_ROW == 0) {
+                ask_for_row(p / STEPS_A_ROW, j, LANES, c, c_row, e);
+            }
             const vector first = load(b0), second = load(b1), third = load(b2);
             __builtin_prefetch(ahead, 0, 2);
             ahead += 16;
