@@ -301,8 +301,7 @@ static void product(
                     rows, width, depth, a_strip, a_row, a_column, panel, target, target_row,
                     accumulates, within);
 #endif
-                if (within.bias) left.bias = 0;
-                if (within.residual) left.residual = 0;
+                if (!isWider) left.bias = left.residual = 0;
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);
                 // The tile has just been computed: it is still in cache.
                 if (left.bias || left.residual || left.slope_at) {

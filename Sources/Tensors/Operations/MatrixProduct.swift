@@ -71,7 +71,7 @@ struct BlockedProduct {
         let blocks = blocks
         // Rows enough to be worth a pass over B, and few enough that they stay in cache; an even number
         // of tasks, so that no thread waits long for the last.
-        let chunks = (m + 191) / 192 * 2
+        let chunks = (m + 2 * fewRows - 1) / (2 * fewRows) * 2
         Parallelism.perform(count: chunks) { chunk in
             let range = share(chunk, of: chunks)
             withRows(range) { rows in
