@@ -26,25 +26,28 @@ let package = Package(
         .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
 
         // The floors. A target depends only on those above it in this list.
-        .target(name: "Tensors", dependencies: ["CKernels", "CBLAS"]),
-        .target(name: "Images", dependencies: ["CImages"]),
+        .target(name: "Platform"),
+        .target(name: "Tensors", dependencies: ["CKernels", "CBLAS", "Platform"]),
+        .target(name: "Images", dependencies: ["CImages", "Platform"]),
         .target(
-            name: "ViT", dependencies: ["Tensors", "Images"],
+            name: "ViT", dependencies: ["Tensors", "Images", "Platform"],
             resources: [.copy("Resources/default.safetensors")]),
-        .target(name: "DINO", dependencies: ["ViT", "Tensors", "Images"]),
-        .target(name: "Descriptors", dependencies: ["ViT", "Tensors", "Images"]),
+        .target(name: "DINO", dependencies: ["ViT", "Tensors", "Images", "Platform"]),
+        .target(name: "Descriptors", dependencies: ["ViT", "Tensors", "Images", "Platform"]),
 
         // Made-up pictures with the truth known, for the program, the examples and the tests.
-        .target(name: "Synthesis", dependencies: ["Tensors", "Images"]),
+        .target(name: "Synthesis", dependencies: ["Tensors", "Images", "Platform"]),
         // What features are worth, for the quickstart and for the table of the default weights.
         .target(
             name: "Scores",
-            dependencies: ["DINO", "Descriptors", "Synthesis", "ViT", "Tensors", "Images"]),
+            dependencies: [
+                "DINO", "Descriptors", "Synthesis", "ViT", "Tensors", "Images", "Platform",
+            ]),
 
         .executableTarget(
             name: "dino-vit",
             dependencies: [
-                "DINO", "Descriptors", "Synthesis", "ViT", "Images", "Tensors",
+                "DINO", "Descriptors", "Synthesis", "ViT", "Images", "Tensors", "Platform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/dino-vit"),
@@ -60,11 +63,13 @@ let package = Package(
         .executableTarget(
             name: "pca", dependencies: ["DINO", "Descriptors", "ViT", "Images"],
             path: "Examples/pca"),
-        .executableTarget(name: "training", dependencies: ["DINO"], path: "Examples/training"),
+        .executableTarget(
+            name: "training", dependencies: ["DINO", "Images"], path: "Examples/training"),
         .executableTarget(
             name: "quickstart-report",
             dependencies: [
                 "DINO", "Descriptors", "Scores", "Synthesis", "ViT", "Tensors", "Images",
+                "Platform",
             ],
             path: "Examples/quickstart-report"),
         // Here, as the nested package of benchmarks does not see what is no product.
@@ -76,11 +81,12 @@ let package = Package(
             ],
             path: "Benchmarks/quality"),
 
+        .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "CKernels"],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "ImagesTests", dependencies: ["Images", "CImages"],
+            name: "ImagesTests", dependencies: ["Images", "CImages", "Platform"],
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ViTTests", dependencies: ["ViT", "Tensors", "Images"],

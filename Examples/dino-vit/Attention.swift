@@ -52,7 +52,7 @@ struct AttentionCommand: ParsableCommand {
             let heads = features[tap].patchesOfHeads
             let data = try output.file(picture.stem + ".attention.npy")
             let drawings = try heads.indices.map {
-                try output.file("\(picture.stem).attention-\($0).png")
+                try output.file(DrawnPicture.attention(for: picture.stem, head: $0))
             }
             let values = Tensor(
                 heads.joined(), shape: [heads.count, features.grid.rows, features.grid.columns])

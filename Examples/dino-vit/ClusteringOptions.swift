@@ -1,5 +1,6 @@
 import ArgumentParser
 import Descriptors
+import Platform
 import ViT
 
 /// What `segment` and `parts` have in common: how clusters of descriptors are found, and a model
@@ -116,7 +117,7 @@ struct ClusteringOptions: ParsableArguments {
     /// - Returns: what there is to say of it.
     func save(_ inputs: [String], _ write: (String) throws -> Void) throws -> String {
         guard let saveModel else { return "" }
-        guard !inputs.map(OutputFolder.resolved).contains(OutputFolder.resolved(saveModel)) else {
+        guard !inputs.map(FileSystem.resolved).contains(FileSystem.resolved(saveModel)) else {
             throw Failure("\(saveModel) is an input and would be replaced by the model")
         }
         try write(saveModel)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Platform
 
 /// The program. Exit status: 0; 1 with one line `error: …` on standard error where a file, the
 /// weights or a picture is at fault; 64 for a wrong call.
@@ -19,9 +20,24 @@ struct DinoViT: ParsableCommand {
             Synthesize.self, WeightsCommand.self,
         ])
 
+    /// The arguments as they were given: a name's bytes need not be UTF-8. One that begins with a dash and
+    /// is the name of a file, as `*` of the shell gives it, is that file and no option.
+    private static var arguments: [String] {
+        (1..<Int(CommandLine.argc)).compactMap { index in
+            CommandLine.unsafeArgv[index].map { text in
+                let argument = String(
+                    fileName: UnsafeRawBufferPointer(start: text, count: strlen(text)))
+                let isFile =
+                    argument.utf8.first == UInt8(ascii: "-")
+                    && FileSystem.kind(of: argument) == .file
+                return isFile ? Path.joined(".", argument) : argument
+            }
+        }
+    }
+
     static func main() {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(arguments)
             try command.run()
             // A full disk behind standard output shows only here.
             guard fflush(nil) == 0 else {
@@ -31,17 +47,9 @@ struct DinoViT: ParsableCommand {
         } catch {
             // The argument parser's errors have their own: 0 for help, 64 for a wrong call.
             guard exitCode(for: error) == .failure else { exit(withError: error) }
-            complain(error)
+            Terminal.note("error: \(error)")
             exit(withError: ExitCode.failure)
         }
-    }
-
-    /// Writes one line, whatever a file's name or content brought into the sentence.
-    private static func complain(_ error: any Error) {
-        let sentence = "\(error)".unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control ? "?" : String(scalar)
-        }
-        FileHandle.standardError.write(Data("error: \(sentence.joined())\n".utf8))
     }
 }
 

@@ -68,9 +68,9 @@ extension Evaluate {
             try writeJSON(
                 Report(results: results, temperature: temperature, setting: setting), to: report)
             guard !options.quiet else { return }
-            print("\(report): \(setting.summary())")
+            Terminal.say("\(report): \(setting.summary())")
             for result in results {
-                print(
+                Terminal.say(
                     String(
                         format: "%d nearest: top-1 %.2f%%, top-5 %.2f%%", result.k, result.top1,
                         result.top5))

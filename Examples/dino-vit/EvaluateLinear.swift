@@ -94,8 +94,8 @@ extension Evaluate {
             }
             progress.finish()
             guard !options.quiet, let report, let last = epochs.last else { return }
-            print("\(file): \(report.setting.summary())")
-            print(
+            Terminal.say("\(file): \(report.setting.summary())")
+            Terminal.say(
                 String(
                     format: "after epoch %d: loss %.4f, top-1 %.2f%%; the best epoch: %.2f%%",
                     last.epoch + 1, last.test.loss, report.top1, report.bestTop1))

@@ -1,5 +1,6 @@
 import DINO
-import Foundation
+import Images
+import Platform
 import Tensors
 import ViT
 
@@ -10,11 +11,17 @@ struct EvaluationRun {
     let network: VisionTransformer
     let options: EvaluationOptions
     private let output: OutputFolder
+    /// What looked like a picture in the folders and is none, in words.
+    private let passedOver: [String]
 
     init(_ options: EvaluationOptions) throws {
         self.options = options
-        train = try LabelledPictures(PictureFolder(options.train))
-        test = try LabelledPictures(PictureFolder(options.test), classesOf: train)
+        let folders = try [options.train, options.test].map { try PictureFolder($0) }
+        train = try LabelledPictures(folders[0])
+        test = try LabelledPictures(folders[1], classesOf: train)
+        passedOver = folders.compactMap { folder in
+            folder.passedOver.summary.map { "passed over in \(folder.path): \($0)" }
+        }
         network = try options.network()
         output = try OutputFolder(options.place.output, keeping: options.file.inputs)
     }
@@ -55,25 +62,11 @@ struct EvaluationRun {
         /// Names what was skipped on standard error, and gives the summary's first line.
         func summary() -> String {
             let skipped = train.skipped + test.skipped
-            for picture in skipped {
-                FileHandle.standardError.write(Data("skipped: \(picture.reason)\n".utf8))
-            }
+            Terminal.noteSkipped(skipped.map(\.reason))
             let counts =
                 "\(train.pictures) training and \(test.pictures) test pictures of"
                 + " \(classes.count) classes"
             return skipped.isEmpty ? counts : counts + ", \(skipped.count) skipped"
         }
-    }
-}
-
-/// Writes a report as JSON, whole or not at all.
-func writeJSON(_ report: some Encodable, to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let json = try encoder.encode(report)
-    do {
-        try (json + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-        throw Failure("\(path) cannot be written: \(systemReason(error))")
     }
 }

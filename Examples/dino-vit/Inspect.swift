@@ -1,7 +1,7 @@
 import ArgumentParser
 import Descriptors
-import Foundation
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -71,7 +71,7 @@ struct Inspect: ParsableCommand {
                 try extractor.features(of: photo.input, at: [tap])
             }
             return SimilarityPage.Side(
-                name: URL(fileURLWithPath: photo.path).lastPathComponent,
+                name: printable(Path.name(of: photo.path)),
                 picture: photo.display ?? photo.input.image,
                 descriptors: DescriptorGrid(
                     features, tap: tap, heads: extractor.model.configuration.heads,
@@ -85,12 +85,13 @@ struct Inspect: ParsableCommand {
         progress.finish()
         if !options.quiet {
             let cells = sides.map { "\($0.descriptors.grid.rows)x\($0.descriptors.grid.columns)" }
-            print("\(file): \(cells[0]) and \(cells[1]) cells, \(facet.rawValue) of layer \(layer)")
+            Terminal.say(
+                "\(file): \(cells[0]) and \(cells[1]) cells, \(facet.rawValue) of layer \(layer)")
         }
     }
 
     private func caption(layer: Int) -> String {
-        let weights = URL(fileURLWithPath: network.file.name).lastPathComponent
+        let weights = printable(Path.name(of: network.file.name))
         return "Cosine of the \(bin ? "log-binned " : "")descriptors: \(facet.rawValue) of layer "
             + "\(layer), stride \(stride), \(weights). Rows and columns are counted from 0, x and y "
             + "in pixels of the photo."
@@ -105,13 +106,5 @@ struct Inspect: ParsableCommand {
             max(1, Int((Double(width) * scale).rounded())),
             max(1, Int((Double(height) * scale).rounded()))
         )
-    }
-
-    private func write(_ page: Data, to file: String) throws {
-        do {
-            try page.write(to: URL(fileURLWithPath: file), options: .atomic)
-        } catch {
-            throw Failure("\(file) cannot be written: \(systemReason(error))")
-        }
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Descriptors
 import Foundation
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -57,7 +58,7 @@ struct Match: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        guard target != nil || Picture.isFolder(source) else {
+        guard target != nil || FileSystem.isFolder(source) else {
             throw ValidationError("\(source) is no folder of photos, and no second photo is named.")
         }
         try check(pairs, atLeast: 1, "--pairs")
@@ -72,7 +73,7 @@ struct Match: ParsableCommand {
         options.apply()
         let sets = try PictureSets(
             [source] + (target.map { [$0] } ?? []), output: network.place.output,
-            keeping: network.file.inputs, quiet: options.quiet)
+            keeping: network.file.inputs, quiet: options.quiet, sharingNames: true)
         // A pair that stands for itself is read beside the weights.
         let model = sets.areFolders ? try network.file.network() : nil
         if let model { try extractor(model).check([tap(in: model)]) }
@@ -89,8 +90,8 @@ struct Match: ParsableCommand {
                 "\(paths.count) picture\(paths.count == 1 ? "" : "s"), and expected the 2 of a pair"
             )
         }
-        let data = try output.file("matches.json")
-        let drawing = try output.file("matches.png")
+        let data = try output.file(DrawnPicture.matches.report)
+        let drawing = try output.file(DrawnPicture.matches.picture)
         var progress = Progress(2, of: "photos", quiet: options.quiet)
         progress.note("reading")
         let (model, photos) = try load(paths, model)
@@ -112,7 +113,7 @@ struct Match: ParsableCommand {
         try writeJSON(report, to: data)
         progress.finish()
         if !options.quiet {
-            print(
+            Terminal.say(
                 "\(result.bestBuddies) best buddies, \(result.salientBuddies) of them salient, "
                     + "\(result.pairs.count) pairs chosen: \(data), \(drawing)")
         }
@@ -142,7 +143,7 @@ struct Match: ParsableCommand {
             case .photo(let photo): photos.append(photo)
             }
         }
-        guard let model else { preconditionFailure("match: the weights were not read") }
+        guard let model else { fail("match: the weights were not read") }
         return (model, photos)
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 /// The folder for results, made where it is missing.
 struct OutputFolder {
@@ -9,38 +10,41 @@ struct OutputFolder {
     /// - Throws: `Failure` where there is no folder and none can be made.
     init(_ path: String, keeping inputs: [String]) throws {
         do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true)
+            try FileSystem.makeFolder(path)
         } catch {
-            var isFolder: ObjCBool = false
-            let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            let isTaken = FileSystem.kind(of: path) == .file
             throw Failure(
                 "the folder \(path) cannot be made: "
-                    + (exists && !isFolder.boolValue ? "a file stands there" : systemReason(error)))
+                    + (isTaken ? "a file stands there" : "\(error)"))
         }
-        self.path = path.hasSuffix("/") ? path : path + "/"
-        self.inputs = Set(inputs.map(OutputFolder.resolved))
+        self.path = path
+        self.inputs = Set(inputs.map(FileSystem.resolved))
     }
 
     /// The path of a result.
     ///
     /// - Throws: `Failure` where one of the inputs stands there.
     func file(_ name: String) throws -> String {
-        let file = path == "./" ? name : path + name
-        guard !inputs.contains(OutputFolder.resolved(file)) else {
+        let file = path == "." || path == "./" ? name : Path.joined(path, name)
+        guard !inputs.contains(FileSystem.resolved(file)) else {
             throw Failure("\(file) is an input and would be replaced; choose another --output")
         }
         return file
     }
+}
 
-    static func resolved(_ path: String) -> String {
-        URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
+/// Writes a result, whole or not at all.
+func write(_ bytes: Data, to path: String) throws {
+    do {
+        try ReplacingFile.write(to: path) { file throws(SystemError) in try file.write(bytes) }
+    } catch {
+        throw Failure("\(path) cannot be written: \(error)")
     }
 }
 
-/// What the system says, of an error of Foundation's.
-func systemReason(_ error: any Error) -> String {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
-    guard let code = (underlying as? POSIXError)?.code else { return "\(error)" }
-    return String(cString: strerror(code.rawValue))
+/// Writes a report as JSON, whole or not at all.
+func writeJSON(_ report: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try write(encoder.encode(report) + Data("\n".utf8), to: path)
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Descriptors
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -132,8 +133,8 @@ struct PCACommand: ParsableCommand {
             let basis = try fit(kept, count)
             if let saveBasis {
                 let inputs = pictures.map(\.path) + network.file.inputs
-                let file = OutputFolder.resolved(saveBasis)
-                guard !inputs.contains(where: { OutputFolder.resolved($0) == file }) else {
+                let file = FileSystem.resolved(saveBasis)
+                guard !inputs.contains(where: { FileSystem.resolved($0) == file }) else {
                     throw Failure(
                         "\(saveBasis) is an input; choose another name for the components")
                 }
@@ -141,7 +142,7 @@ struct PCACommand: ParsableCommand {
             }
             for item in kept {
                 let line = try write(item, basis, into: output)
-                if !options.quiet { print(line) }
+                if !options.quiet { Terminal.say(line) }
             }
         }
         try pictures.check(failures)
@@ -173,7 +174,7 @@ struct PCACommand: ParsableCommand {
         _ item: Item, _ basis: PrincipalBasis, into output: OutputFolder
     ) throws -> String {
         let data = try output.file(item.picture.stem + ".pca.npy")
-        let drawing = try output.file(item.picture.stem + ".pca.png")
+        let drawing = try output.file(DrawnPicture.components.name(for: item.picture.stem))
         let values = basis.projected(item.descriptors.values)
         try values.writeNPY(to: data)
         let geometry = item.descriptors.geometry

@@ -92,7 +92,7 @@ struct Parts: ParsableCommand {
                 try model.write(to: $0)
             }
             if !options.quiet {
-                print(
+                Terminal.say(
                     "\(model.parts.shape[0]) parts and \(model.background.shape[0]) clusters of"
                         + " background" + saved)
             }
@@ -141,8 +141,8 @@ struct Parts: ParsableCommand {
         _ labels: LabelMap, of picture: SegmentationRun.Segmented, _ model: PartCoSegmentation,
         to output: OutputFolder
     ) throws -> String {
-        let data = try output.file(picture.picture.stem + ".parts.png")
-        let drawing = try output.file(picture.picture.stem + ".parts.overlay.png")
+        let data = try output.file(DrawnPicture.parts.name(for: picture.picture.stem))
+        let drawing = try output.file(DrawnPicture.partsOverlay.name(for: picture.picture.stem))
         let geometry = picture.features.descriptors.geometry
         let palette = LabelMap.palette(parts: model.parts.shape[0])
         let whole = labels.resized(width: geometry.photoWidth, height: geometry.photoHeight)

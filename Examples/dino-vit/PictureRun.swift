@@ -1,6 +1,7 @@
 import Descriptors
 import Foundation
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -65,7 +66,7 @@ extension [Picture] {
                 do {
                     let line = try body(picture, photo.get())
                     progress.finish()
-                    if let line, !quiet { print(line) }
+                    if let line, !quiet { Terminal.say(line) }
                 } catch let failure as PictureFailure {
                     failures.append(failure.description)
                 }
@@ -80,7 +81,7 @@ extension [Picture] {
     /// - Throws: `Failure` that says so, where there are any.
     func check(_ failures: [String]) throws {
         guard !failures.isEmpty else { return }
-        let sentences = failures.joined(separator: "; ")
+        let sentences = shortened(failures, separator: "; ")
         throw Failure(
             count == 1
                 ? sentences : "\(failures.count) of \(count) pictures gave no result: \(sentences)")

@@ -1,4 +1,5 @@
-import Foundation
+import Images
+import Platform
 
 /// What a command was given: the pictures of one set, or a folder of sets, each a folder of pictures
 /// whose results go into a folder of its name (`--root_dir` of dino-vit-features' scripts).
@@ -14,25 +15,31 @@ struct PictureSets {
     private let sets: Sets
 
     private enum Sets {
-        case one([Picture])
-        case folders(root: String, names: [String])
+        case one(NamedPictures)
+        case folders(root: String, names: [String], passedOver: String?)
     }
 
-    /// - Parameter arguments: pictures, folders of them, or a folder of sets alone.
+    private let sharingNames: Bool
+
+    /// - Parameters:
+    ///   - arguments: pictures, folders of them, or a folder of sets alone.
+    ///   - sharingNames: see `NamedPictures`.
     /// - Throws: `Failure` where there is no such file, a folder holds neither pictures nor folders,
     ///   or the results of two pictures of a set would have the same name.
     init(
-        _ arguments: [String], output: String, keeping inputs: [String], quiet: Bool
+        _ arguments: [String], output: String, keeping inputs: [String], quiet: Bool,
+        sharingNames: Bool = false
     ) throws {
         self.output = output
         self.inputs = inputs
+        self.sharingNames = sharingNames
         self.quiet = quiet
         if arguments.count == 1, let root = arguments.first,
-            let names = try PictureSets.folders(in: root, output: output)
+            let (names, passedOver) = try PictureSets.folders(in: root, output: output)
         {
-            sets = .folders(root: root.hasSuffix("/") ? root : root + "/", names: names)
+            sets = .folders(root: root, names: names, passedOver: passedOver)
         } else {
-            sets = .one(try Picture.all(arguments))
+            sets = .one(try NamedPictures(arguments, sharingNames: sharingNames))
         }
         // What cannot be made is told before the work begins.
         _ = try OutputFolder(output, keeping: [])
@@ -49,11 +56,12 @@ struct PictureSets {
     /// - Throws: what `body` throws of a set that stands for itself; of sets in folders, when all
     ///   had their turn, `Failure` that names those that failed and why.
     func perform(_ body: ([Picture], OutputFolder) throws -> Void) throws {
-        func work(on pictures: [Picture], into output: String) throws {
-            let paths = pictures.map(\.path) + inputs
-            try body(pictures, OutputFolder(output, keeping: paths))
+        func work(on named: NamedPictures, into output: String) throws {
+            defer { if !quiet { named.passedOver.forEach { Terminal.note($0) } } }
+            let paths = named.pictures.map(\.path) + inputs
+            try body(named.pictures, OutputFolder(output, keeping: paths))
         }
-        guard case .folders(let root, let names) = sets else {
+        guard case .folders(let root, let names, let passedOver) = sets else {
             guard case .one(let pictures) = sets else { return }
             return try work(on: pictures, into: output)
         }
@@ -61,28 +69,41 @@ struct PictureSets {
         var failures: [String] = []
         for name in names {
             do {
-                let folder = (output.hasSuffix("/") ? output : output + "/") + name
-                try work(on: Picture.all([root + name]), into: folder)
+                try work(
+                    on: NamedPictures([Path.joined(root, name)], sharingNames: sharingNames),
+                    into: Path.joined(output, name))
             } catch {
                 failures.append("\(name): \(error)")
             }
             progress.advance()
         }
         progress.finish()
+        if let passedOver, !quiet { Terminal.note("passed over in \(root): \(passedOver)") }
         guard !failures.isEmpty else { return }
         throw Failure(
-            "\(failures.count) of \(names.count) sets failed: \(failures.joined(separator: "; "))")
+            "\(failures.count) of \(names.count) sets failed: "
+                + shortened(failures, separator: "; "))
     }
 
-    /// The names of the sets in a folder; nil where it is none of sets.
-    private static func folders(in root: String, output: String) throws -> [String]? {
-        guard Picture.isFolder(root), try Picture.pictures(in: root).isEmpty else { return nil }
-        let own = OutputFolder.resolved(output)
-        let names = try Picture.names(in: root).filter { name in
-            let path = root + "/" + name
-            return !name.hasPrefix(".") && Picture.isFolder(path)
-                && OutputFolder.resolved(path) != own
+    /// The names of the sets in a folder, and what was passed over beside them; nil where it is none
+    /// of sets.
+    private static func folders(
+        in root: String, output: String
+    ) throws -> (names: [String], passedOver: String?)? {
+        guard FileSystem.isFolder(root) else { return nil }
+        do {
+            _ = try PictureFolder(root, isDeep: false)
+            return nil
+        } catch .unreadable(let folder, let reason) {
+            throw PictureFolderError.unreadable(folder: folder, reason: reason)
+        } catch .empty(_, let passedOver) {
+            let own = FileSystem.resolved(output)
+            let names = ((try? FileSystem.names(in: root)) ?? []).filter { name in
+                let path = Path.joined(root, name)
+                return name.utf8.first != UInt8(ascii: ".") && FileSystem.isFolder(path)
+                    && FileSystem.resolved(path) != own
+            }
+            return names.isEmpty ? nil : (names, passedOver)
         }
-        return names.isEmpty ? nil : names
     }
 }

@@ -1,20 +1,29 @@
-import Foundation
+import Images
+import Platform
 
 /// A picture that a command was given.
 struct Picture: Sendable {
     let path: String
 
     /// The file's name without its extension, after which results are named.
-    var stem: String { URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent }
+    var stem: String { Path.stem(of: path) }
+}
 
-    /// The pictures that arguments name: a file stands for itself, a folder for the PNG and JPEG
-    /// files in it, told by their extensions and sorted by name; hidden files and folders in it
-    /// are passed over.
+/// The pictures that arguments name, and what looked like one and is none.
+struct NamedPictures {
+    var pictures: [Picture] = []
+    /// Of each folder, what was passed over in it, in words.
+    var passedOver: [String] = []
+
+    /// A file stands for itself, a folder for the PNG and JPEG files in it: see `PictureFolder`.
     ///
+    /// - Parameter sharingNames: whether pictures may have the same stem, since no result is named
+    ///   after it.
     /// - Throws: `Failure` where there is no such file, a folder holds no picture, or the results
     ///   of two pictures would have the same name.
-    static func all(_ arguments: [String]) throws -> [Picture] {
-        let pictures = try arguments.flatMap(Picture.named)
+    init(_ arguments: [String], sharingNames: Bool) throws {
+        for argument in arguments { try add(argument) }
+        guard !sharingNames else { return }
         var paths: [String: String] = [:]
         for picture in pictures {
             if let other = paths.updateValue(picture.path, forKey: picture.stem) {
@@ -23,46 +32,21 @@ struct Picture: Sendable {
                         + " \(picture.stem); run them apart, into two folders")
             }
         }
-        return pictures
     }
 
-    private static func named(_ argument: String) throws -> [Picture] {
-        guard FileManager.default.fileExists(atPath: argument) else {
+    private mutating func add(_ argument: String) throws {
+        switch FileSystem.kind(of: argument) {
+        case nil:
             throw Failure("\(argument) cannot be read: there is no such file or folder")
+        case .brokenLink:
+            throw Failure("\(argument) cannot be read: it is a link that leads nowhere")
+        case .folder:
+            let folder = try PictureFolder(argument, isDeep: false)
+            pictures += folder.files.indices.map { Picture(path: folder.path(of: $0)) }
+            if let summary = folder.passedOver.summary {
+                passedOver.append("passed over in \(argument): \(summary)")
+            }
+        default: pictures.append(Picture(path: argument))
         }
-        guard isFolder(argument) else { return [Picture(path: argument)] }
-        let pictures = try pictures(in: argument)
-        guard !pictures.isEmpty else {
-            throw Failure("the folder \(argument) holds no .png, .jpg or .jpeg file")
-        }
-        return pictures
-    }
-
-    /// The pictures in a folder, sorted by name; see `all`.
-    static func pictures(in folder: String) throws -> [Picture] {
-        let start = folder.hasSuffix("/") ? folder : folder + "/"
-        return try names(in: folder).compactMap { name in
-            let dot = name.lastIndex(of: ".") ?? name.startIndex
-            guard dot > name.startIndex, !name.hasPrefix("."),
-                ["png", "jpg", "jpeg"].contains(name[dot...].dropFirst().lowercased()),
-                FileManager.default.fileExists(atPath: start + name), !isFolder(start + name)
-            else { return nil }
-            return Picture(path: start + name)
-        }
-    }
-
-    /// The names of what is in a folder, sorted.
-    static func names(in folder: String) throws -> [String] {
-        do {
-            return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-        } catch {
-            throw Failure("the folder \(folder) cannot be read")
-        }
-    }
-
-    static func isFolder(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-            && isFolder.boolValue
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 /// Tells on standard error how far long work is, with its rate and the time left: on a terminal in
 /// one line that is written over, elsewhere in a line every few seconds. Short work stays silent.
@@ -60,7 +61,7 @@ struct Progress {
     }
 
     private mutating func show(_ text: String) {
-        write(isTerminal ? "\r\u{1B}[K\(text)" : text + "\n")
+        write(isTerminal ? "\r\u{1B}[K\(printable(text))" : printable(text) + "\n")
         hasLine = isTerminal
     }
 

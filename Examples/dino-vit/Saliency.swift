@@ -46,7 +46,7 @@ struct SaliencyCommand: ParsableCommand {
             }
             let values = SaliencyMap(features, layer: tap.layer).values
             let data = try output.file(picture.stem + ".saliency.npy")
-            let drawing = try output.file(picture.stem + ".saliency.png")
+            let drawing = try output.file(DrawnPicture.saliency.name(for: picture.stem))
             try values.writeNPY(to: data)
             if let display = photo.display {
                 try HeatMap(values: values.elements, geometry: geometry)

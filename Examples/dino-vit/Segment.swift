@@ -75,7 +75,7 @@ struct Segment: ParsableCommand {
                 try model.write(to: $0)
             }
             if !options.quiet {
-                print(
+                Terminal.say(
                     "\(model.isSalient.count) clusters, \(model.isSalient.count { $0 }) of them"
                         + " foreground" + saved)
             }
@@ -96,8 +96,8 @@ struct Segment: ParsableCommand {
     private func write(
         _ mask: LabelMap, of picture: SegmentationRun.Segmented, to output: OutputFolder
     ) throws -> String {
-        let data = try output.file(picture.picture.stem + ".mask.png")
-        let drawing = try output.file(picture.picture.stem + ".mask.overlay.png")
+        let data = try output.file(DrawnPicture.mask.name(for: picture.picture.stem))
+        let drawing = try output.file(DrawnPicture.maskOverlay.name(for: picture.picture.stem))
         let geometry = picture.features.descriptors.geometry
         let whole = mask.resized(width: geometry.photoWidth, height: geometry.photoHeight)
         let picture = try mask.drawn(

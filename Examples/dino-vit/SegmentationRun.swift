@@ -77,7 +77,7 @@ struct SegmentationRun {
                 do {
                     let line = try line.get()
                     progress.finish()
-                    if !isQuiet { print(line) }
+                    if !isQuiet { Terminal.say(line) }
                 } catch let failure as PictureFailure {
                     failures.append(failure.description)
                 }

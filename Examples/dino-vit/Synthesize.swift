@@ -69,8 +69,8 @@ struct Synthesize: ParsableCommand {
         }
         progress.finish()
         let file = try OutputFolder(folder, keeping: []).file("labels.json")
-        try labels.write(to: file)
-        if !options.quiet { print("\(count) pictures of \(kinds.count) kinds: \(file)") }
+        try writeJSON(labels, to: file)
+        if !options.quiet { Terminal.say("\(count) pictures of \(kinds.count) kinds: \(file)") }
     }
 }
 
@@ -149,18 +149,6 @@ private struct CreatureLabels: Encodable {
             keypoints = creature.keypoints.mapValues {
                 Place(x: $0.place.x, y: $0.place.y, visible: $0.isVisible)
             }
-        }
-    }
-
-    /// Writes the labels, whole or not at all.
-    func write(to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let json = try encoder.encode(self)
-        do {
-            try (json + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch {
-            throw Failure("\(path) cannot be written: \(systemReason(error))")
         }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DINO
 import Foundation
+import Images
 import ViT
 
 /// Training on a folder of pictures.
@@ -51,6 +52,9 @@ struct Train: ParsableCommand {
     func run() throws {
         options.apply()
         let folder = try PictureFolder(pictures)
+        if let summary = folder.passedOver.summary, !options.quiet {
+            Terminal.note("passed over in \(pictures): \(summary)")
+        }
         let stored = resume ? try TrainingRun.configuration(in: output) : nil
         let usual = stored ?? TrainingConfiguration(preset: preset ?? .reference)
         let starting = try start.opened(

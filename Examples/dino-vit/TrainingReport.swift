@@ -32,7 +32,7 @@ struct TrainingReport {
                     + " loss \(figure(record.loss))")
         case .finding(let finding):
             progress.finish()
-            FileHandle.standardError.write(Data("warning: \(finding)\n".utf8))
+            Terminal.note("warning: \(finding)")
         case .saved: break
         }
     }
@@ -40,9 +40,7 @@ struct TrainingReport {
     /// - Throws: `Failure` where the run was interrupted.
     mutating func end(_ run: borrowing TrainingRun, _ ending: TrainingRun.Ending) throws {
         progress.finish()
-        for skipped in run.skipped {
-            FileHandle.standardError.write(Data("skipped: \(skipped)\n".utf8))
-        }
+        Terminal.noteSkipped(run.skipped)
         if case .interrupted(let step) = ending {
             throw Failure(
                 "interrupted after step \(step) of \(schedule.steps), which \(run.folder) holds;"
@@ -50,22 +48,22 @@ struct TrainingReport {
         }
         guard !isQuiet else { return }
         guard let first, let last else {
-            print("\(run.folder): training was complete after \(schedule.steps) steps")
+            Terminal.say("\(run.folder): training was complete after \(schedule.steps) steps")
             return
         }
         let trained = configuration.fixedTeacher == nil ? "teacher" : "student"
-        print(
+        Terminal.say(
             "\(run.folder)/\(trained).safetensors: \(configuration.options.network.name),"
                 + " \(last.step) steps (\(configuration.options.epochs) epochs);"
                 + " loss \(figure(first.loss)) to \(figure(last.loss))")
-        print("beside it: checkpoint.safetensors, log.jsonl, loss.png")
+        Terminal.say("beside it: checkpoint.safetensors, log.jsonl, loss.png")
         if !run.skipped.isEmpty {
-            print("skipped \(run.skipped.count) files that could not be read")
+            Terminal.say("skipped \(run.skipped.count) files that could not be read")
         }
         let findings = run.watch.findings
         if !findings.isEmpty {
             let steps = findings.map { "\($0.step)" }.joined(separator: ", ")
-            print("the collapse watch spoke at step \(steps): see the warnings")
+            Terminal.say("the collapse watch spoke at step \(steps): see the warnings")
         }
     }
 

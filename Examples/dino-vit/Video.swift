@@ -2,6 +2,7 @@ import ArgumentParser
 import Descriptors
 import Foundation
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -70,20 +71,22 @@ struct VideoCommand: ParsableCommand {
 
     func run() throws {
         options.apply()
-        guard Picture.isFolder(folder) else {
+        guard FileSystem.isFolder(folder) else {
             throw Failure("\(folder) is no folder; expected one of frames")
         }
-        let frames = try Picture.all([folder])
+        let named = try NamedPictures([folder], sharingNames: false)
+        if !options.quiet { named.passedOver.forEach { Terminal.note($0) } }
+        let frames = named.pictures
         let truths = truth.map { folder in
-            frames.map { (folder.hasSuffix("/") ? folder : folder + "/") + $0.stem + ".png" }
+            frames.map { Path.joined(folder, $0.stem + ".png") }
         }
-        for path in truths ?? [] where !FileManager.default.fileExists(atPath: path) {
+        for path in truths ?? [] where FileSystem.kind(of: path) == nil {
             throw Failure("\(path) cannot be read: there is no such file, and a frame of its name")
         }
         let inputs = frames.map(\.path) + (truths ?? []) + file.inputs + [firstMask]
-        let root = place.output.hasSuffix("/") ? place.output : place.output + "/"
-        let masks = try OutputFolder(root + "masks", keeping: inputs)
-        let pictures = try OutputFolder(root + "pictures", keeping: inputs)
+        let root = place.output
+        let masks = try OutputFolder(Path.joined(root, "masks"), keeping: inputs)
+        let pictures = try OutputFolder(Path.joined(root, "pictures"), keeping: inputs)
         let (form, first) = try LabelFile.read(firstMask)
         guard first.objects.count > 1 else {
             throw Failure("\(firstMask) is black all over; expected objects in other colours")
@@ -122,7 +125,8 @@ struct VideoCommand: ParsableCommand {
             progress.advance()
         }
         progress.finish()
-        var line = "\(frames.count) masks: \(root)masks, \(root)pictures"
+        var line =
+            "\(frames.count) masks: \(Path.joined(root, "masks")), \(Path.joined(root, "pictures"))"
         if let scores {
             let path = try OutputFolder(place.output, keeping: inputs).file("scores.json")
             try writeJSON(VideoReport(scores), to: path)
@@ -131,7 +135,7 @@ struct VideoCommand: ParsableCommand {
                 "; J \(percent(scores.region)), F \(percent(scores.contour)), "
                 + "J&F \(percent(scores.mean)): \(path)"
         }
-        if !options.quiet { print(line) }
+        if !options.quiet { Terminal.say(line) }
     }
 
     private var segmenterOptions: VideoSegmenter.Options {

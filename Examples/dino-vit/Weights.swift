@@ -1,4 +1,5 @@
 import ArgumentParser
+import Platform
 import Tensors
 import ViT
 
@@ -33,9 +34,9 @@ struct WeightsCommand: ParsableCommand {
         func run() throws {
             let file =
                 try weights.map { try WeightFile(contentsOf: $0, heads: heads) } ?? .bundled()
-            if weights == nil { print("file:".padded(to: 15) + " " + file.path) }
+            if weights == nil { Terminal.say("file:".padded(to: 15) + " " + file.path) }
             for (name, value) in file.facts {
-                print("\(name):".padded(to: 15) + " " + value)
+                Terminal.say("\(name):".padded(to: 15) + " " + value)
             }
         }
     }
@@ -68,14 +69,14 @@ struct WeightsCommand: ParsableCommand {
         func run() throws {
             options.apply()
             let file = try input.file()
-            guard OutputFolder.resolved(output) != OutputFolder.resolved(file.path) else {
+            guard FileSystem.resolved(output) != FileSystem.resolved(file.path) else {
                 throw Failure("\(output) is the input; choose another name for the result")
             }
             let type = half ? ElementType.float16 : .float32
             let texts = file.metadata.merging(try texts()) { _, new in new }
             try file.weights().write(to: output, elementType: type, metadata: texts)
             if !options.quiet {
-                print("\(output): \(file.configuration.name), \(type.rawValue)")
+                Terminal.say("\(output): \(file.configuration.name), \(type.rawValue)")
             }
         }
 
@@ -147,7 +148,7 @@ extension WeightFile {
         if lacksAttentionBias { facts.append(("missing", "attn.qkv.bias, taken as zeros")) }
         facts.append(("left over", leftOver.isEmpty ? "nothing" : leftOver.joined(separator: ", ")))
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
-            facts.append((name.oneLine, text.oneLine))
+            facts.append((name, text))
         }
         return facts
     }
@@ -165,13 +166,6 @@ extension Int {
 }
 
 extension String {
-    /// Without what would move a terminal's cursor.
-    fileprivate var oneLine: String {
-        String(
-            String.UnicodeScalarView(
-                unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
-    }
-
     fileprivate func padded(to width: Int) -> String {
         self + String(repeating: " ", count: Swift.max(0, width - count))
     }

@@ -1,4 +1,5 @@
 import DINO
+import Images
 
 // Trains a small network on a folder of pictures, without labels.
 //

@@ -1,7 +1,8 @@
-import Foundation
+import Platform
 
 extension Image {
-    /// Reads a PNG or JPEG file, told apart by its content, not by its name.
+    /// Reads a PNG or JPEG file, told apart by its content, not by its name. A pipe is read to its
+    /// end.
     ///
     /// What is decoded how: see ``init(decoding:name:)``.
     ///
@@ -12,15 +13,22 @@ extension Image {
 
     /// The whole of a picture file; of any other file the first bytes only.
     private static func bytes(ofFile path: String) throws(ImageError) -> [UInt8] {
-        guard let file = fopen(path, "rb") else {
-            throw .unreadable(file: path, reason: lastSystemError())
-        }
-        defer { fclose(file) }
+        let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw .unreadable(file: path, reason: "\(SystemError())") }
+        defer { close(descriptor) }
+        // A pipe gives less at a time than is asked for.
         func read(_ room: Int) throws(ImageError) -> [UInt8] {
+            var failure: SystemError?
             let bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
-                count = fread(buffer.baseAddress, 1, room, file)
+                while count < room, let base = buffer.baseAddress {
+                    let got = systemRead(descriptor, base + count, room - count)
+                    if got < 0 && errno == EINTR { continue }
+                    if got < 0 { failure = SystemError() }
+                    guard got > 0 else { return }
+                    count += got
+                }
             }
-            if ferror(file) != 0 { throw .unreadable(file: path, reason: lastSystemError()) }
+            if let failure { throw .unreadable(file: path, reason: "\(failure)") }
             return bytes
         }
         var bytes = try read(16)
@@ -42,23 +50,15 @@ extension Image {
     }
 
     static func write(_ bytes: [UInt8], to path: String) throws(ImageError) {
-        let temporary = "\(path).\(getpid())-\(UInt32.random(in: 0...UInt32.max)).part"
-        // "x": never over a file that is there.
-        guard let file = fopen(temporary, "wbx") else {
-            throw .unwritable(file: path, reason: lastSystemError())
-        }
-        let written = fwrite(bytes, 1, bytes.count, file)
-        var reason = written == bytes.count ? nil : lastSystemError()
-        // A full disk may show only when the buffers are emptied.
-        if fclose(file) != 0, reason == nil { reason = lastSystemError() }
-        if reason == nil, rename(temporary, path) != 0 { reason = lastSystemError() }
-        if let reason {
-            remove(temporary)
-            throw .unwritable(file: path, reason: reason)
+        do {
+            try ReplacingFile.write(to: path) { file throws(SystemError) in try file.write(bytes) }
+        } catch {
+            throw .unwritable(file: path, reason: "\(error)")
         }
     }
 }
 
-private func lastSystemError() -> String {
-    String(cString: strerror(errno))
+private func systemRead(_ descriptor: Int32, _ target: UnsafeMutableRawPointer, _ count: Int) -> Int
+{
+    read(descriptor, target, count)
 }

@@ -1,3 +1,5 @@
+import Images
+
 /// The pictures of a folder whose folders are classes.
 public struct LabelledPictures: Sendable, Hashable {
     public let folder: String

@@ -1,4 +1,5 @@
-import Foundation
+import Images
+import Platform
 
 /// The files of a run of training.
 struct RunFolder {
@@ -11,40 +12,30 @@ struct RunFolder {
     var checkpoint: String { file("checkpoint.safetensors") }
     var teacher: String { file("teacher.safetensors") }
     var student: String { file("student.safetensors") }
-    var log: String { file("log.jsonl") }
-    var plot: String { file("loss.png") }
+    var log: String { file(DrawnPicture.loss.log) }
+    var plot: String { file(DrawnPicture.loss.picture) }
 
-    private func file(_ name: String) -> String {
-        path.hasSuffix("/") ? path + name : "\(path)/\(name)"
-    }
+    private func file(_ name: String) -> String { Path.joined(path, name) }
 
-    var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint) }
+    var hasCheckpoint: Bool { FileSystem.kind(of: checkpoint) != nil }
 
     func make() throws(TrainingRunError) {
         do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true)
+            try FileSystem.makeFolder(path)
         } catch {
-            let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
-            let code = (underlying as? POSIXError)?.code
-            throw .unwritable(
-                path: path,
-                reason: code.map { String(cString: strerror($0.rawValue)) } ?? "no folder there")
+            throw .unwritable(path: path, reason: "\(error)")
         }
     }
 
     /// Removes what a killed process was writing beside the files' places. For the process alone that
     /// has the log.
     func removeLeftovers() {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        let places = [checkpoint, teacher, student, plot].map {
-            URL(fileURLWithPath: $0).lastPathComponent + "."
-        }
-        for name in names
-        where (name.hasSuffix(".partial") || name.hasSuffix(".part"))
+        let places = [checkpoint, teacher, student, plot].map { Path.name(of: $0) + "." }
+        for name in (try? FileSystem.names(in: path)) ?? []
+        where Path.type(of: name) == ReplacingFile.temporaryType
             && places.contains(where: name.hasPrefix)
         {
-            try? FileManager.default.removeItem(atPath: file(name))
+            FileSystem.remove(file(name))
         }
     }
 }

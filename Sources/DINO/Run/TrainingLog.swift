@@ -1,12 +1,5 @@
 import Foundation
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// `log.jsonl`: a line for each step of training, written as the step ends.
 ///
@@ -20,15 +13,15 @@ package struct TrainingLog: ~Copyable {
     ///
     /// - Throws: where the file cannot be read or written, or is open in another process.
     package init(path: String) throws(TrainingRunError) {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        descriptor = withPath(path) { open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
         self.path = path
         size = 0
-        guard descriptor >= 0 else { throw .unwritable(path: path, reason: systemError()) }
+        guard descriptor >= 0 else { throw .unwritable(path: path, reason: "\(SystemError())") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let isTaken = errno == EWOULDBLOCK
             throw isTaken
-                ? .inUse(folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)
-                : .unwritable(path: path, reason: systemError())
+                ? .inUse(folder: Path.folder(of: path))
+                : .unwritable(path: path, reason: "\(SystemError())")
         }
     }
 
@@ -49,7 +42,7 @@ package struct TrainingLog: ~Copyable {
         size = step > 0 ? try lengthOfLines(upTo: step, body) : 0
         guard ftruncate(descriptor, off_t(size)) == 0,
             lseek(descriptor, off_t(size), SEEK_SET) == size
-        else { throw .unwritable(path: path, reason: systemError()) }
+        else { throw .unwritable(path: path, reason: "\(SystemError())") }
     }
 
     /// Appends a line. Where it does not fit, none of it stays.
@@ -62,7 +55,7 @@ package struct TrainingLog: ~Copyable {
             }
             if got < 0 && errno == EINTR { continue }
             guard got > 0 else {
-                let reason = systemError()
+                let reason = "\(SystemError())"
                 _ = ftruncate(descriptor, off_t(size))
                 throw .unwritable(path: path, reason: reason)
             }
@@ -82,7 +75,7 @@ package struct TrainingLog: ~Copyable {
             var chunk = [UInt8](repeating: 0, count: 1 << 20)
             let got = chunk.withUnsafeMutableBytes { systemRead(descriptor, $0) }
             if got < 0 && errno == EINTR { continue }
-            guard got >= 0 else { throw .unreadable(path: path, reason: systemError()) }
+            guard got >= 0 else { throw .unreadable(path: path, reason: "\(SystemError())") }
             if got == 0 { return length }
             rest += chunk[..<got]
             var start = 0
@@ -102,8 +95,6 @@ package struct TrainingLog: ~Copyable {
         }
     }
 }
-
-private func systemError() -> String { String(cString: strerror(errno)) }
 
 private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
     read(descriptor, buffer.baseAddress, buffer.count)

@@ -1,3 +1,5 @@
+import Platform
+
 /// The npy format, one array a file:
 /// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 enum NPY {
@@ -26,7 +28,7 @@ enum NPY {
         let header = try parse(try file.bytes(at: start, count: length), file)
         guard let type = elementTypes[header.type] else {
             throw file.unsupported(
-                "its elements are '\(printable(header.type))'; expected little-endian floats"
+                "its elements are '\(shown(header.type))'; expected little-endian floats"
                     + " ('<f2', '<f4', '<f8'), integers or booleans")
         }
         var strides: [Int]?
@@ -120,9 +122,10 @@ extension Tensor {
         let unpadded = NPY.magic.count + 4 + text.utf8.count + 1
         text += String(repeating: " ", count: (64 - unpadded % 64) % 64) + "\n"
         let length = UInt16(text.utf8.count)
-        var file = try ReplacingFile(path: path)
-        try file.write(NPY.magic + [1, 0, UInt8(length & 0xff), UInt8(length >> 8)] + text.utf8)
-        try file.write(self, as: .float32)
-        try file.commit()
+        let header = NPY.magic + [1, 0, UInt8(length & 0xff), UInt8(length >> 8)] + text.utf8
+        try TensorFileError.writing(to: path) { file throws(SystemError) in
+            try file.write(header)
+            try file.write(self, as: .float32)
+        }
     }
 }

@@ -32,7 +32,7 @@ enum PyTorchFile {
         var extents: [String: (offset: Int, count: Int)] = [:]
         for storage in graph.storages where extents[storage.key] == nil {
             guard let entry = try archive.storedEntry("\(prefix)data/\(storage.key)") else {
-                throw file.damaged("it lacks the entry \(prefix)data/\(printable(storage.key))")
+                throw file.damaged("it lacks the entry \(prefix)data/\(shown(storage.key))")
             }
             extents[storage.key] = (entry.offset, entry.count)
         }
@@ -90,7 +90,7 @@ enum PyTorchFile {
                 bytes <= extent.count
             else {
                 throw file.damaged(
-                    "\(printable(name)) needs \(storage.count) elements of"
+                    "\(shown(name)) needs \(storage.count) elements of"
                         + " \(storage.elementType.rawValue), and its storage has"
                         + " \(extents[storage.key]?.count ?? 0) bytes")
             }
@@ -99,7 +99,7 @@ enum PyTorchFile {
                 let sizes = graph.extents(tensor.sizes), let strides = graph.extents(tensor.strides)
             else {
                 throw file.damaged(
-                    "\(printable(name)) has a size, stride or offset that no tensor has")
+                    "\(shown(name)) has a size, stride or offset that no tensor has")
             }
             let record = try TensorRecord(
                 name: name, elementType: storage.elementType, dimensions: sizes, strides: strides,

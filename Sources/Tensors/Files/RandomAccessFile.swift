@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// A file that is read in pieces, by position.
 ///
@@ -18,9 +12,9 @@ final class RandomAccessFile: Sendable {
 
     init(path: String) throws(TensorFileError) {
         // Without O_NONBLOCK a pipe would be waited for; with a file it means nothing.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else {
-            throw .unreadable(path: path, reason: lastSystemError())
+            throw .unreadable(path: path, reason: SystemError().description)
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -55,7 +49,7 @@ final class RandomAccessFile: Sendable {
         while done < buffer.count {
             let got = pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
             if got < 0 && errno == EINTR { continue }
-            if got < 0 { throw .unreadable(path: path, reason: lastSystemError()) }
+            if got < 0 { throw .unreadable(path: path, reason: SystemError().description) }
             if got == 0 {
                 throw .damaged(
                     path: path, reason: "it ends at byte \(offset + done), where it had \(size)")
@@ -90,9 +84,6 @@ final class RandomAccessFile: Sendable {
     }
 }
 
-/// The sentence of the last failed call to the system.
-func lastSystemError() -> String { String(cString: strerror(errno)) }
-
 extension RandomAccessCollection where Element == UInt8, Index == Int {
     /// The little-endian integer that starts `offset` bytes after the first.
     func littleEndian<Value: FixedWidthInteger>(
@@ -106,10 +97,9 @@ extension RandomAccessCollection where Element == UInt8, Index == Int {
     }
 }
 
-/// A name out of a file, made fit for a sentence: control characters replaced, and cut where long.
-func printable(_ name: some StringProtocol) -> String {
-    let shown = name.unicodeScalars.prefix(80).map { $0.value < 32 || $0.value == 127 ? "?" : $0 }
-    var text = String(String.UnicodeScalarView(shown))
-    if name.unicodeScalars.count > 80 { text += "…" }
-    return text
+/// A name out of a file, made fit for a sentence and cut where it is long.
+func shown(_ name: some StringProtocol) -> String {
+    let scalars = name.unicodeScalars
+    let start = String(String.UnicodeScalarView(scalars.prefix(80)))
+    return printable(start) + (scalars.count > 80 ? "…" : "")
 }

@@ -35,7 +35,7 @@ public enum Safetensors {
             repeat {
                 let name = try scanner.string()
                 guard seen.insert(name).inserted else {
-                    throw file.damaged("its header has \(printable(name)) twice")
+                    throw file.damaged("its header has \(shown(name)) twice")
                 }
                 try scanner.expect(":")
                 if name == "__metadata__" {
@@ -90,12 +90,12 @@ public enum Safetensors {
         }
         guard let elementType = elementTypes[type] else {
             throw file.unsupported(
-                "\(printable(name)) has elements of type \(printable(type));"
+                "\(shown(name)) has elements of type \(shown(type));"
                     + " expected one of \(elementTypes.keys.sorted().joined(separator: ", "))")
         }
         guard range[0] <= range[1], range[1] <= file.size - dataStart else {
             throw file.damaged(
-                "\(printable(name)) claims the bytes \(range[0])..<\(range[1])"
+                "\(shown(name)) claims the bytes \(range[0])..<\(range[1])"
                     + " of \(file.size - dataStart)")
         }
         let record = try TensorRecord(
@@ -103,7 +103,7 @@ public enum Safetensors {
             offset: dataStart + range[0], available: range[1] - range[0], in: file)
         guard record.shape.count * elementType.size == range[1] - range[0] else {
             throw file.damaged(
-                "\(printable(name)), \(record.shape) of \(type), has"
+                "\(shown(name)), \(record.shape) of \(type), has"
                     + " \(range[1] - range[0]) bytes; expected"
                     + " \(record.shape.count * elementType.size)")
         }
@@ -129,7 +129,7 @@ public enum Safetensors {
         for (name, record) in inOrder {
             guard record.offset == end else {
                 throw file.damaged(
-                    "\(printable(name)) starts at byte \(record.offset); expected \(end), where"
+                    "\(shown(name)) starts at byte \(record.offset); expected \(end), where"
                         + " the tensor before it ends")
             }
             end += record.shape.count * record.elementType.size

@@ -1,3 +1,5 @@
+import Platform
+
 extension Safetensors {
     /// Writes tensors in the order of their names, the first at a multiple of eight bytes.
     ///
@@ -39,11 +41,10 @@ extension Safetensors {
         var header = Array("{\(fields.joined(separator: ","))}".utf8)
         header += [UInt8](repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
         let length = UInt64(header.count)
-        var file = try ReplacingFile(path: path)
-        try file.write((0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header)
-        for (_, tensor) in inOrder { try file.write(tensor, as: elementType) }
-        try file.synchronize()
-        try file.commit()
+        try TensorFileError.writing(to: path) { file throws(SystemError) in
+            try file.write((0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header)
+            for (_, tensor) in inOrder { try file.write(tensor, as: elementType) }
+        }
     }
 
     private static let writtenTypes: [ElementType: String] = [

@@ -65,7 +65,7 @@ public struct TensorFile: Sendable {
         var records: [String: TensorRecord] = [:]
         for (name, record) in named {
             guard records.updateValue(record, forKey: name) == nil else {
-                throw file.damaged("it has two tensors named \(printable(name))")
+                throw file.damaged("it has two tensors named \(shown(name))")
             }
         }
         self.records = records

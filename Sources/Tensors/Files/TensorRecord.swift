@@ -23,7 +23,7 @@ struct TensorRecord: Sendable {
         name: String, elementType: ElementType, dimensions: [Int], strides: [Int]? = nil,
         offset: Int, available: Int, in file: RandomAccessFile
     ) throws(TensorFileError) {
-        let name = printable(name)
+        let name = shown(name)
         guard let shape = Shape(checking: dimensions) else {
             throw file.damaged("\(name) claims the impossible shape \(dimensions.prefix(9))")
         }

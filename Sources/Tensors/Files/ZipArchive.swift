@@ -36,7 +36,7 @@ struct ZipArchive {
             position = nameEnd + extraCount + commentCount
             let (entry, start) = try entry(named: name, fixed: fixed, extra: extra)
             guard entries.updateValue(entry, forKey: name) == nil else {
-                throw file.damaged("its zip directory lists \(printable(name)) twice")
+                throw file.damaged("its zip directory lists \(shown(name)) twice")
             }
             occupied.append((start, entry.offset + entry.count))
         }
@@ -52,7 +52,7 @@ struct ZipArchive {
         guard let entry = entries[name] else { return nil }
         guard entry.isStored else {
             throw file.unsupported(
-                "its entry \(printable(name)) is compressed; expected a file as torch.save writes"
+                "its entry \(shown(name)) is compressed; expected a file as torch.save writes"
                     + " it, where nothing is")
         }
         return entry
@@ -74,7 +74,7 @@ struct ZipArchive {
         let local = try file.bytes(at: start, count: 30)
         guard local.littleEndian(UInt32.self, at: 0) == 0x0403_4b50 else {
             throw file.damaged(
-                "no zip entry starts at byte \(start), where \(printable(name)) should")
+                "no zip entry starts at byte \(start), where \(shown(name)) should")
         }
         let offset =
             start + 30 + Int(local.littleEndian(UInt16.self, at: 26))
@@ -83,14 +83,14 @@ struct ZipArchive {
         let isStored = method == 0 && flags & 1 == 0
         guard !isStored || sizes.full == sizes.packed else {
             throw file.damaged(
-                "its stored entry \(printable(name)) has \(sizes.packed) bytes for \(sizes.full)")
+                "its stored entry \(shown(name)) has \(sizes.packed) bytes for \(sizes.full)")
         }
         return (Entry(offset: offset, count: count, isStored: isStored), start)
     }
 
     private func outside(_ name: String) -> TensorFileError {
         file.damaged(
-            "its zip entry \(printable(name)) leads outside the file of \(file.size) bytes")
+            "its zip entry \(shown(name)) leads outside the file of \(file.size) bytes")
     }
 
     /// Replaces the 32-bit fields that are full by those of the 64-bit extra record.
@@ -115,7 +115,7 @@ struct ZipArchive {
             }
             position += count
         }
-        throw file.damaged("its zip entry \(printable(name)) lacks its 64-bit record")
+        throw file.damaged("its zip entry \(shown(name)) lacks its 64-bit record")
     }
 
     /// Finds the directory by the record at the end of the file, which a comment may follow.

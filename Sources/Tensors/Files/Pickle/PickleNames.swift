@@ -85,7 +85,7 @@ private struct NameWalk {
 
     private func join(_ name: String, _ key: String) throws(TensorFileError) -> String {
         guard name.utf8.count + key.utf8.count <= 1000 else {
-            throw file.damaged("the name \(printable(name.isEmpty ? key : name)) goes on too long")
+            throw file.damaged("the name \(shown(name.isEmpty ? key : name)) goes on too long")
         }
         return name.isEmpty ? key : "\(name).\(key)"
     }

@@ -2,7 +2,7 @@
 extension Unpickler {
     mutating func pushGlobal(module: String, name: String) throws(TensorFileError) {
         guard let global = PickleGlobal(module: module, name: name) else {
-            throw .refusedGlobal(path: file.path, name: printable("\(module).\(name)"))
+            throw .refusedGlobal(path: file.path, name: shown("\(module).\(name)"))
         }
         push(.global(global))
     }

@@ -1,0 +1,66 @@
+/// The system's names of files are bytes; a `String` is Unicode. Names that are not UTF-8, as old
+/// archives have them, are carried in strings too: each byte that is no part of valid UTF-8 becomes
+/// a character of the private use area, U+EF80 for 0x80 to U+EFFF for 0xFF (the convention of
+/// MirBSD's OPTU-8 encoding). A name that holds one of these characters itself has its bytes
+/// carried alike, so that every name comes back as the bytes that it was.
+extension String {
+    /// A file's name, or a path, from its bytes. Complexity: O(count).
+    package init(fileName bytes: some Collection<UInt8>) {
+        let bytes = Array(bytes)
+        if let name = String(validating: bytes, as: UTF8.self),
+            !name.unicodeScalars.contains(where: \.isCarriedByte)
+        {
+            self = name
+            return
+        }
+        self.init()
+        var rest = bytes[...]
+        while let first = rest.first {
+            let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
+            if let text = String(validating: rest.prefix(length), as: UTF8.self),
+                text.unicodeScalars.count == 1,
+                text.unicodeScalars.allSatisfy({ !$0.isCarriedByte })
+            {
+                unicodeScalars.append(contentsOf: text.unicodeScalars)
+                rest = rest.dropFirst(length)
+            } else {
+                unicodeScalars.append(Unicode.Scalar(carrying: first))
+                rest = rest.dropFirst()
+            }
+        }
+    }
+
+    /// The bytes of a file's name, or of a path. Complexity: O(count).
+    package var fileNameBytes: [UInt8] {
+        guard unicodeScalars.contains(where: \.isCarriedByte) else { return Array(utf8) }
+        return unicodeScalars.flatMap { scalar in
+            scalar.isCarriedByte
+                ? [UInt8(truncatingIfNeeded: scalar.value)] : Array(String(scalar).utf8)
+        }
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether this stands for a byte of a name that is not UTF-8.
+    package var isCarriedByte: Bool { 0xEF80...0xEFFF ~= value }
+
+    fileprivate init(carrying byte: UInt8) {
+        // Bytes below 0x80 are valid UTF-8 by themselves.
+        self = Unicode.Scalar(0xEF00 | UInt16(byte)) ?? "\u{FFFD}"
+    }
+}
+
+/// Hands a path's bytes, which end with a zero, to a call of the system.
+///
+/// - Returns: what the call returns; -1, as the system does, for a path that contains a zero byte
+///   and so leads nowhere.
+package func withPath(_ path: String, _ call: (UnsafePointer<CChar>) -> Int32) -> Int32 {
+    let bytes = path.fileNameBytes
+    guard !bytes.contains(0) else {
+        errno = ENOENT
+        return -1
+    }
+    return (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
+        buffer.baseAddress.map(call) ?? -1
+    }
+}

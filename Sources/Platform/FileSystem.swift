@@ -1,0 +1,138 @@
+/// What the system knows of files, by paths whose names are bytes (see `String.init(fileName:)`).
+package enum FileSystem {
+    /// What a path leads to, links followed.
+    package enum Kind: Hashable, Sendable {
+        case file, folder, pipe, socket, device
+        /// A link that leads nowhere: to what was removed, or to a disk that is not mounted.
+        case brokenLink
+    }
+
+    /// What stands at a path; nil where nothing does, or the system would not say.
+    package static func kind(of path: String) -> Kind? {
+        var status = stat()
+        guard withPath(path, { stat($0, &status) }) == 0 else {
+            return withPath(path) { lstat($0, &status) } == 0 ? .brokenLink : nil
+        }
+        return switch status.st_mode & S_IFMT {
+        case S_IFREG: .file
+        case S_IFDIR: .folder
+        case S_IFIFO: .pipe
+        case S_IFSOCK: .socket
+        default: .device
+        }
+    }
+
+    package static func isFolder(_ path: String) -> Bool { kind(of: path) == .folder }
+
+    /// The names of what is in a folder, in ascending order of their bytes: the same wherever the
+    /// folder lies and whatever the language is set to.
+    package static func names(in folder: String) throws(SystemError) -> [String] {
+        var names: [[UInt8]] = []
+        let descriptor = withPath(folder) { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw SystemError() }
+        guard let stream = fdopendir(descriptor) else {
+            let failure = SystemError()
+            close(descriptor)
+            throw failure
+        }
+        defer { closedir(stream) }
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else { break }
+            // The name lies in the entry and may be longer than the field that begins it.
+            guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { break }
+            let name = UnsafeRawPointer(entry) + offset
+            let bytes = UnsafeRawBufferPointer(
+                start: name, count: strlen(name.assumingMemoryBound(to: CChar.self)))
+            if bytes.elementsEqual([0x2E]) || bytes.elementsEqual([0x2E, 0x2E]) { continue }
+            names.append(Array(bytes))
+        }
+        if errno != 0 { throw SystemError() }
+        return names.sorted { $0.lexicographicallyPrecedes($1) }.map { String(fileName: $0) }
+    }
+
+    /// Makes a folder and those above it, where they are missing.
+    package static func makeFolder(_ path: String) throws(SystemError) {
+        if withPath(path, { mkdir($0, 0o777) }) == 0 || isFolder(path) { return }
+        let failure = SystemError()
+        let above = Path.folder(of: path)
+        guard failure.code == ENOENT, above != path, kind(of: path) == nil else { throw failure }
+        try makeFolder(above)
+        guard withPath(path, { mkdir($0, 0o777) }) == 0 || isFolder(path) else {
+            throw SystemError()
+        }
+    }
+
+    /// The path without links, `.` and `..`: two paths of one file are equal. Of a file that is
+    /// missing, the folder's and its name.
+    package static func resolved(_ path: String) -> String {
+        var found: String?
+        _ = withPath(path.isEmpty ? "." : path) { name in
+            guard let bytes = realpath(name, nil) else { return -1 }
+            defer { free(bytes) }
+            found = String(
+                fileName: UnsafeRawBufferPointer(start: bytes, count: strlen(bytes)))
+            return 0
+        }
+        if let found { return found }
+        let above = Path.folder(of: path)
+        return above == path ? path : Path.joined(resolved(above), Path.name(of: path))
+    }
+
+    /// Removes a file; nothing happens where there is none.
+    package static func remove(_ path: String) {
+        _ = withPath(path) { unlink($0) }
+    }
+}
+
+/// Paths as text, by bytes: to a `Character`, a slash with an accent after it is none.
+package enum Path {
+    private static let slash = UInt8(ascii: "/")
+
+    package static func joined(_ folder: String, _ name: String) -> String {
+        folder.isEmpty || name.isEmpty || folder.utf8.last == slash
+            ? folder + name : folder + "/" + name
+    }
+
+    /// The last part of a path.
+    package static func name(of path: String) -> String {
+        let path = withoutTrailingSlashes(path)
+        guard let end = path.utf8.lastIndex(of: slash), path.utf8.count > 1 else {
+            return String(path)
+        }
+        return String(path[path.utf8.index(after: end)...])
+    }
+
+    /// The folder that a path lies in: `.` for a name alone, and the root's own for the root.
+    package static func folder(of path: String) -> String {
+        let path = withoutTrailingSlashes(path)
+        guard let end = path.utf8.lastIndex(of: slash) else { return "." }
+        return end == path.startIndex ? "/" : String(withoutTrailingSlashes(String(path[..<end])))
+    }
+
+    /// The last part of a path without its extension.
+    package static func stem(of path: String) -> String {
+        let name = name(of: path)
+        guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else {
+            return name
+        }
+        return String(name[..<dot])
+    }
+
+    /// The extension of a path's last part in small letters, without its dot; "" where it has none.
+    package static func type(of path: String) -> String {
+        let name = name(of: path)
+        guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else {
+            return ""
+        }
+        return name[name.utf8.index(after: dot)...].lowercased()
+    }
+
+    private static func withoutTrailingSlashes(_ path: String) -> Substring {
+        var path = path[...]
+        while path.utf8.count > 1, path.utf8.last == slash {
+            path = path[..<path.utf8.index(before: path.utf8.endIndex)]
+        }
+        return path
+    }
+}

@@ -1,0 +1,38 @@
+/// A text made fit for a line that a person reads, on a terminal or in a report, whatever a file's
+/// name or content brought into it: what would move the cursor, start a line or turn the direction
+/// of writing is shown as its number, and so is a byte of a name that is not UTF-8.
+package func printable(_ text: some StringProtocol) -> String {
+    var shown = ""
+    for scalar in text.unicodeScalars {
+        if scalar.isCarriedByte {
+            shown += "\\x" + String(scalar.value & 0xFF, radix: 16, uppercase: true)
+        } else if scalar.properties.generalCategory == .control
+            || scalar.properties.generalCategory == .lineSeparator
+            || scalar.properties.generalCategory == .paragraphSeparator
+            || scalar.turnsDirection
+        {
+            shown += "\\u{" + String(scalar.value, radix: 16, uppercase: true) + "}"
+        } else {
+            shown.unicodeScalars.append(scalar)
+        }
+    }
+    return shown
+}
+
+extension Unicode.Scalar {
+    /// Whether this is one of the marks that embed, override or isolate a direction of writing
+    /// (Unicode Standard Annex 9, section 2), by which a name can look like another.
+    fileprivate var turnsDirection: Bool {
+        switch value {
+        case 0x061C, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
+}
+
+/// The first of many things to be named in a sentence, and how many more there are.
+package func shortened(_ names: [String], separator: String, most: Int = 5) -> String {
+    let rest = names.count - most
+    let shown = names.prefix(rest == 1 ? names.count : most).joined(separator: separator)
+    return rest > 1 ? "\(shown)\(separator)and \(rest) more" : shown
+}
