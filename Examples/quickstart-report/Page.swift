@@ -1,5 +1,6 @@
 import DINO
 import Foundation
+import Platform
 
 /// `index.html`: all of the quickstart on one page, which needs nothing but the files beside it.
 struct Page {
@@ -146,7 +147,7 @@ struct Page {
         let watch =
             findings.isEmpty
             ? "<p class=\"good\">The collapse watch found nothing.</p>"
-            : findings.map { "<p class=\"bad\">\(escaped("\($0)"))</p>" }.joined()
+            : findings.map { "<p class=\"bad\">\(htmlEscaped("\($0)"))</p>" }.joined()
         return """
             <section>
             <h2>The training</h2>
@@ -235,11 +236,6 @@ struct Page {
 
     private func short(_ value: Double) -> String {
         value.isFinite ? String(format: "%.3g", value) : "\(value)"
-    }
-
-    private func escaped(_ text: String) -> String {
-        text.replacingOccurrences(of: "&", with: "&amp;")
-            .replacingOccurrences(of: "<", with: "&lt;").replacingOccurrences(of: ">", with: "&gt;")
     }
 
     private static let style = """

@@ -76,17 +76,67 @@ import Testing
         }
     }
 
-    @Test func namesAreText() throws {
-        let name = "<b>&\"x.png"
-        try FileManager.default.createDirectory(
-            atPath: folder["photos"], withIntermediateDirectories: true)
-        try FileManager.default.copyItem(atPath: Fixtures.first, toPath: folder["photos/" + name])
+    /// Names that would be markup, by character or by scalar: to a `Character`, a quote and an accent
+    /// after it are one.
+    private static let hostileNames = [
+        "<b>&\"x.png", "a\"\u{301} onload=alert(1) x.png",
+        "'\u{308} autofocus onfocus=alert(1).png",
+        "<\u{301}img src=x onerror=alert(1)>.png", ">\u{20D2}<script>alert(1)<\u{338}.png",
+        "\u{202E}gnp.exe\u{1B}[2J.png",
+    ]
+
+    /// A page of two photos of a name.
+    private func inspect(named name: String) throws -> String {
+        let photos = folder["photos"]
+        try FileManager.default.createDirectory(atPath: photos, withIntermediateDirectories: true)
+        let photo = photos + "/" + name
+        try FileManager.default.copyItem(atPath: Fixtures.first, toPath: photo)
         let outcome = try Program.run(
-            ["inspect", folder["photos/" + name], Fixtures.second] + Fixtures.network
+            ["inspect", photo, photo] + Fixtures.network
                 + ["--output", folder["results"], "--quiet"])
-        #expect(outcome.status == 0 && outcome.output == "")
-        let page = try String(contentsOfFile: folder["results/inspect.html"], encoding: .utf8)
-        #expect(!page.contains(name) && page.contains("&lt;b&gt;&amp;&quot;x.png"))
+        #expect(outcome.status == 0 && outcome.output == "" && outcome.errors == "")
+        return folder["results/inspect.html"]
+    }
+
+    @Test(arguments: hostileNames) func namesAreText(_ name: String) throws {
+        let page = try String(contentsOfFile: inspect(named: name), encoding: .utf8)
+        // As a browser reads it, scalar by scalar.
+        let text = page.unicodeScalars
+        let tags = text.split(separator: "<").dropFirst().map {
+            String(String.UnicodeScalarView($0.prefix { $0 != ">" }))
+        }
+        for tag in tags {
+            let outside = tag.replacing(/"[^"]*"/, with: "")
+            for word in ["alert", "onload", "onerror", "onfocus"] {
+                #expect(!outside.contains(word), "\(tag)")
+            }
+            #expect(
+                !tag.unicodeScalars.contains { $0.value < 32 && $0 != "\n" || $0 == "\u{202E}" })
+        }
+        #expect(tags.count { $0.hasPrefix("img ") } == 2)
+        #expect(tags.count { $0 == "script" } == 1)
+        #expect(tags.count { $0 == "b" } == 4)
+    }
+
+    /// The policy names the page's own script and style by their hashes, which change with them.
+    @Test func policyHasTheHashes() throws {
+        let page = try String(contentsOfFile: inspect(), encoding: .utf8)
+        #expect(!page.contains("unsafe-inline"))
+        for (tag, source) in [("script", "script-src"), ("style", "style-src")] {
+            let open = try #require(page.range(of: "<\(tag)>"))
+            let end = try #require(page[open.upperBound...].range(of: "</\(tag)>"))
+            let file = folder[tag]
+            try Data(page[open.upperBound..<end.lowerBound].utf8).write(
+                to: URL(fileURLWithPath: file))
+            let sum = try Program.run([file], name: "/usr/bin/sha256sum").output.prefix(64)
+            let digits = Array(sum)
+            let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
+                UInt8(String(digits[$0...$0 + 1]), radix: 16)
+            }
+            #expect(bytes.count == 32)
+            let hash = Data(bytes).base64EncodedString()
+            #expect(page.contains("\(source) 'sha256-\(hash)'"), "the hash is sha256-\(hash)")
+        }
     }
 
     // MARK: In a browser
@@ -184,6 +234,38 @@ import Testing
         check(try shown(browser), 6, 6, expected)
         #expect(browser.requests == [URL(fileURLWithPath: file).absoluteString])
         #expect(browser.complaints.isEmpty)
+    }
+
+    /// No name becomes markup, and nothing runs but the page's own script.
+    @Test(
+        .enabled(
+            if: Browser.executable != nil,
+            "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
+        .timeLimit(.minutes(3)))
+    func nothingElseRuns() throws {
+        let browser = try Browser(width: 1280, height: 900)
+        try browser.load(inspect(named: Self.hostileNames[1]))
+        let found = try #require(
+            browser.evaluate(
+                """
+                [...document.querySelectorAll('*')].flatMap(node => [...node.attributes])
+                  .filter(attribute => attribute.name.startsWith('on')).length
+                """) as? Int)
+        #expect(found == 0)
+        #expect(browser.complaints.isEmpty)
+        let ran = try browser.evaluate(
+            """
+            (() => {
+              const script = document.createElement('script');
+              script.textContent = 'window.ran = 1';
+              const image = document.createElement('div');
+              image.innerHTML = '<img src="data:," onerror="window.ran = 2">';
+              document.body.append(script, image);
+              return new Promise(done => setTimeout(() => done(window.ran ?? 0), 300));
+            })()
+            """)
+        #expect(ran as? Int == 0)
+        #expect(!browser.complaints.isEmpty)
     }
 
     /// The colours are those of the cosines, but for the rounding of the page's descriptors.

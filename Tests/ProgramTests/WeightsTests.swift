@@ -74,7 +74,7 @@ import Testing
             ["weights", "convert", first, second, "--half", "--metadata", "data=other"])
         #expect(two.status == 0)
         let info = try Program.run(["weights", "info", second]).output
-        #expect(info.contains("\ndata:           other\nrecipe:         a=b [2J\n"))
+        #expect(info.contains("\ndata:           other\nrecipe:         a=b\\u{1B}[2J\n"))
     }
 
     /// The fixture's parameters are halves, so that rounding to halves changes nothing. The

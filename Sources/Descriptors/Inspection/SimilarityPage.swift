@@ -1,11 +1,13 @@
 import Foundation
 import Images
+import Platform
 
 /// A page on which a person points at a place in one photo and sees how similar each place of
 /// another is: one file of HTML that needs no server and asks for nothing.
 ///
 /// It holds the descriptors of both photos in a byte a channel, for the heat map, and the exact
-/// nearest neighbour of each cell, which it marks. After dino-vit-features, inspect_similarity.py.
+/// nearest neighbour of each cell, which it marks. Its policy lets run what has the hash of the page's own
+/// script, and nothing else. After dino-vit-features, inspect_similarity.py.
 public struct SimilarityPage: Sendable {
     /// One of the photos.
     public struct Side: Sendable {
@@ -73,7 +75,7 @@ public struct SimilarityPage: Sendable {
         add("best-cells", bytes(of: nearest.map(\.index.littleEndian)))
         add("best-cosines", bytes(of: nearest.map(\.similarity.bitPattern.littleEndian)))
         add("<script type=\"application/json\" id=\"layout\">\(layout)</script>\n")
-        add("<script>\n\(Self.script)</script>\n</body>\n</html>\n")
+        add("<script>\(Self.script)</script>\n</body>\n</html>\n")
         return page
     }
 
@@ -114,14 +116,12 @@ public struct SimilarityPage: Sendable {
         <head>
         <meta charset="utf-8">
         <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-        style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+        style-src '\(Self.styleHash)'; script-src '\(Self.scriptHash)'; base-uri 'none'; form-action 'none'">
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <meta name="referrer" content="no-referrer">
-        <title>\(escaped(source.name)) and \(escaped(target.name)): similar places</title>
+        <title>\(htmlEscaped(source.name)) and \(htmlEscaped(target.name)): similar places</title>
         <link rel="icon" href="data:,">
-        <style>
-        \(Self.style)
-        </style>
+        <style>\(Self.style)</style>
         </head>
 
         """
@@ -134,7 +134,7 @@ public struct SimilarityPage: Sendable {
         func cells(_ side: Side) -> String {
             "\(side.descriptors.grid.rows) × \(side.descriptors.grid.columns) cells"
         }
-        let (from, to) = (escaped(source.name), escaped(target.name))
+        let (from, to) = (htmlEscaped(source.name), htmlEscaped(target.name))
         return """
             <body>
             <main>
@@ -168,24 +168,10 @@ public struct SimilarityPage: Sendable {
               id="greatest"></span></div>
             <label>Colours <input type="range" id="strength" min="0" max="100" value="65"></label>
             </div>
-            <p class="note">\(escaped(caption))</p>
+            <p class="note">\(htmlEscaped(caption))</p>
             </div>
             </main>
 
             """
-    }
-
-    private func escaped(_ text: String) -> String {
-        var result = ""
-        for character in text {
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            default: result.append(character)
-            }
-        }
-        return result
     }
 }

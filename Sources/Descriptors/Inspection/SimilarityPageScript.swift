@@ -1,7 +1,11 @@
 extension SimilarityPage {
+    /// The SHA-256 of the script, as a content security policy has it.
+    static let scriptHash = "sha256-CkgKKihB9IFblDJFv10ola60t3BB8Torm6KIxZgLR4o="
+
     /// A product of the chosen cell's descriptor with all of the target for each bin, in the next
     /// frame after it was asked for.
     static let script = #"""
+
         'use strict';
         (() => {
         const element = id => document.getElementById(id);

@@ -1,4 +1,7 @@
 extension SimilarityPage {
+    /// The SHA-256 of the style sheet, as a content security policy has it.
+    static let styleHash = "sha256-Zo2PFqY7Jd1BfyoFlhWQiotoEaQGJmXsyWDjeKACiuQ="
+
     /// Side by side; one above the other where the page is narrow, both in sight at once.
     static let style = """
         :root { color-scheme: light dark; --ink: #1d2330; --dim: #667085; --ground: #f6f4ef;
