@@ -104,22 +104,20 @@ struct ClusteringOptions: ParsableArguments {
     /// Files that no result may replace.
     var inputs: [String] { model.map { [$0] } ?? [] }
 
-    /// - Throws: `Failure` where one model would be saved after the other.
+    /// - Throws: `Failure` where one model would be saved after the other, or none can be.
     func checkSaving(of sets: PictureSets) throws {
-        if let saveModel, sets.areFolders {
+        guard let saveModel else { return }
+        guard !sets.areFolders else {
             throw Failure("\(saveModel) has room for one model, and there are several sets")
         }
+        try checkWritable(saveModel, keeping: sets.inputs)
     }
 
     /// Saves a fitted model, if it is to be.
     ///
-    /// - Parameter inputs: files that it may not replace.
     /// - Returns: what there is to say of it.
-    func save(_ inputs: [String], _ write: (String) throws -> Void) throws -> String {
+    func save(_ write: (String) throws -> Void) throws -> String {
         guard let saveModel else { return "" }
-        guard !inputs.map(FileSystem.resolved).contains(FileSystem.resolved(saveModel)) else {
-            throw Failure("\(saveModel) is an input and would be replaced by the model")
-        }
         try write(saveModel)
         return ": \(saveModel)"
     }

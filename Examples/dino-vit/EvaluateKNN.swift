@@ -1,6 +1,7 @@
 import ArgumentParser
 import DINO
 import Foundation
+import Platform
 import Tensors
 import ViT
 
@@ -99,14 +100,14 @@ extension Evaluate {
             }
             func rows(_ features: PictureFeatures, _ pictures: LabelledPictures) -> [Row] {
                 zip(features.indices, features.labels).map {
-                    Row(path: pictures.paths[$0], label: $1)
+                    Row(path: printable(pictures.paths[$0]), label: $1)
                 }
             }
             try train.features.writeNPY(to: run.file("train-features.npy"))
             try test.features.writeNPY(to: run.file("test-features.npy"))
             try writeJSON(
                 Rows(
-                    classes: run.train.classes, train: rows(train, run.train),
+                    classes: run.train.classes.map { printable($0) }, train: rows(train, run.train),
                     test: rows(test, run.test)),
                 to: run.file("features.json"))
         }

@@ -33,13 +33,15 @@ struct EvaluationRun {
     func setting(skipped: (train: [SkippedPicture], test: [SkippedPicture])) -> Setting {
         func side(_ pictures: LabelledPictures, _ skipped: [SkippedPicture]) -> Setting.Side {
             Setting.Side(
-                folder: pictures.folder, pictures: pictures.paths.count - skipped.count,
-                skipped: skipped)
+                folder: printable(pictures.folder), pictures: pictures.paths.count - skipped.count,
+                skipped: skipped.map {
+                    SkippedPicture(path: printable($0.path), reason: printable($0.reason))
+                })
         }
         return Setting(
-            weights: options.file.name, architecture: network.configuration.name,
+            weights: printable(options.file.name), architecture: network.configuration.name,
             loadSize: options.view.loadSize, cropSize: options.view.cropSize,
-            classes: train.classes, train: side(train, skipped.train),
+            classes: train.classes.map { printable($0) }, train: side(train, skipped.train),
             test: side(test, skipped.test))
     }
 

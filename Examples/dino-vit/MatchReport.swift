@@ -1,4 +1,5 @@
 import Descriptors
+import Platform
 import ViT
 
 /// The content of matches.json.
@@ -36,7 +37,7 @@ struct MatchReport: Codable {
     init(_ result: Correspondences, photos: [Photo], grids: [PatchGrid]) {
         func side(_ index: Int) -> Side {
             Side(
-                path: photos[index].path, width: photos[index].input.photoWidth,
+                path: printable(photos[index].path), width: photos[index].input.photoWidth,
                 height: photos[index].input.photoHeight,
                 grid: [grids[index].rows, grids[index].columns])
         }

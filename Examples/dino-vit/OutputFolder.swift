@@ -33,6 +33,24 @@ struct OutputFolder {
     }
 }
 
+/// Checks that a result can be written to a place that a person named, before the work for it begins.
+///
+/// - Parameter inputs: files that it may not replace.
+/// - Throws: `Failure` where it cannot.
+func checkWritable(_ path: String, keeping inputs: [String]) throws {
+    guard !inputs.map(FileSystem.resolved).contains(FileSystem.resolved(path)) else {
+        throw Failure("\(path) is an input and would be replaced; choose another name")
+    }
+    guard !FileSystem.isFolder(path) else {
+        throw Failure("\(path) cannot be written: a folder stands there")
+    }
+    do {
+        _ = try ReplacingFile(path: path)
+    } catch {
+        throw Failure("\(path) cannot be written: \(error)")
+    }
+}
+
 /// Writes a result, whole or not at all.
 func write(_ bytes: Data, to path: String) throws {
     do {

@@ -80,11 +80,14 @@ struct PCACommand: ParsableCommand {
         options.apply()
         let sets = try PictureSets(
             images, output: network.place.output,
-            keeping: network.file.inputs + [basis, saveBasis].compactMap(\.self),
-            quiet: options.quiet)
-        if saveBasis != nil && sets.areFolders {
-            throw Failure(
-                "--save-basis keeps the components of one set; \(images[0]) is a folder of sets")
+            keeping: network.file.inputs + (basis.map { [$0] } ?? []), quiet: options.quiet)
+        if let saveBasis {
+            guard !sets.areFolders else {
+                throw Failure(
+                    "--save-basis keeps the components of one set; \(images[0]) is a folder of sets"
+                )
+            }
+            try checkWritable(saveBasis, keeping: sets.inputs)
         }
         let saved = try basis.map { try SavedBasis(contentsOf: $0) }
         let extractor = try Extractor(network, stride: stride)
@@ -131,15 +134,7 @@ struct PCACommand: ParsableCommand {
         }
         if !kept.isEmpty {
             let basis = try fit(kept, count)
-            if let saveBasis {
-                let inputs = pictures.map(\.path) + network.file.inputs
-                let file = FileSystem.resolved(saveBasis)
-                guard !inputs.contains(where: { FileSystem.resolved($0) == file }) else {
-                    throw Failure(
-                        "\(saveBasis) is an input; choose another name for the components")
-                }
-                try SavedBasis(basis: basis, tap: tap).write(to: saveBasis)
-            }
+            if let saveBasis { try SavedBasis(basis: basis, tap: tap).write(to: saveBasis) }
             for item in kept {
                 let line = try write(item, basis, into: output)
                 if !options.quiet { Terminal.say(line) }
@@ -182,7 +177,7 @@ struct PCACommand: ParsableCommand {
         try componentPicture(values)
             .resized(width: size.width, height: size.height, using: .nearest)
             .writePNG(to: drawing)
-        let share = basis.components.variances.reduce(0, +) / basis.components.totalVariance
+        let share = basis.components.explainedVarianceRatio
         return "\(data): \(values.shape), \(Int((100 * share).rounded()))% of the variance; "
             + drawing
     }

@@ -88,9 +88,7 @@ struct Parts: ParsableCommand {
             if let path = clustering.model, let first = segmented.first {
                 try model.check(first.features, path: path)
             }
-            let saved = try clustering.save(pictures.map(\.path) + file.inputs) {
-                try model.write(to: $0)
-            }
+            let saved = try clustering.save { try model.write(to: $0) }
             if !options.quiet {
                 Terminal.say(
                     "\(model.parts.shape[0]) parts and \(model.background.shape[0]) clusters of"

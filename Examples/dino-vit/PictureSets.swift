@@ -10,7 +10,7 @@ struct PictureSets {
     /// Where the results go.
     private let output: String
     /// Files that no result may replace, beside the pictures.
-    private let inputs: [String]
+    private let otherInputs: [String]
     private let quiet: Bool
     private let sets: Sets
 
@@ -31,7 +31,7 @@ struct PictureSets {
         sharingNames: Bool = false
     ) throws {
         self.output = output
-        self.inputs = inputs
+        otherInputs = inputs
         self.sharingNames = sharingNames
         self.quiet = quiet
         if arguments.count == 1, let root = arguments.first,
@@ -50,6 +50,12 @@ struct PictureSets {
         if case .folders = sets { true } else { false }
     }
 
+    /// Files that no result may replace; of sets in folders, those that are no pictures.
+    var inputs: [String] {
+        guard case .one(let named) = sets else { return otherInputs }
+        return named.pictures.map(\.path) + otherInputs
+    }
+
     /// Works on one set after the other, past those that fail.
     ///
     /// - Parameter body: is handed a set's pictures, sorted by name, and the folder for its results.
@@ -58,7 +64,7 @@ struct PictureSets {
     func perform(_ body: ([Picture], OutputFolder) throws -> Void) throws {
         func work(on named: NamedPictures, into output: String) throws {
             defer { if !quiet { named.passedOver.forEach { Terminal.note($0) } } }
-            let paths = named.pictures.map(\.path) + inputs
+            let paths = named.pictures.map(\.path) + otherInputs
             try body(named.pictures, OutputFolder(output, keeping: paths))
         }
         guard case .folders(let root, let names, let passedOver) = sets else {

@@ -71,9 +71,7 @@ struct Segment: ParsableCommand {
             if let path = clustering.model, let first = segmented.first {
                 try model.check(first.features, path: path)
             }
-            let saved = try clustering.save(pictures.map(\.path) + file.inputs) {
-                try model.write(to: $0)
-            }
+            let saved = try clustering.save { try model.write(to: $0) }
             if !options.quiet {
                 Terminal.say(
                     "\(model.isSalient.count) clusters, \(model.isSalient.count { $0 }) of them"

@@ -79,6 +79,22 @@ import Testing
         #expect(results[0] == results[1])
     }
 
+    /// Where nothing varies nothing is explained, and where all directions are kept all is.
+    @Test func explainedVariance() throws {
+        for points in [1, 2, 5] {
+            let same = Tensor(repeating: 0.5, shape: [points, 3])
+            let found = try PrincipalComponents(of: [same], count: 2)
+            #expect(found.explainedVarianceRatio == 0)
+            #expect(found.projected(same).elements.allSatisfy { $0 == 0 })
+        }
+        let line = Tensor([0, 0, 1, 2, 2, 4], shape: [3, 2])
+        #expect(try PrincipalComponents(of: [line], count: 1).explainedVarianceRatio > 0.999_99)
+        // Two directions of variances 2 and 1/2 each way.
+        let cross = Tensor([2, 0, -2, 0, 0, 1, 0, -1], shape: [4, 2])
+        let share = try PrincipalComponents(of: [cross], count: 1).explainedVarianceRatio
+        #expect(abs(share - 0.8) < 1e-6)
+    }
+
     /// Otsu's threshold by trying every one.
     @Test func threshold() {
         for seed in 0..<20 as Range<UInt64> {

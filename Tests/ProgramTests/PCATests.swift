@@ -46,6 +46,31 @@ import Testing
         }
     }
 
+    /// A single patch, a plain picture, and a foreground of one patch: nothing varies, and that is a
+    /// result. The others of a folder have theirs.
+    @Test(arguments: [[], ["--separate"], ["--foreground"], ["--foreground", "--separate"]])
+    func nothingVaries(_ options: [String]) throws {
+        func pca(_ photos: String, into output: String) throws -> Program.Outcome {
+            try Program.run(
+                ["pca", folder[photos], "--weights", Fixtures.weights, "--heads", "6"]
+                    + ["--load-size", "0", "--output", folder[output]] + options)
+        }
+        try FileManager.default.createDirectory(
+            atPath: folder["photos"], withIntermediateDirectories: true)
+        let colour = Colour(red: 9, green: 80, blue: 200)
+        try Image(width: 8, height: 8, colour: colour).writePNG(to: folder["photos/patch.png"])
+        let one = try pca("photos/patch.png", into: "one")
+        #expect(one.status == 0 && one.errors == "")
+        #expect(one.output.contains("1x1x4, 0% of the variance"))
+        #expect(try Array32(folder["one/patch.pca.npy"]).shape == [1, 1, 4])
+        try Image(width: 16, height: 8, colour: colour).writePNG(to: folder["photos/two.png"])
+        try FileManager.default.copyItem(
+            atPath: Fixtures.first, toPath: folder["photos/varied.png"])
+        let all = try pca("photos", into: "all")
+        #expect(all.status == 0 && all.errors == "", "\(all.errors)")
+        #expect(folder.names(in: "all").count == 6)
+    }
+
     /// A basis applied to the pictures that it is of gives what fitting gave, and to others something.
     @Test(arguments: [[], ["--foreground"]]) func savedBasis(_ options: [String]) throws {
         let basis = folder["basis"]

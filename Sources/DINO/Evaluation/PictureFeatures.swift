@@ -91,6 +91,11 @@ public struct SkippedPicture: Error, Hashable, Sendable, Codable {
     public var path: String
     /// A sentence that names the file.
     public var reason: String
+
+    public init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
 }
 
 /// Decodes pictures and makes the network's input of them, in parallel.

@@ -33,6 +33,12 @@ public struct PrincipalComponents: Sendable, Equatable {
     public var count: Int { variances.count }
     public var channels: Int { mean.count }
 
+    /// The share of the variance that lies along these directions, 0…1; 0 where nothing varies, as among
+    /// points that are all the same, or a single one.
+    public var explainedVarianceRatio: Float {
+        totalVariance > 0 ? min(1, variances.reduce(0, +) / totalVariance) : 0
+    }
+
     /// Finds the components of points, those of all sets together.
     ///
     /// - Parameters:

@@ -1,0 +1,190 @@
+import Foundation
+import Images
+import Platform
+import Testing
+
+/// Names of files as people have them, and what lies among photos.
+@Suite struct NamesTests {
+    let folder = TemporaryFolder()
+
+    /// Runs the program by a shell, whose text may hold names that no `String` can, as `printf` has them.
+    private func shell(_ script: String) throws -> Program.Outcome {
+        let program = Program.products.appendingPathComponent("dino-vit").path
+        return try Program.run(
+            ["-c", script, program], name: "/bin/bash", in: folder)
+    }
+
+    private let network =
+        "--weights '\(Fixtures.weights)' --heads 6 --load-size 48 --output results"
+
+    private func copy(_ photo: String, to name: String) throws {
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: photo))
+        let path = Path.joined(folder.url.path, name)
+        try FileSystem.makeFolder(Path.folder(of: path))
+        try ReplacingFile.write(to: path) { file throws(SystemError) in try file.write(bytes) }
+    }
+
+    /// Latin-1, Shift JIS and a name of nothing else, in a folder and by themselves; the result has
+    /// the picture's own bytes.
+    @Test func namesThatAreNotUTF8() throws {
+        let stems: [[UInt8]] = [
+            [0x63, 0x61, 0x66, 0xE9], [0x83, 0x65, 0x83, 0x58, 0x83, 0x67], [0xFF],
+        ]
+        for stem in stems {
+            try copy(Fixtures.first, to: "photos/" + String(fileName: stem) + ".png")
+        }
+        let all = try shell("\"$0\" extract photos \(network)")
+        #expect(all.status == 0 && all.errors == "")
+        #expect(all.output.contains("caf\\xE9.npy"))
+        let names = try FileSystem.names(in: folder["results"])
+        #expect(
+            names.map(\.fileNameBytes)
+                == (stems.map { $0 + Array(".npy".utf8) }).sorted {
+                    $0.lexicographicallyPrecedes($1)
+                })
+        let itself = try shell(
+            "\"$0\" saliency \"$(printf 'photos/\\203\\145\\203\\130\\203\\147.png')\" \(network)")
+        #expect(itself.status == 0 && itself.errors == "")
+        let missing = try shell("\"$0\" extract \"$(printf 'none\\344')\" \(network)")
+        #expect(
+            missing.status == 1 && missing.sentence?.contains("none\\xE4 cannot be read") == true)
+    }
+
+    @Test func classesThatAreNotUTF8() throws {
+        for side in ["train", "test"] {
+            for name: [UInt8] in [[0x6B, 0xE4], [0x6B, 0xF6], [0x6B]] {
+                try copy(Fixtures.first, to: "\(side)/\(String(fileName: name))/1.png")
+            }
+        }
+        let outcome = try shell(
+            "\"$0\" evaluate knn --train train --test test --k 1 --weights '\(Fixtures.weights)'"
+                + " --heads 6 --load-size 48 --output results --save-features")
+        #expect(outcome.status == 0 && outcome.errors == "")
+        #expect(outcome.output.contains("3 training and 3 test pictures of 3 classes"))
+        let classes = try JSONDecoder().decode(
+            Classes.self, from: folder.data("results/features.json"))
+        #expect(classes.classes == ["k", "k\\xE4", "k\\xF6"])
+        #expect(classes.train.map(\.path).contains("train/k\\xE4/1.png"))
+    }
+
+    private struct Classes: Decodable {
+        struct Row: Decodable { var path: String }
+        var classes: [String]
+        var train: [Row]
+    }
+
+    /// What would move a cursor or turn the direction of writing is shown as its number, in the
+    /// summary as in errors.
+    @Test func namesThatTerminalsWouldObey() throws {
+        try copy(Fixtures.first, to: "photos/a\u{1B}[2Jb\u{202E}gpj\nc.png")
+        try copy(Fixtures.second, to: "photos/plain.png")
+        let summary = try shell("\"$0\" extract photos \(network)")
+        #expect(summary.status == 0)
+        #expect(summary.output.contains("a\\u{1B}[2Jb\\u{202E}gpj\\u{A}c.npy"))
+        #expect(summary.output.split(separator: "\n").count == 2)
+        try Data("none".utf8).write(to: URL(fileURLWithPath: folder["photos/z\u{1B}]0;t\u{7}.png"]))
+        let error = try shell("\"$0\" extract photos \(network)")
+        #expect(error.status == 1)
+        #expect(
+            !(error.output + error.errors).unicodeScalars.contains { $0.value < 32 && $0 != "\n" })
+    }
+
+    /// One with a dash is no option, and one that is as long as names may be has its result.
+    @Test func dashesAndLongNames() throws {
+        let long = String(repeating: "n", count: 251)
+        for name in ["-dash.png", "--heads.png", long + ".png"] {
+            try copy(Fixtures.first, to: name)
+        }
+        let outcome = try shell("\"$0\" extract *.png \(network)")
+        #expect(outcome.status == 0 && outcome.errors == "")
+        #expect(folder.names(in: "results") == ["--heads.npy", "-dash.npy", long + ".npy"])
+        // The result's own name would be too long.
+        let attention = try shell("\"$0\" saliency \(long).png \(network)")
+        #expect(attention.status == 1 && attention.sentence?.contains("File name too long") == true)
+        #expect(folder.names(in: "results").count == 3)
+    }
+
+    /// Pipes and links that lead nowhere are passed over in a folder, and a pipe that is named is read.
+    @Test(.timeLimit(.minutes(2))) func whatIsNoPicture() throws {
+        try copy(Fixtures.first, to: "photos/first.png")
+        try copy(Fixtures.second, to: "photos/second.webp")
+        let outcome = try shell(
+            """
+            mkfifo photos/pipe.jpg; ln -s nowhere photos/gone.png
+            "$0" extract photos \(network)
+            """)
+        #expect(outcome.status == 0)
+        #expect(
+            outcome.errors
+                == "passed over in photos: a link that leads nowhere, a pipe, socket or device, "
+                + "a .webp file: gone.png, pipe.jpg, second.webp\n")
+        #expect(folder.names(in: "results") == ["first.npy"])
+        let named = try shell("\"$0\" extract <(cat photos/first.png) \(network)")
+        #expect(named.status == 0 && named.errors == "")
+        let results = folder.names(in: "results").filter { $0 != "first.npy" }
+        #expect(results.count == 1)
+        #expect(
+            try folder.data("results/first.npy") == folder.data("results/\(results.first ?? "")"))
+        let broken = try shell("\"$0\" extract photos/gone.png \(network)")
+        #expect(broken.status == 1 && broken.sentence?.contains("leads nowhere") == true)
+    }
+
+    /// Thousands that are broken are named by a few.
+    @Test func manyBrokenPictures() throws {
+        for index in 0..<200 { try folder.write([], to: "\(index).png") }
+        let outcome = try shell("\"$0\" extract . \(network)")
+        #expect(outcome.status == 1)
+        #expect(outcome.sentence?.contains("200 of 200 pictures gave no result") == true)
+        #expect(outcome.sentence?.hasSuffix("; and 195 more") == true)
+        #expect(outcome.errors.utf8.count < 1000)
+    }
+
+    /// Results that lie among the photos are no photos, by whichever command.
+    @Test func resultsAmongPhotos() throws {
+        try copy(Fixtures.first, to: "photos/a.png")
+        try copy(Fixtures.second, to: "photos/b.png")
+        for command in [
+            "saliency photos", "attention photos", "pca photos", "match photos/a.png photos/b.png",
+        ] {
+            let outcome = try shell("\"$0\" \(command) \(network) --output photos --quiet")
+            #expect(outcome.status == 0 && outcome.errors == "", "\(command): \(outcome.errors)")
+        }
+        let outcome = try shell("\"$0\" extract photos \(network)")
+        #expect(outcome.status == 0)
+        #expect(
+            outcome.errors.hasPrefix("passed over in photos: 17 pictures drawn by this program: "))
+        #expect(folder.names(in: "results") == ["a.npy", "b.npy"])
+        // One that is named is taken.
+        let named = try shell("\"$0\" extract photos/a.saliency.png \(network)")
+        #expect(named.status == 0 && named.errors == "")
+    }
+
+    /// No result of `match` is named after a photo.
+    @Test func matchOfOneName() throws {
+        try copy(Fixtures.first, to: "before/x.png")
+        try copy(Fixtures.second, to: "after/x.png")
+        for pair in ["before/x.png after/x.png", "before/x.png before/x.png", "before after"] {
+            let outcome = try shell("\"$0\" match \(pair) \(network)")
+            #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+        }
+        #expect(folder.names(in: "results") == ["matches.json", "matches.png"])
+    }
+
+    /// What cannot be saved is told before the work.
+    @Test(arguments: ["segment", "parts", "pca"]) func placesForModels(_ command: String) throws {
+        try copy(Fixtures.first, to: "photos/first.png")
+        try copy(Fixtures.second, to: "photos/second.png")
+        let option = command == "pca" ? "--save-basis" : "--save-model"
+        for (place, words) in [
+            ("nowhere/model", "No such file or directory"), ("photos", "a folder stands there"),
+            ("photos/first.png", "is an input"), ("photos/first.png/model", "Not a directory"),
+        ] {
+            let outcome = try shell("\"$0\" \(command) photos \(option) \(place) \(network)")
+            #expect(outcome.status == 1)
+            #expect(outcome.sentence?.contains(words) == true, "\(outcome.errors)")
+            #expect(outcome.sentence?.contains(place) == true)
+        }
+        #expect(folder.names(in: "results") == [])
+        #expect(folder.names(in: "photos") == ["first.png", "second.png"])
+    }
+}
