@@ -63,7 +63,7 @@ struct PictureSets {
     ///   had their turn, `Failure` that names those that failed and why.
     func perform(_ body: ([Picture], OutputFolder) throws -> Void) throws {
         func work(on named: NamedPictures, into output: String) throws {
-            defer { if !quiet { named.passedOver.forEach { Terminal.note($0) } } }
+            defer { for line in named.passedOver where !quiet { Terminal.note(line) } }
             let paths = named.pictures.map(\.path) + otherInputs
             try body(named.pictures, OutputFolder(output, keeping: paths))
         }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Images
+import Platform
 import Synthesis
 import Tensors
 
@@ -69,6 +70,8 @@ struct Synthesize: ParsableCommand {
         }
         progress.finish()
         let file = try OutputFolder(folder, keeping: []).file("labels.json")
+        // Where it is, the pictures are, whole, also after a loss of power.
+        FileSystem.synchronize()
         try writeJSON(labels, to: file)
         if !options.quiet { Terminal.say("\(count) pictures of \(kinds.count) kinds: \(file)") }
     }
@@ -99,10 +102,14 @@ private struct CreatureFolders: Sendable {
             "\(creature.kind.rawValue)/"
             + String(repeating: "0", count: max(0, digits - digitsOfNumber.count))
             + "\(digitsOfNumber).png"
-        try creature.image.writePNG(to: "\(root)/images/\(name)")
-        try Image.writeIndexedPNG(
-            creature.mask, width: creature.image.width, height: creature.image.height,
-            palette: Part.palette, to: "\(root)/masks/\(name)")
+        let picture = "\(root)/images/\(name)"
+        let mask = "\(root)/masks/\(name)"
+        try Image.write(
+            creature.image.encodedPNG(name: picture), to: picture, isSynchronized: false)
+        try Image.write(
+            Image.encodedIndexedPNG(
+                creature.mask, width: creature.image.width, height: creature.image.height,
+                palette: Part.palette, name: mask), to: mask, isSynchronized: false)
         return CreatureLabels.Picture(
             image: "images/\(name)", mask: "masks/\(name)", creature: creature)
     }

@@ -75,7 +75,7 @@ struct VideoCommand: ParsableCommand {
             throw Failure("\(folder) is no folder; expected one of frames")
         }
         let named = try NamedPictures([folder], sharingNames: false)
-        if !options.quiet { named.passedOver.forEach { Terminal.note($0) } }
+        for line in named.passedOver where !options.quiet { Terminal.note(line) }
         let frames = named.pictures
         let truths = truth.map { folder in
             frames.map { Path.joined(folder, $0.stem + ".png") }

@@ -49,9 +49,14 @@ extension Image {
         try Image.write(encodedPNG(name: path), to: path)
     }
 
-    static func write(_ bytes: [UInt8], to path: String) throws(ImageError) {
+    /// - Parameter isSynchronized: see `ReplacingFile.commit`.
+    package static func write(
+        _ bytes: [UInt8], to path: String, isSynchronized: Bool = true
+    ) throws(ImageError) {
         do {
-            try ReplacingFile.write(to: path) { file throws(SystemError) in try file.write(bytes) }
+            try ReplacingFile.write(to: path, isSynchronized: isSynchronized) {
+                file throws(SystemError) in try file.write(bytes)
+            }
         } catch {
             throw .unwritable(file: path, reason: "\(error)")
         }

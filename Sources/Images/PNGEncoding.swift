@@ -32,12 +32,21 @@ extension Image {
     public static func writeIndexedPNG(
         _ indices: [UInt8], width: Int, height: Int, palette: [Colour], to path: String
     ) throws(ImageError) {
+        try write(
+            encodedIndexedPNG(
+                indices, width: width, height: height, palette: palette, name: path), to: path)
+    }
+
+    /// Labels as the bytes of a PNG of indices into `palette`: see
+    /// ``writeIndexedPNG(_:width:height:palette:to:)``.
+    package static func encodedIndexedPNG(
+        _ indices: [UInt8], width: Int, height: Int, palette: [Colour], name: String
+    ) throws(ImageError) -> [UInt8] {
         precondition(
             (1...256).contains(palette.count) && (indices.max() ?? 0) < palette.count,
-            "writeIndexedPNG: index \(indices.max() ?? 0) with \(palette.count) colours")
-        let bytes = try encodePNG(
-            indices, width: width, height: height, channels: 1, palette: palette, name: path)
-        try write(bytes, to: path)
+            "PNG: index \(indices.max() ?? 0) with \(palette.count) colours")
+        return try encodePNG(
+            indices, width: width, height: height, channels: 1, palette: palette, name: name)
     }
 }
 

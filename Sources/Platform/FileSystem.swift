@@ -79,6 +79,9 @@ package enum FileSystem {
         return above == path ? path : Path.joined(resolved(above), Path.name(of: path))
     }
 
+    /// Waits until all that was written so far, by whomever, lies on the disks.
+    package static func synchronize() { sync() }
+
     /// Removes a file; nothing happens where there is none.
     package static func remove(_ path: String) {
         _ = withPath(path) { unlink($0) }

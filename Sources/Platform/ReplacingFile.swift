@@ -35,12 +35,15 @@ package struct ReplacingFile: ~Copyable {
     }
 
     /// Writes a file whole: what `body` writes takes the place when it returns.
+    ///
+    /// - Parameter isSynchronized: see `commit`.
     package static func write(
-        to path: String, _ body: (borrowing ReplacingFile) throws(SystemError) -> Void
+        to path: String, isSynchronized: Bool = true,
+        _ body: (borrowing ReplacingFile) throws(SystemError) -> Void
     ) throws(SystemError) {
         var file = try ReplacingFile(path: path)
         try body(file)
-        try file.commit()
+        try file.commit(isSynchronized: isSynchronized)
     }
 
     /// Appends bytes.
@@ -73,14 +76,19 @@ package struct ReplacingFile: ~Copyable {
     /// Puts the file in its place, and waits until file and name lie on the disk: a renaming can get
     /// there before the bytes do, and after a loss of power the place would hold a file that is not
     /// whole.
-    package mutating func commit() throws(SystemError) {
-        guard fsync(descriptor) == 0 else { throw SystemError() }
+    ///
+    /// - Parameter isSynchronized: false for one of thousands of files, which take longer to wait for than
+    ///   to make, where a file that follows them says that they are there: see
+    ///   ``FileSystem/synchronize()``.
+    package mutating func commit(isSynchronized: Bool = true) throws(SystemError) {
+        guard !isSynchronized || fsync(descriptor) == 0 else { throw SystemError() }
         let closed = close(descriptor) == 0
         descriptor = -1
         guard closed,
             withPath(temporary, { from in withPath(path) { rename(from, $0) } }) == 0
         else { throw SystemError() }
         isCommitted = true
+        guard isSynchronized else { return }
         let folder = withPath(Path.folder(of: path)) {
             open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         }
