@@ -2,6 +2,7 @@
 #define LANES 8
 #define REGISTERS 16
 #define FUSED true
+#define AVX512 0
 #define PAIRED 0
 #define SET_NAME "AVX2"
 #define TABLE ck_avx2

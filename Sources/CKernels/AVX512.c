@@ -2,6 +2,7 @@
 #define LANES 16
 #define REGISTERS 32
 #define FUSED true
+#define AVX512 1
 #define PAIRED 0
 #define SET_NAME "AVX-512"
 #define TABLE ck_avx512

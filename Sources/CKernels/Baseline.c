@@ -7,6 +7,7 @@
 #define REGISTERS 16
 #define FUSED false
 #endif
+#define AVX512 0
 #define PAIRED 0
 #define SET_NAME "baseline"
 #define TABLE ck_baseline

@@ -27,11 +27,11 @@ ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {
 
 extern const ck_kernels ck_baseline;
 #if defined(__x86_64__)
-extern const ck_kernels ck_avx512_paired, ck_avx512, ck_avx2;
+extern const ck_kernels ck_avx512_paired, ck_avx512, ck_avx2, ck_avx2_paired;
 #endif
 
 const ck_kernels *ck_set(int index) {
-    const ck_kernels *sets[4] = {0};
+    const ck_kernels *sets[5] = {0};
     int count = 0;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
@@ -40,7 +40,10 @@ const ck_kernels *ck_set(int index) {
         if (__builtin_cpu_is("amd")) sets[count++] = &ck_avx512_paired;
         sets[count++] = &ck_avx512;
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[count++] = &ck_avx2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        sets[count++] = &ck_avx2;
+        sets[count++] = &ck_avx2_paired;  // For tests; never the first.
+    }
 #endif
     sets[count++] = &ck_baseline;
     return index >= 0 && index < count ? sets[index] : 0;

@@ -10,7 +10,9 @@
 // Rounding. The identity adds numbers of A to numbers of B: they have to be of one size. Each row of
 // A and each column of B is brought to a root mean square between 0.7 and 2 by a power of two, which
 // is exact, a block of the depth at a time, and the tile is brought back as it is added to C. The
-// error is then in proportion to |a_i| |b_j|, as for the usual product.
+// error is then in proportion to |a_i| |b_j|, as for the usual product. A line of zeros has no size: what the
+// other factor's squares leave there is noise, and the tile is brought back by a factor of 0, so that the result
+// is 0, or NaN where the other line has an infinity or a NaN.
 
 #if PAIRED
 
@@ -19,6 +21,8 @@ enum {
     STEPS_A_ROW = 4,  // of the depth, after which a tile asks for another row of C
 };
 _Static_assert(CK_STRIP == LANES, "a strip of A is packed as a vector of columns");
+
+#if AVX512
 
 // y + *x in every lane. Spelled out, as the two below: the compiler would load x into a register for all its
 // uses, which takes an execution slot, where from memory it is free.
@@ -40,35 +44,54 @@ INLINE vector multiply_add(vector x, vector y, vector sum) {
     return sum;
 }
 
+#else
+
+// The same in plain text, for AVX2Paired.c.
+INLINE vector add_broadcast(vector y, const float *x) { return y + *x; }
+INLINE vector multiply_add_broadcast(vector y, const float *x, vector sum) { return y * *x + sum; }
+INLINE vector multiply_add(vector x, vector y, vector sum) { return x * y + sum; }
+
+#endif
+
 // The exponents of numbers, as they lie in their bits.
 INLINE integers exponents(vector x) { return ((integers)x >> 23 & 255) - 127; }
 
-// The exponent of the highest of `count` numbers, `stride` apart, as far as a power of two may have it; 0
-// where all are 0.
-static int32_t highest_exponent(ptrdiff_t count, const float *x, ptrdiff_t stride) {
+// The exponent of the highest of `count` numbers, `stride` apart, up to that of a power of two whose inverse is
+// one too. Numbers near the subnormals and within are multiplied by LIFT first, and *lift is set to its inverse: no
+// power of two would bring them near 1. The exponent of 0 is -127.
+static int32_t highest_exponent(ptrdiff_t count, float *x, ptrdiff_t stride, float *lift) {
+    const float LIFT = 0x1p24f;
     float high = 0;
     for (ptrdiff_t p = 0; p < count; p++) {
         float size = x[p * stride] < 0 ? -x[p * stride] : x[p * stride];
         high = size > high ? size : high;
     }
+    if (high < 0x1p-125f) {
+        for (ptrdiff_t p = 0; p < count; p++) x[p * stride] *= LIFT;
+        high *= LIFT;
+        *lift = 1 / LIFT;
+    }
     const int32_t found = exponents((vector)high)[0];
-    return high == 0 ? 0 : found < -125 ? -125 : found > 125 ? 125 : found;
+    return found > 125 ? 125 : found;
 }
 
-// The powers of two that bring up to LANES lines of `count` numbers to a root mean square near 1, from the
-// sums of their squares, and the powers' inverses. The lines begin `line` apart, their numbers are `stride`
-// apart. Where the sum of a line's squares is too large or too small to be told, its highest number comes
+// The powers of two that bring LANES lines of `count` numbers to a root mean square near 1, from the sums of
+// their squares, and the powers' inverses, 0 for a line of zeros. The lines lie side by side, a line's numbers
+// `stride` apart. Where the sum of a line's squares is too large or too small to be told, its highest number comes
 // near 1 instead.
 INLINE vector balance(
-    vector squares, ptrdiff_t lines, ptrdiff_t count, const float *x, ptrdiff_t line,
-    ptrdiff_t stride, vector *inverse) {
+    vector squares, ptrdiff_t count, float *x, ptrdiff_t stride, vector *inverse) {
     const integers found = exponents(squares / (float)count);
     const integers untold = found <= -120 | found >= 120;
     integers half = found / 2;
-    for (ptrdiff_t i = 0; i < lines; i++) {
-        if (untold[i]) half[i] = highest_exponent(count, x + i * line, stride);
+    vector lift = 1;
+    for (ptrdiff_t i = 0; i < LANES; i++) {
+        float lifted = 1;
+        if (untold[i]) half[i] = highest_exponent(count, x + i, stride, &lifted);
+        lift[i] = lifted;
     }
-    *inverse = (vector)((127 + half) << 23);
+    // The exponent of 0 gives the bits of 0.
+    *inverse = lift * (vector)((127 + half) << 23);
     return (vector)((127 - half) << 23);
 }
 
@@ -87,7 +110,7 @@ static void pack_balanced(
     for (ptrdiff_t j = 0; j < width; j += LANES) {
         vector inverse;
         const vector balancing =
-            balance(squares[j / LANES], LANES, depth, packed + j, 1, width, &inverse);
+            balance(squares[j / LANES], depth, packed + j, width, &inverse);
         vector products[2] = {0, 0};
         for (ptrdiff_t p = 0; p < part; p++) {
             float *first = packed + p * width + j, *second = first + part * width;
@@ -172,8 +195,9 @@ INLINE void paired_tile_of(
         }
         UNROLL for (int r = 0; r < rows; r++) {
             float *place = c + r * c_row + j;
-            vector x = sums[r] * (load(scales) * row_scales[r]);
-            if (accumulate) x += load(place);
+            // The sum with 0 gives a result of 0 its plus sign.
+            vector x = sums[r] * (load(scales) * row_scales[r])
+                + (accumulate ? load(place) : (vector)0.0f);
             if (e.bias) x += load(e.bias + j);
             if (e.residual) x += load(e.residual + r * e.residual_row_stride + j);
             store(place, x);

@@ -1,5 +1,5 @@
 // All kernels of one instruction set, and their table. The including file has set LANES, REGISTERS,
-// FUSED, PAIRED, SET_NAME and TABLE.
+// FUSED, AVX512, PAIRED, SET_NAME and TABLE.
 
 #include "Vector.h"
 #include "GELU.h"

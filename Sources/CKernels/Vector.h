@@ -1,5 +1,6 @@
 // The vector types and the few functions on them that the kernels share. Included once by each
-// instruction set's file, which has set LANES (floats in a vector) and REGISTERS (vector registers).
+// instruction set's file, which has set LANES (floats in a vector), REGISTERS (vector registers) and AVX512 (whether
+// its instructions may be used by name).
 
 #include <math.h>
 #include <stdint.h>
@@ -15,7 +16,7 @@ typedef float vector __attribute__((ext_vector_type(LANES)));
 typedef int32_t integers __attribute__((ext_vector_type(LANES)));
 typedef vector unaligned_vector __attribute__((aligned(4)));
 
-#if LANES == 16
+#if AVX512
 enum { CURRENT_ROUNDING = 4 };  // For the instructions that let it be chosen.
 #endif
 
@@ -29,7 +30,7 @@ INLINE vector minimum(vector a, vector b) { return a < b ? a : b; }
 
 // The first `count` of LANES floats; the others are zero.
 INLINE vector load_some(const float *p, ptrdiff_t count) {
-#if LANES == 16
+#if AVX512
     return __builtin_ia32_loadups512_mask(p, (vector)0.0f, (1u << count) - 1);
 #else
     vector v = 0;
@@ -39,7 +40,7 @@ INLINE vector load_some(const float *p, ptrdiff_t count) {
 }
 
 INLINE void store_some(float *p, vector v, ptrdiff_t count) {
-#if LANES == 16
+#if AVX512
     __builtin_ia32_storeups512_mask(p, v, (1u << count) - 1);
 #else
     memcpy(p, &v, (size_t)count * sizeof(float));
@@ -82,7 +83,7 @@ INLINE float sum(vector v) {
 // x is split into a whole number n and f in [-1/2, 1/2]; 2^f is a minimax polynomial of degree 5
 // (relative error 6e-8), and n goes straight into the exponent.
 INLINE vector exponential2(vector x) {
-#if LANES == 16
+#if AVX512
     // Two instructions of AVX-512 round and put a number into the exponent, of whatever size it is.
     const vector n = __builtin_ia32_rndscaleps_mask(x, 0, x, 0xffff, CURRENT_ROUNDING);
     const vector f = x - n;
@@ -98,7 +99,7 @@ INLINE vector exponential2(vector x) {
     p = p * f + 0.24022072553634644f;
     p = p * f + 0.6931471228599548f;
     p = p * f + 1.0f;
-#if LANES == 16
+#if AVX512
     return __builtin_ia32_scalefps512_mask(p, n, p, 0xffff, CURRENT_ROUNDING);
 #else
     return (vector)((integers)p + ((integers)shifted << 23));

@@ -46,6 +46,15 @@ extension Tensor {
     }
 }
 
+/// A matrix with rows and columns exchanged.
+func turn(_ matrix: Tensor) -> Tensor {
+    let (rows, columns) = (matrix.shape[0], matrix.shape[1])
+    let elements = matrix.elements
+    return Tensor(
+        (0..<rows * columns).map { elements[$0 % rows * columns + $0 / rows] },
+        shape: [columns, rows])
+}
+
 /// What `body` gives with one, two and three threads.
 func underThreads<Value>(_ body: () throws -> Value) rethrows -> [Value] {
     let before = Parallelism.threadCount

@@ -216,14 +216,6 @@ import Testing
                 == Tensor(repeating: 0, shape: [5, 7]))
     }
 
-    private func turn(_ matrix: Tensor) -> Tensor {
-        let (rows, columns) = (matrix.shape[0], matrix.shape[1])
-        let elements = matrix.elements
-        return Tensor(
-            (0..<rows * columns).map { elements[$0 % rows * columns + $0 / rows] },
-            shape: [columns, rows])
-    }
-
     private func plain(_ a: Tensor, _ b: Tensor) -> [Double] {
         let (m, n, k) = (a.shape[0], b.shape[1], a.shape[1])
         let left = a.elements

@@ -220,7 +220,7 @@ func exactGELUSlope(_ x: Double) -> Double {
 
 extension Kernels {
     /// A product by this instruction set's kernels alone, one task doing all of it.
-    fileprivate func multiply(
+    func multiply(
         _ a: GuardedMatrix, _ b: GuardedMatrix, rows: Range<Int>? = nil,
         columns: Range<Int>? = nil, into result: GuardedMatrix, _ epilogue: ck_epilogue
     ) {

@@ -1,5 +1,5 @@
-// The vector kernels. Each is one text, compiled for every instruction set of `ck_sets`; the table
-// of the best one that the processor has is `ck_best()`. Nothing here allocates or starts threads:
+// The vector kernels. Each is one text, compiled for every instruction set; `ck_set` gives the
+// tables of those that the processor has. Nothing here allocates or starts threads:
 // the caller cuts the work and hands in scratch memory.
 //
 // Strides are counted in floats. Pointers need no alignment unless said.
@@ -62,7 +62,7 @@ typedef struct {
 
 // A table is constant: Swift may share it between threads.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
-    const char *_Nonnull name;    // "AVX-512, paired", "AVX-512", "AVX2", "baseline"
+    const char *_Nonnull name;    // "AVX-512, paired", "AVX-512", "AVX2", "AVX2, paired", "baseline"
     // Whether the matrix product below beats a general BLAS on this instruction set.
     bool has_fused_multiply_add;
 
@@ -200,10 +200,7 @@ static inline void ck_pause(void) {
 #endif
 }
 
-// The instruction sets that this processor has, best first; NULL past the last.
+// The instruction sets that this processor has; NULL past the last. The first is the best.
 const ck_kernels *_Nullable ck_set(int index);
-
-// The best instruction set of this processor.
-static inline const ck_kernels *_Nonnull ck_best(void) { return (const ck_kernels *_Nonnull)ck_set(0); }
 
 #endif

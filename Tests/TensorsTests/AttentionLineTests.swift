@@ -1,0 +1,124 @@
+import CKernels
+import Foundation
+import Tensors
+import Testing
+
+/// The kernels of attention where queries, keys, values or gradients have lines of zeros or of other sizes.
+@Suite struct AttentionLineTests {
+    private static let queries = 50
+    private static let keys = 200
+    private static let width = 24
+
+    private static func matrix(
+        _ rows: Int, _ noise: inout Noise, _ size: (_ row: Int, _ column: Int) -> Float
+    ) -> GuardedMatrix {
+        let result = GuardedMatrix(rows: rows, columns: width) { noise.next() }
+        for r in 0..<rows {
+            for c in 0..<width { result.memory[r * result.rowStride + c] *= size(r, c) }
+        }
+        return result
+    }
+
+    /// The output, [queries, width], and the log-sum-exps.
+    private static func attention(
+        _ set: KernelSet, _ q: GuardedMatrix, _ k: GuardedMatrix, _ v: GuardedMatrix
+    ) -> (output: GuardedMatrix, logSumExp: GuardedMatrix) {
+        let output = GuardedMatrix(rows: queries, columns: width)
+        let logSumExp = GuardedMatrix(rows: 1, columns: queries)
+        let scratch = GuardedFloats(count: ck_attention_scratch(width))
+        let prepared = GuardedFloats(count: ck_prepared_keys(keys, width))
+        set.kernels.prepare_keys?(keys, width, k.base, v.base, k.rowStride, prepared.base)
+        set.kernels.attention(
+            ck_attention_task(
+                query: q.base, key: k.base, value: v.base, row_stride: q.rowStride,
+                prepared: set.kernels.prepare_keys == nil ? nil : prepared.base,
+                output: output.base, output_row_stride: output.rowStride,
+                log_sum_exp: logSumExp.base, queries: queries, keys: keys, width: width,
+                scale: 0.2), scratch.base)
+        return (output, logSumExp)
+    }
+
+    @Test("Queries, keys and values of zeros count as zeros", arguments: KernelSet.all)
+    func zeros(set: KernelSet) {
+        var noise = Noise(seed: 1)
+        let q = Self.matrix(Self.queries, &noise) { row, _ in row % 3 == 1 ? 0 : 4 }
+        let k = Self.matrix(Self.keys, &noise) { _, _ in 4 }
+        // A column of zeros, and one that is so for the keys of the first block.
+        let v = Self.matrix(Self.keys, &noise) { row, column in
+            column == 3 || column == 5 && row < 120 ? 0 : 1
+        }
+        let (output, logSumExp) = Self.attention(set, q, k, v)
+        for i in 0..<Self.queries {
+            #expect(output[i, 3].bitPattern == 0)
+            guard i % 3 == 1 else { continue }
+            // Each key has the same weight, to the bit.
+            #expect(abs(Double(logSumExp[0, i]) - log2(Double(Self.keys))) <= 8 * rounding)
+            for c in 0..<Self.width {
+                let values = (0..<Self.keys).map { v[$0, c] }
+                let mean = values.reduce(0.0) { $0 + Double($1) } / Double(Self.keys)
+                let norm = (inner(values, values) / Double(Self.keys)).squareRoot()
+                #expect(abs(Double(output[i, c]) - mean) <= 1e-6 * norm)
+            }
+        }
+        // Keys of zeros: so are all scores.
+        let none = Self.matrix(Self.keys, &noise) { _, _ in 0 }
+        let scores = Self.attention(set, q, none, v).logSumExp.elements
+        #expect(scores.allSatisfy { abs(Double($0) - log2(Double(Self.keys))) <= 8 * rounding })
+    }
+
+    @Test("Values of any size are weighted as well", arguments: KernelSet.all)
+    func values(set: KernelSet) {
+        var noise = Noise(seed: 2)
+        let q = Self.matrix(Self.queries, &noise) { _, _ in 1 }
+        let k = Self.matrix(Self.keys, &noise) { _, _ in 1 }
+        let sizes: [Float] = [1, 1e-30, 0x1p-133, 0x1p-147, 1e30, 1e-20]
+        let v = Self.matrix(Self.keys, &noise) { row, column in
+            column == 7 && row == 77 ? 1e4 : column == 8 && row == 130 ? 1e30 : sizes[column % 6]
+        }
+        let output = Self.attention(set, q, k, v).output
+        for i in 0..<Self.queries {
+            let query = (0..<Self.width).map { q[i, $0] }
+            let powers = (0..<Self.keys).map { j in
+                exp(0.2 * inner(query, (0..<Self.width).map { k[j, $0] }))
+            }
+            let total = powers.reduce(0, +)
+            for c in 0..<Self.width {
+                var sum = 0.0
+                var squares = (0.0, 0.0)
+                for (j, power) in powers.enumerated() {
+                    let (weight, value) = (power / total, Double(v[j, c]))
+                    sum += weight * value
+                    squares.0 += weight * weight
+                    squares.1 += value * value
+                }
+                // Weights of scores below 2 are within 5e-7 themselves; and each of the products may lose
+                // what lies below the spacing of subnormals.
+                let tolerance =
+                    1.5e-6 * (squares.0 * squares.1).squareRoot()
+                    + Double(Self.keys) * Double(Float.leastNonzeroMagnitude)
+                #expect(
+                    abs(Double(output[i, c]) - sum) <= tolerance,
+                    "column \(c): \(output[i, c]), expected \(sum)")
+            }
+        }
+    }
+
+    @Test("A gradient's rows of zeros stay so", arguments: KernelSet.all)
+    func gradients(set: KernelSet) {
+        var noise = Noise(seed: 3)
+        let inputs = AttentionInputs(
+            queries: 70, keys: 150, width: 20, scores: .small, noise: &noise)
+        func silence(_ row: Int) {
+            for c in 0..<20 { inputs.gradient.memory[row * inputs.gradient.rowStride + c] = 0 }
+        }
+        for row in stride(from: 1, to: 70, by: 3) { silence(row) }
+        let some = inputs.pullback(by: set.kernels)
+        for row in 0..<70 {
+            #expect((0..<20).allSatisfy { (some[0][row, $0] == 0) == (row % 3 == 1) })
+        }
+        for row in 0..<70 { silence(row) }
+        for result in inputs.pullback(by: set.kernels) {
+            #expect(result.elements.allSatisfy { $0 == 0 })
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Synchronization
+import Tensors
+import Testing
+
+/// Lines of zeros through what a program calls, forward and backward: zeros come out, to the bit.
+@Suite struct ZeroLineTests {
+    @Test("Lines of zeros give zeros")
+    func everyDoor() { checkDoors() }
+
+    #if compiler(>=6.3)
+        @Test(
+            "Lines of zeros give zeros with every other instruction set",
+            arguments: Kernels.available.indices.dropFirst())
+        func otherSets(index: Int) async {
+            await #expect(processExitsWith: .success) { [index] in
+                Kernels.bestIndex.store(index, ordering: .relaxed)
+                checkDoors()
+            }
+        }
+    #endif
+}
+
+private let rows = 100
+private let inputs = 70
+private let outputs = 41
+
+/// Which rows of inputs and of gradients, and which outputs, are zeros'.
+private func isZeroRow(_ row: Int) -> Bool { row % 3 == 1 }
+private func isZeroOutput(_ output: Int) -> Bool { output % 4 == 2 }
+
+/// Whether the zeros of a matrix are those that `isZero` names, and no others.
+private func hasZeros(
+    _ matrix: Tensor?, where isZero: (_ row: Int, _ column: Int) -> Bool
+) -> Bool {
+    guard let matrix else { return false }
+    let columns = matrix.shape[-1]
+    return matrix.elements.enumerated().allSatisfy { index, element in
+        (element == 0) == isZero(index / columns, index % columns)
+    }
+}
+
+private func checkDoors() {
+    var noise = Noise(seed: 1)
+    func tensor(_ rows: Int, _ columns: Int, isZero: (Int, Int) -> Bool) -> Tensor {
+        Tensor(
+            (0..<rows * columns).map {
+                isZero($0 / columns, $0 % columns) ? 0 : noise.next()
+            }, shape: [rows, columns])
+    }
+    let x = tensor(rows, inputs) { row, _ in isZeroRow(row) }
+    let weight = tensor(outputs, inputs) { output, _ in isZeroOutput(output) }
+    let bias = noise.tensor([outputs])
+    let residual = noise.tensor([rows, outputs])
+    let gradient = tensor(rows, outputs) { isZeroRow($0) || isZeroOutput($1) }
+
+    for product in [x.product(turn(weight)), x.product(transposed: weight)] {
+        #expect(hasZeros(product) { isZeroRow($0) || isZeroOutput($1) })
+    }
+    let linear = x.linear(weight: weight, bias: bias, adding: residual)
+    for row in 0..<rows {
+        for output in 0..<outputs where isZeroRow(row) || isZeroOutput(output) {
+            #expect(linear[row, output] == bias[output] + residual[row, output])
+        }
+    }
+    // A layer that begins as zeros.
+    let nothing = Tensor(repeating: 0, shape: weight.shape)
+    let added = noise.tensor([rows, inputs]).linear(weight: nothing, adding: residual)
+    #expect(added == residual)
+
+    let ones = Tensor(repeating: 1, shape: [inputs])
+    let norm = LayerNorm(
+        weight: ones, bias: Tensor(repeating: 0, shape: [inputs]), epsilon: 1e-6)
+    let full = noise.tensor([rows, inputs])
+    let fullWeight = noise.tensor([outputs, inputs])
+    for map in [InputMap.identity, .gelu, .norm(norm)] {
+        #expect(
+            hasZeros(x.linear(weight: fullWeight, after: map)) { row, _ in isZeroRow(row) })
+        let tape = Tape()
+        let (trackedInput, trackedWeight) = (tape.track(full), tape.track(fullWeight))
+        let value = trackedInput.linear(weight: trackedWeight, after: map)
+        var gradients = [Tensor?](repeating: nil, count: 2)
+        tape.backward(from: value.weightedSum(gradient), into: &gradients)
+        #expect(hasZeros(gradients[0]) { row, _ in isZeroRow(row) })
+        #expect(hasZeros(gradients[1]) { output, _ in isZeroOutput(output) })
+    }
+    checkAttention(&noise)
+}
+
+/// A head whose values have a channel of zeros, and a loss that leaves out some tokens.
+private func checkAttention(_ noise: inout Noise) {
+    let (tokens, width, heads) = (200, 48, 2)
+    let silent = 30
+    let joined = Tensor(
+        (0..<tokens * 3 * width).map { $0 % (3 * width) == 2 * width + silent ? 0 : noise.next() },
+        shape: [1, tokens, 3 * width])
+    let weights = Tensor(
+        (0..<tokens * width).map { isZeroRow($0 / width) ? 0 : noise.next() },
+        shape: [1, tokens, width])
+    let tape = Tape()
+    let value = tape.track(joined).attention(heads: heads)
+    var gradients = [Tensor?](repeating: nil, count: 1)
+    tape.backward(from: value.weightedSum(weights), into: &gradients)
+    #expect(hasZeros(value.untracked) { _, channel in channel == silent })
+    // Where a token's output has no gradient, its query has none; its key and value serve the others.
+    #expect(
+        hasZeros(gradients[0]) { token, channel in isZeroRow(token) && channel < width })
+}
