@@ -67,21 +67,14 @@ struct ClusteringOptions: ParsableArguments {
     var model: String?
 
     func validate() throws {
-        try check(layer, atLeast: 0, "--layer")
-        try check(stride, atLeast: 1, "--stride")
-        try check(sampleInterval, atLeast: 1, "--sample-interval")
-        if let loadSize, !(0...4096).contains(loadSize) {
-            throw ValidationError("--load-size \(loadSize) is not from 0 to 4096.")
-        }
-        if let votes, !(0...100).contains(votes) {
-            throw ValidationError("--votes \(votes) is not from 0 to 100.")
-        }
-        if let elbow, !elbow.isFinite {
-            throw ValidationError("--elbow \(elbow) is not a number.")
-        }
-        if let threshold, !threshold.isFinite {
-            throw ValidationError("--threshold \(threshold) is not a number.")
-        }
+        try check(layer, FeatureTap.layers, "--layer")
+        try check(stride, PatchStride.steps, "--stride")
+        try checkLoadSize(loadSize)
+        try check(
+            sampleInterval, DescriptorClustering.Bounds.sampleInterval, "--sample-interval")
+        try check(votes, CoSegmentation.Options.Bounds.votePercentage, "--votes")
+        try check(elbow, DescriptorClustering.Bounds.elbow, "--elbow")
+        try check(threshold, SaliencyMap.thresholds, "--threshold")
         if let name = given.first, model != nil {
             throw ValidationError(
                 "\(name) does not go with --model, which was fitted with its own.")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Platform
+import Tensors
 
 /// The program. Exit status: 0; 1 with one line `error: …` on standard error where a file, the
 /// weights or a picture is at fault; 64 for a wrong call.
@@ -36,6 +37,12 @@ struct DinoViT: ParsableCommand {
     }
 
     static func main() {
+        StoragePool.whenExhausted.withLock {
+            $0 = { bytes in
+                Terminal.note("error: there is no memory for \(bytes) bytes more")
+                exit(withError: ExitCode.failure)
+            }
+        }
         do {
             var command = try parseAsRoot(arguments)
             try command.run()

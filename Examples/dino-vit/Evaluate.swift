@@ -38,13 +38,8 @@ struct EvaluationOptions: ParsableArguments {
     @OptionGroup var place: OutputOptions
 
     func validate() throws {
-        guard (1...4096).contains(loadSize) else {
-            throw ValidationError("--load-size \(loadSize) is not from 1 to 4096.")
-        }
-        if let cropSize, !(1...loadSize).contains(cropSize) {
-            throw ValidationError(
-                "--crop-size \(cropSize) is not from 1 to --load-size \(loadSize).")
-        }
+        try check(loadSize, Preprocessing.loadSizes, "--load-size")
+        try check(cropSize, Bound("crop size", 1...loadSize), "--crop-size")
     }
 
     var view: CentreView { CentreView(loadSize: loadSize, cropSize: cropSize) }

@@ -39,10 +39,8 @@ extension Evaluate {
         @OptionGroup var options: RunOptions
 
         func validate() throws {
-            for k in neighbourCounts { try check(k, atLeast: 1, "--k") }
-            guard temperature > 0, temperature.isFinite else {
-                throw ValidationError("--temperature \(temperature) is not above 0.")
-            }
+            for k in neighbourCounts { try check(k, KNNClassifier.neighbourBound, "--k") }
+            try check(temperature, KNNClassifier.temperatures, "--temperature")
         }
 
         func run() throws {

@@ -56,12 +56,11 @@ extension Evaluate {
         @OptionGroup var options: RunOptions
 
         func validate() throws {
-            try check(epochs, atLeast: 1, "--epochs")
-            try check(batchSize, atLeast: 1, "--batch-size")
-            try check(nLastBlocks, atLeast: 1, "--n-last-blocks")
-            guard lr > 0, lr.isFinite else {
-                throw ValidationError("--lr \(lr) is not above 0.")
-            }
+            typealias Bounds = LinearProbe.Options.Bounds
+            try check(epochs, Bounds.epochs, "--epochs")
+            try check(batchSize, Bounds.batchSize, "--batch-size")
+            try check(nLastBlocks, FrozenEmbedding.blockCounts, "--n-last-blocks")
+            try check(lr, Bounds.learningRate, "--lr")
         }
 
         func run() throws {

@@ -44,8 +44,8 @@ struct Extract: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        try check(layer, atLeast: 0, "--layer")
-        try check(stride, atLeast: 1, "--stride")
+        try check(layer, FeatureTap.layers, "--layer")
+        try check(stride, PatchStride.steps, "--stride")
         if bin && includeCls {
             throw ValidationError("--bin and --include-cls do not go together.")
         }

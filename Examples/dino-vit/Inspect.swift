@@ -43,8 +43,8 @@ struct Inspect: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        try check(layer, atLeast: 0, "--layer")
-        try check(stride, atLeast: 1, "--stride")
+        try check(layer, FeatureTap.layers, "--layer")
+        try check(stride, PatchStride.steps, "--stride")
     }
 
     func run() throws {

@@ -61,12 +61,10 @@ struct Match: ParsableCommand {
         guard target != nil || FileSystem.isFolder(source) else {
             throw ValidationError("\(source) is no folder of photos, and no second photo is named.")
         }
-        try check(pairs, atLeast: 1, "--pairs")
-        try check(layer, atLeast: 0, "--layer")
-        try check(stride, atLeast: 1, "--stride")
-        guard threshold.isFinite else {
-            throw ValidationError("--threshold \(threshold) is not a number.")
-        }
+        try check(pairs, Correspondences.Options.pairCounts, "--pairs")
+        try check(layer, FeatureTap.layers, "--layer")
+        try check(stride, PatchStride.steps, "--stride")
+        try check(threshold, SaliencyMap.thresholds, "--threshold")
     }
 
     func run() throws {

@@ -11,7 +11,7 @@ struct RunOptions: ParsableArguments {
     var quiet = false
 
     func validate() throws {
-        try check(threads, atLeast: 1, "--threads")
+        try check(threads, Parallelism.threadCounts, "--threads")
     }
 
     func apply() {
@@ -33,7 +33,7 @@ struct WeightOptions: ParsableArguments {
     var heads: Int?
 
     func validate() throws {
-        try check(heads, atLeast: 1, "--heads")
+        try check(heads, VisionTransformer.Configuration.Bounds.heads, "--heads")
         if heads != nil && weights == nil {
             throw ValidationError("--heads needs --weights.")
         }
@@ -73,9 +73,7 @@ struct NetworkOptions: ParsableArguments {
     @OptionGroup var place: OutputOptions
 
     func validate() throws {
-        guard (0...4096).contains(loadSize) else {
-            throw ValidationError("--load-size \(loadSize) is not from 0 to 4096.")
-        }
+        try checkLoadSize(loadSize)
     }
 
     var preprocessing: Preprocessing { Preprocessing(loadSize: loadSize == 0 ? nil : loadSize) }
@@ -95,9 +93,24 @@ enum FacetArgument: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
+/// Holds the value of an option against the library's bound.
+///
 /// - Throws: for the argument parser, which shows the usage and ends with status 64.
-func check(_ value: Int?, atLeast least: Int, _ option: String) throws {
-    if let value, value < least {
-        throw ValidationError("\(option) \(value) is not at least \(least).")
+func check<Value>(_ value: Value?, _ bound: Bound<Value>, _ option: String) throws {
+    if let fault = bound.fault(value, as: option) { throw ValidationError(fault + ".") }
+}
+
+/// Both numbers of an option that takes a range; none where it was not given.
+func check(_ values: [Double], _ bound: Bound<Double>, _ option: String) throws {
+    guard !values.isEmpty else { return }
+    guard values.count == 2, values[0] <= values[1] else {
+        throw ValidationError("\(option) takes two numbers, LOW and HIGH, with LOW <= HIGH.")
     }
+    for value in values { try check(value, bound, option) }
+}
+
+/// A load size, where 0 stands for none.
+func checkLoadSize(_ pixels: Int?) throws {
+    let sizes = Preprocessing.loadSizes
+    try check(pixels, Bound(sizes.name, 0...sizes.range.upperBound), "--load-size")
 }

@@ -62,9 +62,9 @@ struct PCACommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        try check(components, atLeast: 1, "--components")
-        try check(layer, atLeast: 0, "--layer")
-        try check(stride, atLeast: 1, "--stride")
+        try check(components, PrincipalComponents.counts, "--components")
+        try check(layer, FeatureTap.layers, "--layer")
+        try check(stride, PatchStride.steps, "--stride")
         let isFitted = components != nil || separate || foreground || saveBasis != nil
         if basis != nil && (isFitted || layer != nil || facet != nil) {
             throw ValidationError(

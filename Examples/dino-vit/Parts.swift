@@ -50,17 +50,12 @@ struct Parts: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        if let parts, !(1...255).contains(parts) {
-            throw ValidationError("--parts \(parts) is not from 1 to 255.")
-        }
-        try check(crops, atLeast: 0, "--crops")
-        if let secondElbow {
-            guard secondElbow.isFinite else {
-                throw ValidationError("--second-elbow \(secondElbow) is not a number.")
-            }
-            guard threeStages else {
-                throw ValidationError("--second-elbow needs --three-stages.")
-            }
+        typealias Bounds = PartCoSegmentation.Options.Bounds
+        try check(parts, Bounds.parts, "--parts")
+        try check(crops, Bounds.crops, "--crops")
+        try check(secondElbow, DescriptorClustering.Bounds.elbow, "--second-elbow")
+        if secondElbow != nil && !threeStages {
+            throw ValidationError("--second-elbow needs --three-stages.")
         }
         if parts != nil || crops != nil || threeStages, clustering.model != nil {
             throw ValidationError(

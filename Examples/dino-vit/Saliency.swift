@@ -32,7 +32,7 @@ struct SaliencyCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        try check(stride, atLeast: 1, "--stride")
+        try check(stride, PatchStride.steps, "--stride")
     }
 
     func run() throws {

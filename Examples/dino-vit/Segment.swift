@@ -42,9 +42,9 @@ struct Segment: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        guard outlierThreshold.isFinite else {
-            throw ValidationError("--outlier-threshold \(outlierThreshold) is not a number.")
-        }
+        try check(
+            outlierThreshold, CoSegmentation.Options.Bounds.outlierThreshold,
+            "--outlier-threshold")
         if removeOutliers && clustering.model != nil {
             throw ValidationError(
                 "--remove-outliers does not go with --model, which was fitted with its own.")

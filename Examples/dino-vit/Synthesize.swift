@@ -40,13 +40,9 @@ struct Synthesize: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        try check(count, atLeast: 1, "--count")
-        guard (16...4096).contains(size) else {
-            throw ValidationError("--size \(size) is not from 16 to 4096.")
-        }
-        guard (1...Kind.allCases.count).contains(kinds) else {
-            throw ValidationError("--kinds \(kinds) is not from 1 to \(Kind.allCases.count).")
-        }
+        try check(count, Creature.counts, "--count")
+        try check(size, Creature.sizes, "--size")
+        try check(kinds, Bound("kinds", 1...Kind.allCases.count), "--kinds")
     }
 
     func run() throws {

@@ -48,9 +48,10 @@ struct TrainedNetworkOptions: ParsableArguments {
     var dropPath: Double?
 
     func validate() throws {
-        try check(patchSize, atLeast: 1, "--patch-size")
-        try check(outDim, in: 2...1 << 24, "--out-dim")
-        try check(dropPath, in: 0...0.95, "--drop-path")
+        if let fault = arch?.fault { throw ValidationError("--arch: \(fault).") }
+        try check(patchSize, VisionTransformer.Configuration.Bounds.patchSize, "--patch-size")
+        try check(outDim, DINOHead.Options.Bounds.prototypes, "--out-dim")
+        try check(dropPath, DINOOptions.Bounds.stochasticDepth, "--drop-path")
     }
 }
 
@@ -87,25 +88,13 @@ struct CropOptions: ParsableArguments {
     var blurRadius: [Double] = []
 
     func validate() throws {
-        try check(globalCropSize, in: 1...4096, "--global-crop-size")
-        try check(localCropSize, in: 1...4096, "--local-crop-size")
-        try check(localCrops, in: 0...1000, "--local-crops")
-        for (scale, name) in [
-            (globalCropsScale, "--global-crops-scale"), (localCropsScale, "--local-crops-scale"),
-        ] where !scale.isEmpty {
-            guard scale.count == 2, scale[0] > 0, scale[0] <= scale[1], scale[1] <= 1 else {
-                throw ValidationError(
-                    "\(name) takes two numbers, LOW and HIGH, with 0 < LOW <= HIGH <= 1.")
-            }
-        }
-        guard
-            blurRadius.isEmpty
-                || blurRadius.count == 2 && blurRadius[0] > 0 && blurRadius[0] <= blurRadius[1]
-                    && blurRadius[1] <= 100
-        else {
-            throw ValidationError(
-                "--blur-radius takes two numbers, LOW and HIGH, with 0 < LOW <= HIGH <= 100.")
-        }
+        typealias Bounds = MultiCrop.Bounds
+        try check(globalCropSize, Bounds.side, "--global-crop-size")
+        try check(localCropSize, Bounds.side, "--local-crop-size")
+        try check(localCrops, Bounds.localCount, "--local-crops")
+        try check(globalCropsScale, Bounds.scale, "--global-crops-scale")
+        try check(localCropsScale, Bounds.scale, "--local-crops-scale")
+        try check(blurRadius, Bounds.blurRadius, "--blur-radius")
     }
 }
 
@@ -164,16 +153,17 @@ struct ScheduleOptions: ParsableArguments {
     var seed: UInt64?
 
     func validate() throws {
-        try check(batchSize, in: 1...1 << 20, "--batch-size")
-        try check(accumulate, in: 1...1 << 20, "--accumulate")
-        try check(epochs, in: 1...1 << 20, "--epochs")
-        try check(warmupEpochs, atLeast: 0, "--warmup-epochs")
-        try check(freezeLastLayer, atLeast: 0, "--freeze-last-layer")
-        try check(lr, in: 0...1e6, "--lr")
-        try check(minLr, in: 0...1e6, "--min-lr")
-        try check(weightDecay, in: 0...1e3, "--weight-decay")
-        try check(weightDecayEnd, in: 0...1e3, "--weight-decay-end")
-        try check(clipGrad, in: 0...1e9, "--clip-grad")
+        typealias Bounds = DINOOptions.Bounds
+        try check(batchSize, TrainingConfiguration.Bounds.batchSize, "--batch-size")
+        try check(accumulate, TrainingConfiguration.Bounds.accumulation, "--accumulate")
+        try check(epochs, Bounds.epochs, "--epochs")
+        try check(warmupEpochs, Bounds.warmupEpochs, "--warmup-epochs")
+        try check(freezeLastLayer, Bounds.frozenEpochs, "--freeze-last-layer")
+        try check(lr, Bounds.learningRate, "--lr")
+        try check(minLr, Bounds.learningRate, "--min-lr")
+        try check(weightDecay, Bounds.weightDecay, "--weight-decay")
+        try check(weightDecayEnd, Bounds.weightDecay, "--weight-decay-end")
+        try check(clipGrad, Bounds.gradientClip, "--clip-grad")
     }
 }
 
@@ -212,20 +202,11 @@ struct TeacherOptions: ParsableArguments {
     var centerMomentum: Double?
 
     func validate() throws {
-        try check(momentumTeacher, in: 0...1, "--momentum-teacher")
-        try check(teacherTemp, in: 1e-4...1e3, "--teacher-temp")
-        try check(warmupTeacherTemp, in: 1e-4...1e3, "--warmup-teacher-temp")
-        try check(warmupTeacherTempEpochs, atLeast: 0, "--warmup-teacher-temp-epochs")
-        try check(centerMomentum, in: 0...1, "--center-momentum")
-    }
-}
-
-/// - Throws: as `check(_:atLeast:_:)`; also for what is not a number.
-func check<Value: Comparable>(
-    _ value: Value?, in range: ClosedRange<Value>, _ option: String
-) throws {
-    if let value, !range.contains(value) {
-        throw ValidationError(
-            "\(option) \(value) is not from \(range.lowerBound) to \(range.upperBound).")
+        typealias Bounds = DINOLoss.Options.Bounds
+        try check(momentumTeacher, DINOOptions.Bounds.momentum, "--momentum-teacher")
+        try check(teacherTemp, Bounds.temperature, "--teacher-temp")
+        try check(warmupTeacherTemp, Bounds.temperature, "--warmup-teacher-temp")
+        try check(warmupTeacherTempEpochs, Bounds.warmupEpochs, "--warmup-teacher-temp-epochs")
+        try check(centerMomentum, Bounds.centreMomentum, "--center-momentum")
     }
 }

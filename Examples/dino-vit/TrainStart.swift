@@ -1,5 +1,6 @@
 import ArgumentParser
 import DINO
+import Tensors
 import ViT
 
 /// Weights that a run begins with.
@@ -27,7 +28,7 @@ struct StartOptions: ParsableArguments {
     var teacherWeights: String?
 
     func validate() throws {
-        try check(freezeBackbone, atLeast: 0, "--freeze-backbone")
+        try check(freezeBackbone, DINOOptions.Bounds.frozenEpochs, "--freeze-backbone")
     }
 }
 
@@ -55,10 +56,18 @@ struct ResourceOptions: ParsableArguments {
             """, valueName: "steps"))
     var saveEvery: Int?
 
+    /// The library's bound, which is in bytes.
+    private static let memoryLimits: Bound<Int> = {
+        let bytes = DINOOptions.Bounds.activationMemory.range
+        return Bound("memory limit", bytes.lowerBound >> 20...bytes.upperBound >> 20)
+    }()
+    /// No more is kept than there is.
+    private static let caches = Bound("cache", 0...memoryLimits.range.upperBound)
+
     func validate() throws {
-        try check(memoryLimit, in: 1...1 << 30, "--memory-limit")
-        try check(cache, in: 0...1 << 30, "--cache")
-        try check(saveEvery, atLeast: 1, "--save-every")
+        try check(memoryLimit, Self.memoryLimits, "--memory-limit")
+        try check(cache, Self.caches, "--cache")
+        try check(saveEvery, TrainingRun.checkpointIntervals, "--save-every")
     }
 }
 

@@ -61,12 +61,11 @@ struct VideoCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        guard (8...4096).contains(loadSize) else {
-            throw ValidationError("--load-size \(loadSize) is not from 8 to 4096.")
-        }
-        try check(previousFrames, atLeast: 0, "--previous-frames")
-        try check(reach, atLeast: 0, "--reach")
-        try check(neighbours, atLeast: 1, "--neighbours")
+        typealias Bounds = MaskPropagation.Options.Bounds
+        try check(loadSize, VideoSegmenter.Options.shorterSides, "--load-size")
+        try check(previousFrames, Bounds.previousFrames, "--previous-frames")
+        try check(reach, Bounds.reach, "--reach")
+        try check(neighbours, Bounds.neighbours, "--neighbours")
     }
 
     func run() throws {

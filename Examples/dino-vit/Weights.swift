@@ -25,7 +25,7 @@ struct WeightsCommand: ParsableCommand {
         var heads: Int?
 
         func validate() throws {
-            try check(heads, atLeast: 1, "--heads")
+            try check(heads, VisionTransformer.Configuration.Bounds.heads, "--heads")
             if heads != nil && weights == nil {
                 throw ValidationError("--heads needs a file.")
             }
@@ -111,7 +111,7 @@ struct WeightInput: ParsableArguments {
     var heads: Int?
 
     func validate() throws {
-        try check(heads, atLeast: 1, "--heads")
+        try check(heads, VisionTransformer.Configuration.Bounds.heads, "--heads")
     }
 
     func file() throws -> WeightFile {

@@ -56,13 +56,12 @@ public struct DINOHead: Sendable {
                 }, bias: Tensor(repeating: 0, shape: [outputs]))
         }
         self.options = options
-        layers = (0..<options.layers).map { index in
-            let isLast = index == options.layers - 1
+        let widths = options.widths(from: inputWidth)
+        layers = widths.enumerated().map { index, width in
+            let isLast = index == widths.count - 1
             return Layer(
-                linear: linear(
-                    index == 0 ? inputWidth : options.hiddenWidth,
-                    isLast ? options.bottleneckWidth : options.hiddenWidth),
-                norm: isLast || !options.hasBatchNorm ? nil : BatchNorm(width: options.hiddenWidth))
+                linear: linear(width.inputs, width.outputs),
+                norm: isLast || !options.hasBatchNorm ? nil : BatchNorm(width: width.outputs))
         }
         let bound = 1 / Double(options.bottleneckWidth).squareRoot()
         direction = Tensor(shape: [options.prototypes, options.bottleneckWidth]) {

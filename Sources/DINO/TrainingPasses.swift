@@ -33,8 +33,7 @@ extension DINOTrainer {
         _ crops: StepCrops, from targets: Tensor, gradients: inout Gradients
     ) -> Double {
         let groups = crops.groups(of: 0..<crops.views, limit: options.activationMemory) {
-            student.backbone.recordingMemory(forImage: $0)
-                + 4 * (4 * options.head.hiddenWidth + 3 * options.head.prototypes)
+            options.recordingMemory(tokens: student.backbone.tokens(forImage: $0))
         }
         if options.head.hasBatchNorm && groups.count > 1 {
             return learnWithSharedStatistics(crops, groups, from: targets, gradients: &gradients)
@@ -98,11 +97,15 @@ extension DINOTrainer {
 
     /// Whether a parameter of the student is learnt at this step.
     private func isLearning(_ name: String) -> Bool {
-        let epoch = schedule.epoch(of: step)
-        if name.hasPrefix("backbone.") { return epoch >= options.frozenNetworkEpochs }
-        guard name.hasPrefix("head.last_layer.") else { return true }
-        return epoch >= options.frozenLastLayerEpochs
-            && (options.head.learnsMagnitude || !name.hasSuffix("weight_g"))
+        frozenEpochs(name).map { schedule.epoch(of: step) >= $0 } ?? false
+    }
+
+    /// For how many epochs from the start a parameter of the student stays as it is; nil for ever.
+    func frozenEpochs(_ name: String) -> Int? {
+        if name.hasPrefix("backbone.") { return options.frozenNetworkEpochs }
+        guard name.hasPrefix("head.last_layer.") else { return 0 }
+        return options.head.learnsMagnitude || !name.hasSuffix("weight_g")
+            ? options.frozenLastLayerEpochs : nil
     }
 
     private func embeddings(
@@ -167,20 +170,25 @@ private struct HeadWithInput: Module {
 }
 
 extension VisionTransformer {
+    /// The class token and the patches of an image `[batch, 3, height, width]`.
+    fileprivate func tokens(forImage shape: Shape) -> Int {
+        1 + grid(height: shape[2], width: shape[3]).count
+    }
+
     /// About the bytes that one image's values need in a pass that is not recorded.
     ///
     /// - Parameter shape: `[batch, 3, height, width]`.
     fileprivate func passingMemory(forImage shape: Shape) -> Int {
-        let tokens = 1 + grid(height: shape[2], width: shape[3]).count
-        return 4 * tokens * (6 * configuration.width + configuration.hiddenWidth)
+        4 * tokens(forImage: shape) * (6 * configuration.width + configuration.hiddenWidth)
     }
+}
 
-    /// About the bytes that one image's values need until their gradients are known: in each block six
+extension DINOOptions {
+    /// About the bytes that one crop's values need until their gradients are known: in each block six
     /// tokens' widths (queries, keys and values, what was attended to, both sums) and the hidden layer
-    /// before its GELU.
-    fileprivate func recordingMemory(forImage shape: Shape) -> Int {
-        let tokens = 1 + grid(height: shape[2], width: shape[3]).count
-        return 4 * tokens * configuration.depth
-            * (6 * configuration.width + configuration.hiddenWidth)
+    /// before its GELU; then the head's.
+    func recordingMemory(tokens: Int) -> Int {
+        4 * tokens * network.depth * (6 * network.width + network.hiddenWidth)
+            + 4 * (4 * head.hiddenWidth + 3 * head.prototypes)
     }
 }

@@ -45,12 +45,44 @@ extension DINOTrainer {
         self = restored
     }
 
+    /// What is wrong with a tensor that is to be restored, as a clause; nil where nothing is.
+    ///
+    /// Elements are finite, averages of squares not negative, and the optimiser has counted for each
+    /// parameter the steps in which it was learnt; those of a block's may be fewer, where both of its
+    /// branches were left out for all crops of a step. Counts are kept as float32, which are exact up to
+    /// 2^24: beyond that they are not told apart.
+    func fault(of tensor: Tensor, named name: String, step: Int) -> String? {
+        guard tensor.isFinite else { return "\(name) is not finite" }
+        if options.optimizer == .adamW, name.hasPrefix("optimizer.1."),
+            tensor.elements.contains(where: { $0 < 0 })
+        {
+            return "\(name), an average of squares, is negative"
+        }
+        guard name == Self.countsName else { return nil }
+        let exact: Float = 0x1p24
+        for (parameter, count) in zip(student.parameters.map(\.name), tensor.elements) {
+            let learnt =
+                frozenEpochs(parameter).map { max(0, step - $0 * schedule.stepsPerEpoch) } ?? 0
+            let most = min(Float(learnt), exact)
+            let isBranch =
+                options.stochasticDepth > 0 && parameter.hasPrefix("backbone.blocks.")
+            guard count == count.rounded(), (isBranch ? 0 : most)...most ~= min(count, exact)
+            else {
+                return
+                    "its optimiser counts \(count) steps of \(parameter), and \(learnt) were taken"
+            }
+        }
+        return nil
+    }
+
+    private static let countsName = "optimizer.steps"
+
     /// The names of the optimiser's state, in its order: the averages of each parameter, and last how
     /// many steps each has taken.
     private var optimizerNames: [String] {
         let names = student.parameters.map(\.name)
         let averages = (optimizer.state.count - 1) / names.count
         return names.flatMap { name in (0..<averages).map { "optimizer.\($0).\(name)" } }
-            + ["optimizer.steps"]
+            + [Self.countsName]
     }
 }

@@ -62,7 +62,8 @@ public struct Correspondences: Hashable, Sendable, Codable {
 /// The best buddies whose both ends are salient are divided by k-means into as many clusters as
 /// pairs are asked for, by the joined descriptors of both ends, scaled to length 1; each cluster
 /// gives the pair with the highest mean saliency, the first of equals. Of more than
-/// `clusteredPairs` the most salient that many are clustered.
+/// `clusteredPairs` the most salient that many are clustered; where more pairs than that are asked for,
+/// the most salient are taken as they are.
 ///
 /// Unlike in the reference, a pair whose end in `b` is background is always left out: its mask keeps
 /// such a pair if another, salient cell of `b` has the same nearest neighbour.
@@ -111,8 +112,10 @@ private func spread(
     _ ranked: [BestBuddy], _ a: DescriptorGrid, _ b: DescriptorGrid,
     _ options: Correspondences.Options
 ) -> [BestBuddy] {
-    guard ranked.count > options.pairs else { return ranked }
-    let candidates = Array(ranked.prefix(max(clusteredPairs, options.pairs)))
+    guard ranked.count > options.pairs, options.pairs < clusteredPairs else {
+        return Array(ranked.prefix(options.pairs))
+    }
+    let candidates = Array(ranked.prefix(clusteredPairs))
     let points = PointSet(
         products: pairProducts(candidates, a, b, binning: options.binning))
     var generator = Xoshiro256(seed: options.seed)

@@ -18,7 +18,7 @@ public enum Binning: Hashable, Sendable, Codable {
             return [BinningLevel(step: 0, hasCentre: true)]
         }
         precondition(
-            1...12 ~= hierarchy, "log-binning: hierarchy \(hierarchy) is not from 1 to 12")
+            fault == nil, "log-binning: \(fault ?? "")")
         var step = 1
         return (0..<hierarchy).map { level in
             defer { step *= 3 }

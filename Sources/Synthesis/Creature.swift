@@ -19,6 +19,11 @@ package struct Creature: Sendable {
         case pose, palette, coat, scenery, props, placing
     }
 
+    /// From the least in which legs are told apart to a screen's width.
+    package static let sizes = Bound("size", 16...4096)
+    /// The pictures of a series: at the most a folder of a hundred gigabytes, days of work.
+    package static let counts = Bound("number of pictures", 1...10_000_000)
+
     /// The picture of a number in the series of a seed: the same at any size, only finer.
     ///
     /// - Parameters:
@@ -28,7 +33,7 @@ package struct Creature: Sendable {
     /// - Complexity: O(size^2).
     package init(seed: UInt64, index: Int, size: Int, kinds: [Kind] = Kind.allCases) {
         precondition(
-            index >= 0 && size >= 16 && !kinds.isEmpty,
+            index >= 0 && Creature.sizes.range ~= size && !kinds.isEmpty,
             "Creature: picture \(index), \(size) pixels wide, of \(kinds.count) kinds")
         func generator(_ stream: Stream) -> Xoshiro256 {
             Xoshiro256(seed: seed, stream: index, stream.rawValue)

@@ -12,16 +12,22 @@ public enum Parallelism {
     /// The number of processors that this process may use.
     public static let processorCount = ProcessInfo.processInfo.activeProcessorCount
 
+    /// Four times the processors of the largest machines; each works through tasks of its own, so that
+    /// what waits for them takes memory in proportion.
+    package static let threadCounts = Bound("number of threads", 1...4096)
+
     /// The most threads that work at once: at first one for each processor.
     ///
-    /// - Precondition: a new value is at least 1.
+    /// - Precondition: a new value is from 1 to 4096.
     public static var threadCount: Int {
         get {
             let value = limit.load(ordering: .relaxed)
             return value > 0 ? value : processorCount
         }
         set {
-            precondition(newValue >= 1, "Parallelism.threadCount: \(newValue) is below 1")
+            precondition(
+                threadCounts.range ~= newValue,
+                "Parallelism.threadCount: \(newValue) is not from 1 to 4096")
             limit.store(newValue, ordering: .relaxed)
         }
     }

@@ -96,13 +96,22 @@ package final class StoragePool: Sendable {
         for address in addresses { free(UnsafeMutableRawPointer(bitPattern: address)) }
     }
 
+    /// Called where the system has no memory for a tensor of so many bytes. A computation cannot go on
+    /// from there; at first it ends with the sentence of a failed precondition. A program that wants to
+    /// end in its own way sets this before it computes.
+    package static let whenExhausted = Mutex<@Sendable (_ bytes: Int) -> Never>({ bytes in
+        preconditionFailure("Tensor: no memory for \(bytes) bytes")
+    })
+
     private static func allocate(capacity: Int) -> UnsafeMutablePointer<Float> {
-        let bytes = capacity * MemoryLayout<Float>.stride
+        let (bytes, overflow) = capacity.multipliedReportingOverflow(
+            by: MemoryLayout<Float>.stride)
         let hugePage = 1 << 21
         var pointer: UnsafeMutableRawPointer?
-        let status = posix_memalign(&pointer, bytes >= hugePage ? hugePage : 64, bytes)
+        let status =
+            overflow ? 1 : posix_memalign(&pointer, bytes >= hugePage ? hugePage : 64, bytes)
         guard status == 0, let pointer else {
-            preconditionFailure("Tensor: no memory for \(bytes) bytes")
+            whenExhausted.withLock(\.self)(overflow ? .max : bytes)
         }
         #if os(Linux)
             // Large pages: one fault for 2 MiB in place of 512, and far fewer TLB misses.

@@ -41,8 +41,7 @@ extension VisionTransformer.Architecture: LosslessStringConvertible {
         }
         let parts = description.split(separator: "x", omittingEmptySubsequences: false)
         let numbers = parts.compactMap { Int($0) }
-        // A network of more than this is a slip of the finger.
-        guard parts.count == 3, numbers.count == 3, numbers.allSatisfy({ 1...65536 ~= $0 }),
+        guard parts.count == 3, numbers.count == 3, numbers.allSatisfy({ $0 > 0 }),
             numbers[0] % numbers[2] == 0
         else { return nil }
         self.init(width: numbers[0], depth: numbers[1], heads: numbers[2])

@@ -43,6 +43,10 @@ public struct Preprocessing: Hashable, Sendable, Codable {
         self.filter = filter
     }
 
+    /// The shorter side, one pixel of a photo for each of a screen's: 4096 pixels are 262,144 patches
+    /// of 8.
+    package static let loadSizes = Bound("load size", 1...4096)
+
     /// The most pixels that a picture is enlarged to: memory stays in proportion to the photo.
     static let mostPixels = 1 << 25
 

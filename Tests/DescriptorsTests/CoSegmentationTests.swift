@@ -191,17 +191,36 @@ import ViT
         try write(["centres": centres, "salient": centres]) { _ in }
         check("salient is 3x4; expected 3 numbers")
         try write(["centres": whole["salient"] ?? centres, "salient": centres]) { _ in }
-        check("centres is 3")
+        check("centres is 3; expected a matrix")
         try write(whole) { $0.outlierThreshold = 0.7 }
         check("meanClassToken")
         try write(whole) { $0.taps.loadSize = 0 }
         check("load size 0")
         try write(whole) { $0.taps.binning = .logarithmic(hierarchy: 0) }
-        check("hierarchy of 0")
+        check("hierarchy 0 is not from 1 to 12")
         try write(whole) { $0.taps.facet = .classAttention }
         check("class attention")
         try write(whole) { $0.refinement?.iterations = 0 }
-        check("0 iterations")
+        check("iterations of GrabCut 0 is not from 1")
+        try write(whole) { $0.taps.layer = -1 }
+        check("layer -1")
+        try write(whole) { $0.taps.stride.horizontal = 0 }
+        check("stride 0")
+        try write(whole) { $0.votePercentage = 101 }
+        check("votes")
+        try write(whole) { $0.clustering.mostClusters = 2 }
+        check("centres has 3 rows, and its options ask for at most 2")
+        try write(whole) { $0.taps.binning = .logarithmic() }
+        check("centres has 4 channels, which 17 bins do not share")
+        var broken = whole
+        broken["centres"] = Tensor(
+            [1, 2, 3, .nan] + [Float](repeating: 0, count: 8), shape: [3, 4])
+        try write(broken) { _ in }
+        check("centres is not finite")
+        broken = whole
+        broken["salient"] = Tensor([0, 1, 2], shape: [3])
+        try write(broken) { _ in }
+        check("salient")
         try Safetensors.write(
             whole, metadata: ["model": "co-segmentation", "options": "{}"], to: file.path)
         check("options")

@@ -1,4 +1,5 @@
 import Descriptors
+import Foundation
 import Images
 import Tensors
 import Testing
@@ -118,10 +119,31 @@ import ViT
         let read = try PartCoSegmentation(contentsOf: file.path)
         #expect(read.options == model.options)
         #expect(read.parts == model.parts && read.background == model.background)
+        for (change, found): ((inout PartCoSegmentation.Options) -> Void, String) in [
+            ({ $0.refinement?.iterations = 1 << 40 }, "iterations of the CRF 1099511627776"),
+            ({ $0.refinement?.colourDeviation = 0 }, "deviation of the CRF 0.0"),
+            ({ $0.refinement?.bilateralWeight = -1 }, "weight of the CRF -1.0"),
+            ({ $0.crops = .max }, "crops of a picture"),
+            ({ $0.parts = 256 }, "number of parts 256"),
+            ({ $0.foreground.elbow = 3 }, "elbow 3.0"),
+            ({ $0.stages = .three(elbow: -1) }, "elbow -1.0"),
+        ] {
+            var options = model.options
+            options.refinement = DenseCRF()
+            change(&options)
+            let json = String(decoding: try JSONEncoder().encode(options), as: UTF8.self)
+            let other = TemporaryFile()
+            try Safetensors.write(
+                ["parts": model.parts, "background": model.background],
+                metadata: ["model": "part co-segmentation", "options": json], to: other.path)
+            #expect { try PartCoSegmentation(contentsOf: other.path) } throws: { error in
+                "\(error)".hasPrefix(other.path) && "\(error)".contains(found)
+            }
+        }
         let few = Tensor(repeating: 0, shape: [2, 11])
         for (parts, background, found) in [
-            (Tensor(repeating: 0, shape: [300, 12]), few, "300 parts"),
-            (model.parts, few, "background is 2x11, no matrix of 12 channels"),
+            (Tensor(repeating: 0, shape: [300, 12]), few, "parts has 300 rows"),
+            (model.parts, few, "background is 2x11; expected a matrix of 12 channels"),
         ] {
             let options = try TensorFile(contentsOf: file.path).metadata
             try Safetensors.write(

@@ -187,6 +187,23 @@ import Testing
         let file = try TensorFile(contentsOf: path)
         let tensors = try Dictionary(
             uniqueKeysWithValues: file.names.map { ($0, try file.tensor(named: $0)) })
+        func change(_ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) throws {
+            var tensors = tensors
+            var tensor = try #require(tensors[name])
+            tensor.withUnsafeMutableElements { body($0) }
+            tensors[name] = tensor
+            try Safetensors.write(tensors, to: path)
+            let error = #expect(throws: TensorFileError.self) {
+                try PrincipalBasis(contentsOf: path)
+            }
+            #expect(error?.description.contains(name) == true)
+        }
+        // Directions of another length or not at right angles, variances that are no parts of the sum.
+        try change("directions") { $0[2] += 0.1 }
+        try change("separator.directions") { for i in $0.indices { $0[i] *= 2 } }
+        try change("directions") { for i in 0..<6 { $0[i] = $0[6 + i] } }
+        try change("variances") { $0[1] = -1e-6 }
+        try change("separator.variances") { $0[1] = 0 }
         for name in tensors.keys where name != "separator.threshold" {
             for broken in [
                 nil, Tensor(repeating: 0, shape: [5]),

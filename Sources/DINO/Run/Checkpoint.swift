@@ -69,12 +69,31 @@ struct Checkpoint {
         if let fault = configuration.fault {
             throw .unreadable(path: path, reason: "its configuration is not sound: \(fault)")
         }
-        let networks = [configuration.options.network, configuration.fixedTeacher?.network]
-        guard step >= 0,
-            networks.allSatisfy({ $0.map { $0.depth <= file.names.count } ?? true }),
-            configuration.parameterCount <= file.byteCount / MemoryLayout<Float>.size
-        else {
-            throw .unreadable(path: path, reason: "its configuration asks for more than it holds")
+        try checkCounts()
+    }
+
+    /// Throws where the networks of the configuration have other numbers of parameters than the file
+    /// holds: memory is taken by the one, and has to be in proportion to the other.
+    private func checkCounts() throws(TrainingRunError) {
+        guard file.format == .safetensors else {
+            throw .unreadable(
+                path: file.path,
+                reason: "it is no checkpoint of training: it is no safetensors file")
+        }
+        let student = configuration.studentParameterCount
+        let teacher = configuration.teacherParameterCount
+        for (prefix, expected) in [
+            ("student.backbone.", student.backbone), ("student.head.", student.head),
+            ("teacher.backbone.", teacher.backbone), ("teacher.head.", teacher.head),
+        ] {
+            let found = file.names.reduce(0) { sum, name in
+                sum + (name.hasPrefix(prefix) ? file.shape(of: name)?.count ?? 0 : 0)
+            }
+            guard found == expected else {
+                throw .unreadable(
+                    path: file.path,
+                    reason: "\(prefix)… has \(found) parameters, and its configuration \(expected)")
+            }
         }
     }
 
@@ -94,10 +113,17 @@ struct Checkpoint {
 
     /// The training as it was. Complexity: O(parameters).
     ///
+    /// - Throws: where the file contradicts itself: a step beyond the last or other than the optimiser's,
+    ///   a tensor of another shape or with elements that are not finite.
     /// - Precondition: the configuration gives the same results as the checkpoint's.
     func trainer(
         _ configuration: TrainingConfiguration, stepsPerEpoch: Int
     ) throws(TrainingRunError) -> DINOTrainer {
+        let steps = configuration.options.epochs * stepsPerEpoch
+        guard 0...steps ~= step else {
+            throw .unreadable(
+                path: file.path, reason: "it says that \(step) steps of \(steps) were taken")
+        }
         var generator = SplitMix64(seed: 0)
         var trainer = DINOTrainer(
             configuration.options,
@@ -110,6 +136,7 @@ struct Checkpoint {
                         using: &generator))
             }, batchSize: configuration.picturesPerStep, stepsPerEpoch: stepsPerEpoch)
         do {
+            let started = trainer
             try trainer.restore(step: step) { name, shape in
                 // Official shapes hold the same elements in the same order.
                 guard let found = file.shape(of: name), found.count == shape.count else {
@@ -117,7 +144,11 @@ struct Checkpoint {
                     throw TrainingRunError.unreadable(
                         path: file.path, reason: "\(name) is \(shown), expected \(shape)")
                 }
-                return try file.tensor(named: name).reshaped(to: shape)
+                let tensor = try file.tensor(named: name).reshaped(to: shape)
+                if let fault = started.fault(of: tensor, named: name, step: step) {
+                    throw TrainingRunError.unreadable(path: file.path, reason: fault)
+                }
+                return tensor
             }
         } catch let error as TrainingRunError {
             throw error
@@ -127,18 +158,5 @@ struct Checkpoint {
             preconditionFailure("Checkpoint: \(error)")
         }
         return trainer
-    }
-}
-
-extension TrainingConfiguration {
-    /// The parameters of student and teacher, of those that count: an estimate from below, to be held
-    /// against a file before memory is taken.
-    fileprivate var parameterCount: Int {
-        func count(_ network: VisionTransformer.Configuration, _ head: DINOHead.Options) -> Int {
-            network.depth * network.width * (4 * network.width + 2 * network.hiddenWidth)
-                + head.prototypes * head.bottleneckWidth + head.hiddenWidth * head.bottleneckWidth
-        }
-        let student = count(options.network, options.head)
-        return student + (fixedTeacher.map { count($0.network, $0.head) } ?? student)
     }
 }

@@ -61,7 +61,9 @@ public struct TrainingRun: ~Copyable {
         resuming: Bool, stepsPerCheckpoint: Int? = nil, cacheBytes: Int = 1 << 30,
         start: () throws -> StartingPoint = { StartingPoint() }
     ) throws {
-        if let fault = configuration.fault { throw TrainingRunError.options(fault) }
+        if let fault = configuration.fault ?? configuration.shortage() {
+            throw TrainingRunError.options(fault)
+        }
         let source = BatchSource(
             PictureCache(pictures, byteLimit: cacheBytes), multiCrop: configuration.crops,
             batchSize: configuration.picturesPerStep, seed: configuration.options.seed)
@@ -118,14 +120,4 @@ public struct TrainingRun: ~Copyable {
 
     /// Why pictures could not be read so far, a sentence each.
     public var skipped: [String] { loader.source.cache.unreadable.map { "\($0.reason)" } }
-}
-
-extension TrainingConfiguration {
-    /// Bytes of the crops of a step.
-    fileprivate var bytesPerStep: Int {
-        let pixels =
-            2 * crops.globalSide * crops.globalSide
-            + crops.localCount * crops.localSide * crops.localSide
-        return picturesPerStep * pixels * 3 * MemoryLayout<Float>.size
-    }
 }

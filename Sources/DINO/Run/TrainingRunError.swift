@@ -19,7 +19,7 @@ public enum TrainingRunError: Error, Sendable, Hashable {
     case otherOptions(folder: String, differences: [String])
     /// The pictures are not those that the run began with.
     case otherPictures(folder: String, found: Int, expected: Int)
-    /// The options make no training.
+    /// The options make no training, or none that this machine has the memory for.
     case options(String)
     /// Weights to learn from have only part of a head, or one that does not fit.
     case noHead(path: String, reason: String)
@@ -49,7 +49,7 @@ extension TrainingRunError: CustomStringConvertible {
         case .otherPictures(let folder, _, _):
             "\(folder) holds a run over pictures of other names; a run goes on over the same"
                 + " pictures only"
-        case .options(let fault): "training cannot be run with \(fault)"
+        case .options(let fault): "training cannot be run: \(fault)"
         case .noHead(let path, let reason):
             "\(path) holds no whole projection head: \(reason)"
         case .notFinite(let finding):

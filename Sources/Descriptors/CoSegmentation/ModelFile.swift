@@ -56,8 +56,8 @@ struct ModelFile {
         }
     }
 
-    /// Opens a file and reads its options.
-    static func open<Options: Decodable>(
+    /// Opens a file and reads its options, which are within their bounds.
+    static func open<Options: Decodable & Bounded>(
         _ path: String, kind: String, _: Options.Type
     ) throws(SegmentationModelError) -> (ModelFile, Options) {
         let file: TensorFile
@@ -69,26 +69,42 @@ struct ModelFile {
         guard file.metadata[kindKey] == kind, let json = file.metadata[optionsKey] else {
             throw .otherContent(path: path, expected: kind)
         }
-        do {
-            let options = try JSONDecoder().decode(Options.self, from: Data(json.utf8))
-            return (ModelFile(file: file), options)
-        } catch {
+        guard let options = try? JSONDecoder().decode(Options.self, from: Data(json.utf8)) else {
             throw .damaged(path: path, reason: "its options are not those of a \(kind) model")
         }
+        if let fault = options.fault {
+            throw .damaged(path: path, reason: "of its options, \(fault)")
+        }
+        return (ModelFile(file: file), options)
     }
 
     func damaged(_ reason: String) -> SegmentationModelError {
         .damaged(path: file.path, reason: reason)
     }
 
-    /// Reads a matrix; all of a file have the same number of columns.
-    mutating func matrix(_ name: String) throws(SegmentationModelError) -> Tensor {
-        let matrix = try tensor(name)
-        guard matrix.shape.rank == 2, matrix.shape[1] == channels ?? matrix.shape[1] else {
-            throw damaged("\(name) is \(matrix.shape), no matrix of \(channels ?? 0) channels")
+    /// Reads centres of clusters; all of a file have the same number of channels.
+    ///
+    /// - Parameters:
+    ///   - most: the most centres that fitting with the file's options gives.
+    ///   - binning: of the descriptors, each bin of as many channels.
+    mutating func centres(
+        _ name: String, most: Int, binning: Binning
+    ) throws(SegmentationModelError) -> Tensor {
+        let shape = file.shape(of: name)
+        guard let shape, shape.rank == 2, shape[1] > 0, shape[1] == channels ?? shape[1] else {
+            throw damaged(
+                "\(name) is \(shape.map { "\($0)" } ?? "missing"); expected a matrix"
+                    + (channels.map { " of \($0) channels" } ?? ""))
         }
-        channels = matrix.shape[1]
-        return matrix
+        guard shape[0] <= most else {
+            throw damaged("\(name) has \(shape[0]) rows, and its options ask for at most \(most)")
+        }
+        guard shape[1] % binning.bins == 0 else {
+            throw damaged(
+                "\(name) has \(shape[1]) channels, which \(binning.bins) bins do not share")
+        }
+        channels = shape[1]
+        return try tensor(name)
     }
 
     /// Reads a vector.
@@ -105,10 +121,13 @@ struct ModelFile {
     func has(_ name: String) -> Bool { file.shape(of: name) != nil }
 
     private func tensor(_ name: String) throws(SegmentationModelError) -> Tensor {
+        let tensor: Tensor
         do {
-            return try file.tensor(named: name)
+            tensor = try file.tensor(named: name)
         } catch {
             throw .file(error)
         }
+        guard tensor.isFinite else { throw damaged("\(name) is not finite") }
+        return tensor
     }
 }

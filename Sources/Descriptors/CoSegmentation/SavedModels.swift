@@ -19,10 +19,12 @@ extension CoSegmentation {
     /// Reads a model that was written.
     public init(contentsOf path: String) throws(SegmentationModelError) {
         var (file, options) = try ModelFile.open(path, kind: Self.kind, Options.self)
-        if let fault = options.taps.fault { throw file.damaged("its options say \(fault)") }
-        if let fault = options.refinement?.fault { throw file.damaged("its options say \(fault)") }
-        let centres = try file.matrix("centres")
+        let centres = try file.centres(
+            "centres", most: options.clustering.mostClusters, binning: options.taps.binning)
         let salient = try file.vector("salient", count: centres.shape[0])
+        guard salient.elements.allSatisfy({ $0 == 0 || $0 == 1 }) else {
+            throw file.damaged("salient has other numbers than 0 and 1")
+        }
         var meanClassToken: Tensor?
         if options.outlierThreshold != nil {
             // Bins are of the patches alone.
@@ -60,15 +62,14 @@ extension PartCoSegmentation {
     /// Reads a model that was written.
     public init(contentsOf path: String) throws(SegmentationModelError) {
         var (file, options) = try ModelFile.open(path, kind: Self.kind, Options.self)
-        if let fault = options.foreground.taps.fault {
-            throw file.damaged("its options say \(fault)")
-        }
-        if let fault = options.refinement?.fault { throw file.damaged("its options say \(fault)") }
-        let parts = try file.matrix("parts")
-        guard parts.shape[0] <= 255 else {
-            throw file.damaged("it has \(parts.shape[0]) parts; expected at most 255")
-        }
-        self.init(options: options, parts: parts, background: try file.matrix("background"))
+        let binning = options.foreground.taps.binning
+        let parts = try file.centres("parts", most: options.parts, binning: binning)
+        // With three stages, objects that are not common are background too.
+        let stages = options.stages == .two ? 1 : 2
+        let background = try file.centres(
+            "background", most: stages * options.foreground.clustering.mostClusters,
+            binning: binning)
+        self.init(options: options, parts: parts, background: background)
     }
 
     /// Throws where a picture's descriptors are not of the kind that the model was fitted to.
@@ -81,40 +82,11 @@ extension PartCoSegmentation {
     }
 }
 
-extension SegmentationTaps {
-    /// What makes the taps unfit for any picture, as a file may have them.
-    var fault: String? {
-        if let loadSize, !(1...(1 << 16)).contains(loadSize) { return "load size \(loadSize)" }
-        if case .logarithmic(let hierarchy) = binning, !(1...12).contains(hierarchy) {
-            return "a binning hierarchy of \(hierarchy)"
-        }
-        return facet == .classAttention ? "class attention as descriptors" : nil
-    }
-}
-
 extension SegmentationFeatures {
     /// Throws where a model from a file was fitted to descriptors of other channels.
     func check(channels: Int, path: String) throws(SegmentationModelError) {
         guard descriptors.channels == channels else {
             throw .otherChannels(path: path, expected: channels, found: descriptors.channels)
         }
-    }
-}
-
-extension DenseCRF {
-    /// What makes the options unfit for any picture, as a file may have them.
-    fileprivate var fault: String? {
-        // Less than a hundredth of a pixel or of a level makes more vertices than can be counted.
-        let least = min(gaussianDeviation, bilateralDeviation, colourDeviation)
-        return least >= 0.01 ? nil : "a deviation of \(least)"
-    }
-}
-
-extension GrabCut {
-    fileprivate var fault: String? {
-        guard (1...1000).contains(iterations), (1...64).contains(components) else {
-            return "\(iterations) iterations of GrabCut with \(components) components"
-        }
-        return (0...100).contains(smoothness) ? nil : "a smoothness of \(smoothness)"
     }
 }

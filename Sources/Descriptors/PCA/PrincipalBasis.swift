@@ -111,10 +111,26 @@ extension PrincipalComponents {
         }
         let variances = try file.tensor(named: prefix + "variances", shape: [shape[0] + 1])
             .elements
+        // Sums of float32, which round.
+        guard variances.allSatisfy({ $0 >= 0 }),
+            variances.dropLast().reduce(0, +) <= variances[shape[0]] * 1.001
+        else {
+            throw .unsupported(
+                path: file.path,
+                reason:
+                    "\(prefix)variances are \(variances.dropLast()) of \(variances[shape[0]]) in all;"
+                    + " expected parts of it that are not negative")
+        }
+        let directions = try file.tensor(named: name, shape: shape)
+        guard directions.hasOrthonormalRows else {
+            throw .unsupported(
+                path: file.path,
+                reason: "\(name) are not of length 1 and at right angles to each other")
+        }
         self.init(
             mean: try file.tensor(named: prefix + "mean", shape: [shape[1]]),
-            directions: try file.tensor(named: name, shape: shape),
-            variances: Array(variances.dropLast()), totalVariance: variances[shape[0]])
+            directions: directions, variances: Array(variances.dropLast()),
+            totalVariance: variances[shape[0]])
     }
 }
 
@@ -125,7 +141,7 @@ extension TensorFile {
             throw .unsupported(path: path, reason: "\(name) is \(found); expected \(shape)")
         }
         let tensor = try tensor(named: name)
-        guard tensor.withUnsafeElements({ $0.allSatisfy(\.isFinite) }) else {
+        guard tensor.isFinite else {
             throw .unsupported(path: path, reason: "\(name) holds what is no finite number")
         }
         return tensor
@@ -133,6 +149,16 @@ extension TensorFile {
 }
 
 extension Tensor {
+    /// Whether the rows of a matrix have length 1 and are at right angles, but for rounding.
+    /// Complexity: O(rows² columns).
+    fileprivate var hasOrthonormalRows: Bool {
+        let rows = shape[0]
+        let products = linear(weight: self).elements
+        return products.indices.allSatisfy { index in
+            abs(products[index] - (index / rows == index % rows ? 1 : 0)) < 1e-3
+        }
+    }
+
     /// The rows of a matrix for which there is true.
     fileprivate func gathering(_ isTaken: [Bool]) -> Tensor {
         let width = shape[1]

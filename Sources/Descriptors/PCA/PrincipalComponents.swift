@@ -1,4 +1,5 @@
 import Tensors
+import ViT
 
 /// Why points have no principal components; the `description` is one sentence.
 public enum PrincipalComponentsError: Error, Hashable, Sendable {
@@ -29,6 +30,10 @@ public struct PrincipalComponents: Sendable, Equatable {
     public let variances: [Float]
     /// The sum of the variances along all directions there are.
     public let totalVariance: Float
+
+    /// As many as the channels of the widest network.
+    package static let counts = Bound(
+        "number of components", VisionTransformer.Configuration.Bounds.width.range)
 
     public var count: Int { variances.count }
     public var channels: Int { mean.count }

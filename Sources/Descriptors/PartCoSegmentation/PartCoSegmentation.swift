@@ -62,7 +62,8 @@ public struct PartCoSegmentation: Sendable {
         options: Options = Options()
     ) {
         precondition(
-            (1...255).contains(options.parts), "PartCoSegmentation: \(options.parts) parts")
+            Options.Bounds.parts.range ~= options.parts,
+            "PartCoSegmentation: \(options.parts) parts")
         let model = CoSegmentation(
             fitting: pictures, augmentations: crops, options: options.foreground)
         let all = pictures + crops
@@ -113,7 +114,7 @@ public struct PartCoSegmentation: Sendable {
         fitting pictures: [SegmentationFeatures], masks: [LabelMap], options: Options = Options()
     ) {
         precondition(
-            pictures.count == masks.count && (1...255).contains(options.parts),
+            pictures.count == masks.count && Options.Bounds.parts.range ~= options.parts,
             "PartCoSegmentation: \(masks.count) masks of \(pictures.count) pictures, "
                 + "\(options.parts) parts")
         let selections = zip(pictures, masks).map { picture, mask in

@@ -45,8 +45,7 @@ public struct GrabCut: Sendable, Codable, Hashable {
     /// - Parameters:
     ///   - labels: one a pixel, row by row.
     ///   - generator: for the seeds of the mixtures' first components.
-    /// - Precondition: there are as many labels as pixels, at least one iteration and component, and
-    ///   `smoothness` is from 0 to 100.
+    /// - Precondition: there are as many labels as pixels, and the options have no fault.
     /// - Complexity: O(pixels * components * iterations) and the minimum cuts, which on pictures take
     ///   about linear time; memory some 120 bytes a pixel.
     public func labels(
@@ -55,9 +54,7 @@ public struct GrabCut: Sendable, Codable, Hashable {
         precondition(
             labels.count == image.width * image.height,
             "GrabCut: \(labels.count) labels for \(image.width)x\(image.height) pixels")
-        precondition(
-            iterations >= 1 && components >= 1 && (0...100).contains(smoothness),
-            "GrabCut: \(iterations) iterations, \(components) components, smoothness \(smoothness)")
+        precondition(fault == nil, "GrabCut: \(fault ?? "")")
         let colours = PictureColours(image)
         guard
             let first = colours.clusters(of: labels, count: components, using: &generator)

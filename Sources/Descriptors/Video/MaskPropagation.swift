@@ -38,18 +38,15 @@ public struct MaskPropagation: Sendable {
     /// - Parameters:
     ///   - features: of the first frame, `[rows, columns, channels]`.
     ///   - masks: how much of each class each cell of it is, `[rows, columns, classes]`.
-    /// - Precondition: both have the same rows and columns, at least one of each; the reach and the
-    ///   number of previous frames are not negative, there is at least one neighbour, the temperature
-    ///   is positive.
+    /// - Precondition: both have the same rows and columns, at least one of each; the options have no
+    ///   fault.
     public init(features: Tensor, masks: Tensor, options: Options = Options()) {
         precondition(
             features.shape.rank == 3 && masks.shape.rank == 3 && features.count > 0
                 && masks.count > 0 && features.shape[0] == masks.shape[0]
                 && features.shape[1] == masks.shape[1],
             "MaskPropagation: features \(features.shape), masks \(masks.shape)")
-        precondition(
-            options.reach >= 0 && options.previousFrames >= 0 && options.neighbours >= 1
-                && options.temperature > 0, "MaskPropagation: \(options)")
+        precondition(options.fault == nil, "MaskPropagation: \(options.fault ?? "")")
         self.options = options
         grid = PatchGrid(rows: features.shape[0], columns: features.shape[1])
         first = Frame(
@@ -72,7 +69,7 @@ public struct MaskPropagation: Sendable {
         let features = features.reshaped(to: first.features.shape).normalizedRows()
         let frames = [first] + previous
         var search = NeighbourhoodSearch(
-            grid: grid, reach: options.reach, count: options.neighbours)
+            grid: grid, frames: frames.count, reach: options.reach, count: options.neighbours)
         for (index, frame) in frames.enumerated() {
             search.compare(features, with: frame.features, frame: index)
         }

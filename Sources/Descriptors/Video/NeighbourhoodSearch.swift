@@ -23,9 +23,15 @@ package struct NeighbourhoodSearch: ~Copyable {
     /// Cells that a task looks through.
     private static let cellsPerTask = 16
 
-    package init(grid: PatchGrid, reach: Int, count: Int) {
+    /// - Parameters:
+    ///   - frames: how many others the frame is compared with.
+    ///   - count: how many cells are kept, where there are so many: a cell is compared with no more than
+    ///     `frames` times those within reach.
+    package init(grid: PatchGrid, frames: Int, reach: Int, count: Int) {
         self.grid = grid
-        self.reach = reach
+        self.reach = min(reach, max(grid.rows, grid.columns))
+        let reached = min(grid.rows, 2 * self.reach + 1) * min(grid.columns, 2 * self.reach + 1)
+        let count = min(count, frames * reached)
         self.count = count
         similarities = [Float](repeating: -.infinity, count: grid.count * count)
         places = [Int32](repeating: -1, count: grid.count * count)

@@ -81,9 +81,7 @@ public struct WeightFile: Sendable {
     }
 
     /// The number of parameters of the model.
-    public var parameterCount: Int {
-        configuration.weightShapes.reduce(0) { $0 + $1.shape.count }
-    }
+    public var parameterCount: Int { configuration.parameterCount }
 
     /// Reads the parameters, each straight into its place.
     ///

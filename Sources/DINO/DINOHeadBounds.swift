@@ -1,0 +1,40 @@
+import Tensors
+
+extension DINOHead.Options: Bounded {
+    package enum Bounds {
+        /// Sixteen times the reference's 65,536: at a bottleneck of 256 each copy of the last layer
+        /// takes 1 GiB, and training keeps five.
+        package static let prototypes = Bound("number of outputs", 2...1 << 20)
+        /// The reference has 3.
+        package static let layers = Bound("layers of the head", 1...64)
+        /// The reference has 2,048.
+        package static let hiddenWidth = Bound("hidden width of the head", 1...1 << 16)
+        /// The reference has 256.
+        package static let bottleneckWidth = Bound("bottleneck of the head", 1...1 << 16)
+    }
+
+    public var fault: String? {
+        firstFault(
+            Bounds.prototypes.fault(prototypes), Bounds.layers.fault(layers),
+            Bounds.hiddenWidth.fault(hiddenWidth), Bounds.bottleneckWidth.fault(bottleneckWidth))
+    }
+
+    /// The inputs and outputs of the perceptron's layers.
+    func widths(from inputWidth: Int) -> [(inputs: Int, outputs: Int)] {
+        (0..<layers).map { index in
+            (
+                inputs: index == 0 ? inputWidth : hiddenWidth,
+                outputs: index == layers - 1 ? bottleneckWidth : hiddenWidth
+            )
+        }
+    }
+
+    /// The number of parameters of a head for embeddings of a width.
+    ///
+    /// - Precondition: each value is within its bound, so that nothing overflows.
+    func parameterCount(inputWidth: Int) -> Int {
+        let norms = hasBatchNorm ? 2 * (layers - 1) * hiddenWidth : 0
+        return widths(from: inputWidth).reduce(norms) { $0 + ($1.inputs + 1) * $1.outputs }
+            + prototypes * (bottleneckWidth + 1)
+    }
+}

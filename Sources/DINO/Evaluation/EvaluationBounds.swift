@@ -1,0 +1,42 @@
+import Tensors
+import ViT
+
+extension LinearProbe.Options: Bounded {
+    package enum Bounds {
+        package static let epochs = DINOOptions.Bounds.epochs
+        package static let learningRate = Bound("learning rate", 1e-12...1e6)
+        package static let batchSize = TrainingConfiguration.Bounds.batchSize
+    }
+
+    public var fault: String? {
+        firstFault(
+            Bounds.epochs.fault(epochs), Bounds.learningRate.fault(learningRate),
+            Bounds.batchSize.fault(batchSize))
+    }
+}
+
+extension FrozenEmbedding: Bounded {
+    package static let blockCounts = Bound(
+        "number of last blocks", VisionTransformer.Configuration.Bounds.depth.range)
+
+    public var fault: String? { Self.blockCounts.fault(lastBlocks) }
+}
+
+extension CentreView: Bounded {
+    public var fault: String? {
+        if let fault = Preprocessing.loadSizes.fault(loadSize) { return fault }
+        return 1...loadSize ~= cropSize
+            ? nil : "a crop of \(cropSize) pixels is not from 1 to the load size, \(loadSize)"
+    }
+}
+
+extension LinearEvaluation: Bounded {
+    public var fault: String? { options.fault ?? embedding.fault ?? view.fault }
+}
+
+extension KNNClassifier {
+    /// No more vote than there are.
+    package static let neighbourBound = Bound("number of neighbours", 1...Int.max)
+    /// Cosines lie in -1...1.
+    package static let temperatures = Bound("temperature of the votes", 1e-4...1e3)
+}

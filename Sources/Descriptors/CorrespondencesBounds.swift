@@ -1,0 +1,16 @@
+import Tensors
+import ViT
+
+extension Correspondences.Options: Bounded {
+    /// More than a picture has patches.
+    package static let pairCounts = Bound("number of pairs", 1...1 << 20)
+
+    public var fault: String? {
+        firstFault(
+            FeatureTap.layers.fault(layer), stride.fault, Preprocessing.loadSizes.fault(loadSize),
+            binning.fault, SaliencyMap.fault(ofHeads: saliencyHeads),
+            SaliencyMap.thresholds.fault(threshold), Self.pairCounts.fault(pairs),
+            DescriptorClustering.Bounds.restarts.fault(restarts),
+            DescriptorClustering.Bounds.iterations.fault(iterations))
+    }
+}

@@ -1,0 +1,31 @@
+import Foundation
+
+/// How much memory there is, for what can be refused before it begins.
+package enum MachineMemory {
+    /// The most bytes that this process can have: what the machine has, or the limit set on the process
+    /// or on its control group where that is less.
+    package static var bytes: Int {
+        let physical = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+        return min(physical, processLimit ?? physical, groupLimit ?? physical)
+    }
+
+    /// `ulimit -v`.
+    private static var processLimit: Int? {
+        var limit = rlimit()
+        #if canImport(Glibc)
+            let resource = __rlimit_resource_t(RLIMIT_AS.rawValue)
+        #else
+            let resource = RLIMIT_AS
+        #endif
+        return getrlimit(resource, &limit) == 0 ? Int(clamping: limit.rlim_cur) : nil
+    }
+
+    /// That of a container.
+    private static var groupLimit: Int? {
+        guard let text = FileManager.default.contents(atPath: "/sys/fs/cgroup/memory.max") else {
+            return nil
+        }
+        return Int(
+            String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+}

@@ -1,0 +1,117 @@
+import DINO
+import Foundation
+import Tensors
+import Testing
+import ViT
+
+/// Every number of a configuration has a bound, so that a file or a person cannot ask for what ends by
+/// a signal.
+@Suite struct OptionBoundsTests {
+    /// A configuration with all that may be left out.
+    static func full() throws -> TrainingConfiguration {
+        struct Teacher: Encodable {
+            var network: VisionTransformer.Configuration
+            var head: DINOHead.Options
+        }
+        var configuration = TrainingConfiguration(preset: .quick)
+        let teacher = Teacher(
+            network: configuration.options.network, head: configuration.options.head)
+        configuration.fixedTeacher = try JSONDecoder().decode(
+            DINONetworkFile.Description.self, from: JSONEncoder().encode(teacher))
+        return configuration
+    }
+
+    @Test func defaultsAreWithinTheirBounds() throws {
+        for preset in TrainingConfiguration.Preset.allCases {
+            let configuration = TrainingConfiguration(preset: preset)
+            #expect(configuration.fault == nil)
+        }
+        #expect(try Self.full().fault == nil)
+        #expect(LinearEvaluation().fault == nil)
+        #expect(VisionTransformer.Configuration.base().fault == nil)
+    }
+
+    @Test func everyNumberHasABound() throws {
+        #expect(try unboundedNumbers(of: Self.full()) == ["seed"])
+        #expect(try unboundedNumbers(of: LinearEvaluation()) == ["seed"])
+    }
+
+    @Test(arguments: [
+        "not finite", "a list too short", "a crop smaller than a patch", "heads that do not divide",
+        "a warm-up that is too long", "another teacher", "too many parameters",
+    ])
+    func whatDoesNotGoTogether(_ case: String) throws {
+        var configuration = try Self.full()
+        switch `case` {
+        case "not finite": configuration.options.learningRate = .nan
+        case "a list too short": configuration.crops.standardDeviation = [1, 1]
+        case "a crop smaller than a patch": configuration.crops.localSide = 7
+        case "heads that do not divide": configuration.options.network.heads = 5
+        case "a warm-up that is too long": configuration.options.warmupEpochs = 11
+        case "another teacher": configuration.fixedTeacher?.head.prototypes = 64
+        default:
+            configuration.options.network = .init(width: 65536, depth: 1024, heads: 1, patchSize: 8)
+        }
+        let fault = try #require(configuration.fault)
+        #expect(!fault.hasSuffix(".") && fault.count < 120, "\(fault)")
+    }
+
+    /// By hand: of a head with 2 layers of 3 and 2 outputs, 4 inputs and 5 prototypes
+    /// 4 * 3 + 3, 3 * 2 + 2 and 5 * 2 + 5.
+    @Test func parametersAreCounted() {
+        var head = DINOHead.Options(prototypes: 5)
+        (head.layers, head.hiddenWidth, head.bottleneckWidth) = (2, 3, 2)
+        for hasBatchNorm in [false, true] {
+            head.hasBatchNorm = hasBatchNorm
+            // A network of width 4, depth 1, hidden width 8 and 2x2 patches of 2x2 pixels: the class
+            // token 4, positions 5 * 4, the embedding 4 * 12 + 4; two norms of 8, 4 * 12 + 12, 4 * 4 + 4,
+            // 2 * 4 * 8 + 12; the last norm 8.
+            let network = VisionTransformer.Configuration(
+                width: 4, depth: 1, heads: 1, patchSize: 2, hiddenWidth: 8,
+                positionGrid: PatchGrid(rows: 2, columns: 2))
+            var configuration = TrainingConfiguration(options: .init(network: network, head: head))
+            configuration.crops.globalSide = 4
+            configuration.crops.localCount = 0
+            configuration.batchSize = 1
+            let backbone = 4 + 20 + 52 + 16 + 60 + 20 + 76 + 8
+            let parameters = backbone + 15 + 8 + 15 + (hasBatchNorm ? 6 : 0)
+            // Student, gradient, two averages and teacher; outputs and targets of two crops; the crops; in
+            // one block of 5 tokens 6 widths and the hidden layer of both, and 4 hidden widths and 3 outputs of the head's.
+            let crops = 2 * 4 * 4 * 3
+            let kept = 2 * (5 * (6 * 4 + 8) + 4 * 3 + 3 * 5)
+            let floats = 5 * parameters + 2 * 2 * 5 + crops + kept
+            #expect(configuration.leastMemory == Double(4 * floats))
+            #expect(configuration.shortage(of: 4 * floats) == nil)
+            #expect(configuration.shortage(of: 4 * floats - 1) != nil)
+        }
+    }
+}
+
+/// The names of numbers in the JSON form of options that may have any value: neither decoding nor
+/// `fault` refuses it. A twin of the bounds that knows none of them.
+func unboundedNumbers(of options: some Codable & Bounded) throws -> Set<String> {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let json = String(decoding: try encoder.encode(options), as: UTF8.self)
+    func accepts<Options: Codable & Bounded>(_ json: String, as _: Options) -> Bool {
+        guard let read = try? JSONDecoder().decode(Options.self, from: Data(json.utf8)) else {
+            return false
+        }
+        return read.fault == nil
+    }
+    var names: Set<String> = []
+    var count = 0
+    for match in json.matches(of: /(?<before>[:\[,])(?<number>-?[0-9][0-9.eE+-]*)/) {
+        count += 1
+        for value in ["9223372036854775807", "1e300", "-1e300", "-9223372036854775808"] {
+            var changed = json
+            changed.replaceSubrange(
+                match.output.number.startIndex..<match.output.number.endIndex, with: value)
+            guard accepts(changed, as: options) else { continue }
+            let start = json[..<match.range.lowerBound]
+            names.insert(start.matches(of: /"(\w+)":?/).last.map { String($0.output.1) } ?? "?")
+        }
+    }
+    #expect(count > 3, "no numbers were found in \(json)")
+    return names
+}

@@ -1,0 +1,167 @@
+import DINO
+import Foundation
+import Images
+import Testing
+
+/// No number that a person gives an option ends by a signal, without end or in memory without bound.
+@Suite struct OptionBoundsTests {
+    /// What `--experimental-dump-help` of the argument parser writes.
+    private struct Dump: Decodable {
+        struct Command: Decodable {
+            var commandName: String
+            var subcommands: [Command]?
+            var arguments: [Argument]?
+        }
+        struct Argument: Decodable {
+            struct Name: Decodable {
+                var kind: String
+                var name: String
+            }
+            var kind: String
+            var preferredName: Name?
+            var allValues: [String]?
+        }
+        var command: Command
+    }
+
+    /// Options that take a text.
+    private static let texts: Set<String> = [
+        "weights", "output", "init-weights", "teacher-weights", "train", "test", "model",
+        "save-model",
+        "basis", "save-basis", "first-mask", "truth", "metadata", "arch", "optimizer", "preset",
+        "facet",
+    ]
+    /// Options that take any whole number.
+    private static let anyNumber: Set<String> = ["seed", "save-every", "k"]
+
+    /// Each subcommand with its options that take numbers.
+    private func numericOptions() throws -> [(command: [String], options: [String])] {
+        let outcome = try Program.run(["--experimental-dump-help"])
+        let dump = try JSONDecoder().decode(Dump.self, from: Data(outcome.output.utf8))
+        func collect(_ command: Dump.Command, _ path: [String]) -> [([String], [String])] {
+            let inner = (command.subcommands ?? []).filter { $0.commandName != "help" }
+            guard inner.isEmpty else {
+                return inner.flatMap { collect($0, path + [$0.commandName]) }
+            }
+            let options = (command.arguments ?? []).filter { $0.kind == "option" }
+                .compactMap { $0.preferredName?.name }
+            return [(path, options.filter { !Self.texts.contains($0) })]
+        }
+        return collect(dump.command, [])
+    }
+
+    /// What a subcommand needs to be a right call; no such file exists.
+    private func arguments(_ command: [String]) -> [String] {
+        switch command.joined(separator: " ") {
+        case "evaluate knn", "evaluate linear": ["--train", "none", "--test", "none"]
+        case "train": ["none", "--output", "none"]
+        case "video": ["none", "--first-mask", "none"]
+        case "match", "inspect": ["none.png", "none.png"]
+        case "weights convert": ["none", "out"]
+        default: ["none"]
+        }
+    }
+
+    @Test func everyNumberHasABound() throws {
+        let commands = try numericOptions()
+        #expect(commands.count > 12 && commands.flatMap(\.options).count > 80)
+        for (command, options) in commands {
+            for option in options {
+                let isRange = ["global-crops-scale", "local-crops-scale", "blur-radius"].contains(
+                    option)
+                for value in ["9223372036854775807", "-1", "nan"] {
+                    if Self.anyNumber.contains(option) && value.hasPrefix("9") { continue }
+                    // Any threshold near a saliency is one; a level of -1 takes all.
+                    if option.hasSuffix("threshold") && value == "-1" { continue }
+                    let given = isRange ? ["--" + option, value, value] : ["--\(option)=\(value)"]
+                    let outcome = try Program.run(command + arguments(command) + given)
+                    #expect(outcome.status == 64, "\(command) \(given): \(outcome.errors)")
+                }
+            }
+        }
+    }
+
+    /// The bound stands in the sentence.
+    @Test(arguments: [
+        (
+            ["train", "a", "--output", "b", "--out-dim", "16777216"],
+            "--out-dim 16777216 is not from 2 to 1048576"
+        ),
+        (
+            ["train", "a", "--output", "b", "--arch", "100000x1000x1"],
+            "width 100000 is not from 1 to 65536"
+        ),
+        (
+            ["synthesize", "a", "--threads", "9223372036854775807"],
+            "--threads 9223372036854775807 is not from 1 to 4096"
+        ),
+        (["parts", "a", "--crops", "1000000000"], "--crops 1000000000 is not from 0 to 1000"),
+        (
+            ["video", "a", "--first-mask", "b", "--neighbours", "2147483647"],
+            "is not from 1 to 1024"
+        ),
+        (["extract", "a", "--load-size", "4097"], "--load-size 4097 is not from 0 to 4096"),
+    ])
+    func theSentenceNamesTheBound(_ arguments: [String], _ part: String) throws {
+        let outcome = try Program.run(arguments)
+        #expect(outcome.status == 64 && outcome.errors.contains(part), "\(outcome.errors)")
+    }
+
+    /// Legal one by one, and together more than any machine has: refused before memory is taken.
+    @Test(arguments: [
+        ["--arch", "65536x1024x1"], ["--arch", "16384x20x8"],
+        ["--batch-size", "65536", "--accumulate", "65536"],
+        ["--global-crop-size", "4096", "--batch-size", "65536"],
+    ])
+    func trainingsWithoutMemory(_ options: [String]) throws {
+        let training = try Training(count: 2)
+        let outcome = try Program.run(
+            ["train", training.pictures, "--output", training.folder["run"], "--preset", "quick"]
+                + options)
+        #expect(outcome.status == 1, "\(outcome.errors)")
+        #expect(outcome.sentence?.contains("training cannot be run: ") == true, "\(outcome.errors)")
+        #expect(training.folder.names(in: "run") == [])
+    }
+
+    /// Of more neighbours than there are patches all are taken, within memory in proportion.
+    @Test func moreNeighboursThanPatches() throws {
+        let folder = TemporaryFolder()
+        try FileManager.default.createDirectory(
+            atPath: folder["frames"], withIntermediateDirectories: true)
+        for name in ["0", "1", "2"] {
+            try Image(contentsOf: Fixtures.first).resized(width: 64, height: 64, using: .bilinear)
+                .writePNG(to: folder["frames/\(name).png"])
+        }
+        let mask = (0..<4096).map { UInt8($0 % 64 / 32 * 255) }
+        try Image.writeGrayPNG(mask, width: 64, height: 64, to: folder["mask.png"])
+        func masks(_ neighbours: String, _ reach: String) throws -> [Data] {
+            let outcome = try Program.run([
+                "video", folder["frames"], "--first-mask", folder["mask.png"], "--load-size", "64",
+                "--neighbours", neighbours, "--reach", reach, "--output", folder["results"],
+            ])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return try ["1", "2"].map { try folder.data("results/masks/\($0).png") }
+        }
+        // 64 patches of 8 in each of the first and the previous frame.
+        #expect(try masks("128", "8") == masks("1024", "4096"))
+    }
+
+    #if os(Linux)
+        /// What the system has no memory for ends with a sentence, not by a signal.
+        @Test func memoryThatEnds() throws {
+            let folder = TemporaryFolder()
+            try Image(width: 1200, height: 1200).writePNG(to: folder["large.png"])
+            let program = Program.products.appendingPathComponent("dino-vit").path
+            let outcome = try Program.run(
+                [
+                    "-c", #"ulimit -v 900000; exec "$0" "$@""#, program, "extract",
+                    folder["large.png"],
+                    "--load-size", "0", "--stride", "2", "--threads", "2", "--output",
+                    folder["results"],
+                ], name: "/bin/sh")
+            #expect(outcome.status == 1, "\(outcome.errors)")
+            #expect(outcome.sentence?.contains("no memory for") == true, "\(outcome.errors)")
+            #expect(folder.names(in: "results") == [])
+        }
+    #endif
+}
