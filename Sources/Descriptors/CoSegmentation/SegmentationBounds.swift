@@ -56,8 +56,8 @@ extension DescriptorClustering: Bounded {
 extension CoSegmentation.Options: Bounded {
     package enum Bounds {
         package static let votePercentage = Bound("votes in per cent", 0...100)
-        /// A cosine.
-        package static let outlierThreshold = Bound("outlier threshold", Float(-1)...1)
+        /// A cosine; beyond -1...1 no picture is an outlier, or each.
+        package static let outlierThreshold = Bound("outlier threshold", Float(-2)...2)
     }
 
     public var fault: String? {
