@@ -37,6 +37,7 @@ struct DinoViT: ParsableCommand {
     }
 
     static func main() {
+        Terminal.prepare()
         StoragePool.whenExhausted.withLock {
             $0 = { bytes in
                 Terminal.note("error: there is no memory for \(bytes) bytes more")
@@ -46,16 +47,14 @@ struct DinoViT: ParsableCommand {
         do {
             var command = try parseAsRoot(arguments)
             try command.run()
-            // A full disk behind standard output shows only here.
-            guard fflush(nil) == 0 else {
-                throw Failure(
-                    "standard output cannot be written: \(String(cString: strerror(errno)))")
-            }
         } catch {
-            // The argument parser's errors have their own: 0 for help, 64 for a wrong call.
-            guard exitCode(for: error) == .failure else { exit(withError: error) }
-            Terminal.note("error: \(error)")
-            exit(withError: ExitCode.failure)
+            switch exitCode(for: error) {
+            case .success: Terminal.say(text: fullMessage(for: error))  // Help that was asked for.
+            case .failure:
+                Terminal.note("error: \(error)")
+                exit(withError: ExitCode.failure)
+            default: exit(withError: error)  // A wrong call.
+            }
         }
     }
 }

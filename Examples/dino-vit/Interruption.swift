@@ -2,14 +2,17 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Notes that the process was asked to end (control-C, or `kill`), so that work can be saved first.
-/// The second time the system ends it.
+/// Notes that the process was asked to end, so that work can be saved first: by a person (control-C,
+/// `kill`), by a terminal that was closed, or by a batch system (SIGUSR1 ahead of SIGTERM, often).
+///
+/// The second time a person asks, the system ends it. The others may come twice for one cause (a shell
+/// passes on the SIGHUP that the system sends too) and change nothing then.
 final class Interruption {
     private final class Mark: Sendable {
         let isSet = Atomic<Bool>(false)
     }
 
-    private static let signals = [SIGINT, SIGTERM]
+    private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGUSR1]
 
     private let mark = Mark()
     private let sources: [any DispatchSourceSignal]
@@ -18,16 +21,19 @@ final class Interruption {
     var isAsked: Bool { mark.isSet.load(ordering: .relaxed) }
 
     init() {
-        sources = Interruption.signals.map { number in
-            signal(number, SIG_IGN)
+        sources = Interruption.signals.compactMap { number in
+            let former = signal(number, SIG_IGN)
+            // Under nohup the terminal's end means nothing. (Shells without job control ignore SIGINT
+            // in the background, too; `kill -INT` still means it.)
+            if number == SIGHUP && isIgnoring(former) { return nil }
             return DispatchSource.makeSignalSource(signal: number, queue: .global())
         }
         for source in sources {
             source.setEventHandler { [mark] in
-                for number in Interruption.signals { signal(number, SIG_DFL) }
-                mark.isSet.store(true, ordering: .relaxed)
-                FileHandle.standardError.write(
-                    Data("\nending after this step; once more to end without saving\n".utf8))
+                for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+                guard !mark.isSet.exchange(true, ordering: .relaxed) else { return }
+                Terminal.show(
+                    "\nending after this step; once more to end without saving\n")
             }
             source.activate()
         }
@@ -36,4 +42,9 @@ final class Interruption {
     deinit {
         for source in sources { source.cancel() }
     }
+}
+
+/// Whether a signal's disposition is SIG_IGN: a number in place of a function.
+private func isIgnoring(_ disposition: sig_t?) -> Bool {
+    unsafeBitCast(disposition, to: Int.self) == unsafeBitCast(SIG_IGN as sig_t?, to: Int.self)
 }

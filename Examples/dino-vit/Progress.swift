@@ -66,7 +66,7 @@ struct Progress {
     }
 
     private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        Terminal.show(text)
     }
 }
 
