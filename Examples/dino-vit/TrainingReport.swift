@@ -18,6 +18,9 @@ struct TrainingReport {
         progress = Progress(
             schedule.steps * pictures, of: "pictures", from: run.firstStep * pictures,
             quiet: quiet)
+        for notice in run.notices where notice.isWarning || !quiet {
+            Terminal.note("\(notice.isWarning ? "warning: " : "")\(notice)")
+        }
     }
 
     mutating func show(_ event: TrainingRun.Event) {

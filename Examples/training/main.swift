@@ -13,6 +13,7 @@ precondition(arguments.count == 3, "arguments: a folder of pictures, a folder fo
 var run = try TrainingRun(
     in: arguments[2], configuration: TrainingConfiguration(preset: .quick),
     pictures: PictureFolder(arguments[1]), resuming: true)
+for notice in run.notices { print("\(notice)") }
 let ending = try run.train(observing: { event in
     switch event {
     case .step(let record): print("step \(record.step): loss \(record.loss)")

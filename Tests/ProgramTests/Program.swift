@@ -38,8 +38,8 @@ enum Program {
             name.hasPrefix("/")
             ? URL(fileURLWithPath: name) : products.appendingPathComponent(name)
         if fillsDisk {
-            // With its signal ignored, the limit makes writing fail as a full disk does.
-            let limited = #"trap "" XFSZ; ulimit -f 8; exec "$0" "$@""#
+            // The limit makes writing fail as a full disk does.
+            let limited = #"ulimit -f 8; exec "$0" "$@""#
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
             process.arguments = ["-c", limited, executable.path] + arguments
         } else {

@@ -38,7 +38,8 @@ import ViT
         var kills = 0
         while kills < 20 {
             let process = try training.start(
-                "killed", epochs: epochs, ["--resume", "--save-every", "4", "--threads", "2"])
+                "killed", epochs: epochs,
+                ["--resume", "--save-every", kills % 2 == 0 ? "1" : "4", "--threads", "2"])
             usleep(UInt32(20_000 + generator.nextIndex(below: 250_000)))
             guard process.isRunning else { break }
             kill(process.processIdentifier, SIGKILL)
@@ -53,7 +54,9 @@ import ViT
         #expect(kills >= 5)
         let last = try training.train("killed", epochs: epochs, ["--resume"])
         #expect(last.status == 0, "\(last.errors)")
-        #expect(training.folder.names(in: "killed") == TrainTests.files)
+        // Logs of processes that were killed before the first checkpoint stay.
+        let names = training.folder.names(in: "killed")
+        #expect(names.filter { !$0.hasPrefix("log.jsonl.") } == TrainTests.files)
         for file in ["teacher.safetensors", "checkpoint.safetensors", "loss.png"] {
             #expect(try training.data("killed", file) == training.data("whole", file), "\(file)")
         }

@@ -127,6 +127,8 @@ struct Ticks {
 
     /// The digits of a value, those of large ones in groups of three.
     func label(_ value: Double) -> String {
+        // Such as the loss of a training that flies apart.
+        guard abs(value) < 1e15 else { return String(format: "%.3g", value) }
         guard decimals == 0 else { return String(format: "%.\(decimals)f", value) }
         let digits = Array(String(Int(abs(value).rounded())))
         let grouped = digits.indices.reduce("") { text, index in

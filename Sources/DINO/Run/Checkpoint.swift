@@ -5,8 +5,9 @@ import ViT
 /// `checkpoint.safetensors`: everything there is to a training.
 ///
 /// Tensors: those of `DINOTrainer.state`, the networks' in the shapes of the official files, so that
-/// the checkpoint is a weight file too. Metadata: the configuration as JSON, the steps taken, the
-/// pictures' number and hash. Generators have no state beside the seed and the step.
+/// the checkpoint is a weight file too; and a hash of each picture. Metadata: the configuration as JSON,
+/// the steps taken, the pictures' number and the hash of their names. Generators have no state beside
+/// the seed and the step.
 struct Checkpoint {
     let step: Int
     let configuration: TrainingConfiguration
@@ -17,14 +18,17 @@ struct Checkpoint {
         static let step = "step"
         static let configuration = "configuration"
         static let pictures = "pictures"
+        /// The tensor with the pictures' hashes.
+        static let contents = "pictures.contents"
     }
 
     /// - Throws: `TensorFileError.unwritable`.
     static func write(
         _ trainer: DINOTrainer, configuration: TrainingConfiguration,
-        pictures: PictureFingerprint, to path: String
+        pictures: PictureFingerprint, contents: PictureContents, to path: String
     ) throws {
         var tensors = trainer.state
+        tensors[Key.contents] = contents.digests
         for (name, network) in [("student", trainer.student), ("teacher", trainer.teacher)] {
             for (own, shape) in network.backbone.configuration.weightShapes {
                 let key = "\(name).backbone.\(own)"
@@ -108,6 +112,23 @@ struct Checkpoint {
         guard pictures == self.pictures else {
             throw .otherPictures(
                 folder: folder, found: pictures.count, expected: self.pictures.count)
+        }
+    }
+
+    /// The pictures' contents as they were; nil where a checkpoint of an earlier version has none.
+    ///
+    /// - Precondition: the pictures' names were checked.
+    func contents() throws(TrainingRunError) -> PictureContents? {
+        guard let shape = file.shape(of: Key.contents) else { return nil }
+        guard shape == [pictures.count] else {
+            throw .unreadable(
+                path: file.path,
+                reason: "\(Key.contents) is \(shape), expected \(pictures.count)")
+        }
+        do {
+            return PictureContents(digests: try file.tensor(named: Key.contents))
+        } catch {
+            throw .file(error)
         }
     }
 

@@ -24,6 +24,9 @@ public struct LossPlot: Sendable {
         ranks.append(Float(record.rank))
     }
 
+    /// The last step that was added; 0 before the first.
+    var lastStep: Int { steps.last ?? 0 }
+
     /// The plot, 1200x980 pixels. Complexity: O(steps).
     public func image() -> Image {
         var image = Image(width: 1200, height: 980)

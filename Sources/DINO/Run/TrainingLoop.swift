@@ -7,12 +7,16 @@ extension TrainingRun {
     /// - Parameters:
     ///   - isStopping: asked after each step.
     ///   - observe: told what happens.
+    /// A run that goes on first writes what its checkpoint gives: whoever was killed after a checkpoint
+    /// left that of the one before it.
+    ///
     /// - Throws: where a file cannot be written, no picture can be read, or a loss or gradient is not
     ///   finite; the last checkpoint is whole then.
     public mutating func train(
         stoppingWhen isStopping: () -> Bool = { false },
         observing observe: (Event) -> Void = { _ in }
     ) throws -> Ending {
+        if trainer.step > 0 { try writeResults() }
         while trainer.step < trainer.schedule.steps {
             let start = ContinuousClock.now
             let record = try step(try loader.next(), since: start)
@@ -56,22 +60,37 @@ extension TrainingRun {
     /// - Throws: where one cannot be written; what stood at its place still does.
     public mutating func save() throws {
         let start = ContinuousClock.now
-        let place = RunFolder(folder)
+        // Before the checkpoint, so that the log reaches as far.
+        try log.synchronize()
         do {
             try Checkpoint.write(
-                trainer, configuration: configuration, pictures: fingerprint, to: place.checkpoint)
+                trainer, configuration: configuration, pictures: fingerprint, contents: contents,
+                to: RunFolder(folder).checkpoint)
+        } catch let error as TensorFileError {
+            throw TrainingRunError.file(error)
+        }
+        try writeResults()
+        rhythm.saved(since: start)
+    }
+
+    /// Writes what the training gives so far: the trained network, and the plot where the log has all
+    /// steps that are to be had.
+    private func writeResults() throws {
+        let place = RunFolder(folder)
+        do {
             switch trainer.teacherRule {
             case .movingAverage: try trainer.teacher.backbone.weights.write(to: place.teacher)
             case .fixed: try trainer.student.backbone.weights.write(to: place.student)
             }
-        } catch let error as TensorFileError {
+        } catch {
             throw TrainingRunError.file(error)
         }
+        // Where the log was lost, the plot is the last that there is of it.
+        guard plot.lastStep == trainer.step else { return }
         do {
             try plot.image().writePNG(to: place.plot)
         } catch {
             throw TrainingRunError.picture(error)
         }
-        rhythm.saved(since: start)
     }
 }

@@ -14,7 +14,8 @@ import ViT
 /// - `loss.png`: see ``LossPlot``.
 ///
 /// Each but the log is written beside its place and renamed; the log grows by whole lines. A run that
-/// was killed goes on from its checkpoint and gives the same bits as one that was not.
+/// was killed goes on from its checkpoint and gives the same bits as one that was not. The other files
+/// are the run's own: they are written anew with each checkpoint, and when a run goes on.
 public struct TrainingRun: ~Copyable {
     public let folder: String
     public let configuration: TrainingConfiguration
@@ -23,7 +24,11 @@ public struct TrainingRun: ~Copyable {
     /// The step that the run went on from; 0 for one that began.
     public let firstStep: Int
 
+    /// What was found at the start.
+    public let notices: [Notice]
+
     let fingerprint: PictureFingerprint
+    let contents: PictureContents
     let loader: BatchLoader
     var log: TrainingLog
     var plot: LossPlot
@@ -55,7 +60,8 @@ public struct TrainingRun: ~Copyable {
     ///   - cacheBytes: for decoded pictures.
     ///   - start: what a run that begins starts from.
     /// - Throws: ``TrainingRunError``, also where the folder holds a run and `resuming` is false, or
-    ///   one with other options or pictures; what `start` throws.
+    ///   one with other options or pictures or without its checkpoint; what `start` throws.
+    /// - Complexity: O(pictures), of which each is looked at, beside O(parameters).
     public init(
         in folder: String, configuration: TrainingConfiguration, pictures: PictureFolder,
         resuming: Bool, stepsPerCheckpoint: Int? = nil, cacheBytes: Int = 1 << 30,
@@ -69,12 +75,16 @@ public struct TrainingRun: ~Copyable {
             batchSize: configuration.picturesPerStep, seed: configuration.options.seed)
         let place = RunFolder(folder)
         try place.make()
+        // Again below, when no other process can change it.
+        _ = try place.hasCheckpoint()
         var log = try TrainingLog(path: place.log)
         place.removeLeftovers()
         let fingerprint = PictureFingerprint(pictures.files)
+        let checkpoint =
+            try place.hasCheckpoint() ? Checkpoint(contentsOf: place.checkpoint) : nil
         let trainer: DINOTrainer
-        if place.hasCheckpoint {
-            let checkpoint = try Checkpoint(contentsOf: place.checkpoint)
+        var notices: [Notice] = []
+        if let checkpoint {
             guard resuming else {
                 throw TrainingRunError.holdsRun(folder: folder, step: checkpoint.step)
             }
@@ -85,6 +95,15 @@ public struct TrainingRun: ~Copyable {
             trainer = DINOTrainer(
                 configuration.options, startingFrom: start.weights, fixedTeacher: start.teacher,
                 batchSize: configuration.picturesPerStep, stepsPerEpoch: source.stepsPerEpoch)
+            if resuming { notices.append(.startsAnew(folder: folder)) }
+            if !log.isEmpty { notices.append(.logSetAside(path: try log.setAside())) }
+        }
+        let contents = PictureContents(pictures)
+        let changed = try checkpoint?.contents().map(contents.indices(differingFrom:)) ?? []
+        if let first = changed.first {
+            notices.append(
+                .picturesChanged(
+                    count: changed.count, of: pictures.count, first: pictures.path(of: first)))
         }
         var plot = LossPlot(outputs: configuration.options.head.prototypes)
         var watch = CollapseWatch(.init(configuration))
@@ -92,13 +111,20 @@ public struct TrainingRun: ~Copyable {
             plot.add(record)
             _ = watch.observe(record)
         }
+        if plot.lastStep < trainer.step {
+            notices.append(
+                .logEndsEarly(
+                    path: place.log, step: plot.lastStep, checkpointStep: trainer.step))
+        }
         let (epoch, step) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
         loader = BatchLoader(
             source, epoch: epoch, step: step,
             lookAhead: configuration.bytesPerStep < 1 << 28 ? 2 : 1)
         self.folder = folder
         self.configuration = configuration
+        self.notices = notices
         self.fingerprint = fingerprint
+        self.contents = contents
         self.log = log
         self.plot = plot
         self.watch = watch
@@ -114,7 +140,7 @@ public struct TrainingRun: ~Copyable {
         in folder: String
     ) throws(TrainingRunError) -> TrainingConfiguration? {
         let place = RunFolder(folder)
-        return place.hasCheckpoint
+        return try place.hasCheckpoint()
             ? try Checkpoint(contentsOf: place.checkpoint).configuration : nil
     }
 

@@ -15,6 +15,8 @@ public enum TrainingRunError: Error, Sendable, Hashable {
     case inUse(folder: String)
     /// The folder holds a run that was not asked to go on.
     case holdsRun(folder: String, step: Int)
+    /// The folder holds what a run gave, but not the checkpoint that it could go on from.
+    case noCheckpoint(folder: String, result: String)
     /// The options are not those that the run began with.
     case otherOptions(folder: String, differences: [String])
     /// The pictures are not those that the run began with.
@@ -40,6 +42,9 @@ extension TrainingRunError: CustomStringConvertible {
             "another process is training into \(folder)"
         case .holdsRun(let folder, let step):
             "\(folder) holds a run of \(step) steps; go on with --resume or choose another --output"
+        case .noCheckpoint(let folder, let result):
+            "\(folder) holds a run without its checkpoint.safetensors, and \(result) would be"
+                + " replaced; put the checkpoint back or choose another --output"
         case .otherOptions(let folder, let differences):
             "\(folder) holds a run with other options (\(differences.joined(separator: "; ")));"
                 + " leave them out to go on with its own, or choose another --output"
