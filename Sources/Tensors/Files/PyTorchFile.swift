@@ -1,17 +1,14 @@
 /// The two forms of `torch.save` (torch/serialization.py): a zip archive with the pickle and each
 /// storage as an entry, and the legacy form, where storages follow a series of pickles.
 enum PyTorchFile {
-    struct Contents {
-        var records: [(name: String, record: TensorRecord)] = []
-        var metadata: [String: String] = [:]
-    }
-
     /// What a legacy file starts with: protocol 2 and the ten bytes of `MAGIC_NUMBER`.
     static let legacyMagic: [UInt8] = [
         0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
     ]
 
-    static func zipContents(of file: RandomAccessFile) throws(TensorFileError) -> Contents {
+    static func zipContents(of file: RandomAccessFile) throws(TensorFileError)
+        -> TensorFile.Contents
+    {
         let archive = try ZipArchive(file)
         let pickles = archive.entries.keys.filter { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }
         guard pickles.count == 1, let name = pickles.first,
@@ -22,6 +19,11 @@ enum PyTorchFile {
                     + " expected one, as torch.save writes")
         }
         let prefix = name.dropLast("data.pkl".count)
+        guard archive.entries["\(prefix)constants.pkl"] == nil else {
+            throw file.unsupported(
+                "it is a TorchScript program (torch.jit.save); expected its weights, by"
+                    + " torch.save(model.state_dict(), …)")
+        }
         if let order = try archive.storedEntry("\(prefix)byteorder") {
             guard
                 try file.bytes(at: order.offset, count: min(order.count, 8)) == Array("little".utf8)
@@ -39,7 +41,9 @@ enum PyTorchFile {
         return try contents(of: graph, extents, in: file)
     }
 
-    static func legacyContents(of file: RandomAccessFile) throws(TensorFileError) -> Contents {
+    static func legacyContents(of file: RandomAccessFile) throws(TensorFileError)
+        -> TensorFile.Contents
+    {
         var reader = ByteReader(file, from: legacyMagic.count, to: file.size)
         let protocolVersion = try Unpickler.read(&reader)
         guard protocolVersion.int(protocolVersion.root) == 1001 else {
@@ -52,7 +56,8 @@ enum PyTorchFile {
         let graph = try Unpickler.read(&reader)
         let keys = try Unpickler.read(&reader)
         let types = Dictionary(
-            graph.storages.map { ($0.key, $0.elementType) }, uniquingKeysWith: { first, _ in first }
+            graph.storages.map { ($0.key, graph.type(of: $0)) },
+            uniquingKeysWith: { first, _ in first }
         )
         guard let order = keys.list(keys.root) else {
             throw file.damaged("its list of storages is no list")
@@ -80,31 +85,37 @@ enum PyTorchFile {
     private static func contents(
         of graph: PickleGraph, _ extents: [String: (offset: Int, count: Int)],
         in file: RandomAccessFile
-    ) throws(TensorFileError) -> Contents {
+    ) throws(TensorFileError) -> TensorFile.Contents {
         let pickled = try graph.contents(of: file)
-        var contents = Contents(metadata: pickled.metadata)
+        var contents = TensorFile.Contents(
+            unreadable: pickled.unreadable, metadata: pickled.metadata)
         for (name, tensor) in pickled.tensors {
             let storage = graph.storages[Int(tensor.storage)]
-            let size = storage.elementType.size
-            guard let extent = extents[storage.key], let bytes = Int.product(storage.count, size),
-                bytes <= extent.count
+            let (type, stored) = (graph.type(of: tensor), graph.type(of: storage))
+            guard let elementType = type.elementType else {
+                contents.unreadable.append(
+                    (name, "holds elements of type \(type.name); \(ElementType.expectation)"))
+                continue
+            }
+            guard let extent = extents[storage.key],
+                let bytes = Int.product(storage.count, stored.size), bytes <= extent.count
             else {
                 throw file.damaged(
-                    "\(shown(name)) needs \(storage.count) elements of"
-                        + " \(storage.elementType.rawValue), and its storage has"
-                        + " \(extents[storage.key]?.count ?? 0) bytes")
+                    "\(shown(name)) needs \(storage.count) elements of \(stored.name),"
+                        + " and its storage has \(extents[storage.key]?.count ?? 0) bytes")
             }
             let part = storage.part ?? 0..<storage.count
-            guard tensor.offset >= 0, tensor.offset <= part.count,
+            guard tensor.offset >= 0, let start = Int.product(tensor.offset, type.size),
+                start <= part.count * stored.size,
                 let sizes = graph.extents(tensor.sizes), let strides = graph.extents(tensor.strides)
             else {
                 throw file.damaged(
                     "\(shown(name)) has a size, stride or offset that no tensor has")
             }
             let record = try TensorRecord(
-                name: name, elementType: storage.elementType, dimensions: sizes, strides: strides,
-                offset: extent.offset + (part.lowerBound + tensor.offset) * size,
-                available: (part.count - tensor.offset) * size, in: file)
+                name: name, elementType: elementType, dimensions: sizes, strides: strides,
+                offset: extent.offset + part.lowerBound * stored.size + start,
+                available: part.count * stored.size - start, in: file)
             contents.records.append((name, record))
         }
         return contents

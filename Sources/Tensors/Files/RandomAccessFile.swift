@@ -77,6 +77,9 @@ final class RandomAccessFile: Sendable {
         return bytes
     }
 
+    /// The first bytes, by which formats are told apart.
+    func start() throws(TensorFileError) -> [UInt8] { try bytes(at: 0, count: min(size, 32)) }
+
     func damaged(_ reason: String) -> TensorFileError { .damaged(path: path, reason: reason) }
 
     func unsupported(_ reason: String) -> TensorFileError {

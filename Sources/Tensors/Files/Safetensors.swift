@@ -6,10 +6,8 @@ public enum Safetensors {
     /// The longest header that the reference implementation accepts (MAX_HEADER_SIZE).
     static let headerLimit = 100_000_000
 
-    struct Contents {
-        var records: [(name: String, record: TensorRecord)] = []
-        var metadata: [String: String] = [:]
-    }
+    /// A stretch of the file that a tensor of the header claims.
+    private typealias Claim = (name: String, range: Range<Int>)
 
     /// The length of the header, or nil where the file does not start as this format does.
     static func headerLength(_ start: [UInt8], _ file: RandomAccessFile) -> Int? {
@@ -19,7 +17,7 @@ public enum Safetensors {
 
     static func contents(
         of file: RandomAccessFile, headerLength: Int
-    ) throws(TensorFileError) -> Contents {
+    ) throws(TensorFileError) -> TensorFile.Contents {
         guard headerLength <= min(headerLimit, file.size - 8) else {
             throw file.damaged(
                 "its header claims \(headerLength) bytes;"
@@ -28,7 +26,8 @@ public enum Safetensors {
         let header = try file.bytes(at: 8, count: headerLength)
         var scanner = TextScanner(header, file: file, what: "safetensors header")
         let dataStart = 8 + headerLength
-        var contents = Contents()
+        var contents = TensorFile.Contents()
+        var claims: [Claim] = []
         var seen: Set<String> = []
         try scanner.expect("{")
         if !scanner.take("}") {
@@ -41,14 +40,13 @@ public enum Safetensors {
                 if name == "__metadata__" {
                     contents.metadata = try metadata(&scanner)
                 } else {
-                    let record = try record(name, &scanner, dataStart, file)
-                    contents.records.append((name, record))
+                    claims.append((name, try read(name, &scanner, dataStart, file, &contents)))
                 }
             } while scanner.take(",")
             try scanner.expect("}")
         }
         guard scanner.isAtEnd else { throw scanner.unexpected() }
-        try checkCover(contents, dataStart, file)
+        try checkCover(claims, dataStart, file)
         return contents
     }
 
@@ -67,9 +65,11 @@ public enum Safetensors {
         return metadata
     }
 
-    private static func record(
-        _ name: String, _ scanner: inout TextScanner, _ dataStart: Int, _ file: RandomAccessFile
-    ) throws(TensorFileError) -> TensorRecord {
+    /// Reads the description of a tensor and gives the stretch of the file that it claims.
+    private static func read(
+        _ name: String, _ scanner: inout TextScanner, _ dataStart: Int, _ file: RandomAccessFile,
+        _ contents: inout TensorFile.Contents
+    ) throws(TensorFileError) -> Range<Int> {
         var type: String?
         var dimensions: [Int]?
         var range: [Int]?
@@ -88,26 +88,27 @@ public enum Safetensors {
         guard let type, let dimensions, let range, range.count == 2 else {
             throw scanner.unexpected()
         }
-        guard let elementType = elementTypes[type] else {
-            throw file.unsupported(
-                "\(shown(name)) has elements of type \(shown(type));"
-                    + " expected one of \(elementTypes.keys.sorted().joined(separator: ", "))")
-        }
         guard range[0] <= range[1], range[1] <= file.size - dataStart else {
             throw file.damaged(
                 "\(shown(name)) claims the bytes \(range[0])..<\(range[1])"
                     + " of \(file.size - dataStart)")
         }
-        let record = try TensorRecord(
-            name: name, elementType: elementType, dimensions: dimensions,
-            offset: dataStart + range[0], available: range[1] - range[0], in: file)
-        guard record.shape.count * elementType.size == range[1] - range[0] else {
-            throw file.damaged(
-                "\(shown(name)), \(record.shape) of \(type), has"
-                    + " \(range[1] - range[0]) bytes; expected"
-                    + " \(record.shape.count * elementType.size)")
+        let claim = dataStart + range[0]..<dataStart + range[1]
+        guard let elementType = elementTypes[type] else {
+            contents.unreadable.append(
+                (name, "holds elements of type \(shown(type)); \(ElementType.expectation)"))
+            return claim
         }
-        return record
+        let record = try TensorRecord(
+            name: name, elementType: elementType, dimensions: dimensions, offset: claim.lowerBound,
+            available: claim.count, in: file)
+        guard record.shape.count * elementType.size == claim.count else {
+            throw file.damaged(
+                "\(shown(name)), \(record.shape) of \(type), has \(claim.count) bytes;"
+                    + " expected \(record.shape.count * elementType.size)")
+        }
+        contents.records.append((name, record))
+        return claim
     }
 
     private static func integers(_ scanner: inout TextScanner) throws(TensorFileError) -> [Int] {
@@ -120,27 +121,32 @@ public enum Safetensors {
     }
 
     private static func checkCover(
-        _ contents: Contents, _ dataStart: Int, _ file: RandomAccessFile
+        _ claims: [Claim], _ dataStart: Int, _ file: RandomAccessFile
     ) throws(TensorFileError) {
         var end = dataStart
-        let inOrder = contents.records.sorted {
-            ($0.record.offset, $0.record.shape.count) < ($1.record.offset, $1.record.shape.count)
+        let inOrder = claims.sorted {
+            ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
         }
-        for (name, record) in inOrder {
-            guard record.offset == end else {
+        for (name, range) in inOrder {
+            guard range.lowerBound == end else {
                 throw file.damaged(
-                    "\(shown(name)) starts at byte \(record.offset); expected \(end), where"
+                    "\(shown(name)) starts at byte \(range.lowerBound); expected \(end), where"
                         + " the tensor before it ends")
             }
-            end += record.shape.count * record.elementType.size
+            end = range.upperBound
         }
         guard end == file.size else {
             throw file.damaged("its tensors end at byte \(end) of \(file.size)")
         }
     }
 
+    /// Of the format's types those that are read; beside them it has complex numbers (C64) and floats
+    /// of less than a byte (F4, F6_E2M3, F6_E3M2).
     private static let elementTypes: [String: ElementType] = [
-        "F64": .float64, "F32": .float32, "F16": .float16, "BF16": .bfloat16, "I64": .int64,
-        "I32": .int32, "I16": .int16, "I8": .int8, "U8": .uint8, "BOOL": .bool,
+        "F64": .float64, "F32": .float32, "F16": .float16, "BF16": .bfloat16,
+        "F8_E4M3": .float8E4M3FN, "F8_E4M3FNUZ": .float8E4M3FNUZ, "F8_E5M2": .float8E5M2,
+        "F8_E5M2FNUZ": .float8E5M2FNUZ, "F8_E8M0": .float8E8M0FNU, "I64": .int64, "I32": .int32,
+        "I16": .int16, "I8": .int8, "U64": .uint64, "U32": .uint32, "U16": .uint16, "U8": .uint8,
+        "BOOL": .bool,
     ]
 }

@@ -11,7 +11,8 @@ extension Safetensors {
     ///   - metadata: short texts kept in the header; `["format": "pt"]` is what Hugging Face's
     ///     transformers ask for.
     ///   - elementType: float32, or a half precision to which elements are rounded, ties to even.
-    /// - Throws: `TensorFileError.unwritable`.
+    /// - Throws: `TensorFileError.unwritable`; `outOfRange` where a finite element would become
+    ///   infinite as a half.
     /// - Precondition: no tensor is named `__metadata__`; `elementType` is float32, float16 or
     ///   bfloat16.
     public static func write(
@@ -30,6 +31,7 @@ extension Safetensors {
         }
         var end = 0
         let inOrder = tensors.sorted { $0.key < $1.key }
+        try checkRange(inOrder, elementType, path)
         for (name, tensor) in inOrder {
             let start = end
             end += tensor.count * elementType.size
@@ -46,6 +48,27 @@ extension Safetensors {
             for (_, tensor) in inOrder { try file.write(tensor, as: elementType) }
         }
     }
+
+    private static func checkRange(
+        _ tensors: [(key: String, value: Tensor)], _ type: ElementType, _ path: String
+    ) throws(TensorFileError) {
+        guard let overflow = overflows[type] else { return }
+        let leaving = tensors.filter { $0.value.count(ofMagnitudeBits: overflow) > 0 }
+        guard !leaving.isEmpty else { return }
+        let greatest = leaving.map { _, tensor in
+            tensor.withUnsafeElements { elements in
+                elements.reduce(0) { $1.isFinite ? max($0, $1.magnitude) : $0 }
+            }
+        }
+        throw .outOfRange(
+            path: path, type: type, names: leaving.map(\.key), greatest: greatest.max() ?? 0)
+    }
+
+    /// The bits of the finite magnitudes that become infinite where they are rounded to a half: from
+    /// half way between its greatest value and the next power of two on.
+    private static let overflows: [ElementType: ClosedRange<UInt32>] = [
+        .float16: Float(65520).bitPattern...0x7f7f_ffff, .bfloat16: 0x7f7f_8000...0x7f7f_ffff,
+    ]
 
     private static let writtenTypes: [ElementType: String] = [
         .float32: "F32", .float16: "F16", .bfloat16: "BF16",

@@ -21,60 +21,97 @@ public struct TensorFile: Sendable {
     /// Short texts beside the tensors: the `__metadata__` of safetensors; of a PyTorch file the
     /// texts, numbers and truth values in its dictionaries (`epoch`, `args.arch`).
     public let metadata: [String: String]
-    /// Bytes of the whole file.
-    public var byteCount: Int { file.size }
+    /// Bytes of the whole file, or of all files that an index names.
+    public let byteCount: Int
+    /// The files that hold the tensors: one, or those that an index names.
+    public let files: [String]
 
-    private let file: RandomAccessFile
+    /// The most elements that tensors may have together; more are views of few stored ones.
+    package var mostElements: Int { TensorRecord.mostElements(byteCount: byteCount) }
+
     private let records: [String: TensorRecord]
+    /// Why tensors cannot be read: "is sparse; …".
+    private let unreadable: [String: String]
+
+    /// What a file describes.
+    struct Contents {
+        var records: [(name: String, record: TensorRecord)] = []
+        /// Tensors that are not read, with the reason.
+        var unreadable: [(name: String, reason: String)] = []
+        var metadata: [String: String] = [:]
+    }
 
     /// Opens a file and reads its header.
     ///
+    /// A tensor of a kind that is not read (sparse, quantised, complex …) stands in the way of none
+    /// beside it: it is among `names`, and reading it throws.
+    ///
     /// Complexity: O(header); of a 330 MB state dict some 50 kB are read.
     ///
+    /// - Parameter path: a file, an index of files, or a folder with one of them under the name that
+    ///   Hugging Face's `save_pretrained` gives it.
     /// - Throws: `TensorFileError` where the file cannot be read, is of no known format, contradicts
     ///   itself, or names in a pickle what weights do not need.
     public init(contentsOf path: String) throws(TensorFileError) {
-        let file = try RandomAccessFile(path: path)
-        let start = try file.bytes(at: 0, count: min(file.size, 32))
-        var named: [(name: String, record: TensorRecord)]
-        if start.starts(with: NPY.magic) {
-            format = .npy
-            metadata = [:]
-            named = [(NPY.name, try NPY.record(in: file))]
-        } else if start.starts(with: [0x50, 0x4b, 0x03, 0x04]) {
-            format = .pytorch
-            let contents = try PyTorchFile.zipContents(of: file)
-            metadata = contents.metadata
-            named = contents.records
-        } else if start.starts(with: PyTorchFile.legacyMagic) {
-            format = .pytorchLegacy
-            let contents = try PyTorchFile.legacyContents(of: file)
-            metadata = contents.metadata
-            named = contents.records
-        } else if let length = Safetensors.headerLength(start, file) {
-            format = .safetensors
-            let contents = try Safetensors.contents(of: file, headerLength: length)
-            metadata = contents.metadata
-            named = contents.records
+        let inside = ModelFiles.isFolder(path) ? try ModelFiles.weights(inFolder: path) : path
+        let file = try RandomAccessFile(path: inside)
+        let isIndex = ShardIndex.isIndex(try file.start())
+        let contents: Contents
+        let opened: [RandomAccessFile]
+        if isIndex {
+            (format, contents, opened) = try Contents.joined(ShardIndex(file), file)
         } else {
-            throw .unknownFormat(path: path, found: TensorFile.describe(start, file))
+            (format, contents) = try TensorFile.contents(of: file)
+            opened = [file]
         }
         self.path = path
-        self.file = file
-        names = named.map(\.name)
+        files = opened.map(\.path)
+        byteCount = opened.reduce(0) { $0 + $1.size }
+        metadata = contents.metadata
+        var names: [String] = []
         var records: [String: TensorRecord] = [:]
-        for (name, record) in named {
-            guard records.updateValue(record, forKey: name) == nil else {
-                throw file.damaged("it has two tensors named \(shown(name))")
+        var unreadable: [String: String] = [:]
+        for (name, record) in contents.records {
+            if records.updateValue(record, forKey: name) == nil {
+                names.append(name)
+            } else {
+                unreadable[name] = "is there twice"
             }
         }
+        for (name, reason) in contents.unreadable {
+            if records[name] == nil && unreadable[name] == nil { names.append(name) }
+            unreadable[name] = reason
+        }
+        for name in unreadable.keys { records[name] = nil }
+        self.names = names
         self.records = records
+        self.unreadable = unreadable
     }
 
-    /// The shape of a tensor, nil where there is none of that name.
+    /// Reads the header of one file.
+    static func contents(
+        of file: RandomAccessFile
+    ) throws(TensorFileError) -> (Format, Contents) {
+        let start = try file.start()
+        if start.starts(with: NPY.magic) {
+            return (.npy, Contents(records: [(NPY.name, try NPY.record(in: file))]))
+        }
+        if start.starts(with: [0x50, 0x4b, 0x03, 0x04]) {
+            return (.pytorch, try PyTorchFile.zipContents(of: file))
+        }
+        if start.starts(with: PyTorchFile.legacyMagic) {
+            return (.pytorchLegacy, try PyTorchFile.legacyContents(of: file))
+        }
+        if let length = Safetensors.headerLength(start, file) {
+            return (.safetensors, try Safetensors.contents(of: file, headerLength: length))
+        }
+        throw .unknownFormat(path: file.path, found: TensorFile.describe(start, file))
+    }
+
+    /// The shape of a tensor, nil where none of that name can be read.
     public func shape(of name: String) -> Shape? { records[name]?.shape }
 
-    /// What the elements of a tensor are in the file, nil where there is none of that name.
+    /// What the elements of a tensor are in the file, nil where none of that name can be read.
     public func elementType(of name: String) -> ElementType? { records[name]?.elementType }
 
     /// Reads a tensor; its elements become 32-bit floats.
@@ -86,12 +123,24 @@ public struct TensorFile: Sendable {
     /// - Throws: `TensorFileError` where there is no such tensor, or the file cannot be read, has
     ///   shrunk, or spreads few stored elements over a large shape.
     public func tensor(named name: String) throws(TensorFileError) -> Tensor {
-        guard let record = records[name] else { throw .noSuchTensor(path: path, name: name) }
-        // Before memory is taken: a shape may claim more than the file has.
-        try record.checkSpread(in: file)
+        let record = try record(named: name)
         let tensor = Tensor(uninitialized: record.shape)
-        try record.read(from: file, into: tensor.storage.base)
+        try record.read(into: tensor.storage.base)
         return tensor
+    }
+
+    /// A tensor that may be read: its shape does not claim more than the file has.
+    private func record(named name: String) throws(TensorFileError) -> TensorRecord {
+        guard let record = records[name] else { throw reasonAgainst(name) }
+        try record.checkSpread()
+        return record
+    }
+
+    /// Why a tensor cannot be read: there is none of that name, or it is of another kind.
+    package func reasonAgainst(_ name: String) -> TensorFileError {
+        unreadable[name].map {
+            .unsupported(path: path, reason: "\(shown(name)) \($0)")
+        } ?? .noSuchTensor(path: path, name: name)
     }
 
     private static func describe(_ start: [UInt8], _ file: RandomAccessFile) -> String {
@@ -127,22 +176,22 @@ extension TensorFile {
     package func rows(of names: [String]) throws(TensorFileError) -> Tensor {
         var rows = 0
         var inner: [Int]?
+        var parts: [TensorRecord] = []
         for name in names {
-            guard let record = records[name] else { throw .noSuchTensor(path: path, name: name) }
-            try record.checkSpread(in: file)
+            let record = try record(named: name)
             let tail = Array(record.shape.dimensions.dropFirst())
             precondition(
                 record.shape.rank > 0 && tail == inner ?? tail,
                 "rows: \(name) of shape \(record.shape) does not continue the ones before it")
             inner = tail
             rows += record.shape[0]
+            parts.append(record)
         }
         guard let inner else { preconditionFailure("rows: no tensor is named") }
         let tensor = Tensor(uninitialized: Shape([rows] + inner))
         var done = 0
-        for name in names {
-            guard let record = records[name] else { continue }
-            try record.read(from: file, into: tensor.storage.base + done)
+        for record in parts {
+            try record.read(into: tensor.storage.base + done)
             done += record.shape.count
         }
         return tensor

@@ -15,6 +15,8 @@ public enum TensorFileError: Error, Hashable, Sendable {
     case noSuchTensor(path: String, name: String)
     /// The system would not write the file; what stood at its place still does.
     case unwritable(path: String, reason: String)
+    /// Elements would become infinite as the type that they are to be written as; nothing was written.
+    case outOfRange(path: String, type: ElementType, names: [String], greatest: Float)
 }
 
 extension TensorFileError: CustomStringConvertible {
@@ -29,11 +31,25 @@ extension TensorFileError: CustomStringConvertible {
         case .unsupported(let path, let reason):
             "\(path) cannot be used: \(reason)"
         case .refusedGlobal(let path, let name):
-            "\(path) names \(name), which a weight file has no business calling"
+            // A class is written with a capital; what else a whole module names goes with it.
+            name.split(separator: ".").last?.first?.isUppercase == true
+                ? "\(path) holds an object of the Python class \(name), which is not made here;"
+                    + " expected tensors alone, as by torch.save(model.state_dict(), …)"
+                : "\(path) names \(name), which a weight file has no business calling"
         case .noSuchTensor(let path, let name):
             "\(path) holds no tensor named \(name)"
         case .unwritable(let path, let reason):
             "\(path) cannot be written: \(reason)"
+        case .outOfRange(let path, let type, let names, let greatest):
+            "\(path) cannot be written as \(type.rawValue): values up to \(greatest), in"
+                + " \(listed(names)), are beyond its range; as float32 (without --half) it can"
         }
     }
+}
+
+/// The first of some names, and how many more there are.
+package func listed(_ names: [String]) -> String {
+    if names.isEmpty { return "nothing" }
+    let rest = names.count > 6 ? " and \(names.count - 6) more" : ""
+    return names.prefix(6).map(printable).joined(separator: ", ") + rest
 }

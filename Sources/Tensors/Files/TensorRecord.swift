@@ -1,5 +1,6 @@
 /// Where and how a file holds one tensor. All of it was checked against the file's length.
 struct TensorRecord: Sendable {
+    let file: RandomAccessFile
     var elementType: ElementType
     var shape: Shape
     /// The position of the tensor's first element in the file.
@@ -9,8 +10,6 @@ struct TensorRecord: Sendable {
     var strides: [Int]?
     /// Elements from the tensor's first to its last as they are stored, gaps included.
     var storedCount: Int
-    /// Elements that the file has from the tensor's first on.
-    var availableCount: Int
 
     /// Checks a claim that a file makes.
     ///
@@ -37,6 +36,7 @@ struct TensorRecord: Sendable {
                 "\(name), \(shape) of \(elementType.rawValue), leads outside the"
                     + " \(available) bytes that the file has for it")
         }
+        self.file = file
         self.elementType = elementType
         self.shape = shape
         self.offset = offset
@@ -46,15 +46,18 @@ struct TensorRecord: Sendable {
             return isRowMajor(taken, dimensions) ? nil : taken
         }
         self.storedCount = last + 1
-        self.availableCount = available / elementType.size
     }
 
-    /// Throws where a shape has more elements than the file has for it, which overlapping strides
-    /// make possible: its memory would not be in proportion to the file.
-    func checkSpread(in file: RandomAccessFile) throws(TensorFileError) {
-        guard shape.count <= availableCount else {
+    /// The most elements that tensors of a file may have together: as many as the file has bytes, and
+    /// what a model may gain by views that show one element in many places (`expand`). So memory
+    /// stays in proportion to the file.
+    static func mostElements(byteCount: Int) -> Int { byteCount + (1 << 22) }
+
+    /// Throws where a shape has more elements than views of the file may have.
+    func checkSpread() throws(TensorFileError) {
+        guard shape.count <= TensorRecord.mostElements(byteCount: file.size) else {
             throw file.unsupported(
-                "a tensor spreads \(availableCount) stored elements over the shape \(shape)")
+                "a tensor spreads \(storedCount) stored elements over the shape \(shape)")
         }
     }
 
@@ -62,22 +65,20 @@ struct TensorRecord: Sendable {
     ///
     /// Complexity: O(count) time; beside the target at most 256 KiB, or for a tensor that does not
     /// lie in row-major order the stretch of the file that holds it.
-    func read(
-        from file: RandomAccessFile, into target: UnsafeMutablePointer<Float>
-    ) throws(TensorFileError) {
+    func read(into target: UnsafeMutablePointer<Float>) throws(TensorFileError) {
         guard shape.count > 0 else { return }
         guard let strides else {
-            return try readRun(count: shape.count, from: file, into: target)
+            return try readRun(count: shape.count, into: target)
         }
         let stored = Tensor(uninitialized: [storedCount])
-        try readRun(count: storedCount, from: file, into: stored.storage.base)
+        try readRun(count: storedCount, into: stored.storage.base)
         stored.withUnsafeElements {
             gather($0, shape.dimensions, strides, into: target)
         }
     }
 
     private func readRun(
-        count: Int, from file: RandomAccessFile, into target: UnsafeMutablePointer<Float>
+        count: Int, into target: UnsafeMutablePointer<Float>
     ) throws(TensorFileError) {
         if elementType == .float32 && Int(1).littleEndian == 1 {
             let bytes = UnsafeMutableRawBufferPointer(

@@ -54,6 +54,34 @@ struct TextScanner {
         return value
     }
 
+    /// Passes over a value of JSON, whatever it is; nested at most 32 deep.
+    mutating func skipValue(depth: Int = 0) throws(TensorFileError) {
+        guard depth < 32 else { throw unexpected() }
+        if take("{") {
+            if take("}") { return }
+            repeat {
+                _ = try string()
+                try expect(":")
+                try skipValue(depth: depth + 1)
+            } while take(",")
+            try expect("}")
+        } else if take("[") {
+            if take("]") { return }
+            repeat { try skipValue(depth: depth + 1) } while take(",")
+            try expect("]")
+        } else if position < bytes.count, bytes[position] == UInt8(ascii: "\"") {
+            _ = try string()
+        } else if !take("true") && !take("false") && !take("null") {
+            let start = position
+            while position < bytes.count, isOfNumber(bytes[position]) { position += 1 }
+            guard position > start else { throw unexpected() }
+        }
+    }
+
+    private func isOfNumber(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "+-.eE".utf8.contains(byte)
+    }
+
     /// A string in double or single quotes, with the escapes of JSON.
     mutating func string() throws(TensorFileError) -> String {
         skipSpace()

@@ -13,8 +13,9 @@ import Testing
     @Test(arguments: [
         ("os", "system"), ("posix", "system"), ("builtins", "eval"), ("__builtin__", "exec"),
         ("torch", "load"), ("torch.storage", "_load_from_bytes"), ("torch", "os.system"),
-        ("collections", "OrderedDict.__reduce__"), ("subprocess", "Popen"),
-        ("torch._utils", "_rebuild_sparse_tensor"),
+        ("collections", "OrderedDict.__reduce__"), ("subprocess", "check_output"),
+        ("torch._utils", "_import_dotted_name"), ("numpy", "load"), ("torch", "hub"),
+        ("torch.serialization", "load"), ("builtins", "getattr"), ("torch.sparse", "mm"),
     ])
     func refusesOtherNames(module: String, name: String) throws {
         let expected = "names \(module).\(name), which a weight file has no business calling"
@@ -233,6 +234,93 @@ import Testing
         for _ in 0..<1_000_000 { pickle.op("N") }
         for _ in 0..<1_000_000 { pickle.op("(t0") }
         for _ in 0..<1_000_000 { pickle.op("0") }
+        #expect(try TensorsTests.complaint(about: pickle.archive()) == nil)
+    }
+
+    /// Tensors in tensors, states that are none, types that are none.
+    @Test func refusesTensorsMadeInOtherWays() throws {
+        let pickles: [(String, (inout PickleBytes) -> Void)] = [
+            (
+                "a tensor with attributes, nested a hundred thousand deep",
+                {
+                    $0.op("N")
+                    for _ in 0..<100_000 {
+                        // The tuple of one becomes the arguments of the next.
+                        $0.op(0x85, 0x71, 0, 0x30)
+                        $0.global("torch._tensor", "_rebuild_from_type_v2")
+                        $0.op("(")
+                        $0.global("torch._tensor", "_rebuild_from_type_v2")
+                        $0.op("Nh\u{0}NtR")
+                    }
+                }
+            ),
+            (
+                "a tensor of a type that is none",
+                {
+                    $0.global("torch._utils", "_rebuild_tensor_v3")
+                    $0.tuple([1, 2, 3, 4, 5, 6, 7])
+                    $0.op("R")
+                }
+            ),
+            (
+                "a tensor filled with a number",
+                {
+                    $0.global("torch", "FloatTensor")
+                    $0.op(")R")
+                    $0.int(1)
+                    $0.op("b")
+                }
+            ),
+            (
+                "a call of a dtype",
+                {
+                    $0.global("torch", "float8_e4m3fn")
+                    $0.op(")R")
+                }
+            ),
+        ]
+        for (name, fill) in pickles {
+            var pickle = PickleBytes()
+            fill(&pickle)
+            #expect(try TensorsTests.complaint(about: pickle.archive()) != nil, "\(name)")
+        }
+    }
+
+    /// Offsets and sizes of an untyped storage of 16 bytes.
+    @Test(
+        arguments: [
+            (0, [5], [1]), (4, [1], [1]), (-1, [1], [1]), (.max, [1], [1]), (1 << 61, [1], [1]),
+            (0, [2], [4]), (0, [1 << 62], [1]), (0, [2], [1 << 62]),
+        ] as [(Int, [Int], [Int])])
+    func typedViewsStayInTheirStorage(offset: Int, sizes: [Int], strides: [Int]) throws {
+        let sentence = try complaint {
+            $0.global("torch._utils", "_rebuild_tensor_v3")
+            $0.op("((")
+            $0.string("storage")
+            $0.global("torch.storage", "UntypedStorage")
+            $0.string("0")
+            $0.string("cpu")
+            $0.int(16)
+            $0.op("tQ")
+            $0.int(offset)
+            $0.tuple(sizes)
+            $0.tuple(strides)
+            $0.op(0x89, 0x4e)
+            $0.global("torch", "float32")
+            $0.op("tR")
+        }
+        #expect(sentence.contains("damaged"))
+    }
+
+    /// A dictionary made of a long list a million times costs no copies of it.
+    @Test(.timeLimit(.minutes(1))) func dictionariesOfOneListAreShared() throws {
+        var pickle = PickleBytes()
+        pickle.op("](")
+        for _ in 0..<1_000_000 { pickle.op("N") }
+        pickle.op(0x65, 0x85, 0x71, 0)
+        pickle.global("collections", "OrderedDict")
+        pickle.op(0x71, 1)
+        for _ in 0..<1_000_000 { pickle.op("h\u{1}h\u{0}R0") }
         #expect(try TensorsTests.complaint(about: pickle.archive()) == nil)
     }
 }

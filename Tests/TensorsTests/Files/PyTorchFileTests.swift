@@ -72,10 +72,20 @@ import Testing
             }
         }
         #expect(sentence("deflated.pth").contains("is compressed"))
-        #expect(sentence("expanded.pth").contains("spreads 1 stored elements"))
         #expect(sentence("missing.pth").contains("No such file"))
-        #expect(sentence("").contains("not a regular file"))
+        #expect(sentence("").contains("a folder without weights"))
+        #expect(
+            throws: TensorFileError.unreadable(
+                path: "/dev/null", reason: "it is not a regular file")
+        ) {
+            try TensorFile(contentsOf: "/dev/null")
+        }
         #expect(sentence("../make_files.py").contains("unknown format"))
+    }
+
+    @Test func readsAnExpandedTensor() throws {
+        let file = try TensorFile(contentsOf: fixture("expanded.pth"))
+        #expect(try file.tensor(named: "a") == Tensor(repeating: 0, shape: [1000]))
     }
 
     /// Parts of storages are written by no PyTorch of today; the one of 2016 did.

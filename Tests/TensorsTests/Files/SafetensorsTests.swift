@@ -65,7 +65,11 @@ import Testing
             (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}"#, 8, "bytes 8..<4"),
             (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8, "starts at byte"),
             (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 8, "end at byte"),
-            (#"{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}"#, 1, "F8_E4M3"),
+            (#"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}"#, 8, "type C64"),
+            (#"{"a":{"dtype":"F4","shape":[4],"data_offsets":[0,2]}}"#, 2, "type F4"),
+            (#"{"a":{"dtype":"C64","shape":[1],"data_offsets":[4,8]}}"#, 8, "starts at byte"),
+            (#"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,9]}}"#, 8, "bytes 0..<9 of 8"),
+            (#"{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,1]}}"#, 1, "leads outside"),
             (
                 #"{"a":{"dtype":"F32","shape":[4294967296,4294967296,0,1],"data_offsets":[0,0]}}"#,
                 0,
@@ -102,6 +106,47 @@ import Testing
             + [UInt8](repeating: 0, count: data)
         let sentence = try #require(try complaint(about: bytes))
         #expect(sentence.contains(part), "\(sentence)")
+    }
+
+    /// Tensors of types that are not read stand in the way of nothing beside them.
+    @Test func readsBesideOtherTypes() throws {
+        let header =
+            #"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]},"#
+            + #""b":{"dtype":"U16","shape":[2],"data_offsets":[8,12]},"#
+            + #""c":{"dtype":"X7","shape":[9,9],"data_offsets":[12,13]}}"#
+        let bytes =
+            [UInt8](littleEndian: UInt64(header.utf8.count)) + Array(header.utf8)
+            + [UInt8](repeating: 0, count: 8) + [1, 0, 255, 255, 7]
+        try withFile(bytes) { path in
+            let file = try TensorFile(contentsOf: path)
+            #expect(try file.tensor(named: "b").elements == [1, 65535])
+            #expect(Set(file.names) == ["a", "b", "c"] && file.shape(of: "a") == nil)
+        }
+    }
+
+    /// From 65520 and 3.3961775e38 on, numbers are nearer to the next power of two, which the types
+    /// lack, than to their greatest values.
+    @Test func refusesToWriteWhatWouldBecomeInfinite() throws {
+        try withDirectory { directory in
+            let path = directory + "/out.safetensors"
+            let cases: [(ElementType, fits: Float, leaves: Float)] = [
+                (.float16, 65519.996, -65520), (.float16, -65504, 70000),
+                (.bfloat16, Float(bitPattern: 0x7f7f_7fff), Float(bitPattern: 0xff7f_8000)),
+            ]
+            for (type, fits, leaves) in cases {
+                let small = Tensor([1, .infinity, .nan, fits], shape: [4])
+                try Safetensors.write(["small": small], as: type, to: path)
+                let error = #expect(throws: TensorFileError.self) {
+                    try Safetensors.write(
+                        ["small": small, "b": Tensor([0, leaves], shape: [2])], as: type, to: path)
+                }
+                #expect(
+                    error
+                        == .outOfRange(
+                            path: path, type: type, names: ["b"], greatest: leaves.magnitude))
+                #expect(try TensorFile(contentsOf: path).names == ["small"], "the old file stays")
+            }
+        }
     }
 
     @Test(arguments: [UInt64(1) << 63, 1 << 40, 100_000_001, 50])

@@ -17,13 +17,20 @@ struct PickleGraph {
         case list(Index)
         /// An index into `lists`, where keys and values stand in turn.
         case dictionary(Index)
+        /// A dictionary made of a list of keys with their values, which stays as it is: an index into
+        /// `lists`, whose members are lists or tuples of two.
+        case pairs(Index)
         /// An object whose attributes are in a dictionary, once `BUILD` has given it one.
         case namespace(attributes: Index?)
-        case global(PickleGlobal)
+        /// An index into `globals`.
+        case global(Index)
         /// An index into `storages`.
         case storage(Index)
         /// An index into `tensors`.
         case tensor(Index)
+        case unreadableTensor(UnreadableTensor)
+        /// A tensor that `BUILD` is to fill.
+        case blankTensor
         /// A value of no use here, whatever it may be in Python: bytes, a set, a device.
         case opaque
     }
@@ -31,7 +38,8 @@ struct PickleGraph {
     /// A storage as a persistent identifier describes it. Nothing in it has been checked.
     struct Storage {
         var key: String
-        var elementType: ElementType
+        /// What its elements are: an index into `globals`.
+        var type: Index
         /// Elements of the whole storage.
         var count: Int
         /// The part of it that is meant, in elements; legacy files alone have such parts.
@@ -45,17 +53,38 @@ struct PickleGraph {
         /// Tuples of integers.
         var sizes: Index
         var strides: Index
+        /// What its elements are, where the storage does not tell: an index into `globals`.
+        var type: Index?
     }
 
     var nodes: [Node] = []
     var children: [Index] = []
     /// The members of what grows, apart from `nodes`, so that they grow in place.
     var lists: [[Index]] = []
+    var globals: [PickleGlobal] = []
     var storages: [Storage] = []
     var tensors: [StoredTensor] = []
     var root: Index = 0
     /// Bytes of the pickle, which every limit on what is made of it is measured by.
     var byteCount = 0
+
+    func global(_ index: Index) -> PickleGlobal? {
+        if case .global(let global) = nodes[Int(index)] { return globals[Int(global)] }
+        return nil
+    }
+
+    func type(of storage: Storage) -> PickledType { type(storage.type) }
+
+    func type(of tensor: StoredTensor) -> PickledType {
+        type(tensor.type ?? storages[Int(tensor.storage)].type)
+    }
+
+    private func type(_ global: Index) -> PickledType {
+        switch globals[Int(global)] {
+        case .storage(let type), .dtype(let type): type
+        default: preconditionFailure("PickleGraph: global \(global) is no type of elements")
+        }
+    }
 
     func string(_ index: Index) -> String? {
         if case .string(let string) = nodes[Int(index)] { return string }
@@ -79,62 +108,18 @@ struct PickleGraph {
         return nil
     }
 
+    /// The members of a list or tuple of two.
+    func pair(_ index: Index) -> (Index, Index)? {
+        guard let members = tuple(index) ?? list(index)?[...], members.count == 2 else {
+            return nil
+        }
+        return (members[members.startIndex], members[members.startIndex + 1])
+    }
+
     /// The members of a tuple of at most eight integers.
     func extents(_ index: Index) -> [Int]? {
         guard let members = tuple(index), members.count <= 8 else { return nil }
         let extents = members.compactMap { int($0) }
         return extents.count == members.count ? extents : nil
     }
-}
-
-/// The classes and functions that a pickle may name. They stand for what is done here with their
-/// arguments; nothing is ever looked up or called.
-enum PickleGlobal {
-    case orderedDictionary
-    case namespace
-    case rebuildTensor
-    case rebuildParameter
-    case size
-    case storage(ElementType)
-    /// What becomes `PickleGraph.Node.opaque`.
-    case opaque
-
-    init?(module: String, name: String) {
-        switch (module, name) {
-        case ("collections", "OrderedDict"): self = .orderedDictionary
-        case ("argparse", "Namespace"): self = .namespace
-        case ("torch._utils", "_rebuild_tensor"), ("torch._utils", "_rebuild_tensor_v2"):
-            self = .rebuildTensor
-        case ("torch._utils", "_rebuild_parameter"): self = .rebuildParameter
-        case ("torch", "Size"): self = .size
-        case ("torch", _), ("torch.cuda", _):
-            if let type = PickleGlobal.storages[name] {
-                self = .storage(type)
-            } else if PickleGlobal.types.contains(name) {
-                self = .opaque
-            } else {
-                return nil
-            }
-        // Learning rates are numpy scalars in DINO's optimizer state, and its launcher puts a path
-        // into the arguments.
-        case ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
-            ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "dtype"), ("numpy", "ndarray"), ("_codecs", "encode"),
-            ("pathlib", "PosixPath"), ("pathlib", "WindowsPath"), ("pathlib._local", "PosixPath"),
-            ("pathlib._local", "WindowsPath"), ("builtins", "set"), ("__builtin__", "set"):
-            self = .opaque
-        default: return nil
-        }
-    }
-
-    private static let storages: [String: ElementType] = [
-        "DoubleStorage": .float64, "FloatStorage": .float32, "HalfStorage": .float16,
-        "BFloat16Storage": .bfloat16, "LongStorage": .int64, "IntStorage": .int32,
-        "ShortStorage": .int16, "CharStorage": .int8, "ByteStorage": .uint8, "BoolStorage": .bool,
-    ]
-
-    private static let types: Set<String> = [
-        "device", "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8",
-        "uint8", "bool",
-    ]
 }

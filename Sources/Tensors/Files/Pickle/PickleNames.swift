@@ -2,6 +2,8 @@
 struct PickleContents {
     /// In the order of the pickle; the names of nested values are joined by dots.
     var tensors: [(name: String, tensor: PickleGraph.StoredTensor)] = []
+    /// Tensors that are not read, with the reason.
+    var unreadable: [(name: String, reason: String)] = []
     /// Texts, numbers and truth values that are reached through dictionaries alone.
     var metadata: [String: String] = [:]
 }
@@ -50,18 +52,23 @@ private struct NameWalk {
             let name = name.isEmpty ? "tensor" : name
             try pay(for: name)
             contents.tensors.append((name, graph.tensors[Int(tensor)]))
+        case .unreadableTensor(let reason):
+            let name = name.isEmpty ? "tensor" : name
+            try pay(for: name)
+            contents.unreadable.append((name, reason.rawValue))
         case .list(let list):
             try visit(graph.lists[Int(list)][...], name, depth)
         case .tuple:
             try visit(graph.tuple(index) ?? [], name, depth)
         case .dictionary(let list):
             let members = graph.lists[Int(list)]
-            for pair in stride(from: 0, to: members.count, by: 2) {
-                let key = graph.string(members[pair]) ?? graph.int(members[pair]).map(String.init)
-                guard let key else { continue }
-                try visit(
-                    members[pair + 1], name: try join(name, key), depth: depth + 1,
-                    inDictionary: inDictionary)
+            for key in stride(from: 0, to: members.count, by: 2) {
+                try visit(members[key + 1], of: members[key], name, depth, inDictionary)
+            }
+        case .pairs(let list):
+            for member in graph.lists[Int(list)] {
+                guard let (key, value) = graph.pair(member) else { continue }
+                try visit(value, of: key, name, depth, inDictionary)
             }
         case .namespace(let attributes?):
             try visit(attributes, name: name, depth: depth + 1, inDictionary: inDictionary)
@@ -71,6 +78,16 @@ private struct NameWalk {
         case .bool(let value) where inDictionary: note(name, String(value))
         default: break
         }
+    }
+
+    /// Visits the value of a key; what is neither a text nor an integer gives no name.
+    private mutating func visit(
+        _ value: PickleGraph.Index, of key: PickleGraph.Index, _ name: String, _ depth: Int,
+        _ inDictionary: Bool
+    ) throws(TensorFileError) {
+        guard let key = graph.string(key) ?? graph.int(key).map(String.init) else { return }
+        try visit(
+            value, name: try join(name, key), depth: depth + 1, inDictionary: inDictionary)
     }
 
     private mutating func visit(

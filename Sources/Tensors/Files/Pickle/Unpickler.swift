@@ -187,10 +187,7 @@ struct Unpickler {
             try construct(try pop(), arguments)
         case 0x62:  // BUILD
             let state = try pop()
-            let object = try top()
-            if case .namespace = graph.nodes[object] {
-                graph.nodes[object] = .namespace(attributes: state)
-            }
+            try build(try top(), state)
         case 0x51:  // BINPERSID
             push(try storage(try pop()))
         default:
