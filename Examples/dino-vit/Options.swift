@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import Synchronization
 import Tensors
 import ViT
 
@@ -16,6 +18,28 @@ struct RunOptions: ParsableArguments {
 
     func apply() {
         if let threads { Parallelism.threadCount = threads }
+        if quiet { Note.areWanted.store(false, ordering: .relaxed) }
+    }
+}
+
+/// What a person should know beside the results: lines on standard error, unless `--quiet` is given.
+enum Note {
+    fileprivate static let areWanted = Atomic<Bool>(true)
+
+    static func write(_ sentence: String) {
+        guard areWanted.load(ordering: .relaxed) else { return }
+        Terminal.note("note: \(sentence)")
+    }
+
+    /// Says that the number of heads is assumed.
+    ///
+    /// - Parameter remedy: how another number is given.
+    static func heads(
+        of path: String, _ configuration: VisionTransformer.Configuration, _ remedy: String
+    ) {
+        write(
+            "\(path) does not say how many heads its network has; assumed are"
+                + " \(configuration.heads) (width / 64); \(remedy)")
     }
 }
 
@@ -24,13 +48,19 @@ struct WeightOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The network: a DINO .pth file, a training checkpoint, or a safetensors file. (default: \
-            the small network that comes with the program)
+            The network: a DINO .pth file, a training checkpoint, a safetensors file, the index of \
+            a model in several files, or a folder with one of them. (default: the small network that \
+            comes with the program)
             """, valueName: "file"))
     var weights: String?
 
-    @Option(help: "The network's attention heads. (default: what the file says, or width / 64)")
+    @Option(help: WeightOptions.headsHelp)
     var heads: Int?
+
+    static let headsHelp: ArgumentHelp = """
+        The network's attention heads. (default: what the file or a config.json beside it says, or \
+        width / 64)
+        """
 
     func validate() throws {
         try check(heads, VisionTransformer.Configuration.Bounds.heads, "--heads")
@@ -48,7 +78,11 @@ struct WeightOptions: ParsableArguments {
     /// Opens the weights and reads them.
     func network() throws -> VisionTransformer {
         guard let weights else { return try .bundled() }
-        return try VisionTransformer(contentsOf: weights, heads: heads)
+        let file = try WeightFile(contentsOf: weights, heads: heads)
+        if file.headsAreAssumed {
+            Note.heads(of: weights, file.configuration, "--heads gives another number")
+        }
+        return VisionTransformer(try file.weights())
     }
 }
 

@@ -58,7 +58,7 @@ func naming<Result>(
         return try extraction()
     } catch {
         switch error {
-        case .imageTooSmall, .tooManyPatches, .preprocessing:
+        case .imageTooSmall, .tooManyPatches, .preprocessing, .notFinite:
             throw PictureFailure("\(path): \(error)")
         case .noSuchLayer, .noSuchHead, .badStride:
             throw error

@@ -89,10 +89,20 @@ extension StartOptions {
     ///   - heads: attention heads of the weights to begin with, where they are known.
     ///   - prototypes: the outputs of a teacher that comes without a head.
     func opened(heads: Int?, prototypes: Int) throws -> OpenedWeights {
-        OpenedWeights(
-            network: try initWeights.map { try WeightFile(contentsOf: $0, heads: heads) },
-            teacher: try teacherWeights.map {
-                try DINONetworkFile(contentsOf: $0, prototypes: prototypes)
-            })
+        let network = try initWeights.map { try WeightFile(contentsOf: $0, heads: heads) }
+        let teacher = try teacherWeights.map {
+            try DINONetworkFile(contentsOf: $0, prototypes: prototypes)
+        }
+        if let network, network.headsAreAssumed {
+            Note.heads(
+                of: network.path, network.configuration,
+                "--arch WIDTHxDEPTHxHEADS gives another number")
+        }
+        if let teacher, teacher.headsAreAssumed {
+            Note.heads(
+                of: teacher.path, teacher.description.network,
+                "weights convert --heads writes a file that says another number")
+        }
+        return OpenedWeights(network: network, teacher: teacher)
     }
 }

@@ -21,7 +21,7 @@ struct WeightsCommand: ParsableCommand {
         @Argument(help: ArgumentHelp(WeightInput.kinds, valueName: "file"))
         var weights: String?
 
-        @Option(help: WeightInput.headsHelp)
+        @Option(help: WeightOptions.headsHelp)
         var heads: Int?
 
         func validate() throws {
@@ -35,7 +35,7 @@ struct WeightsCommand: ParsableCommand {
             let file =
                 try weights.map { try WeightFile(contentsOf: $0, heads: heads) } ?? .bundled()
             if weights == nil { Terminal.say("file:".padded(to: 15) + " " + file.path) }
-            for (name, value) in file.facts {
+            for (name, value) in try file.facts() {
                 Terminal.say("\(name):".padded(to: 15) + " " + value)
             }
         }
@@ -69,8 +69,12 @@ struct WeightsCommand: ParsableCommand {
         func run() throws {
             options.apply()
             let file = try input.file()
-            guard FileSystem.resolved(output) != FileSystem.resolved(file.path) else {
+            guard !file.files.map(FileSystem.resolved).contains(FileSystem.resolved(output))
+            else {
                 throw Failure("\(output) is the input; choose another name for the result")
+            }
+            if file.headsAreAssumed {
+                Note.heads(of: file.path, file.configuration, "--heads gives another number")
             }
             let type = half ? ElementType.float16 : .float32
             let texts = file.metadata.merging(try texts()) { _, new in new }
@@ -100,14 +104,15 @@ struct WeightsCommand: ParsableCommand {
 
 /// The weight file that a subcommand reads.
 struct WeightInput: ParsableArguments {
-    static let kinds = "A DINO .pth file, a training checkpoint, or a safetensors file."
-    static let headsHelp: ArgumentHelp =
-        "The network's attention heads. (default: what the file says, or width / 64)"
+    static let kinds = """
+        A DINO .pth file, a training checkpoint, a safetensors file, the index of a model in several \
+        files, or a folder with one of them.
+        """
 
     @Argument(help: ArgumentHelp(kinds, valueName: "file"))
     var weights: String
 
-    @Option(help: headsHelp)
+    @Option(help: WeightOptions.headsHelp)
     var heads: Int?
 
     func validate() throws {
@@ -120,8 +125,8 @@ struct WeightInput: ParsableArguments {
 }
 
 extension WeightFile {
-    /// What there is to say of the file, each with its name.
-    fileprivate var facts: [(name: String, value: String)] {
+    /// What there is to say of the file, each with its name. The parameters are read.
+    fileprivate func facts() throws -> [(name: String, value: String)] {
         let grid = configuration.positionGrid
         let patch = configuration.patchSize
         let types = elementTypes.sorted { $0.value > $1.value }.map { type, count in
@@ -133,20 +138,28 @@ extension WeightFile {
             ("width", "\(configuration.width)"),
             ("hidden width", "\(configuration.hiddenWidth)"),
             ("depth", "\(configuration.depth)"),
-            ("heads", "\(configuration.heads)"),
+            (
+                "heads",
+                "\(configuration.heads)"
+                    + (headsAreAssumed
+                        ? " (assumed: width / 64; give --heads if it is another)" : "")
+            ),
+            ("norm epsilon", "\(configuration.layerNormEpsilon)"),
             ("parameters", parameterCount.grouped),
             (
                 "position grid",
                 "\(grid.rows)x\(grid.columns), images of"
                     + " \(grid.rows * patch)x\(grid.columns * patch)"
             ),
-            ("format", format.description),
+            ("format", format.description + (files.count > 1 ? ", \(files.count) files" : "")),
             ("names", hasHuggingFaceNames ? "Hugging Face" : "official"),
             ("dictionary", source.isEmpty ? "the whole file" : source),
             ("elements", types.joined(separator: ", ")),
         ]
         if lacksAttentionBias { facts.append(("missing", "attn.qkv.bias, taken as zeros")) }
         facts.append(("left over", leftOver.isEmpty ? "nothing" : leftOver.joined(separator: ", ")))
+        let damaged = try nonFiniteParameters()
+        if !damaged.isEmpty { facts.append(("not finite", damaged.summary)) }
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
             facts.append((name, text))
         }

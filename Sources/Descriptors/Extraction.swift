@@ -13,6 +13,8 @@ public enum ExtractionError: Error, Hashable, Sendable {
     case noSuchLayer(layer: Int, depth: Int)
     case noSuchHead(head: Int, heads: Int)
     case badStride(PatchStride, patchSize: Int)
+    /// Features are infinite, not a number, or so large that their squares cannot be summed.
+    case notFinite(FeatureTap)
 }
 
 extension ExtractionError: CustomStringConvertible {
@@ -31,6 +33,9 @@ extension ExtractionError: CustomStringConvertible {
         case .badStride(let stride, let patchSize):
             "a stride of \(stride.vertical)x\(stride.horizontal) is not between 1 and the patch size,"
                 + " \(patchSize)"
+        case .notFinite(let tap):
+            "the network's features (\(tap.facet.rawValue) of layer \(tap.layer)) are not finite, or"
+                + " too large to compare; its weights are damaged"
         }
     }
 }
@@ -59,8 +64,15 @@ public struct Extractor: Sendable {
     /// that a pass takes gigabytes and, its time growing with the square, days.
     public static let mostPatches = 1 << 19
 
+    /// The greatest magnitude of a feature, far beyond that of any sound network: squares of it,
+    /// summed over the channels of a binned descriptor, are still floats.
+    static let greatestFeature: Float = 0x1p55
+
     /// Runs a picture through the network once and takes features at all taps, with what places them
     /// on the photo.
+    ///
+    /// - Throws: `ExtractionError`, also where features are not finite: weights that are too large
+    ///   overflow within the network.
     public func features(
         of input: NetworkImage, at taps: [FeatureTap]
     ) throws(ExtractionError) -> (features: Features, geometry: DescriptorGrid.Geometry) {
@@ -79,6 +91,10 @@ public struct Extractor: Sendable {
         let tensor = preprocessing.tensor(of: image)
         let features = model.features(
             of: tensor.reshaped(to: Shape([1] + tensor.shape.dimensions)), at: taps, stride: stride)
+        let excess = Self.greatestFeature.nextUp.bitPattern...0x7fff_ffff
+        for tap in taps where features[tap].count(ofMagnitudeBits: excess) > 0 {
+            throw .notFinite(tap)
+        }
         return (features, geometry)
     }
 

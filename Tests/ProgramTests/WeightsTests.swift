@@ -99,4 +99,68 @@ import Testing
         let parameters = 171_936 * (options.isEmpty ? 4 : 2)
         #expect(parameters..<parameters + 8192 ~= bytes)
     }
+
+    private static let modelFolders = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("ViTTests/Fixtures").path
+
+    /// Of a file that does not say its heads the program says that it assumes them; not with --quiet,
+    /// and not where they are given, or told by a config.json.
+    @Test func saysThatHeadsAreAssumed() throws {
+        let weights = folder["hugging_face.safetensors"]
+        try FileManager.default.copyItem(
+            atPath: Self.modelFolders + "/Weights/hugging_face.safetensors", toPath: weights)
+        func errors(_ arguments: [String]) throws -> String {
+            let outcome = try Program.run(
+                ["saliency", Fixtures.first, "--load-size", "16", "--output", folder["out"]]
+                    + arguments)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return outcome.errors.split(separator: "\n").filter { $0.hasPrefix("note: ") }
+                .joined(separator: "|")
+        }
+        let note =
+            "note: \(weights) does not say how many heads its network has; assumed are 1 (width / 64);"
+            + " --heads gives another number"
+        #expect(try errors(["--weights", weights]) == note)
+        #expect(try errors(["--weights", weights, "--quiet"]) == "")
+        #expect(try errors(["--weights", weights, "--heads", "4"]) == "")
+        #expect(try errors([]) == "", "the network that comes with the program says it")
+
+        let info = try Program.run(["weights", "info", weights]).output
+        #expect(
+            info.contains(
+                "\nheads:          1 (assumed: width / 64; give --heads if it is another)\n"))
+        let converted = folder["converted.safetensors"]
+        let conversion = try Program.run(["weights", "convert", weights, converted])
+        #expect(conversion.status == 0 && conversion.errors == note + "\n")
+        #expect(try errors(["--weights", converted]) == "")
+
+        let config = #"{"num_attention_heads": 4, "layer_norm_eps": 1e-12}"#
+        try folder.write(config.utf8, to: "config.json")
+        #expect(try errors(["--weights", weights]) == "")
+        let told = try Program.run(["weights", "info", weights]).output
+        #expect(told.contains("\nheads:          4\nnorm epsilon:   1e-12\n"))
+    }
+
+    /// A model folder is opened as a file is, and none of its files is replaced.
+    @Test(arguments: ["whole", "sharded", "pickled"])
+    func modelFolders(name: String) throws {
+        let model = folder["model"]
+        try FileManager.default.copyItem(
+            atPath: Self.modelFolders + "/ModelFolders/" + name, toPath: model)
+        let before = folder.names(in: "model")
+        let info = try Program.run(["weights", "info", model])
+        #expect(info.status == 0 && info.output.contains("\nheads:          3\n"), "\(info.errors)")
+        for file in before where file.hasSuffix(".safetensors") || file.hasSuffix(".bin") {
+            let bytes = try folder.data("model/" + file)
+            let outcome = try Program.run(["weights", "convert", model, folder["model/" + file]])
+            #expect(outcome.status == 1 && outcome.sentence?.contains("is the input") == true)
+            #expect(try folder.data("model/" + file) == bytes)
+        }
+        let extraction = try Program.run(
+            ["extract", Fixtures.first, "--weights", model, "--load-size", "16"]
+                + ["--output", folder["out"]])
+        #expect(extraction.status == 0, "\(extraction.errors)")
+        #expect(folder.names(in: "out") == ["first.npy"])
+    }
 }

@@ -6,7 +6,7 @@ public enum EvaluationError: Error, Hashable, Sendable {
     case nothingReadable(folder: String, count: Int, reason: String)
     /// A class of the test pictures has no training pictures.
     case unknownClass(String, test: String, train: String)
-    /// The network's features of a picture are infinite or no numbers.
+    /// The network's features of a picture are infinite or not a number, from finite weights.
     case notFinite(picture: String)
 }
 
@@ -20,7 +20,7 @@ extension EvaluationError: CustomStringConvertible {
         case .unknownClass(let name, let test, let train):
             "\(test) has a class \(name), of which there is no folder in \(train)"
         case .notFinite(let picture):
-            "the network's features of \(picture) are no finite numbers; its weights are broken"
+            "the network's features of \(picture) are not finite; its weights are damaged"
         }
     }
 }

@@ -16,7 +16,7 @@ public struct PictureFeatures: Sendable {
     /// Puts all pictures through a network, as test pictures are shown to it.
     ///
     /// - Parameter progress: called with a number of pictures each time that so many more are done.
-    /// - Throws: `EvaluationError` where no picture can be read or features are no numbers; what
+    /// - Throws: `EvaluationError` where no picture can be read or features are not finite; what
     ///   `progress` throws.
     /// - Precondition: the view's crop is at least a patch.
     public init(
@@ -68,11 +68,10 @@ public struct PictureFeatures: Sendable {
                 let features = embedding(
                     network,
                     .concatenated(inputs.map { $0.reshaped(to: [1, 3, side, side]) }))
-                let finite = features.withUnsafeElements { $0.prefix { $0.isFinite }.count }
                 let first = indices.count - inputs.count
-                guard finite == features.count else {
+                if let place = features.firstNonFinite {
                     throw EvaluationError.notFinite(
-                        picture: pictures.paths[indices[first + finite / width]])
+                        picture: pictures.paths[indices[first + place / width]])
                 }
                 withExtendedLifetime((rows, features)) {
                     (rows.mutableBase + first * width).update(

@@ -45,8 +45,9 @@ struct Checkpoint {
             metadata: [
                 Key.step: "\(trainer.step)", Key.configuration: try text(configuration),
                 Key.pictures: try text(pictures),
-                WeightFile.headsKey: "\(trainer.teacher.backbone.configuration.heads)",
-            ], to: path)
+            ].merging(WeightFile.metadata(for: trainer.teacher.backbone.configuration)) {
+                own, _ in own
+            }, to: path)
     }
 
     /// Opens a checkpoint and checks its metadata. Complexity: O(header).

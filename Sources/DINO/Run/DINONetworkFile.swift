@@ -15,6 +15,8 @@ public struct DINONetworkFile: Sendable {
 
     public let path: String
     public let description: Description
+    /// Whether nothing told the number of heads, so that it is width / 64.
+    public var headsAreAssumed: Bool { backbone.headsAreAssumed }
     private let backbone: WeightFile
     private let file: TensorFile
     /// What stands before the names of the head's parameters; nil where there is none.
@@ -65,11 +67,13 @@ public struct DINONetworkFile: Sendable {
 
     /// Reads the network. Complexity: O(parameters).
     ///
-    /// - Throws: `WeightsError`, `TensorFileError`, ``TrainingRunError/noHead(path:reason:)``.
+    /// - Throws: `WeightsError`, also where a parameter of the network or its head is not finite;
+    ///   `TensorFileError`, ``TrainingRunError/noHead(path:reason:)``.
     public func network() throws -> DINONetwork {
         var generator = SplitMix64(seed: 0)
         var head = DINOHead(
             inputWidth: description.network.width, options: description.head, using: &generator)
+        var damaged: [NonFiniteParameter] = []
         if let prefix {
             try head.forEachParameter { name, parameter in
                 let found = file.shape(of: prefix + name)
@@ -80,8 +84,12 @@ public struct DINONetworkFile: Sendable {
                         reason: "\(prefix)\(name) is \(shown), expected \(parameter.shape)")
                 }
                 parameter = try file.tensor(named: prefix + name)
+                if let found = NonFiniteParameter("head.\(name)", parameter) {
+                    damaged.append(found)
+                }
             }
         }
+        guard damaged.isEmpty else { throw WeightsError.notFinite(path: path, damaged) }
         return DINONetwork(backbone: VisionTransformer(try backbone.weights()), head: head)
     }
 }

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// Where the files of a model lie that comes as a folder: its weights by the names that Hugging
 /// Face's `save_pretrained` gives them, and texts beside them.
@@ -15,19 +9,16 @@ package enum ModelFiles {
         "pytorch_model.bin.index.json",
     ]
 
-    /// Whether a path leads to a folder.
-    package static func isFolder(_ path: String) -> Bool { kind(of: path) == S_IFDIR }
-
     /// The file with the weights of a folder.
     static func weights(inFolder path: String) throws(TensorFileError) -> String {
-        let folder = path.hasSuffix("/") ? path : path + "/"
-        guard let name = weightNames.first(where: { kind(of: folder + $0) != nil }) else {
+        let files = weightNames.map { Path.joined(path, $0) }
+        guard let file = files.first(where: { FileSystem.kind(of: $0) != nil }) else {
             throw .unsupported(
                 path: path,
                 reason: "it is a folder without weights; expected one of"
                     + " \(weightNames.joined(separator: ", ")) in it")
         }
-        return folder + name
+        return file
     }
 
     /// What stands before the last name of a path: a folder with a slash, or nothing.
@@ -42,17 +33,11 @@ package enum ModelFiles {
     package static func text(
         at path: String, limit: Int
     ) throws(TensorFileError) -> [UInt8]? {
-        guard kind(of: path) != nil else { return nil }
+        guard FileSystem.kind(of: path) != nil else { return nil }
         let file = try RandomAccessFile(path: path)
         guard file.size <= limit else {
             throw file.unsupported("it has \(file.size) bytes; expected at most \(limit)")
         }
         return try file.bytes(at: 0, count: file.size)
-    }
-
-    /// What stands at a path, links followed; nil for nothing.
-    private static func kind(of path: String) -> mode_t? {
-        var status = stat()
-        return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
     }
 }

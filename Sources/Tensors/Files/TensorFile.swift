@@ -1,3 +1,5 @@
+import Platform
+
 /// A file of named tensors, opened: its header has been read and checked, and each tensor is read
 /// when it is asked for, straight into its place.
 ///
@@ -53,7 +55,7 @@ public struct TensorFile: Sendable {
     /// - Throws: `TensorFileError` where the file cannot be read, is of no known format, contradicts
     ///   itself, or names in a pickle what weights do not need.
     public init(contentsOf path: String) throws(TensorFileError) {
-        let inside = ModelFiles.isFolder(path) ? try ModelFiles.weights(inFolder: path) : path
+        let inside = FileSystem.isFolder(path) ? try ModelFiles.weights(inFolder: path) : path
         let file = try RandomAccessFile(path: inside)
         let isIndex = ShardIndex.isIndex(try file.start())
         let contents: Contents

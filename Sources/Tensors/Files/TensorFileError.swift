@@ -51,5 +51,5 @@ extension TensorFileError: CustomStringConvertible {
 package func listed(_ names: [String]) -> String {
     if names.isEmpty { return "nothing" }
     let rest = names.count > 6 ? " and \(names.count - 6) more" : ""
-    return names.prefix(6).map(printable).joined(separator: ", ") + rest
+    return names.prefix(6).map { shown($0) }.joined(separator: ", ") + rest
 }

@@ -24,7 +24,11 @@ struct WeightFileShapes {
     /// The shape that a tensor of an official name will have, parts joined by rows.
     private func shape(_ name: String) throws(WeightsError) -> Shape? {
         guard let parts = names.sources[name] else { return nil }
-        let shapes = parts.compactMap { file.shape(of: $0) }
+        var shapes: [Shape] = []
+        for part in parts where !part.isEmpty {
+            guard let shape = file.shape(of: part) else { throw .file(file.reasonAgainst(part)) }
+            shapes.append(shape)
+        }
         guard shapes.count == parts.count, let first = shapes.first else { return nil }
         guard shapes.count > 1 else { return first }
         for (part, shape) in zip(parts, shapes) where shape != first || shape.rank == 0 {
@@ -49,8 +53,12 @@ struct WeightFileShapes {
     }
 
     /// Reads the architecture off the shapes.
+    ///
+    /// - Parameters:
+    ///   - heads: attention heads; nil where nothing tells, for width / 64.
+    ///   - epsilon: of the layer norms; nil for DINO's.
     func configuration(
-        heads: Int?
+        heads: Int?, epsilon: Float?
     ) throws(WeightsError) -> VisionTransformer.Configuration {
         let token = try required("cls_token")
         guard token.rank == 3, token[0] == 1, token[1] == 1, (1...limit).contains(token[2])
@@ -88,9 +96,11 @@ struct WeightFileShapes {
         }
         // Blocks are counted, not numbered, so that a number out of a file allocates nothing: with
         // a gap, what is behind it is left over, and what is in it is missing.
-        return .init(
+        var configuration = VisionTransformer.Configuration(
             width: width, depth: blocks.count, heads: heads, patchSize: patch[2],
             hiddenWidth: hidden[0], positionGrid: PatchGrid(rows: side, columns: side))
+        if let epsilon { configuration.layerNormEpsilon = epsilon }
+        return configuration
     }
 
     /// Checks that the file has every tensor of a model, in its shape, and no other but a head's.
@@ -128,10 +138,9 @@ struct WeightFileShapes {
         return cover
     }
 
-    /// Tensors of a pickle may share one storage; a model's never do, and memory has to stay in
-    /// proportion to the file.
+    /// Tensors of a pickle may share a storage; memory has to stay in proportion to the file.
     private func checkSize(_ elements: Int) throws(WeightsError) {
-        guard elements <= file.byteCount else {
+        guard elements <= file.mostElements else {
             throw .file(
                 .damaged(
                     path: file.path,
@@ -142,10 +151,9 @@ struct WeightFileShapes {
     private func isPartly(_ parts: [String]) -> Bool { parts.contains("") }
 
     private func isOfHead(_ name: String) -> Bool {
-        let inside = name.dropFirst(names.root.count)
-        let parts = inside.split(separator: ".")
-        let first = parts.first { !["module", "backbone", "vit"].contains($0) }
-        return first.map { ["head", "classifier", "pooler"].contains($0) } ?? false
+        let short = WeightNames.short(name.dropFirst(names.root.count))
+        return short.split(separator: ".").first
+            .map { ["head", "classifier", "pooler"].contains($0) } ?? false
     }
 }
 

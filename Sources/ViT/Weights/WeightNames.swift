@@ -17,17 +17,27 @@ struct WeightNames {
     /// Names under the root that mean nothing in a vision transformer, in order.
     var leftOver: [String] = []
 
-    /// The dictionaries in which a checkpoint keeps a model, in the order of preference.
-    private static let wrappers = ["teacher.", "student.", "state_dict.", "model."]
+    /// The dictionaries in which a checkpoint keeps the slower of two models, and others in which it
+    /// keeps one, both in the order of preference. Names of lightly and solo-learn are among them, in
+    /// whose files a student may stand beside under no name but a prefix.
+    private static let teachers = ["teacher.", "teacher_backbone.", "momentum_backbone."]
+    private static let wrappers = ["student.", "student_backbone.", "state_dict.", "model."]
+    /// What wraps a model, and may be wrapped in turn: `module.` is of DistributedDataParallel,
+    /// `backbone.` of DINO's multi-crop wrapper, `vit.` of Hugging Face's models with a head.
+    private static let prefixes = ["module.", "backbone.", "vit."]
+    /// What wraps any part of a model: `torch.compile`, fully sharded training, recomputation.
+    private static let inserted: Set<Substring> = [
+        "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+    ]
 
     /// - Throws: `WeightsError` where no class token is found or two names mean one tensor.
     init(_ names: [String], path: String) throws(WeightsError) {
-        guard let root = WeightNames.root(of: names, depth: 0) else {
+        guard let root = WeightNames.root(of: names.map { $0[...] }, depth: 0) else {
             throw .noTransformer(path: path, found: names)
         }
         self.root = root
         let inside = names.filter { $0.hasPrefix(root) }.map { name in
-            (name, WeightNames.dropPrefixes(name.dropFirst(root.count)))
+            (name, WeightNames.short(name.dropFirst(root.count)))
         }
         scheme = inside.contains { $0.1 == "cls_token" } ? .official : .huggingFace
         for (name, short) in inside {
@@ -50,30 +60,41 @@ struct WeightNames {
         }
     }
 
-    /// The outermost dictionary with a class token, or else the first of the known wrappers in
-    /// which there is one, up to three deep.
-    private static func root(of names: [String], depth: Int) -> String? {
+    /// The dictionary of a teacher, or else the outermost one with a class token, or else the first of
+    /// the known wrappers in which there is one, up to six deep. Dots after each part.
+    private static func root(of names: [Substring], depth: Int) -> String? {
+        guard depth < 6, !names.isEmpty else { return nil }
+        func root(in wrapper: String) -> String? {
+            WeightNames.root(
+                of: names.filter { $0.hasPrefix(wrapper) }.map { $0.dropFirst(wrapper.count) },
+                depth: depth + 1)
+        }
+        let shared = ["module.", "_orig_mod."].first { prefix in
+            names.allSatisfy { $0.hasPrefix(prefix) }
+        }
+        if let shared {
+            // Short names lack it anyway: it is part of a root only where one is inside of it.
+            return root(in: shared).map { $0.isEmpty ? "" : shared + $0 }
+        }
+        for wrapper in teachers { if let inner = root(in: wrapper) { return wrapper + inner } }
         let isModel = names.contains { name in
-            let short = dropPrefixes(name[...])
+            let short = short(name)
             return short == "cls_token" || short == "embeddings.cls_token"
         }
         if isModel { return "" }
-        guard depth < 3 else { return nil }
-        for wrapper in wrappers {
-            let inside = names.filter { $0.hasPrefix(wrapper) }
-                .map { String($0.dropFirst(wrapper.count)) }
-            if !inside.isEmpty, let root = root(of: inside, depth: depth + 1) {
-                return wrapper + root
-            }
-        }
+        for wrapper in wrappers { if let inner = root(in: wrapper) { return wrapper + inner } }
         return nil
     }
 
-    /// `module.` is of DistributedDataParallel, `backbone.` of DINO's multi-crop wrapper, `vit.` of
-    /// Hugging Face's models with a head.
-    private static func dropPrefixes(_ name: Substring) -> Substring {
+    /// A name without what wraps its model or a part of it.
+    static func short(_ name: Substring) -> Substring {
         var name = name
-        while let prefix = ["module.", "backbone.", "vit."].first(where: name.hasPrefix) {
+        if inserted.contains(where: name.contains) {
+            name = Substring(
+                name.split(separator: ".", omittingEmptySubsequences: false)
+                    .filter { !inserted.contains($0) }.joined(separator: "."))
+        }
+        while let prefix = prefixes.first(where: name.hasPrefix) {
             name = name.dropFirst(prefix.count)
         }
         return name

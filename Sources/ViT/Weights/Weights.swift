@@ -41,23 +41,25 @@ extension VisionTransformer {
 
         /// Reads weights from a file: see `WeightFile` for what is understood.
         ///
-        /// - Parameter heads: attention heads; nil for what the file says (a safetensors file
-        ///   written here does) or else one for each 64 channels, as in all published networks.
+        /// - Parameter heads: attention heads; nil for what the file (a safetensors file written here
+        ///   does) or its `config.json` says, or else one for each 64 channels.
         public init(contentsOf path: String, heads: Int? = nil) throws(WeightsError) {
             self = try WeightFile(contentsOf: path, heads: heads).weights()
         }
 
-        /// Writes a safetensors file with official names, the number of heads in its metadata.
+        /// Writes a safetensors file with official names, and in its metadata what shapes do not tell:
+        /// the number of heads and the epsilon of the layer norms.
         ///
         /// The file is written beside its place and renamed.
         ///
         /// - Parameter elementType: float32, or float16 or bfloat16, to which parameters are
         ///   rounded.
-        /// - Throws: `TensorFileError.unwritable`.
+        /// - Throws: `TensorFileError.unwritable`; `outOfRange` where a parameter would become infinite
+        ///   as a half.
         public func write(
             to path: String, elementType: ElementType = .float32, metadata: [String: String] = [:]
         ) throws(TensorFileError) {
-            let own = ["format": "pt", WeightFile.headsKey: String(configuration.heads)]
+            let own = WeightFile.metadata(for: configuration)
             try Safetensors.write(
                 tensors, metadata: own.merging(metadata) { own, _ in own }, as: elementType,
                 to: path)

@@ -14,6 +14,10 @@ public enum WeightsError: Error, Hashable, Sendable {
     case shape(path: String, name: String, found: Shape, expected: String)
     /// The number of heads does not divide the width, or must be given.
     case heads(path: String, width: Int, heads: Int?)
+    /// A `config.json` is not understood, or contradicts the tensors that it comes with.
+    case config(path: String, reason: String)
+    /// Parameters have elements that are infinite or not a number.
+    case notFinite(path: String, [NonFiniteParameter])
     /// The weights that come with the package are where none of them is looked for.
     case noBundledWeights(places: [String])
 }
@@ -24,13 +28,13 @@ extension WeightsError: CustomStringConvertible {
         case .file(let error): return error.description
         case .noTransformer(let path, let found):
             return "\(path) holds no vision transformer: expected a tensor named cls_token, found"
-                + " \(WeightsError.list(found))"
+                + " \(listed(found))"
         case .ambiguous(let path, let name):
             return "\(path) holds \(name) twice, under different prefixes"
         case .notCovering(let path, let missing, let leftOver):
             var parts: [String] = []
-            if !missing.isEmpty { parts.append("missing are \(WeightsError.list(missing))") }
-            if !leftOver.isEmpty { parts.append("left over are \(WeightsError.list(leftOver))") }
+            if !missing.isEmpty { parts.append("missing are \(listed(missing))") }
+            if !leftOver.isEmpty { parts.append("left over are \(listed(leftOver))") }
             return "\(path) does not fit a vision transformer: " + parts.joined(separator: "; ")
         case .shape(let path, let name, let found, let expected):
             return "\(path) does not fit a vision transformer: \(name) has the shape \(found),"
@@ -40,16 +44,13 @@ extension WeightsError: CustomStringConvertible {
                 + " heads cannot be told; give it with --heads"
         case .heads(let path, let width, let heads?):
             return "\(path) has width \(width), which \(heads) heads do not divide"
+        case .config(let path, let reason):
+            return "\(path) cannot be used: \(reason)"
+        case .notFinite(let path, let parameters):
+            return "the weights in \(path) are not finite: \(parameters.summary)"
         case .noBundledWeights(let places):
             return "the weights that come with the program are missing: there is no"
                 + " \(places.joined(separator: ", nor "))"
         }
-    }
-
-    private static func list(_ names: [String]) -> String {
-        if names.isEmpty { return "nothing" }
-        let shown = names.prefix(6).map { $0.count > 80 ? "\($0.prefix(80))…" : $0 }
-        let rest = names.count > 6 ? " and \(names.count - 6) more" : ""
-        return shown.joined(separator: ", ") + rest
     }
 }

@@ -121,12 +121,9 @@ for name, shape in [("cls_token", (1, 1)), ("pos_embed", (1, 17))]:
     wide[name] = torch.zeros(1, 1, 1).expand(*shape, 2**50)
 wide["patch_embed.proj.weight"] = torch.zeros(1, 1, 1, 1).expand(2**50, 3, 4, 4)
 torch.save(wide, here / "wide.pth")
-# The same stored numbers as every tensor of a model.
-shared = torch.zeros(4096)
+# One stored number as every element of a model of seven million.
+one = torch.zeros(1)
 torch.save(
-    {
-        name: shared[: tensor.numel()].reshape(tensor.shape)
-        for name, tensor in vit(32, 12, 2).state_dict().items()
-    },
+    {name: one.expand(tensor.shape) for name, tensor in vit(512, 4, 8).state_dict().items()},
     here / "shared.pth",
 )

@@ -216,9 +216,18 @@ import ViT
         for (prefix, source) in [
             ("state_dict.", "state_dict"), ("model.module.", "model"), ("backbone.", ""),
             ("state_dict.teacher.module.backbone.", "state_dict.teacher"),
+            ("_orig_mod.", ""), ("module._orig_mod.backbone.", ""), ("backbone._orig_mod.", ""),
+            ("model._orig_mod.module.vit.", "model"), ("teacher._orig_mod.backbone.", "teacher"),
+            ("_orig_mod.module.teacher.", "_orig_mod.module.teacher"),
+            ("state_dict.student_backbone.", "state_dict.student_backbone"),
+            ("state_dict.momentum_backbone._orig_mod.", "state_dict.momentum_backbone"),
+            ("module.teacher_backbone.module.", "module.teacher_backbone"),
         ] {
-            var tensors: [String: Tensor] = ["optimizer.0": Tensor([1], shape: [1])]
-            if source.isEmpty { tensors = ["head.weight": Tensor([1], shape: [1])] }
+            // Another dictionary, or where there is none a head.
+            let isWhole = source.isEmpty || prefix.hasPrefix("_") || prefix.hasPrefix("module.")
+            var tensors = [
+                isWhole ? prefix + "head.weight" : "optimizer.0": Tensor([1], shape: [1])
+            ]
             for (n, (name, shape)) in tiny.enumerated() {
                 tensors[prefix + name] = expected(n, shape)
             }
@@ -227,5 +236,108 @@ import ViT
             #expect(file.source == source)
             check(try file.weights(), names: tiny)
         }
+    }
+
+    /// The names of a compiled, sharded and checkpointed model have their wrappers within.
+    @Test func wrappersOfPartsAreDropped() throws {
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: UUID().uuidString + ".safetensors").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for wrapper in [
+            "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module._orig_mod",
+        ] {
+            var tensors: [String: Tensor] = [:]
+            for (n, (name, shape)) in tiny.enumerated() {
+                let inner = name.replacing("blocks.1.", with: "blocks.1.\(wrapper).")
+                    .replacing("attn.", with: "attn.\(wrapper).")
+                tensors[inner] = expected(n, shape)
+            }
+            try Safetensors.write(tensors, to: path)
+            check(try WeightFile(contentsOf: path, heads: 2).weights(), names: tiny)
+        }
+    }
+
+    /// Of a teacher and a student in one file the teacher is read, by whatever names they go: those of
+    /// DINO, of lightly, of solo-learn.
+    @Test(arguments: [
+        ("teacher.backbone.", "student.module.backbone.", "teacher"),
+        (
+            "state_dict.teacher_backbone.", "state_dict.student_backbone.",
+            "state_dict.teacher_backbone"
+        ),
+        ("state_dict.momentum_backbone.", "state_dict.backbone.", "state_dict.momentum_backbone"),
+        ("module.momentum_backbone.", "module.backbone.", "module.momentum_backbone"),
+    ])
+    func theTeacherIsPreferred(teacher: String, student: String, source: String) throws {
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: UUID().uuidString + ".safetensors").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var tensors: [String: Tensor] = [:]
+        for (n, (name, shape)) in tiny.enumerated() {
+            tensors[teacher + name] = expected(n, shape)
+            tensors[student + name] = expected(n, shape, salt: 50)
+        }
+        try Safetensors.write(tensors, to: path)
+        let both = try WeightFile(contentsOf: path, heads: 2)
+        #expect(both.source == source)
+        check(try both.weights(), names: tiny)
+
+        try Safetensors.write(tensors.filter { $0.key.hasPrefix(student) }, to: path)
+        check(try WeightFile(contentsOf: path, heads: 2).weights(), names: tiny, salt: 50)
+    }
+
+    private func writeTiny(_ path: String, _ changed: [(String, [Int], Float)]) throws {
+        var tensors = Dictionary(
+            uniqueKeysWithValues: tiny.map { ($0.0, Tensor(repeating: 0, shape: $0.1)) })
+        for (name, place, value) in changed {
+            var tensor = try #require(tensors[name])
+            let position = zip(place, tensor.shape.dimensions).reduce(0) { $0 * $1.1 + $1.0 }
+            tensor.withUnsafeMutableElements { $0[position] = value }
+            tensors[name] = tensor
+        }
+        try Safetensors.write(tensors, to: path)
+    }
+
+    @Test func weightsThatAreNotFiniteAreRefusedByName() throws {
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: UUID().uuidString + ".safetensors").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        func sentence() throws -> String? {
+            let file = try WeightFile(contentsOf: path, heads: 2)
+            let error = #expect(throws: WeightsError.self) { try file.weights() }
+            #expect(try error == .notFinite(path: path, file.nonFiniteParameters()))
+            return error?.description
+        }
+        try writeTiny(path, [("norm.bias", [31], -.infinity)])
+        #expect(try sentence() == "the weights in \(path) are not finite: norm.bias[31] is -inf")
+        try writeTiny(
+            path,
+            [
+                ("blocks.1.attn.qkv.weight", [95, 2], .nan),
+                ("patch_embed.proj.weight", [1, 2, 3, 0], .infinity),
+                ("blocks.1.attn.qkv.weight", [4, 1], .nan),
+            ])
+        #expect(
+            try sentence()
+                == "the weights in \(path) are not finite: patch_embed.proj.weight[1, 2, 3, 0] is inf,"
+                + " the first of 3 in 2 parameters")
+        // The greatest float is one.
+        try writeTiny(
+            path, [("norm.bias", [0], .greatestFiniteMagnitude), ("cls_token", [0, 0, 1], -0.0)])
+        let file = try WeightFile(contentsOf: path, heads: 2)
+        #expect(try file.nonFiniteParameters().isEmpty)
+        #expect(try file.weights()["norm.bias"].elements[0] == .greatestFiniteMagnitude)
+    }
+
+    /// What one in a file is of another kind, the sentence says which.
+    @Test func aTensorThatIsNotReadIsNamed() throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try writeTiny(path, [])
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        let norm = try #require(bytes.range(of: Data(#""norm.bias":{"dtype":"F32""#.utf8)))
+        bytes.replaceSubrange(norm, with: Data(#""norm.bias":{"dtype":"C32""#.utf8))
+        try bytes.write(to: URL(filePath: path))
+        #expect(complaint(path: path).contains("norm.bias holds elements of type C32"))
     }
 }
