@@ -26,37 +26,7 @@ struct HeatMap {
         let least = values.min() ?? 0
         let range = (values.max() ?? 0) - least
         let levels = values.map { range > 0 ? ($0 - least) / range : 0 }
-        let grid = geometry.grid
-        // Where a pixel's centre lies between the patches' centres, along one axis.
-        func places(
-            _ count: Int, image: Int, stride: Int, cells: Int
-        ) -> [(cell: Int, next: Int, part: Float)] {
-            (0..<count).map { pixel in
-                let position = (Double(pixel) + 0.5) * Double(image) / Double(count)
-                let place = (position - Double(geometry.patchSize) / 2) / Double(stride)
-                let inside = min(max(place, 0), Double(cells - 1))
-                let cell = Int(inside)
-                return (cell, min(cell + 1, cells - 1), Float(inside) - Float(cell))
-            }
-        }
-        let columns = places(
-            photo.width, image: geometry.imageWidth, stride: geometry.stride.horizontal,
-            cells: grid.columns)
-        let rows = places(
-            photo.height, image: geometry.imageHeight, stride: geometry.stride.vertical,
-            cells: grid.rows)
-        var heat = [Float](repeating: 0, count: photo.width * photo.height)
-        for (y, row) in rows.enumerated() {
-            let upper = row.cell * grid.columns
-            let lower = row.next * grid.columns
-            for (x, column) in columns.enumerated() {
-                func along(_ start: Int) -> Float {
-                    levels[start + column.cell] * (1 - column.part)
-                        + levels[start + column.next] * column.part
-                }
-                heat[y * photo.width + x] = along(upper) * (1 - row.part) + along(lower) * row.part
-            }
-        }
+        let heat = geometry.interpolated(levels, width: photo.width, height: photo.height)
         let colours = ColourMap.turbo.image(heat, width: photo.width, height: photo.height)
         return photo.blended(with: colours, mask: heat.map { UInt8(115 + 75 * $0) })
     }

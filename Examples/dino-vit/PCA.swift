@@ -174,9 +174,9 @@ struct PCACommand: ParsableCommand {
         try values.writeNPY(to: data)
         let geometry = item.descriptors.geometry
         let size = HeatMap.displaySize(width: geometry.photoWidth, height: geometry.photoHeight)
-        try componentPicture(values)
-            .resized(width: size.width, height: size.height, using: .nearest)
-            .writePNG(to: drawing)
+        try componentPicture(
+            values, geometry: geometry, width: size.width, height: size.height
+        ).writePNG(to: drawing)
         let share = basis.components.explainedVarianceRatio
         return "\(data): \(values.shape), \(Int((100 * share).rounded()))% of the variance; "
             + drawing

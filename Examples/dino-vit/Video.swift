@@ -14,7 +14,7 @@ struct VideoCommand: ParsableCommand {
         discussion: """
             The frames are the photos of a folder, in the order of their names. Writes \
             masks/STEM.png for each, in the form of the first mask (gray, or indices as DAVIS has \
-            them), and pictures/STEM.png, the masks over the frames. With --truth also scores.json: \
+            them, also where it has colours), and pictures/STEM.png, the masks over the frames. With --truth also scores.json: \
             J, F and their mean as the DAVIS benchmark computes them, the first and the last frame \
             left out.
 
@@ -27,8 +27,10 @@ struct VideoCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The first frame's mask: a PNG file of its size, the background black.",
-            valueName: "file"))
+            """
+            The first frame's mask, a PNG file of its size: a palette's indices, gray levels or \
+            colours are the objects; 0, black or transparent is background.
+            """, valueName: "file"))
     var firstMask: String
 
     @Option(
@@ -86,46 +88,43 @@ struct VideoCommand: ParsableCommand {
         let root = place.output
         let masks = try OutputFolder(Path.joined(root, "masks"), keeping: inputs)
         let pictures = try OutputFolder(Path.joined(root, "pictures"), keeping: inputs)
-        let (form, first) = try LabelFile.read(firstMask)
-        guard first.objects.count > 1 else {
-            throw Failure("\(firstMask) is black all over; expected objects in other colours")
-        }
+        let first = try LabelFile(firstMask)
+        warn(aboutOrderOf: frames)
         var segmenter = try VideoSegmenter(
-            file.network(), first: Image(contentsOf: frames[0].path), labels: first,
+            file.network(), first: Image(contentsOf: frames[0].path), labels: first.labels,
             naming: frames[0].path,
             mask: firstMask, options: segmenterOptions)
-        var scores = try truths.map { VideoScores(first: try form.labels(in: $0[0])) }
-        if let scores, scores.objects.isEmpty || frames.count < 3 {
-            throw Failure(
-                "nothing can be judged of \(scores.objects.count) objects in \(frames.count) frames,"
-                    + " of which the first and the last are left out")
+        // Before the work: a mask that does not go with the others is found at once.
+        for (index, truth) in (truths ?? []).enumerated() {
+            _ = try first.truth(truth, isFirst: index == 0)
         }
-        let colours = form.colours(of: first.objects.filter { $0 != 0 })
+        var scores = truths.map { _ in VideoScores(first: first.labels) }
+        if scores != nil, frames.count < 3 {
+            throw Failure(
+                "nothing can be judged in \(frames.count) frames, of which the first and the last are"
+                    + " left out")
+        }
         var progress = Progress(frames.count, of: "frames", quiet: options.quiet)
         for (index, frame) in frames.enumerated() {
             progress.note("frame \(index + 1) of \(frames.count)")
             let image = try Image(contentsOf: frame.path)
             let found =
-                index == 0 ? first : try segmenter.labels(of: image, naming: frame.path)
-            try form.write(found, to: masks.file(frame.stem + ".png"))
+                index == 0 ? first.labels : try segmenter.labels(of: image, naming: frame.path)
+            try first.write(found, to: masks.file(frame.stem + ".png"))
             let size = HeatMap.displaySize(width: image.width, height: image.height)
             let display = image.resized(width: size.width, height: size.height, using: .bilinear)
-            try found.drawn(over: display, palette: colours, strength: 0.55)
+            try found.drawn(over: display, palette: first.colours, strength: 0.55)
                 .writePNG(to: pictures.file(frame.stem + ".png"))
             if let truths, index > 0, index + 1 < frames.count {
-                let truth = try form.labels(in: truths[index])
-                guard truth.width == found.width, truth.height == found.height else {
-                    throw Failure(
-                        "\(truths[index]): \(truth.width)x\(truth.height) pixels, and expected"
-                            + " \(found.width)x\(found.height), its frame's")
-                }
-                scores?.add(found, truth: truth)
+                scores?.add(found, truth: try first.truth(truths[index], isFirst: false))
             }
             progress.advance()
         }
         progress.finish()
         var line =
-            "\(frames.count) masks: \(Path.joined(root, "masks")), \(Path.joined(root, "pictures"))"
+            "\(frames.count) masks of \(first.objectCount)"
+            + " object\(first.objectCount == 1 ? "" : "s"): \(Path.joined(root, "masks")),"
+            + " \(Path.joined(root, "pictures"))"
         if let scores {
             let path = try OutputFolder(place.output, keeping: inputs).file("scores.json")
             try writeJSON(VideoReport(scores), to: path)
@@ -135,6 +134,25 @@ struct VideoCommand: ParsableCommand {
                 + "J&F \(percent(scores.mean)): \(path)"
         }
         if !options.quiet { Terminal.say(line) }
+    }
+
+    /// Says where frames stand in another order than their numbers.
+    private func warn(aboutOrderOf frames: [Picture]) {
+        /// A name without its numbers.
+        func words(_ name: String) -> [Substring] {
+            name.split(omittingEmptySubsequences: false) { $0.isNumber }.filter { !$0.isEmpty }
+        }
+        let pairs = zip(frames, frames.dropFirst())
+        guard
+            let (first, next) = pairs.first(where: { first, next in
+                words(first.stem) == words(next.stem)
+                    && first.stem.compare(next.stem, options: .numeric) == .orderedDescending
+            })
+        else { return }
+        let sentence =
+            "the frames are taken in the order of their names, in which \(first.stem) comes before"
+            + " \(next.stem); for that of their numbers, give these leading zeros"
+        Terminal.note("warning: \(sentence)")
     }
 
     private var segmenterOptions: VideoSegmenter.Options {

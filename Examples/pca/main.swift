@@ -19,8 +19,9 @@ let extractor = Extractor(network, stride: PatchStride(4))
 let grids = try photos.map { try extractor.descriptors(of: $0, layer: extractor.lastLayer) }
 let components = try PrincipalComponents(of: grids.map(\.matrix), count: 4)
 for (index, grid) in grids.enumerated() {
-    try componentPicture(components.projected(grid.values))
-        .resized(width: photos[index].width, height: photos[index].height, using: .nearest)
-        .writePNG(to: "pca-\(index + 1).png")
+    try componentPicture(
+        components.projected(grid.values), geometry: grid.geometry, width: photos[index].width,
+        height: photos[index].height
+    ).writePNG(to: "pca-\(index + 1).png")
 }
 print("variances: \(components.variances) of \(components.totalVariance)")

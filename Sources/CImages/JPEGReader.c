@@ -113,7 +113,7 @@ CImageReader *cimage_open_jpeg(const uint8_t *bytes, size_t count, CImageHeader 
         strcpy(header->message, "out of memory");
         return NULL;
     }
-    self->reader = (CImageReader){read_jpeg, close_jpeg};
+    self->reader = (CImageReader){.read = read_jpeg, .close = close_jpeg};
     self->message = header->message;
     self->jpeg.err = jpeg_std_error(&self->errors);
     self->errors.error_exit = jpeg_failed;
@@ -132,6 +132,7 @@ CImageReader *cimage_open_jpeg(const uint8_t *bytes, size_t count, CImageHeader 
 
     header->width = self->jpeg.image_width;
     header->height = self->jpeg.image_height;
+    header->data_count = count;
     int components = self->jpeg.num_components;
     if (components != 1 && components != 3 && components != 4) {
         snprintf(header->message, sizeof header->message,

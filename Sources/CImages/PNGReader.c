@@ -1,5 +1,6 @@
 #include <png.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,6 @@ typedef struct {
     const uint8_t *next;
     size_t left;
     uint8_t *rgba;  // Rows with alpha before they are laid over white.
-    png_bytep *rows;
     jmp_buf jump;
     char *message;
 } PNGReader;
@@ -40,8 +40,15 @@ static void close_png(CImageReader *reader) {
     PNGReader *self = (PNGReader *)reader;
     if (self->png) png_destroy_read_struct(&self->png, &self->info, NULL);
     free(self->rgba);
-    free(self->rows);
     free(self);
+}
+
+// Every row. Of an interlaced picture each pass adds to what the last one left of a row.
+static void read_rows(PNGReader *self, uint8_t *rows, size_t row_bytes, size_t height, int passes) {
+    for (int pass = 0; pass < passes; ++pass) {
+        for (size_t y = 0; y < height; ++y) png_read_row(self->png, rows + y * row_bytes, NULL);
+    }
+    png_read_end(self->png, NULL);  // Checks the last checksums.
 }
 
 // round(alpha * sample + (1 - alpha) * 255), exact in integers: t / 255 = (t + 128 + (t + 128 >> 8)) >> 8.
@@ -76,41 +83,104 @@ static bool read_png(CImageReader *reader, uint8_t *pixels, CImageHeader *header
     }
 
     if (channels == 3) {
-        for (int pass = 0; pass < passes; ++pass) {
-            for (size_t y = 0; y < height; ++y) {
-                png_read_row(self->png, pixels + y * width * 3, NULL);
-            }
-        }
-    } else if (passes == 1) {
-        self->rgba = malloc(width * 4);
-        if (!self->rgba) png_error(self->png, "out of memory");
-        for (size_t y = 0; y < height; ++y) {
-            png_read_row(self->png, self->rgba, NULL);
-            lay_over_white(self->rgba, pixels + y * width * 3, width);
-        }
-    } else {
-        // Each pass adds to what the last one left in the row, so all rows stay until the end.
-        self->rgba = malloc(width * height * 4);
-        if (!self->rgba) png_error(self->png, "out of memory");
-        for (int pass = 0; pass < passes; ++pass) {
-            for (size_t y = 0; y < height; ++y) {
-                png_read_row(self->png, self->rgba + y * width * 4, NULL);
-            }
-        }
-        lay_over_white(self->rgba, pixels, width * height);
+        read_rows(self, pixels, width * 3, height, passes);
+        return true;
     }
-    png_read_end(self->png, NULL);  // Checks the last checksums.
+    // All rows of an interlaced picture stay until the end.
+    self->rgba = malloc(width * 4 * (passes == 1 ? 1 : height));
+    if (!self->rgba) png_error(self->png, "out of memory");
+    if (passes > 1) {
+        read_rows(self, self->rgba, width * 4, height, passes);
+        lay_over_white(self->rgba, pixels, width * height);
+        return true;
+    }
+    for (size_t y = 0; y < height; ++y) {
+        png_read_row(self->png, self->rgba, NULL);
+        lay_over_white(self->rgba, pixels + y * width * 3, width);
+    }
+    png_read_end(self->png, NULL);
     return true;
+}
+
+static bool read_stored(CImageReader *reader, uint8_t *samples, CImageHeader *header) {
+    PNGReader *self = (PNGReader *)reader;
+    self->message = header->message;
+    if (setjmp(self->jump)) return false;
+
+    png_set_packing(self->png);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    png_set_swap(self->png);
+#endif
+    int passes = png_set_interlace_handling(self->png);
+    png_read_update_info(self->png, self->info);
+    size_t row_bytes = (size_t)header->width * header->channels * (header->bit_depth == 16 ? 2 : 1);
+    if (png_get_rowbytes(self->png, self->info) != row_bytes) {
+        png_error(self->png, "its rows are not as its header has them");
+    }
+    read_rows(self, samples, row_bytes, header->height, passes);
+    return true;
+}
+
+void cimage_palette(CImageReader *reader, uint8_t rgba[256 * 4]) {
+    PNGReader *self = (PNGReader *)reader;
+    png_colorp colours = NULL;
+    png_bytep alphas = NULL;
+    int count = 0, alpha_count = 0;
+    png_get_PLTE(self->png, self->info, &colours, &count);
+    png_get_tRNS(self->png, self->info, &alphas, &alpha_count, NULL);
+    for (int i = 0; i < count && i < 256; ++i, rgba += 4) {
+        rgba[0] = colours[i].red, rgba[1] = colours[i].green, rgba[2] = colours[i].blue;
+        rgba[3] = alphas && i < alpha_count ? alphas[i] : 255;
+    }
+}
+
+static uint32_t big_endian(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
+// PNG's checksum (ISO 3309). Of one small chunk alone, so bit by bit; libpng checks the others.
+static uint32_t checksum(const uint8_t *bytes, size_t count) {
+    uint32_t sum = UINT32_MAX;
+    for (size_t i = 0; i < count; ++i) {
+        sum ^= bytes[i];
+        for (int bit = 0; bit < 8; ++bit) sum = sum >> 1 ^ (sum & 1 ? 0xEDB88320 : 0);
+    }
+    return ~sum;
+}
+
+// Goes through the list of chunks, a look at each: libpng takes memory for some by the length that
+// they claim, so every length is compared with the file's before it sees any. Notes the length of the
+// compressed picture and EXIF, of which the last chunk counts, as in Pillow, where it is whole.
+static bool list_chunks(const uint8_t *bytes, size_t count, CImageHeader *header) {
+    for (size_t at = 8;;) {
+        size_t left = count - at;
+        uint32_t length = left < 12 ? 0 : big_endian(bytes + at);
+        if (left < 12 || length > left - 12) {
+            snprintf(header->message, sizeof header->message,
+                     "the data ends too soon: of a part of %zu bytes there are %zu",
+                     (size_t)length + 12, left);
+            return false;
+        }
+        const uint8_t *type = bytes + at + 4, *data = type + 4;
+        if (!memcmp(type, "IEND", 4)) return true;
+        if (!memcmp(type, "IDAT", 4)) header->data_count += length;
+        if (!memcmp(type, "eXIf", 4) && checksum(type, length + 4) == big_endian(data + length)) {
+            header->exif = data;
+            header->exif_count = length;
+        }
+        at += 12 + (size_t)length;
+    }
 }
 
 CImageReader *cimage_open_png(const uint8_t *bytes, size_t count, CImageHeader *header) {
     memset(header, 0, sizeof *header);
+    if (!list_chunks(bytes, count, header)) return NULL;
     PNGReader *self = calloc(1, sizeof *self);
     if (!self) {
         strcpy(header->message, "out of memory");
         return NULL;
     }
-    self->reader = (CImageReader){read_png, close_png};
+    self->reader = (CImageReader){read_png, read_stored, close_png};
     self->next = bytes;
     self->left = count;
     self->message = header->message;
@@ -126,15 +196,28 @@ CImageReader *cimage_open_png(const uint8_t *bytes, size_t count, CImageHeader *
         return NULL;
     }
 #ifdef PNG_HANDLE_AS_UNKNOWN_SUPPORTED
-    // Texts and colour profiles may be compressed bombs of their own; nothing here reads them.
-    static const png_byte unread[] = "iCCP\0iTXt\0tEXt\0zTXt\0sPLT\0eXIf\0hIST";
-    png_set_keep_unknown_chunks(self->png, PNG_HANDLE_CHUNK_NEVER, unread, 7);
+    // All that a picture can do without: texts and colour profiles may be compressed bombs of their
+    // own.
+    png_set_keep_unknown_chunks(self->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 #endif
     png_set_read_fn(self->png, self, png_take);
     png_read_info(self->png, self->info);
     header->width = png_get_image_width(self->png, self->info);
     header->height = png_get_image_height(self->png, self->info);
-    header->bits_per_pixel = (uint32_t)png_get_bit_depth(self->png, self->info) *
-                             png_get_channels(self->png, self->info);
+    header->bit_depth = png_get_bit_depth(self->png, self->info);
+    header->channels = png_get_channels(self->png, self->info);
+    png_bytep alphas = NULL;
+    png_colorp colours = NULL;
+    png_color_16p key = NULL;
+    int count_of_alphas = 0, colour_count = 0;
+    if (png_get_color_type(self->png, self->info) == PNG_COLOR_TYPE_PALETTE) {
+        png_get_PLTE(self->png, self->info, &colours, &colour_count);
+        header->palette_count = colour_count;
+    } else if (png_get_tRNS(self->png, self->info, &alphas, &count_of_alphas, &key) && key) {
+        bool is_gray = header->channels == 1;
+        header->has_key = true;
+        header->key[0] = is_gray ? key->gray : key->red;
+        header->key[1] = key->green, header->key[2] = key->blue;
+    }
     return &self->reader;
 }

@@ -41,7 +41,7 @@ static void write_flush(png_structp png) {
 }
 
 uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
-                           const uint8_t *palette, int palette_count, size_t *count,
+                           int depth, const uint8_t *palette, int palette_count, size_t *count,
                            char *message) {
     PNGWriter *self = calloc(1, sizeof *self);
     memset(message, 0, 256);
@@ -53,6 +53,7 @@ uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t heigh
     png_structp volatile png = NULL;
     png_infop volatile info = NULL;
     uint8_t *volatile encoded = NULL;
+    uint8_t *volatile wide = NULL;  // A row in 16 bits.
     if (!setjmp(self->jump)) {
         png = png_create_write_struct(PNG_LIBPNG_VER_STRING, self, write_failed, write_warned);
         if (png) info = png_create_info_struct(png);
@@ -64,15 +65,21 @@ uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t heigh
         int type = palette_count > 0 ? PNG_COLOR_TYPE_PALETTE
                    : channels == 1   ? PNG_COLOR_TYPE_GRAY
                                      : PNG_COLOR_TYPE_RGB;
-        png_set_IHDR(png, info, width, height, 8, type, PNG_INTERLACE_NONE,
+        png_set_IHDR(png, info, width, height, depth, type, PNG_INTERLACE_NONE,
                      PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
         if (palette_count > 0) png_set_PLTE(png, info, (png_const_colorp)palette, palette_count);
         // Pictures are looked at once: most of the size for a small part of the time.
         png_set_compression_level(png, 3);
         if (palette_count == 0) png_set_filter(png, 0, PNG_FILTER_SUB | PNG_FILTER_UP);
         png_write_info(png, info);
+        png_set_packing(png);  // A byte for each sample here, also where a depth is less.
         size_t row_bytes = (size_t)width * (size_t)channels;
-        for (uint32_t y = 0; y < height; ++y) png_write_row(png, pixels + y * row_bytes);
+        if (depth == 16 && !(wide = calloc(row_bytes, 2))) png_error(png, "out of memory");
+        for (uint32_t y = 0; y < height; ++y) {
+            const uint8_t *row = pixels + y * row_bytes;
+            for (size_t i = 0; wide && i < row_bytes; ++i) wide[2 * i + 1] = row[i];
+            png_write_row(png, wide ? wide : row);
+        }
         png_write_end(png, info);
         encoded = self->bytes;
         *count = self->count;
@@ -82,6 +89,7 @@ uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t heigh
     png_structp taken = png;
     png_infop taken_info = info;
     if (taken) png_destroy_write_struct(&taken, &taken_info);
+    free(wide);
     free(self);
     return encoded;
 }

@@ -21,6 +21,10 @@ bool cimage_read(CImageReader *reader, uint8_t *pixels, CImageHeader *header) {
     return reader->read(reader, pixels, header);
 }
 
+bool cimage_read_stored(CImageReader *reader, uint8_t *samples, CImageHeader *header) {
+    return reader->read_stored(reader, samples, header);
+}
+
 void cimage_close(CImageReader *reader) {
     reader->close(reader);
 }

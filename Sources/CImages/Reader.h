@@ -6,6 +6,7 @@
 /// The first member of each format's reader.
 struct CImageReader {
     bool (*read)(CImageReader *, uint8_t *pixels, CImageHeader *);
+    bool (*read_stored)(CImageReader *, uint8_t *samples, CImageHeader *);  // PNG.
     void (*close)(CImageReader *);
 };
 

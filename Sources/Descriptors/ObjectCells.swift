@@ -27,9 +27,7 @@ extension DescriptorGrid {
         precondition(
             mask.width == geometry.photoWidth && mask.height == geometry.photoHeight,
             "DescriptorGrid: a mask of \(mask.width)x\(mask.height) pixels")
-        return (0..<grid.count).filter { index in
-            let centre = pixel(of: cell(at: index))
-            return mask.labels[Int(centre.y) * mask.width + Int(centre.x)] != 0
-        }
+        let isInside = mask.cells(on: geometry).map { $0 != 0 }
+        return isInside.indices.filter { isInside[$0] }
     }
 }

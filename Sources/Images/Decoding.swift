@@ -9,13 +9,14 @@ extension Image {
     ///
     /// PNG of every colour type and depth; alpha is laid over white, rounded to the nearest level;
     /// of 16-bit samples the upper 8 bits stay. JPEG gray, RGB, YCbCr, CMYK and YCCK, converted as
-    /// Pillow does, the orientation of its EXIF applied. Colour profiles and gamma are not.
+    /// Pillow does. The orientation in EXIF is applied, of a PNG's eXIf chunk as of a JPEG. Colour
+    /// profiles and gamma are not.
     ///
     /// A JPEG that ends before its picture does is refused; other faults inside its compressed data
     /// are concealed by libjpeg and tolerated, as in Pillow and browsers.
     ///
-    /// Memory is claimed only after the file's length allows for the size in its header: see
-    /// ``mostPixels``.
+    /// Memory is claimed only after the file's length allows for the size in its header (see
+    /// ``mostPixels``): at most 7 bytes a pixel for a PNG and 11 for a JPEG.
     ///
     /// - Parameter name: what errors call the file.
     /// - Throws: ``ImageError``.
@@ -24,31 +25,19 @@ extension Image {
         guard let format = PictureFormat(firstBytes: bytes) else {
             throw .unknownFormat(file: name, found: Array(bytes.prefix(4)))
         }
-        var header = CImageHeader()
-        let result = bytes.withUnsafeBufferPointer { buffer -> Result<Image, ImageError> in
-            do throws(ImageError) {
-                let reader = try format.open(buffer, &header, name)
-                defer { cimage_close(reader) }
-                let orientation = Orientation(header)
-                let image = try Image(reader: reader, header: &header, format, buffer.count, name)
-                return .success(image.upright(from: orientation))
-            } catch {
-                return .failure(error)
-            }
+        let (stored, orientation) = try format.reading(bytes, name) {
+            reader, header throws(ImageError) in
+            (try Image(reader: reader, header: &header, format, name), Orientation(header))
         }
-        self = try result.get()
+        self = stored.upright(from: orientation)
     }
 
     private init(
-        reader: OpaquePointer, header: inout CImageHeader, _ format: PictureFormat,
-        _ byteCount: Int, _ name: String
+        reader: OpaquePointer, header: inout CImageHeader, _ format: PictureFormat, _ name: String
     ) throws(ImageError) {
-        let width = Int(header.width)
-        let height = Int(header.height)
-        if let reason = format.refusal(header, byteCount) {
-            throw .tooLarge(file: name, width: width, height: height, reason: reason)
-        }
-        try self.init(width: width, height: height) { samples throws(ImageError) in
+        try self.init(
+            width: Int(header.width), height: Int(header.height)
+        ) { samples throws(ImageError) in
             guard cimage_read(reader, samples.baseAddress, &header) else {
                 throw format.failure(header, name)
             }
@@ -72,16 +61,26 @@ enum PictureFormat: String {
         }
     }
 
-    func open(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ header: inout CImageHeader, _ name: String
-    ) throws(ImageError) -> OpaquePointer {
-        let reader =
-            switch self {
-            case .png: cimage_open_png(bytes.baseAddress, bytes.count, &header)
-            case .jpeg: cimage_open_jpeg(bytes.baseAddress, bytes.count, &header)
-            }
-        guard let reader else { throw failure(header, name) }
-        return reader
+    /// Opens a file, hands its reader to `body` and closes it.
+    ///
+    /// - Throws: where the file is broken or cannot hold the picture that its header claims, or what
+    ///   `body` throws.
+    func reading<Result>(
+        _ bytes: [UInt8], _ name: String,
+        _ body: (OpaquePointer, inout CImageHeader) throws(ImageError) -> Result
+    ) throws(ImageError) -> Result {
+        try bytes.withUnsafeBufferPointer { bytes throws(ImageError) in
+            var header = CImageHeader()
+            let opened =
+                switch self {
+                case .png: cimage_open_png(bytes.baseAddress, bytes.count, &header)
+                case .jpeg: cimage_open_jpeg(bytes.baseAddress, bytes.count, &header)
+                }
+            guard let reader = opened else { throw failure(header, name) }
+            defer { cimage_close(reader) }
+            try checkSize(header, name)
+            return try body(reader, &header)
+        }
     }
 
     func failure(_ header: CImageHeader, _ name: String) -> ImageError {
@@ -91,25 +90,30 @@ enum PictureFormat: String {
         return .undecodable(file: name, format: rawValue, reason: words)
     }
 
-    /// Why a file of `byteCount` bytes cannot hold the picture that its header claims, if so.
-    func refusal(_ header: CImageHeader, _ byteCount: Int) -> String? {
+    /// Throws where the compressed data cannot hold the picture that the header claims.
+    private func checkSize(_ header: CImageHeader, _ name: String) throws(ImageError) {
         let width = Int(header.width)
         let height = Int(header.height)
+        func refuse(_ reason: String) throws(ImageError) {
+            throw .tooLarge(file: name, width: width, height: height, reason: reason)
+        }
         guard width * height <= Image.mostPixels else {  // Both are below 2^32: no overflow.
-            return "more than \(Image.mostPixels) are not taken"
+            return try refuse("more than \(Image.mostPixels) are not taken")
         }
         let least =
             switch self {
             case .png:
                 // Deflate's densest code is 258 bytes for two bits: 1032 to 1.
-                (1 + (width * Int(header.bits_per_pixel) + 7) / 8) * height / 1032
+                (1 + (width * Int(header.bit_depth * header.channels) + 7) / 8) * height / 1032
             case .jpeg:
                 // A block of 8x8 pixels takes one bit at least, in the one scan that a progressive
                 // file cannot do without; sampling factors can stretch a block over two. Only
                 // arithmetic coding of a blank picture gets below this.
                 width * height / (64 * 2 * 8)
             }
-        return byteCount >= least
-            ? nil : "at least \(least) bytes are needed for them and it has \(byteCount)"
+        guard header.data_count >= least else {
+            return try refuse(
+                "at least \(least) bytes are needed for them and it has \(header.data_count)")
+        }
     }
 }

@@ -8,6 +8,8 @@ public enum ImageError: Error, Sendable, Hashable, CustomStringConvertible {
     case undecodable(file: String, format: String, reason: String)
     /// The file claims more pixels than it can hold or than are taken.
     case tooLarge(file: String, width: Int, height: Int, reason: String)
+    /// The file is a picture, but its pixels do not say which label each has.
+    case noLabels(file: String, reason: String)
     /// The picture could not be encoded or the system would not write the file.
     case unwritable(file: String, reason: String)
 
@@ -28,6 +30,8 @@ public enum ImageError: Error, Sendable, Hashable, CustomStringConvertible {
             return "\(file) cannot be decoded as \(format): \(reason)"
         case .tooLarge(let file, let width, let height, let reason):
             return "\(file) claims \(width)x\(height) pixels: \(reason)"
+        case .noLabels(let file, let reason):
+            return "\(file) cannot be read as a mask: \(reason)"
         case .unwritable(let file, let reason):
             return "\(file) cannot be written: \(reason)"
         }

@@ -12,7 +12,7 @@ extension Image {
     }
 
     /// The whole of a picture file; of any other file the first bytes only.
-    private static func bytes(ofFile path: String) throws(ImageError) -> [UInt8] {
+    static func bytes(ofFile path: String) throws(ImageError) -> [UInt8] {
         let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { throw .unreadable(file: path, reason: "\(SystemError())") }
         defer { close(descriptor) }

@@ -7,15 +7,18 @@ enum Orientation: Int {
     case topLeft = 1
     case topRight, bottomRight, bottomLeft, leftTop, rightTop, rightBottom, leftBottom
 
-    /// The orientation in a JPEG's EXIF segment; `.topLeft` where there is none or it is broken.
+    /// The orientation in the EXIF of a JPEG (its first such segment) or a PNG (its eXIf chunk);
+    /// `.topLeft` where there is none or it is broken.
     init(_ header: CImageHeader) {
-        let segment = UnsafeBufferPointer(start: header.exif, count: header.exif_count)
-        self = Orientation(exif: segment.dropFirst(6)) ?? .topLeft
+        var exif = UnsafeBufferPointer(start: header.exif, count: header.exif_count)[...]
+        // JPEG's mark, which some programs write into PNG too.
+        while exif.starts(with: [0x45, 0x78, 0x69, 0x66, 0, 0]) { exif = exif.dropFirst(6) }
+        self = Orientation(exif: exif) ?? .topLeft
     }
 
     /// Finds the orientation in the first directory of TIFF data.
     ///
-    /// - Parameter tiff: what follows "Exif\0\0".
+    /// - Parameter tiff: what follows "Exif\0\0" in a JPEG.
     init?(exif tiff: Slice<UnsafeBufferPointer<UInt8>>) {
         let tiff = UnsafeBufferPointer(rebasing: tiff)
         let little: Bool

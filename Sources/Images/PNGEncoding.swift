@@ -7,19 +7,25 @@ extension Image {
     ///   than PNG's 2^31 - 1 (libpng: one million) pixels.
     public func encodedPNG(name: String = "image") throws(ImageError) -> [UInt8] {
         try encodePNG(
-            pixels, width: width, height: height, channels: 3, palette: [], name: name)
+            pixels, width: width, height: height, channels: 3, name: name)
     }
 
-    /// Writes a mask or any other map of one byte a pixel as an 8-bit gray PNG, whole or not at all.
+    /// Writes a mask or any other map of one byte a pixel as a gray PNG, whole or not at all.
     ///
-    /// - Parameter samples: `height * width` gray levels, row by row.
-    /// - Precondition: there are as many samples, and at least one.
+    /// - Parameters:
+    ///   - samples: `height * width` gray levels, row by row.
+    ///   - bits: of a level in the file, 1, 2, 4, 8 or 16. The numbers stay: the 1 of 1 bit is white,
+    ///     that of 8 bits nearly black.
+    /// - Precondition: there are as many samples, and at least one, all below `1 << bits`.
     /// - Throws: ``ImageError/unwritable(file:reason:)``.
     public static func writeGrayPNG(
-        _ samples: [UInt8], width: Int, height: Int, to path: String
+        _ samples: [UInt8], width: Int, height: Int, bits: Int = 8, to path: String
     ) throws(ImageError) {
+        precondition(
+            [1, 2, 4, 8, 16].contains(bits) && Int(samples.max() ?? 0) < 1 << bits,
+            "writeGrayPNG: level \(samples.max() ?? 0) in \(bits) bits")
         let bytes = try encodePNG(
-            samples, width: width, height: height, channels: 1, palette: [], name: path)
+            samples, width: width, height: height, channels: 1, depth: bits, name: path)
         try write(bytes, to: path)
     }
 
@@ -51,7 +57,8 @@ extension Image {
 }
 
 private func encodePNG(
-    _ samples: [UInt8], width: Int, height: Int, channels: Int, palette: [Colour], name: String
+    _ samples: [UInt8], width: Int, height: Int, channels: Int, depth: Int = 8,
+    palette: [Colour] = [], name: String
 ) throws(ImageError) -> [UInt8] {
     precondition(
         width > 0 && height > 0 && samples.count == height * width * channels,
@@ -63,8 +70,8 @@ private func encodePNG(
     var count = 0
     var message = [CChar](repeating: 0, count: 256)
     let encoded = cimage_encode_png(
-        samples, UInt32(width), UInt32(height), Int32(channels), colours, Int32(palette.count),
-        &count, &message)
+        samples, UInt32(width), UInt32(height), Int32(channels), Int32(depth), colours,
+        Int32(palette.count), &count, &message)
     guard let encoded else {
         let words = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         throw .unwritable(file: name, reason: String(decoding: words, as: UTF8.self))

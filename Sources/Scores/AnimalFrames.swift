@@ -54,12 +54,12 @@ package struct AnimalFrames {
     }
 }
 
-/// A mask: the pixels that are more white than black.
+/// A mask: the pixels that have a label, and the longer side of the box around them.
 package func foreground(
     contentsOf path: String
 ) throws -> (mask: [Bool], boxSide: Double) {
-    let image = try Image(contentsOf: path)
-    let mask = stride(from: 0, to: image.pixels.count, by: 3).map { image.pixels[$0] > 127 }
+    let image = try LabelImage(contentsOf: path)
+    let mask = image.labels.map { $0 > 0 }
     var (left, top, right, bottom) = (image.width, image.height, -1, -1)
     for at in mask.indices where mask[at] {
         let (row, column) = at.quotientAndRemainder(dividingBy: image.width)

@@ -36,14 +36,14 @@ import ViT
         let masks = fixture.pictures.flatMap { model.mask(of: $0).labels }
         // GrabCut starts from random colours, there and here.
         #expect(agreement(masks, try fixture.labels("\(seed).masks")) > 0.99)
-        // Without GrabCut: the cells that have their place under each pixel's centre.
+        // Without GrabCut: the cell whose centre, at 4 * index + 4, is nearest to the pixel's.
         var plain = options
         plain.refinement = nil
         let blocks = CoSegmentation(fitting: fixture.pictures, options: plain)
         let mask = blocks.mask(of: fixture.pictures[0])
         let cells = blocks.foreground(of: fixture.pictures[0])
-        for (x, y) in [(0, 0), (79, 63), (40, 30), (27, 31), (41, 45)] {
-            let cell = Int((Double(y) + 0.5) * 15 / 64) * 19 + Int((Double(x) + 0.5) * 19 / 80)
+        for (x, y) in [(0, 0), (79, 63), (40, 30), (27, 31), (41, 45), (37, 22)] {
+            let cell = min(max(y - 2, 0) / 4, 14) * 19 + min(max(x - 2, 0) / 4, 18)
             #expect((mask.labels[y * 80 + x] == 1) == cells[cell])
         }
     }

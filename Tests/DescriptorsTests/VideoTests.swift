@@ -42,6 +42,12 @@ import ViT
         }
     }
 
+    /// Patches side by side that fill the image in the network.
+    private func cells(_ rows: Int, _ columns: Int, of size: Int) -> DescriptorGrid.Geometry {
+        DescriptorGrid.Geometry(
+            width: columns * size, height: rows * size, patchSize: size, stride: PatchStride(size))
+    }
+
     /// Weights are exponentials of ten times a similarity, whose last digits (2^-24) differ.
     @Test(arguments: [1, 2]) func masksOfTheOfficialScript(threads: Int) throws {
         let before = Parallelism.threadCount
@@ -55,7 +61,7 @@ import ViT
             let features = expected.features.map { Tensor($0, shape: [7, 11, 5]) }
             let labels = LabelMap(width: 11, height: 7, labels: expected.labels)
             var propagation = MaskPropagation(
-                features: features[0], masks: labels.masks(of: [0, 1, 2], rows: 7, columns: 11),
+                features: features[0], masks: labels.masks(of: [0, 1, 2], on: cells(7, 11, of: 1)),
                 options: options)
             for (features, masks) in zip(features.dropFirst(), expected.masks) {
                 let found = propagation.advance(to: features)
@@ -76,7 +82,8 @@ import ViT
         let fixture: Fixture = try fixture("video.json")
         for expected in fixture.labels {
             let map = LabelMap(
-                masks: Tensor(expected.masks, shape: [5, 6, 4]), cellSize: 4, classes: [0, 1, 2, 3])
+                masks: Tensor(expected.masks, shape: [5, 6, 4]), classes: [0, 1, 2, 3],
+                geometry: cells(5, 6, of: 4))
             #expect(map.width == 24 && map.height == 20 && map.labels == expected.labels)
             #expect(map.nearest(width: 31, height: 17).labels == expected.resized)
         }
@@ -86,7 +93,7 @@ import ViT
         }
         let map = LabelMap(width: 200, height: 150, labels: labels)
         let (rows, columns) = (fixture.small.shape[0], fixture.small.shape[1])
-        let masks = map.masks(of: [0, 1, 2], rows: rows, columns: columns)
+        let masks = map.masks(of: [0, 1, 2], on: cells(rows, columns, of: 8))
         for (cell, label) in fixture.small.labels.enumerated() {
             let values = masks.elements[cell * 3..<cell * 3 + 3]
             #expect(Array(values) == (0..<3).map { $0 == Int(label) ? 1 : 0 })

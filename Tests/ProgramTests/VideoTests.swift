@@ -115,14 +115,14 @@ import Testing
         try FileManager.default.moveItem(
             atPath: folder["frames/2.png"], toPath: folder["later.png"])
         let short = try video(["--truth", folder["truth"]], into: "short")
-        #expect(short.sentence?.contains("1 objects in 2 frames") == true, "\(short.errors)")
+        #expect(short.sentence?.contains("judged in 2 frames") == true, "\(short.errors)")
         try Image(width: 9, height: 9).writePNG(to: folder["frames/1.png"])
         let size = try video(into: "size")
         #expect(size.status == 1 && size.sentence?.contains("frames/1.png") == true)
         #expect(folder.names(in: "size/masks") == ["0.png"])
         try Image(width: 9, height: 9, colour: .black).writePNG(to: folder["truth/0.png"])
         let mask = try video(into: "mask")
-        #expect(mask.status == 1 && mask.sentence?.contains("black all over") == true)
+        #expect(mask.status == 1 && mask.sentence?.contains("background all over") == true)
         try Image(width: 9, height: 9, colour: .white).writePNG(to: folder["truth/0.png"])
         let other = try video(into: "mask")
         #expect(other.status == 1 && other.sentence?.contains("truth/0.png: 9x9") == true)
@@ -131,5 +131,109 @@ import Testing
         let colours = try video(into: "colours")
         #expect(colours.sentence?.contains("256 colours") == true, "\(colours.errors)")
         #expect(try video(["--neighbours", "0"], into: "none").status == 64)
+    }
+
+    /// A folder of the true masks of so many frames, each written by `write` from its labels.
+    private func truths(
+        _ name: String, _ count: Int, _ write: ([UInt8], String) throws -> Void
+    ) throws -> String {
+        try FileManager.default.createDirectory(
+            atPath: folder[name], withIntermediateDirectories: true)
+        for frame in 0..<count {
+            let labels = (0..<Self.width * Self.height).map { at -> UInt8 in
+                isInside(at, frame) ? 1 : 0
+            }
+            try write(labels, folder["\(name)/\(frame).png"])
+        }
+        return folder[name]
+    }
+
+    private func gray(_ labels: [UInt8], bits: Int = 8, to path: String) throws {
+        try Image.writeGrayPNG(
+            labels, width: Self.width, height: Self.height, bits: bits, to: path)
+    }
+
+    /// The same labels in whatever form, of the first mask and of the true ones: the same scores.
+    @Test func truthInOtherForms() throws {
+        try makeFrames(3, object: Colour(0x800000))
+        let palette = (0...255).map { Colour(UInt32($0 * 3)) }
+        let forms = [
+            try truths("gray", 3) { try gray($0, to: $1) },
+            try truths("bits", 3) { try gray($0, bits: 1, to: $1) },
+            try truths("wide", 3) { try gray($0, bits: 16, to: $1) },
+            try truths("palette", 3) {
+                try Image.writeIndexedPNG(
+                    $0, width: Self.width, height: Self.height, palette: palette, to: $1)
+            },
+            // RGB of DAVIS's first colour.
+            folder["truth"],
+        ]
+        var scores: Set<Data> = []
+        for (first, truth) in [(0, 3), (3, 0), (4, 1), (1, 4), (2, 3)] {
+            let outcome = try Program.run([
+                "video", folder["frames"], "--first-mask", forms[first] + "/0.png", "--truth",
+                forms[truth], "--weights", Fixtures.weights, "--heads", "6", "--load-size", "72",
+                "--output", folder["out\(first)"],
+            ])
+            #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+            #expect(outcome.output.hasPrefix("3 masks of 1 object: "))
+            scores.insert(try folder.data("out\(first)/scores.json"))
+            // The form of the first mask: bits and colour type.
+            let bytes = [UInt8](try folder.data("out\(first)/masks/2.png"))
+            #expect(bytes[24] == [8, 1, 16, 8, 8][first] && bytes[25] == [0, 0, 0, 3, 3][first])
+        }
+        #expect(scores.count == 1)
+    }
+
+    /// 0 and 255 beside 0 and 1, other colours, a mask that is other in the middle: no scores, and why.
+    @Test func truthOfOtherLabels() throws {
+        try makeFrames(4, object: .white)
+        let ones = try truths("ones", 4) { try gray($0, to: $1) }
+        func check(_ mask: String, _ truth: String, _ parts: [String]) throws {
+            let outcome = try Program.run([
+                "video", folder["frames"], "--first-mask", mask, "--truth", truth, "--weights",
+                Fixtures.weights, "--heads", "6", "--load-size", "72", "--output", folder["none"],
+            ])
+            #expect(outcome.status == 1, "\(outcome.errors)")
+            for part in parts {
+                #expect(outcome.sentence?.contains(part) == true, "\(outcome.errors)")
+            }
+            #expect(folder.names(in: "none/masks") == [])
+        }
+        let labels = ["the labels 255", "the labels 1", "0.png"]
+        try check(folder["truth/0.png"], ones, labels)
+        try check(ones + "/0.png", folder["truth"], labels)
+        try FileManager.default.removeItem(atPath: folder["ones/2.png"])
+        try FileManager.default.copyItem(
+            atPath: folder["truth/2.png"], toPath: folder["ones/2.png"])
+        try check(ones + "/0.png", ones, ["ones/2.png has the labels 255"])
+        var coloured = Image(width: Self.width, height: Self.height, colour: .black)
+        coloured[3, 3] = Colour(0x12FE34)
+        try coloured.writePNG(to: folder["ones/0.png"])
+        try check(folder["truth/0.png"], ones, ["ones/0.png", "(18, 254, 52)"])
+    }
+
+    /// The order of names is not that of numbers: taken, and said.
+    @Test(
+        arguments: [
+            (["0", "1", "10", "2"], "10 comes before 2"),
+            (["f08b", "f100b", "f9b"], "f100b comes before f9b"),
+            (["0", "1", "2"], nil), (["00009", "00010"], nil), (["a10", "b2"], nil),
+        ] as [([String], String?)])
+    func orderOfFrames(_ names: [String], _ warning: String?) throws {
+        try makeFrames(1, object: .white)
+        try FileManager.default.moveItem(
+            atPath: folder["frames/0.png"], toPath: folder["frame.png"])
+        for name in names {
+            try FileManager.default.copyItem(
+                atPath: folder["frame.png"], toPath: folder["frames/\(name).png"])
+        }
+        let outcome = try video(["--quiet"], into: "results")
+        #expect(outcome.status == 0)
+        let lines = outcome.errors.split(separator: "\n")
+        #expect(lines.count == (warning == nil ? 0 : 1), "\(outcome.errors)")
+        if let warning {
+            #expect(lines[0].hasPrefix("warning: ") && lines[0].contains(warning))
+        }
     }
 }

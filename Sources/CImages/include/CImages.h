@@ -10,8 +10,13 @@
 /// What a file says of itself, and what went wrong with it.
 typedef struct {
     uint32_t width, height;
-    uint32_t bits_per_pixel;  ///< PNG: as stored. JPEG: 0.
-    const uint8_t *exif;      ///< The first APP1 segment that holds EXIF; lives as long as the reader.
+    // PNG, as stored; JPEG: 0.
+    uint32_t bit_depth, channels;
+    uint32_t palette_count;  ///< 0: samples are no indices.
+    bool has_key;            ///< One value, or one colour, is transparent: `key`, in stored samples.
+    uint16_t key[3];
+    size_t data_count;    ///< Compressed bytes of the picture; JPEG: the file's.
+    const uint8_t *exif;  ///< TIFF data, maybe behind "Exif\0\0"; lives as long as the reader.
     size_t exif_count;
     char message[256];  ///< The library's words, where a function says that it failed.
 } CImageHeader;
@@ -25,13 +30,20 @@ CImageReader *cimage_open_jpeg(const uint8_t *bytes, size_t count, CImageHeader 
 /// Writes width * height * 3 bytes of RGB. False: see `header->message`. Once only.
 bool cimage_read(CImageReader *reader, uint8_t *pixels, CImageHeader *header);
 
+/// PNG only: writes width * height * channels samples as they are stored, a byte each, or two in the
+/// processor's order where the depth is 16. False: see `header->message`. Instead of `cimage_read`.
+bool cimage_read_stored(CImageReader *reader, uint8_t *samples, CImageHeader *header);
+
+/// PNG only: writes the palette, red, green, blue and alpha of each of its entries.
+void cimage_palette(CImageReader *reader, uint8_t rgba[256 * 4]);
+
 void cimage_close(CImageReader *reader);
 
 /// Encodes 8-bit pixels of 1 (gray) or 3 (RGB) channels. The result goes to `cimage_free`.
-/// With `palette_count` above 0 the one channel is an index into `palette` (RGB triples).
-/// NULL: see `message`, of 256 bytes.
+/// With `palette_count` above 0 the one channel is an index into `palette` (RGB triples). Gray may be
+/// stored in another `depth` than 8: the numbers stay. NULL: see `message`, of 256 bytes.
 uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
-                           const uint8_t *palette, int palette_count, size_t *count,
+                           int depth, const uint8_t *palette, int palette_count, size_t *count,
                            char *message);
 void cimage_free(uint8_t *bytes);
 

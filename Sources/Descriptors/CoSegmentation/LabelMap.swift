@@ -1,3 +1,4 @@
+import Images
 import Tensors
 
 /// A label for each pixel of a picture.
@@ -17,7 +18,24 @@ public struct LabelMap: Hashable, Sendable {
         self.labels = labels
     }
 
-    /// The labels on another raster. Each pixel takes the label that has the most weight among the
+    /// The labels of a mask file.
+    public init(_ image: LabelImage) {
+        self.init(width: image.width, height: image.height, labels: image.labels)
+    }
+
+    /// The labels under the centres of cells, in their order.
+    ///
+    /// - Parameter geometry: of cells on a photo that the map shows, in any size.
+    package func cells(on geometry: DescriptorGrid.Geometry) -> [UInt8] {
+        cells(by: CellSampling(geometry, width: width, height: height))
+    }
+
+    func cells(by sampling: CellSampling) -> [UInt8] {
+        labels.gathered(
+            rows: sampling.pixelRows, columns: sampling.pixelColumns, width: width)
+    }
+
+    /// The labels on another raster of the same picture. Each pixel takes the label that has the most weight among the
     /// four around its centre, weighted bilinearly, the smallest of equals: edges become smooth
     /// where the raster is finer.
     ///

@@ -16,7 +16,10 @@ extension CoSegmentation {
     /// - Complexity: O(cells * clusters * channels), and the refinement.
     public func mask(of picture: SegmentationFeatures) -> LabelMap {
         let image = picture.image
-        let mask = foreground(of: picture).enlarged(of: picture)
+        let sampling = CellSampling(of: picture)
+        let mask = foreground(of: picture).gathered(
+            rows: sampling.rows, columns: sampling.columns,
+            width: picture.descriptors.grid.columns)
         let refined = options.refinement.flatMap { self.refined(mask, image, by: $0) } ?? mask
         return LabelMap(
             width: image.width, height: image.height, labels: refined.map { $0 ? 1 : 0 })
@@ -37,15 +40,5 @@ extension CoSegmentation {
         // The same for each picture, whatever set it is in.
         var generator = Xoshiro256(seed: options.seed)
         return grabCut.labels(of: image, from: labels, using: &generator).map(\.isForeground)
-    }
-}
-
-extension [Bool] {
-    /// A mask of cells at the picture's pixels.
-    fileprivate func enlarged(of picture: SegmentationFeatures) -> [Bool] {
-        let grid = picture.descriptors.grid
-        return gathered(
-            rows: centredSources(grid.rows, count: picture.image.height),
-            columns: centredSources(grid.columns, count: picture.image.width), width: grid.columns)
     }
 }

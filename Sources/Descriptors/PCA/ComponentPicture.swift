@@ -38,3 +38,30 @@ public func componentPicture(_ values: Tensor) -> Image {
     }
     return Image(width: values.shape[1], height: values.shape[0], pixels: pixels)
 }
+
+/// The colours of ``componentPicture(_:)`` at the pixels of the photo, or of the photo in another size:
+/// each has those of the cell whose centre is nearest.
+///
+/// - Parameters:
+///   - geometry: of the grid.
+///   - width: of the result, in pixels; likewise `height`.
+/// - Precondition: as there; there is a value for each cell; width and height are at least 1.
+/// - Complexity: O(count + height * width).
+public func componentPicture(
+    _ values: Tensor, geometry: DescriptorGrid.Geometry, width: Int, height: Int
+) -> Image {
+    let cells = componentPicture(values)
+    precondition(
+        cells.height == geometry.grid.rows && cells.width == geometry.grid.columns && width > 0
+            && height > 0,
+        "componentPicture: values \(values.shape) on \(geometry.grid.rows)x"
+            + "\(geometry.grid.columns) cells, at \(width)x\(height) pixels")
+    let sampling = CellSampling(geometry, width: width, height: height)
+    let pixels = sampling.rows.flatMap { row in
+        sampling.columns.flatMap { column in
+            let colour = cells[column, row]
+            return [colour.red, colour.green, colour.blue]
+        }
+    }
+    return Image(width: width, height: height, pixels: pixels)
+}

@@ -61,6 +61,15 @@ public struct PartCoSegmentation: Sendable {
         fitting pictures: [SegmentationFeatures], crops: [SegmentationFeatures] = [],
         options: Options = Options()
     ) {
+        self.init(fitting: pictures, crops: crops, options: options) { CellSampling(of: $0) }
+    }
+
+    /// - Parameter sampling: how the cells of a picture and its pixels take each other's values. Tests
+    ///   have the reference's, which stretches the grid over the picture.
+    package init(
+        fitting pictures: [SegmentationFeatures], crops: [SegmentationFeatures], options: Options,
+        sampling: (SegmentationFeatures) -> CellSampling
+    ) {
         precondition(
             Options.Bounds.parts.range ~= options.parts,
             "PartCoSegmentation: \(options.parts) parts")
@@ -89,7 +98,10 @@ public struct PartCoSegmentation: Sendable {
             options: options,
             parts: clustering.fit(selections(), elbow: elbow, seed: seed).centres,
             background: background)
-        let labels = inParallel(all) { objects.labels(of: $0).cells(of: $0) }
+        let labels = inParallel(all) { picture in
+            let sampling = sampling(picture)
+            return objects.labels(of: picture, by: sampling).cells(by: sampling)
+        }
         let common = (0..<objects.parts.shape[0]).filter { object in
             labels.prefix(pictures.count).allSatisfy { $0.contains(UInt8(object + 1)) }
         }
@@ -133,13 +145,17 @@ public struct PartCoSegmentation: Sendable {
     /// - Precondition: the picture's descriptors have the channels of those that were fitted.
     /// - Complexity: O(cells * centres * channels), and the refinement.
     public func labels(of picture: SegmentationFeatures) -> LabelMap {
+        labels(of: picture, by: CellSampling(of: picture))
+    }
+
+    package func labels(of picture: SegmentationFeatures, by sampling: CellSampling) -> LabelMap {
         let image = picture.image
         guard parts.shape[0] > 0 else {
             return LabelMap(
                 width: image.width, height: image.height,
                 labels: Array(repeating: 0, count: image.width * image.height))
         }
-        let energies = energies(of: picture)
+        let energies = energies(of: picture, by: sampling)
         let labels =
             options.refinement?.labels(unaries: energies, image: image).map { number(Int($0)) }
             ?? least(energies)
@@ -149,7 +165,9 @@ public struct PartCoSegmentation: Sendable {
     /// The energy of each label at each pixel, `[labels, height, width]`: its squared distance, less
     /// that of the farthest label of the pixel. The labels are the parts and then the background,
     /// whose distance is that of its nearest centre; without a background, the parts alone.
-    func energies(of picture: SegmentationFeatures) -> Tensor {
+    private func energies(
+        of picture: SegmentationFeatures, by sampling: CellSampling
+    ) -> Tensor {
         let matrix = picture.descriptors.matrix
         let toParts = squaredDistances(of: matrix, from: parts)
         let count = parts.shape[0]
@@ -170,14 +188,12 @@ public struct PartCoSegmentation: Sendable {
         }
         let grid = picture.descriptors.grid
         let (width, height) = (picture.image.width, picture.image.height)
-        let rows = corneredSources(grid.rows, count: height)
-        let columns = corneredSources(grid.columns, count: width)
         return Tensor(shape: [labels, height, width]) { target in
             var at = 0
             for label in 0..<labels {
-                for row in rows {
+                for row in sampling.rows {
                     let start = label * matrix.shape[0] + row * grid.columns
-                    for column in columns {
+                    for column in sampling.columns {
                         target[at] = cells[start + column]
                         at += 1
                     }
@@ -204,16 +220,6 @@ public struct PartCoSegmentation: Sendable {
     /// What a label is called: a part by its number from 1 on, the background, which comes after
     /// the parts, 0.
     private func number(_ label: Int) -> UInt8 { label < parts.shape[0] ? UInt8(label + 1) : 0 }
-}
-
-extension LabelMap {
-    /// The labels at the cells of a picture.
-    fileprivate func cells(of picture: SegmentationFeatures) -> [UInt8] {
-        let grid = picture.descriptors.grid
-        return labels.gathered(
-            rows: corneredSources(height, count: grid.rows),
-            columns: corneredSources(width, count: grid.columns), width: width)
-    }
 }
 
 extension PartCoSegmentation.Options {

@@ -25,12 +25,13 @@ extension LabelMap {
     /// 1 where a cell is of a class and 0 elsewhere, `[rows, columns, classes]`: the label under the
     /// cell's centre counts.
     ///
-    /// - Parameter classes: a label each.
-    package func masks(of classes: [UInt8], rows: Int, columns: Int) -> Tensor {
-        let cells = nearest(width: columns, height: rows).labels
-        return Tensor(
-            cells.flatMap { label in classes.map { $0 == label ? 1 : 0 } },
-            shape: [rows, columns, classes.count])
+    /// - Parameters:
+    ///   - classes: a label each.
+    ///   - geometry: of cells on the picture whose labels these are.
+    package func masks(of classes: [UInt8], on geometry: DescriptorGrid.Geometry) -> Tensor {
+        Tensor(
+            cells(on: geometry).flatMap { label in classes.map { $0 == label ? 1 : 0 } },
+            shape: [geometry.grid.rows, geometry.grid.columns, classes.count])
     }
 
     /// The class that each pixel is most of (eval_video_segmentation.py, `norm_mask` and what follows).
@@ -41,65 +42,35 @@ extension LabelMap {
     ///
     /// - Parameters:
     ///   - masks: `[rows, columns, classes]`.
-    ///   - cellSize: the pixels of a cell, each way.
     ///   - classes: a label for each class.
-    /// - Precondition: there is a label for each class, and the cells have a size.
-    /// - Complexity: O(rows * columns * cellSize² * classes).
-    package init(masks: Tensor, cellSize: Int, classes: [UInt8]) {
+    ///   - geometry: of the cells; the labels are those of the image in the network.
+    /// - Precondition: there is a label for each class, and a mask for each cell.
+    /// - Complexity: O(pixels * classes).
+    package init(masks: Tensor, classes: [UInt8], geometry: DescriptorGrid.Geometry) {
         precondition(
-            masks.shape.rank == 3 && masks.count > 0 && masks.shape[2] == classes.count
-                && cellSize >= 1,
-            "LabelMap: masks \(masks.shape) of \(classes.count) classes, cells of \(cellSize)")
-        let (rows, columns) = (masks.shape[0], masks.shape[1])
-        let (height, width) = (rows * cellSize, columns * cellSize)
-        let down = Between(cells: rows, size: cellSize)
-        let across = Between(cells: columns, size: cellSize)
+            masks.shape == [geometry.grid.rows, geometry.grid.columns, classes.count]
+                && !classes.isEmpty,
+            "LabelMap: masks \(masks.shape) of \(classes.count) classes on cells "
+                + "\(geometry.grid.rows)x\(geometry.grid.columns)")
+        let (height, width) = (geometry.imageHeight, geometry.imageWidth)
         var labels = [UInt8](repeating: classes[0], count: width * height)
         var greatest = [Float](repeating: -.infinity, count: width * height)
-        var values = [Float](repeating: 0, count: width * height)
-        masks.withUnsafeElements { masks in
-            for (index, label) in classes.enumerated() {
-                func cell(_ row: Int, _ column: Int) -> Float {
-                    masks[(row * columns + column) * classes.count + index]
-                }
-                for y in 0..<height {
-                    let (upper, lower, part) = down[y]
-                    let line = (0..<columns).map {
-                        cell(upper, $0) * (1 - part) + cell(lower, $0) * part
-                    }
-                    for x in 0..<width {
-                        let (left, right, part) = across[x]
-                        values[y * width + x] = line[left] * (1 - part) + line[right] * part
-                    }
-                }
-                let least = values.min() ?? 0
-                let range = (values.max() ?? 0) - least
-                let isThere = least + range > 0
-                for at in values.indices {
-                    let value =
-                        !isThere ? 0 : range > 0 ? (values[at] - least) / range : .infinity
-                    if value > greatest[at] {
-                        greatest[at] = value
-                        labels[at] = label
-                    }
+        let elements = masks.elements
+        for (index, label) in classes.enumerated() {
+            let values = geometry.interpolated(
+                stride(from: index, to: elements.count, by: classes.count).map { elements[$0] },
+                width: width, height: height)
+            let least = values.min() ?? 0
+            let range = (values.max() ?? 0) - least
+            let isThere = least + range > 0
+            for at in values.indices {
+                let value = !isThere ? 0 : range > 0 ? (values[at] - least) / range : .infinity
+                if value > greatest[at] {
+                    greatest[at] = value
+                    labels[at] = label
                 }
             }
         }
         self.init(width: width, height: height, labels: labels)
     }
-}
-
-/// Where the centres of pixels lie between those of cells of some pixels each.
-private struct Between {
-    private let places: [(cell: Int, next: Int, part: Float)]
-
-    init(cells: Int, size: Int) {
-        places = (0..<cells * size).map { pixel in
-            let place = max(0, (Float(pixel) + 0.5) / Float(size) - 0.5)
-            let cell = min(Int(place), cells - 1)
-            return (cell, min(cell + 1, cells - 1), place - Float(cell))
-        }
-    }
-
-    subscript(pixel: Int) -> (cell: Int, next: Int, part: Float) { places[pixel] }
 }

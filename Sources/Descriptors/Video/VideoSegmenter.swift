@@ -39,6 +39,7 @@ public struct VideoSegmenter: Sendable {
     public let width: Int
     public let height: Int
     private let extractor: Extractor
+    private let geometry: DescriptorGrid.Geometry
     /// The labels of the first frame's mask, the background's first.
     private let classes: [UInt8]
     private var propagation: MaskPropagation
@@ -63,11 +64,10 @@ public struct VideoSegmenter: Sendable {
         preprocessing.standardDeviation = [0.228, 0.224, 0.225]
         extractor = Extractor(model, preprocessing: preprocessing)
         classes = labels.objects
-        let features = try Self.features(of: frame, extractor, options)
+        let (features, geometry) = try Self.features(of: frame, extractor, options)
+        self.geometry = geometry
         propagation = MaskPropagation(
-            features: features,
-            masks: labels.masks(
-                of: classes, rows: features.shape[0], columns: features.shape[1]),
+            features: features, masks: labels.masks(of: classes, on: geometry),
             options: options.propagation)
     }
 
@@ -80,31 +80,35 @@ public struct VideoSegmenter: Sendable {
                 width: frame.width, height: frame.height, expectedWidth: width,
                 expectedHeight: height)
         }
-        let masks = propagation.advance(to: try Self.features(of: frame, extractor, options))
-        return LabelMap(
-            masks: masks, cellSize: extractor.model.configuration.patchSize, classes: classes
-        ).nearest(width: width, height: height)
+        let features = try Self.features(of: frame, extractor, options).features
+        let masks = propagation.advance(to: features)
+        return LabelMap(masks: masks, classes: classes, geometry: geometry)
+            .nearest(width: width, height: height)
     }
 
     /// The patches' output tokens after the last norm, `[rows, columns, width]`.
     private static func features(
         of frame: Image, _ extractor: Extractor, _ options: Options
-    ) throws(VideoError) -> Tensor {
+    ) throws(VideoError) -> (features: Tensor, geometry: DescriptorGrid.Geometry) {
         let size = networkSize(
             width: frame.width, height: frame.height, shorterSide: options.shorterSide)
         let tap = FeatureTap(layer: extractor.lastLayer, facet: .token)
         let image = frame.resized(width: size.width, height: size.height, using: .bilinear)
         let tokens: Features
+        let geometry: DescriptorGrid.Geometry
         do {
-            tokens = try extractor.features(of: extractor.networkImage(of: image), at: [tap])
-                .features
+            (tokens, geometry) = try extractor.features(
+                of: extractor.networkImage(of: image), at: [tap])
         } catch {
             throw .extraction(error)
         }
         let normalized = extractor.model.norm(tokens[tap])
         let patches = normalized.reshaped(to: [normalized.shape[1], normalized.shape[2]])
             .rows(1..<normalized.shape[1])
-        return patches.reshaped(to: [tokens.grid.rows, tokens.grid.columns, patches.shape[1]])
+        return (
+            patches.reshaped(to: [tokens.grid.rows, tokens.grid.columns, patches.shape[1]]),
+            geometry
+        )
     }
 
     /// `read_frame`: the shorter side as asked for, the longer in proportion and down to a multiple of

@@ -1,5 +1,5 @@
-import Platform
 import Foundation
+import Platform
 import Tensors
 
 /// What the `config.json` of a Hugging Face model says of its network, of which tensors tell a part:
