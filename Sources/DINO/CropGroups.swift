@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -36,7 +37,7 @@ struct StepCrops {
         pictures = count
         globalViews = batches.first?.globals.count ?? 0
         views = globalViews + (batches.first?.locals.count ?? 0)
-        precondition(
+        require(
             pictures > 0
                 && batches.allSatisfy {
                     $0.globals.count == globalViews && $0.locals.count == views - globalViews

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// DINO's projection head (`DINOHead` of vision_transformer.py): a perceptron to a narrow bottleneck,
@@ -48,7 +49,7 @@ public struct DINOHead: Sendable {
     public init(
         inputWidth: Int, options: Options, using generator: inout some RandomNumberGenerator
     ) {
-        precondition(options.layers >= 1, "DINOHead: \(options.layers) layers")
+        require(options.layers >= 1, "DINOHead: \(options.layers) layers")
         func linear(_ inputs: Int, _ outputs: Int) -> Linear {
             Linear(
                 weight: Tensor(shape: [outputs, inputs]) {

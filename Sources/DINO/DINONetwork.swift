@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -8,7 +9,7 @@ public struct DINONetwork: Sendable, Module {
 
     /// - Precondition: the head takes embeddings of the transformer's width.
     public init(backbone: VisionTransformer, head: DINOHead) {
-        precondition(
+        require(
             head.inputWidth == backbone.configuration.width,
             "DINONetwork: a head for width \(head.inputWidth) on a network of width"
                 + " \(backbone.configuration.width)")
@@ -25,7 +26,7 @@ public struct DINONetwork: Sendable, Module {
     ) {
         let weights =
             backbone ?? VisionTransformer.Weights(untrained: options.network, using: &generator)
-        precondition(
+        require(
             weights.configuration == options.network,
             "DINONetwork: weights of \(weights.configuration) for \(options.network)")
         self.init(

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Tensors
 import ViT
 
@@ -57,7 +58,7 @@ public struct DINOTrainer: Sendable {
         _ options: DINOOptions, student: DINONetwork, fixedTeacher: DINONetwork? = nil,
         batchSize: Int, stepsPerEpoch: Int
     ) {
-        precondition(
+        require(
             fixedTeacher.map { $0.head.options.prototypes == options.head.prototypes } ?? true,
             "DINOTrainer: a teacher with \(fixedTeacher?.head.options.prototypes ?? 0) prototypes for"
                 + " a student with \(options.head.prototypes)")

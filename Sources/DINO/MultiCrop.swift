@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -69,7 +70,7 @@ public struct MultiCrop: Sendable, Hashable, Codable {
     ///
     /// - Precondition: sides are at least 1.
     public func emptyBatch(count: Int) -> MultiCropBatch {
-        precondition(
+        require(
             globalSide > 0 && localSide > 0 && localCount >= 0,
             "MultiCrop: \(localCount) crops of side \(localSide) and two of \(globalSide)")
         func crops(_ side: Int) -> Tensor { Tensor(uninitialized: [count, 3, side, side]) }
@@ -90,7 +91,7 @@ public struct MultiCrop: Sendable, Hashable, Codable {
         of image: Image, to batch: inout MultiCropBatch, at index: Int,
         using generator: inout some RandomNumberGenerator
     ) {
-        precondition(
+        require(
             batch.globals.count == 2 && batch.locals.count == localCount,
             "writeCrops: \(batch.globals.count) and \(batch.locals.count) crops where 2 and"
                 + " \(localCount) are made")
@@ -106,7 +107,7 @@ public struct MultiCrop: Sendable, Hashable, Codable {
     }
 
     private func write(_ view: Image, to crops: inout Tensor, at index: Int) {
-        precondition(
+        require(
             index < crops.shape[0]
                 && crops.shape.dimensions.dropFirst() == [3, view.height, view.width],
             "writeCrops: \(view.width)x\(view.height) pixels into number \(index) of \(crops.shape)"

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// The crops of a batch of pictures: what one step of training looks at.
@@ -10,7 +11,7 @@ public struct MultiCropBatch: Sendable {
 
     public init(globals: [Tensor], locals: [Tensor]) {
         let batch = globals.first?.shape[0]
-        precondition(
+        require(
             (globals + locals).allSatisfy { $0.shape.rank == 4 && $0.shape[0] == batch },
             "MultiCropBatch: crops \((globals + locals).map(\.shape)) of one batch")
         self.globals = globals

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Platform
 import Tensors
 
 /// A random part of a picture: torchvision's `RandomResizedCrop`, the choice of the part.
@@ -24,7 +25,7 @@ public struct RandomResizedCrop: Sendable, Hashable, Codable {
     public func part(
         ofWidth width: Int, height: Int, using generator: inout some RandomNumberGenerator
     ) -> Box {
-        precondition(width > 0 && height > 0, "RandomResizedCrop: \(width)x\(height) is empty")
+        require(width > 0 && height > 0, "RandomResizedCrop: \(width)x\(height) is empty")
         let logarithms = log(aspectRatio.lowerBound)...log(aspectRatio.upperBound)
         for _ in 0..<10 {
             let area = Double(width * height) * generator.nextUniform(in: scale)

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 /// A number that follows the step of training: first a straight line from 0 to `peak`, then half a
 /// cosine from `peak` to `end` (Loshchilov and Hutter 2017; `cosine_scheduler` of utils.py).
@@ -16,7 +17,7 @@ public struct CosineSchedule: Sendable, Codable, Hashable {
 
     /// - Precondition: the warm-up is no longer than the training.
     public init(from peak: Double, to end: Double, steps: Int, warmupSteps: Int = 0) {
-        precondition(
+        require(
             0 <= warmupSteps && warmupSteps <= steps,
             "CosineSchedule: a warm-up of \(warmupSteps) steps in \(steps)")
         self.peak = peak

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -26,7 +27,7 @@ extension DINOTrainer {
     ) rethrows {
         func stored(_ name: String, _ shape: Shape) throws -> Tensor {
             let result = try tensor(name, shape)
-            precondition(
+            require(
                 result.shape == shape, "restore: \(name) is \(result.shape), expected \(shape)")
             return result
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Tensors
 import ViT
 
@@ -24,7 +25,7 @@ extension DescriptorGrid {
         for layer in layers {
             let attention = features[FeatureTap(layer: layer, facet: .classAttention)]
             let shape = attention.shape
-            precondition(
+            require(
                 shape.rank == 3 && shape[2] == 1 + count && 0..<shape[0] ~= image,
                 "DescriptorGrid: no image \(image) in class attention \(shape)")
             attention.withUnsafeElements { attention in

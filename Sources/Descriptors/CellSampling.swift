@@ -1,4 +1,5 @@
 import Images
+import Platform
 import ViT
 
 // From the cells of a grid to pixels and back: by where the centres of the patches lie. A grid is not
@@ -66,7 +67,7 @@ extension DescriptorGrid.Geometry {
     /// - Complexity: O(height * width).
     public func interpolated(_ values: [Float], width: Int, height: Int) -> [Float] {
         let grid = grid
-        precondition(
+        require(
             values.count == grid.count && width > 0 && height > 0,
             "interpolated: \(values.count) values on \(grid.rows)x\(grid.columns) cells, at "
                 + "\(width)x\(height) pixels")

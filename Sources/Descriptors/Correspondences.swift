@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -76,7 +77,7 @@ public func correspondences(
     between a: ImageFeatures, and b: ImageFeatures,
     options: Correspondences.Options = Correspondences.Options()
 ) -> Correspondences {
-    precondition(options.pairs >= 1, "correspondences: \(options.pairs) pairs asked for")
+    require(options.pairs >= 1, "correspondences: \(options.pairs) pairs asked for")
     let buddies = bestBuddies(a.descriptors, b.descriptors, binning: options.binning)
     let sourceSaliency = a.saliency.values.elements
     let targetSaliency = b.saliency.values.elements

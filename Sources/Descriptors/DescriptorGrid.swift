@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -16,12 +17,12 @@ public struct DescriptorGrid: Sendable {
     /// - Precondition: `values` is `[rows, columns, channels]` with at least one of each, fits the
     ///   geometry's grid, and the class token, if any, is `[channels]`.
     public init(values: Tensor, classToken: Tensor? = nil, geometry: Geometry) {
-        precondition(
+        require(
             values.shape.rank == 3 && values.count > 0
                 && geometry.grid == PatchGrid(rows: values.shape[0], columns: values.shape[1]),
             "DescriptorGrid: values \(values.shape) do not fill the grid "
                 + "\(geometry.grid.rows)x\(geometry.grid.columns)")
-        precondition(
+        require(
             classToken.map { $0.shape == [values.shape[2]] } ?? true,
             "DescriptorGrid: class token \(classToken?.shape ?? []) beside values \(values.shape)")
         self.values = values
@@ -47,12 +48,12 @@ public struct DescriptorGrid: Sendable {
             return
         }
         let tokens = features[tap]
-        precondition(
+        require(
             tokens.shape.rank == 3 && tokens.shape[1] == 1 + features.grid.count && image >= 0
                 && image < tokens.shape[0],
             "DescriptorGrid: no descriptors of image \(image) in \(tap.facet) \(tokens.shape)")
         let width = tokens.shape[2]
-        precondition(
+        require(
             heads > 0 && width % heads == 0,
             "DescriptorGrid: \(heads) heads do not divide \(width) channels")
         var rows = tokens.rows(image..<(image + 1)).reshaped(to: [tokens.shape[1], width])

@@ -1,3 +1,4 @@
+import Platform
 import ViT
 
 extension DescriptorGrid {
@@ -20,7 +21,7 @@ extension DescriptorGrid {
             imageWidth: Int, imageHeight: Int, patchSize: Int, stride: PatchStride,
             photoWidth: Int, photoHeight: Int
         ) {
-            precondition(
+            require(
                 patchSize >= 1 && imageWidth >= patchSize && imageHeight >= patchSize
                     && stride.vertical >= 1 && stride.horizontal >= 1 && photoWidth >= 1
                     && photoHeight >= 1,

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// The average of each cell's window, counting only the cells inside the grid (PyTorch's
@@ -8,7 +9,7 @@ import Tensors
 ///   - window: the side of the square window, odd.
 /// - Complexity: O(count * window): rows and columns one after the other.
 func averaged(_ values: Tensor, window: Int) -> Tensor {
-    precondition(
+    require(
         values.shape.rank == 3 && window % 2 == 1, "averaged: \(values.shape), window \(window)")
     let columns = values.shape[1]
     let channels = values.shape[2]

@@ -1,3 +1,5 @@
+import Platform
+
 /// What matching needs of one image.
 public struct ImageFeatures: Sendable {
     public var descriptors: DescriptorGrid
@@ -5,7 +7,7 @@ public struct ImageFeatures: Sendable {
 
     /// - Precondition: both have the same rows and columns.
     public init(descriptors: DescriptorGrid, saliency: SaliencyMap) {
-        precondition(
+        require(
             saliency.values.shape == [descriptors.grid.rows, descriptors.grid.columns],
             "ImageFeatures: saliency \(saliency.values.shape) of descriptors "
                 + "\(descriptors.values.shape)")

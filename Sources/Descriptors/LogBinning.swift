@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -17,7 +18,7 @@ public enum Binning: Hashable, Sendable, Codable {
         guard case .logarithmic(let hierarchy) = self else {
             return [BinningLevel(step: 0, hasCentre: true)]
         }
-        precondition(
+        require(
             fault == nil, "log-binning: \(fault ?? "")")
         var step = 1
         return (0..<hierarchy).map { level in
@@ -135,7 +136,7 @@ func withPointers<Result>(
         guard opened.count < tensors.count else { return try body(opened) }
         return try tensors[opened.count].withUnsafeElements { elements in
             guard let base = elements.baseAddress else {
-                preconditionFailure("withPointers: an empty tensor")
+                fail("withPointers: an empty tensor")
             }
             return try open(opened + [base])
         }

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -30,10 +31,10 @@ package struct NearestNeighbours {
         _ source: DescriptorGrid, _ target: DescriptorGrid, binning: Binning,
         memoryBudget: Int = SearchPlan.memoryBudget
     ) {
-        precondition(
+        require(
             source.channels == target.channels,
             "nearest neighbours: descriptors of \(source.channels) and \(target.channels) channels")
-        precondition(
+        require(
             max(source.grid.count, target.grid.count) <= Int(Int32.max),
             "nearest neighbours: \(source.grid.count) and \(target.grid.count) cells")
         let sourceSide = SearchSide(source, binning: binning)

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 extension DescriptorGrid {
@@ -24,7 +25,7 @@ extension DescriptorGrid {
     ///
     /// - Parameter mask: as for `centred(on:)`.
     func cells(in mask: LabelMap) -> [Int] {
-        precondition(
+        require(
             mask.width == geometry.photoWidth && mask.height == geometry.photoHeight,
             "DescriptorGrid: a mask of \(mask.width)x\(mask.height) pixels")
         let isInside = mask.cells(on: geometry).map { $0 != 0 }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Saliency, brought from patches to a picture's pixels.
 public struct PixelSaliency: Sendable {
     private let values: [Float]
@@ -5,7 +7,7 @@ public struct PixelSaliency: Sendable {
 
     /// - Precondition: the map is on the geometry's grid.
     public init(_ map: SaliencyMap, geometry: DescriptorGrid.Geometry) {
-        precondition(
+        require(
             map.values.shape == [geometry.grid.rows, geometry.grid.columns],
             "PixelSaliency: a map \(map.values.shape) on the grid "
                 + "\(geometry.grid.rows)x\(geometry.grid.columns)")

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -10,7 +11,7 @@ public struct SaliencyMap: Sendable {
     ///
     /// - Precondition: `values` is `[rows, columns]`.
     public init(values: Tensor) {
-        precondition(values.shape.rank == 2, "SaliencyMap: values \(values.shape)")
+        require(values.shape.rank == 2, "SaliencyMap: values \(values.shape)")
         self.values = values
     }
 
@@ -27,12 +28,12 @@ public struct SaliencyMap: Sendable {
     public init(_ features: Features, layer: Int, image: Int = 0, heads: [Int]? = nil) {
         let attention = features[FeatureTap(layer: layer, facet: .classAttention)]
         let shape = attention.shape
-        precondition(
+        require(
             shape.rank == 3 && shape[2] == 1 + features.grid.count && image >= 0
                 && image < shape[0],
             "SaliencyMap: no image \(image) in class attention \(shape)")
         let heads = heads ?? SaliencyMap.defaultHeads(of: shape[1])
-        precondition(
+        require(
             !heads.isEmpty && heads.allSatisfy { 0 <= $0 && $0 < shape[1] },
             "SaliencyMap: heads \(heads) of class attention \(shape)")
         var means = [Float](repeating: 0, count: features.grid.count)

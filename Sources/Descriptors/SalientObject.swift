@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 /// Cuts the salient object out of a single picture: saliency says where it is, colours how far it goes.
@@ -27,7 +28,7 @@ public struct SalientObject: Hashable, Sendable, Codable {
     /// - Complexity: O(pixels log pixels), and the refinement.
     public func mask(of photo: Image, saliency: PixelSaliency) -> LabelMap {
         let (width, height) = (photo.width, photo.height)
-        precondition(
+        require(
             saliency.width == width && saliency.height == height,
             "SalientObject: saliency of \(saliency.width)x\(saliency.height) pixels for "
                 + "\(width)x\(height)")

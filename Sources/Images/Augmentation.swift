@@ -1,4 +1,5 @@
 import CImages
+import Platform
 
 // Changes of colour with the numbers of Pillow's `ImageEnhance`, `ImageOps` and colour conversions,
 // in the form in which torchvision 0.29 applies them to its pictures: the same to the bit. What is
@@ -51,7 +52,7 @@ extension Image {
     /// - Precondition: `turn` lies in -0.5...0.5.
     /// - Complexity: O(pixels).
     public mutating func adjustHue(by turn: Double) {
-        precondition(abs(turn) <= 0.5, "adjustHue: \(turn) is not in -0.5...0.5")
+        require(abs(turn) <= 0.5, "adjustHue: \(turn) is not in -0.5...0.5")
         withPixels { cimage_turn_hue($0, $1, UInt8(truncatingIfNeeded: Int(turn * 255))) }
     }
 
@@ -87,7 +88,7 @@ extension Image {
     package func writeNormalized(
         to result: UnsafeMutablePointer<Float>, mean: [Float], deviation: [Float]
     ) {
-        precondition(
+        require(
             mean.count == 3 && deviation.count == 3,
             "writeNormalized: \(mean.count) means and \(deviation.count) deviations of 3 channels")
         pixels.withUnsafeBufferPointer {
@@ -103,7 +104,7 @@ extension Image {
     }
 
     private func check(_ factor: Float, _ operation: String) {
-        precondition(
+        require(
             factor >= 0 && factor.isFinite, "\(operation): the factor \(factor) is no blend")
     }
 }

@@ -1,3 +1,5 @@
+import Platform
+
 /// A colour of 8-bit red, green and blue, in the encoding of the file that it came from (sRGB, as a
 /// rule; nothing here converts).
 public struct Colour: Sendable, Hashable, Codable {
@@ -15,7 +17,7 @@ public struct Colour: Sendable, Hashable, Codable {
     ///
     /// - Precondition: `hex` is at most 0xFFFFFF.
     public init(_ hex: UInt32) {
-        precondition(hex <= 0xFF_FFFF, "Colour: \(hex) is above 0xFFFFFF")
+        require(hex <= 0xFF_FFFF, "Colour: \(hex) is above 0xFFFFFF")
         self.init(
             red: UInt8(hex >> 16), green: UInt8(hex >> 8 & 0xFF), blue: UInt8(hex & 0xFF))
     }
@@ -28,7 +30,7 @@ public struct Colour: Sendable, Hashable, Codable {
     ///
     /// - Precondition: `factor` is in 0...1.
     public func mixed(with other: Colour, factor: Double) -> Colour {
-        precondition((0...1).contains(factor), "mixed: factor \(factor) is not in 0...1")
+        require((0...1).contains(factor), "mixed: factor \(factor) is not in 0...1")
         let mix = Mix(factor)
         return Colour(
             red: mix(red, other.red), green: mix(green, other.green), blue: mix(blue, other.blue))

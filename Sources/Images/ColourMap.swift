@@ -1,3 +1,5 @@
+import Platform
+
 /// Colour maps by their usual names, with matplotlib's colours.
 public enum ColourMap: String, Sendable, Hashable, Codable, CaseIterable {
     /// Blue, cyan, yellow, red.
@@ -39,7 +41,7 @@ public enum ColourMap: String, Sendable, Hashable, Codable, CaseIterable {
     ///
     /// - Precondition: `count` is at least 0.
     public func colours(count: Int) -> [Colour] {
-        precondition(count >= 0, "colours(count:): \(count) is below 0")
+        require(count >= 0, "colours(count:): \(count) is below 0")
         if self == .tab10 { return (0..<count).map { Tables.tab10[$0 % 10] } }
         return (0..<count).map { colour(at: Double($0) / Double(max(count - 1, 1))) }
     }
@@ -49,7 +51,7 @@ public enum ColourMap: String, Sendable, Hashable, Codable, CaseIterable {
     /// - Precondition: there are as many values, and at least one.
     /// - Complexity: O(values).
     public func image(_ values: [Float], width: Int, height: Int) -> Image {
-        precondition(
+        require(
             width > 0 && height > 0 && values.count == height * width,
             "image: \(values.count) values for \(width)x\(height) pixels")
         return Image(width: width, height: height) { samples in

@@ -1,10 +1,12 @@
+import Platform
+
 extension Image {
     /// `1 - factor` parts of this picture and `factor` of the other, to the nearest level.
     ///
     /// - Precondition: the pictures have the same size; `factor` is in 0...1.
     /// - Complexity: O(pixels).
     public func blended(with other: Image, factor: Double) -> Image {
-        precondition((0...1).contains(factor), "blended: factor \(factor) is not in 0...1")
+        require((0...1).contains(factor), "blended: factor \(factor) is not in 0...1")
         let mix = Mix(factor)
         return combined(with: other) { first, second, _ in mix(first, second) }
     }
@@ -15,7 +17,7 @@ extension Image {
     /// - Precondition: the pictures have the same size and `mask` a weight for each pixel.
     /// - Complexity: O(pixels).
     public func blended(with other: Image, mask: [UInt8]) -> Image {
-        precondition(
+        require(
             mask.count == width * height,
             "blended: \(mask.count) weights for \(width)x\(height) pixels")
         let mixes = (0...255).map { Mix(Double($0) / 255) }
@@ -32,7 +34,7 @@ extension Image {
     private func combined(
         with other: Image, _ combine: (UInt8, UInt8, _ pixel: Int) -> UInt8
     ) -> Image {
-        precondition(
+        require(
             width == other.width && height == other.height,
             "blended: \(width)x\(height) with \(other.width)x\(other.height)")
         return Image(width: width, height: height) { samples in
@@ -57,7 +59,7 @@ extension Image {
     public static func sideBySide(
         _ images: [Image], gap: Int = 8, background: Colour = .white
     ) -> Image {
-        precondition(
+        require(
             !images.isEmpty && gap >= 0, "sideBySide: \(images.count) pictures, gap \(gap)")
         let width = images.reduce(gap * (images.count - 1)) { $0 + $1.width }
         let height = images.reduce(0) { max($0, $1.height) }
@@ -88,7 +90,7 @@ extension Image {
     /// - Parameter opacity: how much of the colour is mixed in, 0...1.
     /// - Precondition: `box` has no negative size; `opacity` is in 0...1.
     public mutating func fill(_ box: Box, with colour: Colour, opacity: Double = 1) {
-        precondition(
+        require(
             box.width >= 0 && box.height >= 0 && (0...1).contains(opacity),
             "fill: \(box.width)x\(box.height), opacity \(opacity)")
         let columns = max(0, box.x)..<max(0, box.x, min(width, box.x + box.width))

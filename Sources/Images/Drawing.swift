@@ -1,3 +1,5 @@
+import Platform
+
 /// A place in a picture: pixels from its left and its upper edge. The centre of the first pixel is
 /// (0.5, 0.5).
 public struct Point: Sendable, Hashable, Codable {
@@ -24,7 +26,7 @@ extension Image {
         at centre: Point, radius: Double, colour: Colour, ring: Colour? = nil,
         ringWidth: Double = 1.5
     ) {
-        precondition(
+        require(
             radius >= 0 && ringWidth >= 0 && (centre.x + centre.y + radius + ringWidth).isFinite,
             "drawDisc: radius \(radius), ring \(ringWidth) at (\(centre.x), \(centre.y))")
         if let ring {
@@ -43,7 +45,7 @@ extension Image {
     public mutating func drawLine(
         from start: Point, to end: Point, thickness: Double, colour: Colour
     ) {
-        precondition(
+        require(
             thickness >= 0 && (start.x + start.y + end.x + end.y + thickness).isFinite,
             "drawLine: (\(start.x), \(start.y)) to (\(end.x), \(end.y)), thickness \(thickness)")
         drawCapsule(from: start, to: end, radius: thickness / 2, colour: colour)

@@ -1,4 +1,5 @@
 import CImages
+import Platform
 
 extension Image {
     /// Blurs the picture by nearly a Gaussian of a standard deviation of `radius` pixels: the same to
@@ -11,7 +12,7 @@ extension Image {
     /// - Precondition: `radius` is finite and not negative.
     /// - Complexity: O(pixels * (1 + radius)).
     public mutating func blur(radius: Float) {
-        precondition(radius >= 0 && radius.isFinite, "blur: a radius of \(radius)")
+        require(radius >= 0 && radius.isFinite, "blur: a radius of \(radius)")
         guard radius > 0 else { return }
         let box = ExtendedBox(deviation: radius)
         let (width, height) = (width, height)

@@ -1,3 +1,5 @@
+import Platform
+
 /// A picture of 8-bit red, green and blue.
 ///
 /// The samples are stored row by row from the top, the pixels of a row from the left, three bytes a
@@ -15,7 +17,7 @@ public struct Image: Sendable, Hashable {
     ///
     /// - Precondition: there are `height * width * 3` samples, and at least one pixel.
     public init(width: Int, height: Int, pixels: [UInt8]) {
-        precondition(
+        require(
             width > 0 && height > 0 && pixels.count == height * width * 3,
             "Image: \(pixels.count) samples for \(width)x\(height) pixels of 3")
         self.width = width
@@ -27,7 +29,7 @@ public struct Image: Sendable, Hashable {
     ///
     /// - Precondition: `width` and `height` are at least 1.
     public init(width: Int, height: Int, colour: Colour = .white) {
-        precondition(width > 0 && height > 0, "Image: \(width)x\(height) has no pixels")
+        require(width > 0 && height > 0, "Image: \(width)x\(height) has no pixels")
         self.init(width: width, height: height) { samples in
             for at in stride(from: 0, to: samples.count, by: 3) {
                 samples[at] = colour.red
@@ -74,7 +76,7 @@ public struct Image: Sendable, Hashable {
     }
 
     private func offset(_ column: Int, _ row: Int) -> Int {
-        precondition(
+        require(
             column >= 0 && column < width && row >= 0 && row < height,
             "Image: no pixel at column \(column), row \(row) of \(width)x\(height)")
         return (row * width + column) * 3
@@ -115,7 +117,7 @@ public struct Box: Sendable, Hashable, Codable {
     }
 
     func check(in image: Image, _ operation: String) {
-        precondition(
+        require(
             x >= 0 && y >= 0 && width > 0 && height > 0 && x <= image.width - width
                 && y <= image.height - height,
             "\(operation): \(width)x\(height) at (\(x), \(y)) is no part of "

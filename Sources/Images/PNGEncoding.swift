@@ -1,4 +1,5 @@
 import CImages
+import Platform
 
 extension Image {
     /// The picture as the bytes of an 8-bit RGB PNG file.
@@ -21,7 +22,7 @@ extension Image {
     public static func writeGrayPNG(
         _ samples: [UInt8], width: Int, height: Int, bits: Int = 8, to path: String
     ) throws(ImageError) {
-        precondition(
+        require(
             [1, 2, 4, 8, 16].contains(bits) && Int(samples.max() ?? 0) < 1 << bits,
             "writeGrayPNG: level \(samples.max() ?? 0) in \(bits) bits")
         let bytes = try encodePNG(
@@ -48,7 +49,7 @@ extension Image {
     package static func encodedIndexedPNG(
         _ indices: [UInt8], width: Int, height: Int, palette: [Colour], name: String
     ) throws(ImageError) -> [UInt8] {
-        precondition(
+        require(
             (1...256).contains(palette.count) && (indices.max() ?? 0) < palette.count,
             "PNG: index \(indices.max() ?? 0) with \(palette.count) colours")
         return try encodePNG(
@@ -60,7 +61,7 @@ private func encodePNG(
     _ samples: [UInt8], width: Int, height: Int, channels: Int, depth: Int = 8,
     palette: [Colour] = [], name: String
 ) throws(ImageError) -> [UInt8] {
-    precondition(
+    require(
         width > 0 && height > 0 && samples.count == height * width * channels,
         "PNG: \(samples.count) samples for \(width)x\(height) pixels of \(channels)")
     guard width <= Int(Int32.max), height <= Int(Int32.max) else {

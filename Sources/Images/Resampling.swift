@@ -1,4 +1,5 @@
 import CImages
+import Platform
 
 extension Image {
     /// The picture resampled to `width` times `height` pixels, the same to the bit as `Image.resize`
@@ -17,7 +18,7 @@ extension Image {
     public func resized(
         width: Int, height: Int, using filter: Filter, box: Box? = nil
     ) -> Image {
-        precondition(width > 0 && height > 0, "resized: \(width)x\(height) has no pixels")
+        require(width > 0 && height > 0, "resized: \(width)x\(height) has no pixels")
         let whole = Box(x: 0, y: 0, width: self.width, height: self.height)
         let box = box ?? whole
         box.check(in: self, "resized")
@@ -34,7 +35,7 @@ extension Image {
     public func resizedCrop(
         _ part: Box, width: Int, height: Int, using filter: Filter, mirrored: Bool = false
     ) -> Image {
-        precondition(width > 0 && height > 0, "resizedCrop: \(width)x\(height) has no pixels")
+        require(width > 0 && height > 0, "resizedCrop: \(width)x\(height) has no pixels")
         part.check(in: self, "resizedCrop")
         let box = Box(x: 0, y: 0, width: part.width, height: part.height)
         return resampled(

@@ -1,3 +1,5 @@
+import Platform
+
 extension Image {
     /// Draws a line of text in a small built-in face of printable ASCII; other characters become a
     /// question mark. What lies outside the picture is left out.
@@ -12,7 +14,7 @@ extension Image {
     public mutating func drawText(
         _ text: String, x: Int, y: Int, scale: Int = 2, colour: Colour, halo: Colour? = nil
     ) {
-        precondition(scale >= 1, "drawText: scale \(scale) is below 1")
+        require(scale >= 1, "drawText: scale \(scale) is below 1")
         if let halo {
             drawDots(of: text, rim: 1, x: x, y: y, scale: scale, colour: halo)
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Platform
 import Tensors
 
 /// A made-up picture of a jointed creature, with the truth about it.
@@ -32,7 +33,7 @@ package struct Creature: Sendable {
     ///   - kinds: those that appear.
     /// - Complexity: O(size^2).
     package init(seed: UInt64, index: Int, size: Int, kinds: [Kind] = Kind.allCases) {
-        precondition(
+        require(
             index >= 0 && Creature.sizes.range ~= size && !kinds.isEmpty,
             "Creature: picture \(index), \(size) pixels wide, of \(kinds.count) kinds")
         func generator(_ stream: Stream) -> Xoshiro256 {

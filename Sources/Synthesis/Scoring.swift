@@ -1,4 +1,5 @@
 import Images
+import Platform
 
 // What is made of pictures of creatures, held to the truth.
 extension Creature {
@@ -8,7 +9,7 @@ extension Creature {
     /// - Precondition: this kind has the keypoint.
     package func shows(_ name: Keypoint, at place: Point, within part: Double = 0.1) -> Bool {
         guard let truth = keypoints[name]?.place else {
-            preconditionFailure("shows: a \(kind) has no \(name)")
+            fail("shows: a \(kind) has no \(name)")
         }
         let (x, y) = (place.x - truth.x, place.y - truth.y)
         return (x * x + y * y).squareRoot() <= part * max(box.width, box.height)
@@ -18,7 +19,7 @@ extension Creature {
     ///
     /// - Parameter foreground: for each pixel, row by row.
     package func overlap(with foreground: [Bool]) -> Double {
-        precondition(
+        require(
             foreground.count == mask.count,
             "overlap: \(foreground.count) pixels with \(mask.count)")
         var (both, either) = (0, 0)

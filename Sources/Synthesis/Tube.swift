@@ -1,3 +1,5 @@
+import Platform
+
 /// A curve with a radius that changes along it: the shape of every limb.
 struct Tube {
     /// The curve's corners; at least two.
@@ -17,7 +19,7 @@ struct Tube {
     /// A smooth curve through joints (Catmull and Rom 1974), cut into `steps` straight pieces
     /// between each two.
     init(through joints: [Joint], steps: Int = 4) {
-        precondition(joints.count >= 2, "Tube: \(joints.count) joints")
+        require(joints.count >= 2, "Tube: \(joints.count) joints")
         points = []
         radii = []
         for index in 0..<joints.count - 1 {

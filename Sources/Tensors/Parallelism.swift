@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import Platform
 import Synchronization
 
 /// The one place for threads.
@@ -25,7 +26,7 @@ public enum Parallelism {
             return value > 0 ? value : processorCount
         }
         set {
-            precondition(
+            require(
                 threadCounts.range ~= newValue,
                 "Parallelism.threadCount: \(newValue) is not from 1 to 4096")
             limit.store(newValue, ordering: .relaxed)

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 /// The generator of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014),
 /// in Vigna's form: 64 bits of state, good for seeding others.
@@ -46,7 +47,7 @@ public struct Xoshiro256: RandomNumberGenerator, Hashable, Sendable, Codable {
 
     /// - Precondition: the state is not all zeros.
     package init(state: (UInt64, UInt64, UInt64, UInt64)) {
-        precondition(state != (0, 0, 0, 0), "Xoshiro256: a state of zeros stays there")
+        require(state != (0, 0, 0, 0), "Xoshiro256: a state of zeros stays there")
         (s0, s1, s2, s3) = state
     }
 
@@ -82,7 +83,7 @@ extension RandomNumberGenerator {
 
     /// An index from 0 up to but not `count`, each as likely but for one part in 2^64 / count.
     package mutating func nextIndex(below count: Int) -> Int {
-        precondition(count > 0, "nextIndex: no index below \(count)")
+        require(count > 0, "nextIndex: no index below \(count)")
         return Int(next().multipliedFullWidth(by: UInt64(count)).high)
     }
 }

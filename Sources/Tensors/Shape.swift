@@ -1,3 +1,5 @@
+import Platform
+
 /// The extents of a tensor, outermost first.
 ///
 /// A shape with no dimensions is a scalar's: its `count` is 1.
@@ -14,9 +16,9 @@ public struct Shape: Hashable, Sendable {
     public init(_ dimensions: [Int]) {
         var count = 1
         for extent in dimensions {
-            precondition(extent >= 0, "Shape: negative extent in \(dimensions)")
+            require(extent >= 0, "Shape: negative extent in \(dimensions)")
             let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-            precondition(!overflow, "Shape: \(dimensions) has too many elements")
+            require(!overflow, "Shape: \(dimensions) has too many elements")
             count = product
         }
         self.dimensions = dimensions

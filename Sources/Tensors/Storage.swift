@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 #if canImport(Glibc)
@@ -100,7 +101,7 @@ package final class StoragePool: Sendable {
     /// from there; at first it ends with the sentence of a failed precondition. A program that wants to
     /// end in its own way sets this before it computes.
     package static let whenExhausted = Mutex<@Sendable (_ bytes: Int) -> Never>({ bytes in
-        preconditionFailure("Tensor: no memory for \(bytes) bytes")
+        fail("Tensor: no memory for \(bytes) bytes")
     })
 
     private static func allocate(capacity: Int) -> UnsafeMutablePointer<Float> {

@@ -1,3 +1,5 @@
+import Platform
+
 /// A dense array of 32-bit floats in row-major order, with value semantics.
 ///
 /// Copies share their elements until one of them is changed. A tensor may also be a run of
@@ -32,7 +34,7 @@ public struct Tensor: Sendable {
     ///
     /// - Precondition: there are as many elements as the shape has.
     public init(_ elements: some Collection<Float>, shape: Shape) {
-        precondition(
+        require(
             elements.count == shape.count,
             "Tensor: \(elements.count) elements do not fill the shape \(shape)")
         self.init(uninitialized: shape)
@@ -78,7 +80,7 @@ public struct Tensor: Sendable {
     public mutating func withUnsafeMutableElements<Result>(
         _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
-        precondition(
+        require(
             trace == nil, "withUnsafeMutableElements: \(shape) is tracked, and a write unrecorded")
         makeUnique()
         return try withExtendedLifetime(storage) {
@@ -98,12 +100,12 @@ public struct Tensor: Sendable {
     /// The element at an index into each dimension. For single look-ups; loops use
     /// `withUnsafeElements`.
     public subscript(_ indices: Int...) -> Float {
-        precondition(
+        require(
             indices.count == shape.rank,
             "Tensor: \(indices.count) indices for the shape \(shape)")
         var position = 0
         for (index, extent) in zip(indices, shape.dimensions) {
-            precondition(
+            require(
                 0 <= index && index < extent, "Tensor: index \(indices) outside \(shape)")
             position = position * extent + index
         }

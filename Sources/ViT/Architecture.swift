@@ -1,3 +1,5 @@
+import Platform
+
 extension VisionTransformer {
     /// Width, depth and heads of a network, as a person names them: `tiny`, `small`, `base` or
     /// `WIDTHxDEPTHxHEADS`, `96x4x4` for example.
@@ -11,7 +13,7 @@ extension VisionTransformer {
 
         /// - Precondition: all are at least 1, and `heads` divides `width`.
         public init(width: Int, depth: Int, heads: Int) {
-            precondition(
+            require(
                 width > 0 && depth > 0 && heads > 0 && width % heads == 0,
                 "Architecture: width \(width), depth \(depth), heads \(heads)")
             self.width = width

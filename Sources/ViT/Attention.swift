@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Multi-head self-attention (`Attention` of vision_transformer.py).
@@ -27,7 +28,7 @@ public struct Attention: Sendable {
             case .key: 1
             case .value: 2
             case .token, .classAttention:
-                preconditionFailure("Attention: \(facet.rawValue) is no projection")
+                fail("Attention: \(facet.rawValue) is no projection")
             }
         return projection.outputs(index * width..<(index + 1) * width)
     }

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// What of a layer is read: one of the three projections of its attention, its output tokens, or
@@ -70,7 +71,7 @@ public struct Features: Sendable {
     /// - Precondition: the tap was asked for.
     public subscript(tap: FeatureTap) -> Tensor {
         guard let value = values[tap] else {
-            preconditionFailure(
+            fail(
                 "Features: \(tap.facet.rawValue) of layer \(tap.layer) was not asked for")
         }
         return value

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 // The parameters by their official names, in the order of PyTorch's `named_parameters()` for
@@ -34,7 +35,7 @@ extension VisionTransformer {
         var tensors: [String: Tensor] = [:]
         for (name, tensor) in parameters {
             guard let shape = shapes[name] else {
-                preconditionFailure("weights: no shape is known for \(name)")
+                fail("weights: no shape is known for \(name)")
             }
             tensors[name] = tensor.reshaped(to: shape)
         }

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Cuts an image into square patches, overlapping where the stride is below their side, and maps
@@ -10,7 +11,7 @@ public struct PatchEmbedding: Sendable {
     public var projection: Linear
 
     public init(patchSize: Int, projection: Linear) {
-        precondition(
+        require(
             projection.weight.shape[1] % (patchSize * patchSize) == 0,
             "PatchEmbedding: weight \(projection.weight.shape) for patches of \(patchSize)")
         self.patchSize = patchSize
@@ -24,10 +25,10 @@ public struct PatchEmbedding: Sendable {
     ///
     /// - Precondition: the image holds at least one patch.
     public func grid(height: Int, width: Int, stride: PatchStride) -> PatchGrid {
-        precondition(
+        require(
             height >= patchSize && width >= patchSize,
             "PatchEmbedding: no patch of \(patchSize) fits an image of \(width)x\(height)")
-        precondition(
+        require(
             1...patchSize ~= stride.vertical && 1...patchSize ~= stride.horizontal,
             "PatchEmbedding: stride \(stride) outside 1...\(patchSize)")
         return PatchGrid(

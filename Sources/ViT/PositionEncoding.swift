@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 import Tensors
 
@@ -24,7 +25,7 @@ public struct PositionEncoding: Sendable {
     private var cache = Cache()
 
     public init(table: Tensor, grid: PatchGrid, resampling: PositionResampling = .scaleFactor) {
-        precondition(
+        require(
             table.shape.rank == 2 && table.shape[0] == 1 + grid.count,
             "PositionEncoding: \(table.shape) for a grid of \(grid.rows)x\(grid.columns)")
         self.table = table

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Stochastic depth (Huang et al. 2016): in training, each of a block's two branches is left out for
@@ -41,7 +42,7 @@ public struct StochasticDepth: Sendable {
     public init(
         rate: Double, depth: Int, generators: some Sequence<some RandomNumberGenerator>
     ) {
-        precondition(0 <= rate && rate < 1, "StochasticDepth: rate \(rate) outside 0..<1")
+        require(0 <= rate && rate < 1, "StochasticDepth: rate \(rate) outside 0..<1")
         let rates = (0..<depth).map { depth > 1 ? rate * Double($0) / Double(depth - 1) : 0 }
         var attention = rates.map { Branch(kept: [], scale: Float(1 / (1 - $0))) }
         var perceptron = attention

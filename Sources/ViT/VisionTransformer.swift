@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// A vision transformer (Dosovitskiy et al. 2020) in DINO's form (Caron et al. 2021;
@@ -85,14 +86,14 @@ public struct VisionTransformer: Sendable {
     public func features(
         of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil
     ) -> Features {
-        precondition(
+        require(
             images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
             "features: images \(images.shape), not [batch, \(patchEmbedding.channels), h, w]")
         let stride = stride ?? PatchStride(configuration.patchSize)
         let grid = grid(height: images.shape[2], width: images.shape[3], stride: stride)
         let wanted = Dictionary(grouping: taps, by: \.layer)
         guard let last = wanted.keys.max() else { return Features(grid: grid, values: [:]) }
-        precondition(
+        require(
             wanted.keys.allSatisfy { blocks.indices.contains($0) },
             "features: layers \(wanted.keys.sorted()) of a network with \(blocks.count)")
 
@@ -118,7 +119,7 @@ public struct VisionTransformer: Sendable {
     /// - Parameter stochasticDepth: what each image passes through in training; everything unless
     ///   given.
     public func embeddings(of images: Tensor, stochasticDepth: StochasticDepth? = nil) -> Tensor {
-        precondition(
+        require(
             images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
             "embeddings: images \(images.shape), not [batch, \(patchEmbedding.channels), h, w]")
         let grid = grid(height: images.shape[2], width: images.shape[3])

@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -14,7 +15,7 @@ public struct CentreView: Hashable, Sendable, Codable {
     /// - Precondition: `cropSize` is from 1 to `loadSize`.
     public init(loadSize: Int = 256, cropSize: Int? = nil) {
         let cropSize = cropSize ?? max(1, loadSize * 7 / 8)
-        precondition(
+        require(
             1 <= cropSize && cropSize <= loadSize,
             "CentreView: a crop of \(cropSize) pixels out of \(loadSize)")
         self.loadSize = loadSize

@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -16,7 +17,7 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
 
     /// - Precondition: `lastBlocks` is at least 1.
     public init(lastBlocks: Int = 1, averagesPatches: Bool = false) {
-        precondition(lastBlocks >= 1, "FrozenEmbedding: \(lastBlocks) blocks")
+        require(lastBlocks >= 1, "FrozenEmbedding: \(lastBlocks) blocks")
         self.lastBlocks = lastBlocks
         self.averagesPatches = averagesPatches
     }
@@ -32,7 +33,7 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
     /// - Precondition: the network has `lastBlocks` blocks.
     public func callAsFunction(_ network: VisionTransformer, _ images: Tensor) -> Tensor {
         let depth = network.blocks.count
-        precondition(
+        require(
             lastBlocks <= depth, "FrozenEmbedding: \(lastBlocks) blocks of \(depth)")
         // The last block need then be computed for the class token alone.
         if self == FrozenEmbedding() { return network.embeddings(of: images) }

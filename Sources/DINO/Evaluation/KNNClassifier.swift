@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Tensors
 
 /// Classification by a weighted vote of the nearest training pictures (Wu et al. 2018, section 3.4;
@@ -22,10 +23,10 @@ public struct KNNClassifier: Sendable {
     ///   - labels: the pictures' classes, from 0 up to but not `classCount`.
     /// - Precondition: there is a label for each picture.
     public init(features: Tensor, labels: [Int], classCount: Int) {
-        precondition(
+        require(
             features.shape.rank == 2 && features.shape[0] == labels.count,
             "KNNClassifier: features \(features.shape) with \(labels.count) labels")
-        precondition(
+        require(
             labels.allSatisfy { (0..<classCount).contains($0) },
             "KNNClassifier: labels beyond \(classCount) classes")
         self.features = features.normalizedRows()
@@ -64,15 +65,15 @@ public struct KNNClassifier: Sendable {
         of test: Tensor, labels testLabels: [Int],
         neighbourCounts: [Int] = KNNClassifier.neighbourCounts, temperature: Double = 0.07
     ) -> [Accuracy] {
-        precondition(
+        require(
             test.shape.rank == 2 && test.shape[1] == features.shape[1]
                 && test.shape[0] == testLabels.count && !testLabels.isEmpty,
             "accuracies: features \(test.shape) with \(testLabels.count) labels,"
                 + " trained on \(features.shape)")
-        precondition(
+        require(
             testLabels.allSatisfy { (0..<classCount).contains($0) },
             "accuracies: labels beyond \(classCount) classes")
-        precondition(
+        require(
             neighbourCounts.allSatisfy { $0 >= 1 } && temperature > 0,
             "accuracies: neighbours \(neighbourCounts) at temperature \(temperature)")
         let ascending = neighbourCounts.enumerated().sorted { $0.element < $1.element }

@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -59,7 +60,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
         _ network: VisionTransformer, train: LabelledPictures, test: LabelledPictures,
         report: (Event) throws -> Void
     ) throws -> LinearProbe {
-        precondition(
+        require(
             train.classes == test.classes,
             "LinearEvaluation: classes \(train.classes) and \(test.classes)")
         func shown(_ pictures: LabelledPictures) throws -> PictureFeatures {

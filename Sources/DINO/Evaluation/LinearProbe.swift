@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Tensors
 
 /// A linear classifier of features, trained by gradient descent while the network that they come from
@@ -75,7 +76,7 @@ public struct LinearProbe: Sendable {
 
     /// One for the class of each picture, over the number of pictures: the loss is a mean.
     private func targets(_ labels: [Int], of features: Tensor) -> Tensor {
-        precondition(
+        require(
             features.shape.rank == 2 && features.shape[0] == labels.count && !labels.isEmpty
                 && labels.allSatisfy { (0..<classCount).contains($0) },
             "LinearProbe: features \(features.shape) with \(labels.count) labels of \(classCount)")

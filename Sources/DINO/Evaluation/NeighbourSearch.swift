@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Finds for each row of one matrix the rows of another with the greatest products with it.
@@ -30,7 +31,7 @@ struct NeighbourSearch {
     private static let memoryBudget = 64 << 20
 
     init(_ candidates: Tensor, k: Int) {
-        precondition(
+        require(
             candidates.shape[0] <= Int(Int32.max), "neighbours among \(candidates.shape[0]) rows")
         self.candidates = candidates
         self.k = min(k, candidates.shape[0])

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 /// Makes batches ahead of the step that needs them, on a thread of its own with low priority.
 ///
@@ -16,7 +17,7 @@ public final class BatchLoader: Sendable {
     ///     `batchSize * 12 * (2 * globalSide^2 + localCount * localSide^2)` bytes.
     /// - Precondition: `step` is below the source's `stepsPerEpoch`, `lookAhead` at least 1.
     public init(_ source: BatchSource, epoch: Int = 0, step: Int = 0, lookAhead: Int = 2) {
-        precondition(
+        require(
             epoch >= 0 && 0 <= step && step < source.stepsPerEpoch && lookAhead > 0,
             "BatchLoader: \(lookAhead) batches ahead from step \(step) of"
                 + " \(source.stepsPerEpoch) in epoch \(epoch)")

@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 /// The batches of every epoch over a folder of pictures. Nothing is remembered from one to the next:
@@ -12,7 +13,7 @@ public struct BatchSource: Sendable {
 
     /// - Precondition: `batchSize` is at least 1.
     public init(_ cache: PictureCache, multiCrop: MultiCrop, batchSize: Int, seed: UInt64) {
-        precondition(batchSize > 0, "BatchSource: batches of \(batchSize) pictures")
+        require(batchSize > 0, "BatchSource: batches of \(batchSize) pictures")
         self.cache = cache
         self.multiCrop = multiCrop
         self.batchSize = batchSize
@@ -58,7 +59,7 @@ public struct BatchSource: Sendable {
         /// - Precondition: `step` is below ``BatchSource/stepsPerEpoch``.
         /// - Throws: ``BatchError`` where not one picture can be read.
         public func batch(_ step: Int) throws(BatchError) -> MultiCropBatch {
-            precondition(
+            require(
                 0 <= step && step < source.stepsPerEpoch,
                 "batch: step \(step) of \(source.stepsPerEpoch)")
             var batch = source.multiCrop.emptyBatch(count: source.batchSize)

@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Synchronization
 
 /// The pictures of a folder, decoded, as far as a limit of bytes allows.
@@ -22,7 +23,7 @@ public final class PictureCache: Sendable {
 
     /// - Parameter byteLimit: none are kept at 0. By default 1 GB: 1,800 photos of 500x375.
     public init(_ folder: PictureFolder, byteLimit: Int = 1 << 30) {
-        precondition(byteLimit >= 0, "PictureCache: a limit of \(byteLimit) bytes")
+        require(byteLimit >= 0, "PictureCache: a limit of \(byteLimit) bytes")
         self.folder = folder
         self.byteLimit = byteLimit
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Tensors
 import ViT
 
@@ -177,7 +178,7 @@ struct Checkpoint {
         } catch let error as TensorFileError {
             throw .file(error)
         } catch {
-            preconditionFailure("Checkpoint: \(error)")
+            fail("Checkpoint: \(error)")
         }
         return trainer
     }

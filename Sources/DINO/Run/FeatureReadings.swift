@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Tensors
 
 /// How far apart the features of different pictures lie: what a collapsing network loses first.
@@ -23,7 +24,7 @@ public struct FeatureReadings: Sendable, Hashable, Codable {
     /// - Precondition: that shape, with a picture at least.
     /// - Complexity: O(n² width) for n pictures.
     public init(of features: Tensor) {
-        precondition(
+        require(
             features.shape.rank == 2 && features.count > 0,
             "FeatureReadings: features \(features.shape), not [pictures, width]")
         let count = min(features.shape[0], FeatureReadings.mostPictures)

@@ -31,7 +31,7 @@ struct PictureContents {
     ///
     /// - Precondition: both are of as many pictures.
     func indices(differingFrom other: PictureContents) -> [Int] {
-        precondition(
+        require(
             digests.shape == other.digests.shape,
             "indices: \(digests.shape) pictures beside \(other.digests.shape)")
         return zip(digests.elements, other.digests.elements).enumerated()

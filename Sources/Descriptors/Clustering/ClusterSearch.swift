@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Several runs of k-means side by side: each iteration multiplies the points with the centres of
@@ -25,7 +26,7 @@ struct ClusterSearch {
         _ points: PointSet, clusters: Int, runs: Int, geometry: KMeans.Geometry = .plain,
         using generator: inout some RandomNumberGenerator
     ) {
-        precondition(
+        require(
             1 <= clusters && clusters <= points.count && runs >= 1,
             "kMeans: \(clusters) clusters of \(points.count) points in \(runs) runs")
         self.points = points
@@ -48,7 +49,7 @@ struct ClusterSearch {
 
     /// Runs to the end; gives the run with the least objective, the first of equals.
     mutating func run(iterations: Int, tolerance: Double) -> Run {
-        precondition(
+        require(
             iterations >= 1 && tolerance >= 0,
             "kMeans: \(iterations) iterations, tolerance \(tolerance)")
         var moves = runs.enumerated().flatMap { run, state in

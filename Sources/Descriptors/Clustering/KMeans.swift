@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Points divided into clusters, each point with the nearest of the clusters' centres.
@@ -51,7 +52,7 @@ public func kMeans(
     tolerance: Double = 1e-4, geometry: KMeans.Geometry = .plain,
     using generator: inout some RandomNumberGenerator
 ) -> KMeans {
-    precondition(points.shape.rank == 2, "kMeans: points \(points.shape)")
+    require(points.shape.rank == 2, "kMeans: points \(points.shape)")
     let set = PointSet(points)
     func centres(of set: PointSet, _ labels: [Int32]) -> Tensor {
         let means = set.means(of: [labels], clusters: clusters)

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// The squared distances of points from centres, `[points, centres]`, by the matrix product:
@@ -8,7 +9,7 @@ import Tensors
 ///   - centres: `[centres, channels]`.
 /// - Complexity: O(points * centres * channels).
 func squaredDistances(of points: Tensor, from centres: Tensor) -> Tensor {
-    precondition(
+    require(
         points.shape.rank == 2 && centres.shape.rank == 2 && points.shape[1] == centres.shape[1],
         "squaredDistances: points \(points.shape), centres \(centres.shape)")
     let count = centres.shape[0]
@@ -41,7 +42,7 @@ struct NearestCentres {
     /// - Complexity: O(points * centres * channels) time; memory for the distances of 4096 points.
     init(of points: Tensor, among centres: Tensor) {
         let clusters = centres.shape[0]
-        precondition(clusters > 0, "NearestCentres: there is no centre")
+        require(clusters > 0, "NearestCentres: there is no centre")
         let count = points.shape[0]
         labels.reserveCapacity(count)
         squaredDistances.reserveCapacity(count)

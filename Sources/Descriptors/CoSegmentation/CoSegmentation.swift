@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// What tells the common objects of several pictures from the rest: clusters of descriptors, some of
@@ -70,7 +71,7 @@ public struct CoSegmentation: Sendable {
         fitting pictures: [SegmentationFeatures], augmentations: [SegmentationFeatures],
         options: Options
     ) {
-        precondition(!pictures.isEmpty, "CoSegmentation: there is no picture")
+        require(!pictures.isEmpty, "CoSegmentation: there is no picture")
         let meanClassToken = options.outlierThreshold.map { _ in mean(pictures) }
         func isInlier(_ picture: SegmentationFeatures) -> Bool {
             !Self.isOutlier(picture, meanClassToken, options)
@@ -103,7 +104,7 @@ public struct CoSegmentation: Sendable {
         _ picture: SegmentationFeatures, _ centres: Tensor, _ options: Options
     ) -> [Int] {
         guard let saliency = picture.saliency else {
-            preconditionFailure("CoSegmentation: a picture to fit has no saliency map")
+            fail("CoSegmentation: a picture to fit has no saliency map")
         }
         var sums = [Double](repeating: 0, count: centres.shape[0])
         var counts = [Int](repeating: 0, count: centres.shape[0])
@@ -127,7 +128,7 @@ public struct CoSegmentation: Sendable {
     ) -> Bool {
         guard let mean, let threshold = options.outlierThreshold else { return false }
         guard let token = picture.classToken, token.shape == mean.shape else {
-            preconditionFailure(
+            fail(
                 "CoSegmentation: class tokens \(picture.classToken?.shape ?? []) and \(mean.shape)")
         }
         let product = zip(token.elements, mean.elements).reduce(0.0) {
@@ -163,7 +164,7 @@ public struct CoSegmentation: Sendable {
 private func mean(_ pictures: [SegmentationFeatures]) -> Tensor {
     let tokens = pictures.map { picture in
         guard let token = picture.classToken else {
-            preconditionFailure("CoSegmentation: a picture has no class token to tell outliers by")
+            fail("CoSegmentation: a picture has no class token to tell outliers by")
         }
         return token.elements
     }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Those pixels of a mask whose whole square neighbourhood belongs to it, as OpenCV's `erode` has
 /// it: what lies outside the picture counts as belonging.
 ///
@@ -6,7 +8,7 @@
 ///   - size: the side of the neighbourhood, odd.
 /// - Complexity: O(pixels).
 package func eroded(_ mask: [Bool], width: Int, height: Int, size: Int) -> [Bool] {
-    precondition(
+    require(
         mask.count == width * height && size % 2 == 1,
         "eroded: \(mask.count) pixels of \(width)x\(height), size \(size)")
     let radius = size / 2

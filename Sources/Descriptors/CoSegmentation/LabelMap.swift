@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 /// A label for each pixel of a picture.
@@ -10,7 +11,7 @@ public struct LabelMap: Hashable, Sendable {
 
     /// - Precondition: there are `height * width` labels, and at least one.
     public init(width: Int, height: Int, labels: [UInt8]) {
-        precondition(
+        require(
             width > 0 && height > 0 && labels.count == height * width,
             "LabelMap: \(labels.count) labels for \(width)x\(height) pixels")
         self.width = width
@@ -42,7 +43,7 @@ public struct LabelMap: Hashable, Sendable {
     /// - Precondition: `width` and `height` are at least 1.
     /// - Complexity: O(height * width).
     public func resized(width: Int, height: Int) -> LabelMap {
-        precondition(width > 0 && height > 0, "resized: \(width)x\(height) has no pixels")
+        require(width > 0 && height > 0, "resized: \(width)x\(height) has no pixels")
         if width == self.width && height == self.height { return self }
         let columns = places(self.width, count: width)
         let rows = places(self.height, count: height)

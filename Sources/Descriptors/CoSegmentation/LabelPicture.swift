@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 extension LabelMap {
@@ -12,7 +13,7 @@ extension LabelMap {
     /// - Precondition: every label has a colour.
     /// - Complexity: O(pixels of the photo).
     public func drawn(over photo: Image, palette: [Colour], strength: Double) -> Image {
-        precondition(
+        require(
             (labels.max() ?? 0) < palette.count,
             "drawn: label \(labels.max() ?? 0) with \(palette.count) colours")
         let map = resized(width: photo.width, height: photo.height).labels
@@ -48,7 +49,7 @@ extension LabelMap {
     ///
     /// - Precondition: `parts` is from 0 to 255.
     public static func palette(parts: Int) -> [Colour] {
-        precondition((0...255).contains(parts), "palette: \(parts) parts")
+        require((0...255).contains(parts), "palette: \(parts) parts")
         return [.black] + (parts > 10 ? ColourMap.jet : .tab10).colours(count: parts)
     }
 }

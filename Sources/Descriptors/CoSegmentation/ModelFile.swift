@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Tensors
 
 /// Why a file gives no fitted model; the `description` is one sentence.
@@ -44,7 +45,7 @@ struct ModelFile {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         guard let json = try? encoder.encode(options) else {
-            preconditionFailure("ModelFile: options \(options) cannot be written")
+            fail("ModelFile: options \(options) cannot be written")
         }
         do {
             try Safetensors.write(

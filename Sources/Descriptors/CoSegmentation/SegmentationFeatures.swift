@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -23,7 +24,7 @@ public struct SegmentationFeatures: Sendable {
         descriptors: DescriptorGrid, classToken: Tensor? = nil, saliency: SaliencyMap?, image: Image
     ) {
         let geometry = descriptors.geometry
-        precondition(
+        require(
             (saliency?.values.shape).map { $0 == [geometry.grid.rows, geometry.grid.columns] }
                 ?? true && image.width == geometry.imageWidth
                 && image.height == geometry.imageHeight,

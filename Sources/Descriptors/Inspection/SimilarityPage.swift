@@ -36,7 +36,7 @@ public struct SimilarityPage: Sendable {
 
     /// - Precondition: both sides have descriptors of the same number of channels.
     public init(source: Side, target: Side, binning: Binning = .none, caption: String = "") {
-        precondition(
+        require(
             source.descriptors.channels == target.descriptors.channels,
             "SimilarityPage: descriptors of \(source.descriptors.channels) and "
                 + "\(target.descriptors.channels) channels")

@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 /// The last three principal components of a grid as red, green and blue, a pixel a cell
@@ -12,7 +13,7 @@ import Tensors
 /// - Precondition: it has at least one of each.
 /// - Complexity: O(count).
 public func componentPicture(_ values: Tensor) -> Image {
-    precondition(
+    require(
         values.shape.rank == 3 && values.count > 0, "componentPicture: values \(values.shape)")
     let components = values.shape[2]
     let shown = Array(max(0, components - 3)..<components)
@@ -51,7 +52,7 @@ public func componentPicture(
     _ values: Tensor, geometry: DescriptorGrid.Geometry, width: Int, height: Int
 ) -> Image {
     let cells = componentPicture(values)
-    precondition(
+    require(
         cells.height == geometry.grid.rows && cells.width == geometry.grid.columns && width > 0
             && height > 0,
         "componentPicture: values \(values.shape) on \(geometry.grid.rows)x"

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Tells foreground from background by the first principal component of descriptors, as in the
@@ -19,7 +20,7 @@ public struct ForegroundSeparator: Sendable, Equatable {
     /// - Throws: where a coordinate is infinite or not a number.
     /// - Precondition: as `PrincipalComponents.init(of:count:)`, and there is a saliency for each point.
     public init(of sets: [Tensor], saliency: [Tensor]) throws(PrincipalComponentsError) {
-        precondition(
+        require(
             sets.map { $0.shape[0] } == saliency.map(\.count),
             "ForegroundSeparator: saliency \(saliency.map(\.shape)) of points \(sets.map(\.shape))")
         let component = try PrincipalComponents(of: sets, count: 1)

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -56,7 +57,7 @@ public struct PrincipalComponents: Sendable, Equatable {
     ///   `channels * channels` doubles.
     public init(of sets: [Tensor], count: Int = 4) throws(PrincipalComponentsError) {
         let channels = sets.first?.shape[-1] ?? 0
-        precondition(
+        require(
             sets.allSatisfy { $0.shape.rank == 2 && $0.shape[1] == channels }
                 && sets.contains { $0.shape[0] > 0 } && (1...max(1, channels)).contains(count),
             "PrincipalComponents: \(count) of points \(sets.map(\.shape))")
@@ -92,7 +93,7 @@ public struct PrincipalComponents: Sendable, Equatable {
     /// - Precondition: the points have as many channels.
     /// - Complexity: O(points * channels * components).
     public func projected(_ points: Tensor) -> Tensor {
-        precondition(
+        require(
             points.shape.rank >= 1 && points.shape[-1] == channels,
             "projected: points \(points.shape) on components \(directions.shape)")
         let rows = points.count / channels

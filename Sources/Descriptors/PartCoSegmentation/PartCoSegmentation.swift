@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 /// What tells the parts of the common objects of several pictures: centres of descriptors, one for
@@ -70,7 +71,7 @@ public struct PartCoSegmentation: Sendable {
         fitting pictures: [SegmentationFeatures], crops: [SegmentationFeatures], options: Options,
         sampling: (SegmentationFeatures) -> CellSampling
     ) {
-        precondition(
+        require(
             Options.Bounds.parts.range ~= options.parts,
             "PartCoSegmentation: \(options.parts) parts")
         let model = CoSegmentation(
@@ -125,7 +126,7 @@ public struct PartCoSegmentation: Sendable {
     public init(
         fitting pictures: [SegmentationFeatures], masks: [LabelMap], options: Options = Options()
     ) {
-        precondition(
+        require(
             pictures.count == masks.count && Options.Bounds.parts.range ~= options.parts,
             "PartCoSegmentation: \(masks.count) masks of \(pictures.count) pictures, "
                 + "\(options.parts) parts")

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// k-means of a few thousand colours: like `kMeans`, for three channels, where a matrix product would
@@ -71,7 +72,7 @@ struct ColourClusters {
             sum += Double(distances.base[index])
             if sum > threshold { return index }
         }
-        preconditionFailure("ColourClusters: \(threshold) of \(total)")
+        fail("ColourClusters: \(threshold) of \(total)")
     }
 
     private func colour(_ index: Int) -> SIMD3<Float> {

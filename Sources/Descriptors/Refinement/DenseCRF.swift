@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 /// A fully connected conditional random field over the pixels of a picture, which makes labels
@@ -39,11 +40,11 @@ public struct DenseCRF: Sendable, Codable, Hashable {
     /// - Complexity: O(pixels * labels * iterations); memory some 300 bytes a pixel and 8 to 64 more
     ///   a label.
     public func probabilities(unaries: Tensor, image: Image) -> Tensor {
-        precondition(
+        require(
             unaries.shape.rank == 3 && unaries.shape[0] > 0 && unaries.shape[1] == image.height
                 && unaries.shape[2] == image.width,
             "DenseCRF: unaries \(unaries.shape) for \(image.width)x\(image.height) pixels")
-        precondition(
+        require(
             gaussianDeviation > 0 && bilateralDeviation > 0 && colourDeviation > 0,
             "DenseCRF: deviations \(gaussianDeviation), \(bilateralDeviation), \(colourDeviation)")
         guard unaries.shape[0] > 1 else { return Tensor(repeating: 1, shape: unaries.shape) }
@@ -62,7 +63,7 @@ public struct DenseCRF: Sendable, Codable, Hashable {
     ///
     /// - Parameter unaries: as for `probabilities(unaries:image:)`, with at most 256 labels.
     public func labels(unaries: Tensor, image: Image) -> [UInt8] {
-        precondition(
+        require(
             unaries.shape.rank == 3 && unaries.shape[0] <= 256,
             "DenseCRF.labels: unaries \(unaries.shape)")
         let labels = unaries.shape[0]

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Platform
 import Tensors
 
 /// Parts foreground and background of a picture along its edges, by their colours: Rother,
@@ -51,10 +52,10 @@ public struct GrabCut: Sendable, Codable, Hashable {
     public func labels(
         of image: Image, from labels: [Label], using generator: inout some RandomNumberGenerator
     ) -> [Label] {
-        precondition(
+        require(
             labels.count == image.width * image.height,
             "GrabCut: \(labels.count) labels for \(image.width)x\(image.height) pixels")
-        precondition(fault == nil, "GrabCut: \(fault ?? "")")
+        require(fault == nil, "GrabCut: \(fault ?? "")")
         let colours = PictureColours(image)
         guard
             let first = colours.clusters(of: labels, count: components, using: &generator)

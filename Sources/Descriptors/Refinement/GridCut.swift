@@ -1,3 +1,5 @@
+import Platform
+
 /// The minimum cut of a grid whose pixels are each joined to their eight neighbours, to a source and
 /// to a sink: the algorithm of Boykov and Kolmogorov, "An Experimental Comparison of
 /// Min-Cut/Max-Flow Algorithms for Energy Minimization in Vision" (2004), with the distances and time
@@ -53,7 +55,7 @@ package struct GridCut: ~Copyable {
     ///
     /// - Precondition: it has a pixel, and its pixels with a frame around are less than 2^31.
     package init(width: Int, height: Int) {
-        precondition(
+        require(
             width > 0 && height > 0 && (width + 2) * (height + 2) < Int32.max,
             "GridCut: \(width)x\(height) pixels")
         self.width = width
@@ -107,7 +109,7 @@ package struct GridCut: ~Copyable {
     package mutating func setCapacity(_ capacity: Int32, column: Int, row: Int, _ arc: Arc) {
         let from = node(column, row)
         let to = neighbour(from, arc.rawValue)
-        precondition(
+        require(
             capacity >= 0 && column >= 0 && row >= 0 && row + (arc == .right ? 0 : 1) < height
                 && column < width && !(column == 0 && arc == .belowLeft)
                 && !(column == width - 1 && (arc == .right || arc == .belowRight)),

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// How a lattice's vertices are packed into whole numbers, so that steps in the lattice are
@@ -44,7 +45,7 @@ struct LatticePacking {
             let least = (low * factor - margin).rounded(.down)
             let range = (high * factor + margin).rounded(.up) - least + 1
             let width = Int(range.exponent) + 1
-            precondition(
+            require(
                 bits + width < 64,
                 "PermutohedralLattice: features of \(dimensions) dimensions from \(low) to \(high) "
                     + "deviations have too many vertices")
@@ -65,7 +66,7 @@ struct LatticePacking {
             low = min(low, value)
             high = max(high, value)
         }
-        precondition(low > -1e6 && high < 1e6, "PermutohedralLattice: features \(low)…\(high)")
+        require(low > -1e6 && high < 1e6, "PermutohedralLattice: features \(low)…\(high)")
         return (Double(low), Double(high))
     }
 }

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Four channels of a filter, which go through it together.
@@ -38,13 +39,13 @@ package struct PermutohedralLattice: Sendable {
     /// - Complexity: O(points * dimensions² + vertices * dimensions); memory, per point,
     ///   28 (dimensions + 1) bytes while the lattice is built, and 24 (dimensions + 1) after.
     package init(features: Tensor) {
-        precondition(
+        require(
             features.shape.rank == 2 && features.count > 0,
             "PermutohedralLattice: features \(features.shape)")
         let embedding = PermutohedralEmbedding(features)
         let dimensions = embedding.dimensions
         let count = embedding.points * (dimensions + 1)
-        precondition(count <= Int32.max, "PermutohedralLattice: features \(features.shape)")
+        require(count <= Int32.max, "PermutohedralLattice: features \(features.shape)")
         self.dimensions = dimensions
         points = embedding.points
         let sorted = SortedKeys(embedding.keys, count: count, bits: embedding.packing.bits)

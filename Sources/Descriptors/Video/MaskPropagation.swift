@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Tensors
 import ViT
 
@@ -41,12 +42,12 @@ public struct MaskPropagation: Sendable {
     /// - Precondition: both have the same rows and columns, at least one of each; the options have no
     ///   fault.
     public init(features: Tensor, masks: Tensor, options: Options = Options()) {
-        precondition(
+        require(
             features.shape.rank == 3 && masks.shape.rank == 3 && features.count > 0
                 && masks.count > 0 && features.shape[0] == masks.shape[0]
                 && features.shape[1] == masks.shape[1],
             "MaskPropagation: features \(features.shape), masks \(masks.shape)")
-        precondition(options.fault == nil, "MaskPropagation: \(options.fault ?? "")")
+        require(options.fault == nil, "MaskPropagation: \(options.fault ?? "")")
         self.options = options
         grid = PatchGrid(rows: features.shape[0], columns: features.shape[1])
         first = Frame(
@@ -62,7 +63,7 @@ public struct MaskPropagation: Sendable {
     ///   `previousFrames + 1` at most.
     public mutating func advance(to features: Tensor) -> Tensor {
         let classes = first.masks.shape[1]
-        precondition(
+        require(
             features.shape == [grid.rows, grid.columns, first.features.shape[1]],
             "advance: features \(features.shape) on cells \(grid.rows)x\(grid.columns) of"
                 + " \(first.features.shape[1]) channels")

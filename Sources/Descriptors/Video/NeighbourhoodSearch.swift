@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import ViT
 
@@ -45,7 +46,7 @@ package struct NeighbourhoodSearch: ~Copyable {
     ///   - frame: what the other is called in `places`.
     /// - Complexity: O(cells * (bandRows + 2 reach) * columns * channels).
     package mutating func compare(_ features: Tensor, with others: Tensor, frame: Int) {
-        precondition(
+        require(
             features.shape == others.shape && features.shape.rank == 2
                 && features.shape[0] == grid.count,
             "compare: \(features.shape) with \(others.shape) on \(grid.rows)x\(grid.columns)")

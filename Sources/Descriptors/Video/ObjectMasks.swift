@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 extension LabelMap {
@@ -47,7 +48,7 @@ extension LabelMap {
     /// - Precondition: there is a label for each class, and a mask for each cell.
     /// - Complexity: O(pixels * classes).
     package init(masks: Tensor, classes: [UInt8], geometry: DescriptorGrid.Geometry) {
-        precondition(
+        require(
             masks.shape == [geometry.grid.rows, geometry.grid.columns, classes.count]
                 && !classes.isEmpty,
             "LabelMap: masks \(masks.shape) of \(classes.count) classes on cells "

@@ -1,3 +1,5 @@
+import Platform
+
 /// How well a video's objects were found, by the measures of the DAVIS benchmark (Perazzi et al.
 /// 2016; davis2017-evaluation, semi-supervised): region similarity J and contour accuracy F, each
 /// the mean over frames, and then over objects.
@@ -40,7 +42,7 @@ public struct VideoScores: Sendable, Hashable, Codable {
     /// - Precondition: both have the same size.
     /// - Complexity: O(pixels * objects).
     public mutating func add(_ found: LabelMap, truth: LabelMap) {
-        precondition(
+        require(
             found.width == truth.width && found.height == truth.height,
             "VideoScores: \(found.width)x\(found.height) found of \(truth.width)x\(truth.height)")
         for index in objects.indices {

@@ -1,3 +1,5 @@
+import Platform
+
 /// The gradients on their way back through a tape: for each recorded value the sum of what its uses
 /// have handed back so far, or `nil` before the first.
 package struct Cotangents {
@@ -28,7 +30,7 @@ package struct Cotangents {
     ) {
         guard let index else { return }
         if var sum = values[index].take() {
-            precondition(
+            require(
                 sum.shape.count == shape.count, "update: \(shape) for a gradient \(sum.shape)")
             sum.makeUnique()
             withExtendedLifetime(sum) { body(sum.mutableBase, true) }

@@ -1,3 +1,5 @@
+import Platform
+
 /// The gradient of a number with respect to each parameter of a module.
 public struct Gradients: Sendable {
     /// One for each parameter in the module's order, of its shape; `nil` where there is none: the
@@ -16,7 +18,7 @@ public struct Gradients: Sendable {
 
     /// Adds another module's gradients of the same form, in place.
     public mutating func add(_ other: Gradients) {
-        precondition(
+        require(
             other.tensors.count == tensors.count,
             "Gradients: \(other.tensors.count) added to \(tensors.count)")
         for (index, gradient) in other.tensors.enumerated() {
@@ -68,7 +70,7 @@ public func valueWithGradient<Model: Module>(
         }
         return try loss(model)
     }()
-    precondition(
+    require(
         gradients.tensors.count == position,
         "valueWithGradient: \(gradients.tensors.count) gradients for \(position) parameters")
     // Moved out and back, so that nobody shares them while they are added to.

@@ -1,3 +1,5 @@
+import Platform
+
 /// What turns the gradient of an operation's value into gradients of its inputs and adds them to
 /// those that the inputs have. The gradient that it is handed is its own: it may change it in place or
 /// hand it on as it stands.
@@ -26,7 +28,7 @@ public final class Tape: @unchecked Sendable {
     ///
     /// - Precondition: the tensor is not tracked.
     public func track(_ tensor: Tensor) -> Tensor {
-        precondition(tensor.trace == nil, "track: the tensor \(tensor.shape) is tracked already")
+        require(tensor.trace == nil, "track: the tensor \(tensor.shape) is tracked already")
         leaves.append(entries.count)
         return append(tensor, nil)
     }
@@ -52,7 +54,7 @@ public final class Tape: @unchecked Sendable {
     ///   - value: a tensor of one element, computed from this tape's leaves.
     ///   - gradients: one for each leaf, in the order in which they were tracked.
     public func backward(from value: Tensor, into gradients: inout [Tensor?]) {
-        precondition(value.count == 1, "backward: a value of shape \(value.shape), not one element")
+        require(value.count == 1, "backward: a value of shape \(value.shape), not one element")
         backward(
             from: value, gradient: Tensor(repeating: 1, shape: value.shape), into: &gradients)
     }
@@ -63,12 +65,12 @@ public final class Tape: @unchecked Sendable {
         from value: Tensor, gradient: Tensor, into gradients: inout [Tensor?]
     ) {
         guard let trace = value.trace, trace.tape === self else {
-            preconditionFailure("backward: the value \(value.shape) is not of this tape")
+            fail("backward: the value \(value.shape) is not of this tape")
         }
-        precondition(
+        require(
             value.shape == gradient.shape,
             "backward: a gradient \(gradient.shape) for a value \(value.shape)")
-        precondition(
+        require(
             gradients.count == leaves.count,
             "backward: \(gradients.count) gradients for \(leaves.count) leaves")
         var cotangents = Cotangents(count: entries.count)
@@ -106,7 +108,7 @@ extension Tape {
         let tape = a.trace?.tape ?? b?.trace?.tape ?? c?.trace?.tape ?? d?.trace?.tape
         guard let tape else { return nil }
         func isOfIt(_ trace: Trace?) -> Bool { trace == nil || trace?.tape === tape }
-        precondition(
+        require(
             isOfIt(a.trace) && isOfIt(b?.trace) && isOfIt(c?.trace) && isOfIt(d?.trace),
             "Tape: an operation's inputs are recorded on different tapes")
         return tape

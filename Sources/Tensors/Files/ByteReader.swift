@@ -16,12 +16,12 @@ struct ByteReader {
 
     /// Passes over bytes.
     mutating func skip(_ count: Int) throws(TensorFileError) {
-        try require(count)
+        try checkLeft(count)
         position += count
     }
 
     mutating func byte() throws(TensorFileError) -> UInt8 {
-        try require(1)
+        try checkLeft(1)
         if position < windowStart || position >= windowStart + window.count {
             window = try file.bytes(at: position, count: min(1 << 16, end - position))
             windowStart = position
@@ -32,7 +32,7 @@ struct ByteReader {
 
     /// The next bytes; that there are so many is checked before memory is taken.
     mutating func bytes(_ count: Int) throws(TensorFileError) -> [UInt8] {
-        try require(count)
+        try checkLeft(count)
         if count > 64 {
             defer { position += count }
             return try file.bytes(at: position, count: count)
@@ -62,7 +62,7 @@ struct ByteReader {
         }
     }
 
-    private func require(_ count: Int) throws(TensorFileError) {
+    private func checkLeft(_ count: Int) throws(TensorFileError) {
         guard count >= 0, count <= end - position else {
             throw file.damaged(
                 "\(count) bytes are expected at byte \(position), and \(end - position) are left")

@@ -19,10 +19,10 @@ extension Safetensors {
         _ tensors: [String: Tensor], metadata: [String: String] = [:],
         as elementType: ElementType = .float32, to path: String
     ) throws(TensorFileError) {
-        precondition(
+        require(
             tensors["__metadata__"] == nil, "Safetensors: __metadata__ is no name of a tensor")
         guard let type = writtenTypes[elementType] else {
-            preconditionFailure("Safetensors: tensors are not written as \(elementType.rawValue)")
+            fail("Safetensors: tensors are not written as \(elementType.rawValue)")
         }
         var fields: [String] = []
         if !metadata.isEmpty {

@@ -182,14 +182,14 @@ extension TensorFile {
         for name in names {
             let record = try record(named: name)
             let tail = Array(record.shape.dimensions.dropFirst())
-            precondition(
+            require(
                 record.shape.rank > 0 && tail == inner ?? tail,
                 "rows: \(name) of shape \(record.shape) does not continue the ones before it")
             inner = tail
             rows += record.shape[0]
             parts.append(record)
         }
-        guard let inner else { preconditionFailure("rows: no tensor is named") }
+        guard let inner else { fail("rows: no tensor is named") }
         let tensor = Tensor(uninitialized: Shape([rows] + inner))
         var done = 0
         for record in parts {

@@ -35,7 +35,7 @@ extension ReplacingFile {
         case .bfloat16:
             try write(elements) { $0.bfloat16Bits.littleEndian }
         default:
-            preconditionFailure("ReplacingFile: tensors are not written as \(elementType)")
+            fail("ReplacingFile: tensors are not written as \(elementType)")
         }
     }
 

@@ -1,3 +1,5 @@
+import Platform
+
 /// An affine map of the innermost dimension: `x Wᵀ + b`.
 public struct Linear: Sendable {
     /// W, `[outputs, inputs]`. Used again and again, it is kept in the form of the matrix products too, and
@@ -9,7 +11,7 @@ public struct Linear: Sendable {
     private var kept = KeptFactor()
 
     public init(weight: Tensor, bias: Tensor) {
-        precondition(
+        require(
             weight.shape.rank == 2 && bias.count == weight.shape[0],
             "Linear: weight \(weight.shape) with bias \(bias.shape)")
         self.weight = weight

@@ -1,7 +1,9 @@
+import Platform
+
 extension Tensor {
     /// The sum, element by element; its gradient goes to both as it stands. Complexity: O(count).
     public static func + (a: Tensor, b: Tensor) -> Tensor {
-        precondition(a.shape == b.shape, "+: \(a.shape) and \(b.shape)")
+        require(a.shape == b.shape, "+: \(a.shape) and \(b.shape)")
         let result = Tensor(uninitialized: a.shape)
         withExtendedLifetime((a, b, result)) {
             let (a, b, target) = (a.base, b.base, result.mutableBase)
@@ -35,7 +37,7 @@ extension Tensor {
     ///
     /// - Precondition: there are elements.
     public func mean() -> Tensor {
-        precondition(count > 0, "mean: no elements in \(shape)")
+        require(count > 0, "mean: no elements in \(shape)")
         return sum(times: 1 / Double(count))
     }
 

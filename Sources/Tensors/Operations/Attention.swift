@@ -1,5 +1,6 @@
 internal import CKernels
 import Foundation
+import Platform
 
 extension Tensor {
     /// Multi-head self-attention: `softmax(scale Q Kᵀ) V` for each image and head, with
@@ -35,7 +36,7 @@ extension Tensor {
 
     /// - Parameter logSumExp: a tensor that has just been made, `[batch, heads, tokens]`, or nil.
     private func attention(heads: Int, logSumExp: Tensor?) -> Tensor {
-        precondition(
+        require(
             shape.rank == 3 && shape[2] % (3 * heads) == 0,
             "attention: \(shape) with \(heads) heads")
         let batch = shape[0]
@@ -106,7 +107,7 @@ extension Tensor {
     /// - Returns: `[batch, heads, tokens]`.
     /// - Complexity: O(batch x tokens x width).
     public static func firstTokenAttention(query: Tensor, keys: Tensor, heads: Int) -> Tensor {
-        precondition(
+        require(
             query.shape.rank == 2 && keys.shape.rank == 3 && query.shape[0] == keys.shape[0]
                 && query.shape[1] == keys.shape[2] && keys.shape[2] % heads == 0,
             "firstTokenAttention: queries \(query.shape), keys \(keys.shape), \(heads) heads")

@@ -1,4 +1,5 @@
 internal import CKernels
+import Platform
 
 extension Tensor {
     /// The gradient of `attention(heads:)` with respect to the joined projection (Dao et al. 2022,
@@ -16,7 +17,7 @@ extension Tensor {
     package static func attentionPullback(
         joined: Tensor, output: Tensor, logSumExp: Tensor, gradient: Tensor, heads: Int
     ) -> Tensor {
-        precondition(
+        require(
             joined.shape.rank == 3 && joined.shape[2] % (3 * heads) == 0
                 && output.shape == [joined.shape[0], joined.shape[1], joined.shape[2] / 3]
                 && gradient.shape == output.shape

@@ -1,3 +1,5 @@
+import Platform
+
 extension Tensor {
     /// `y = n weight + bias` with `n = (x - mean) / sqrt(variance + epsilon)`, mean and variance those of each
     /// column over the rows (Ioffe and Szegedy 2015).
@@ -12,7 +14,7 @@ extension Tensor {
     /// - Returns: `[rows, width]`, as x is.
     /// - Complexity: O(count).
     public func batchNorm(weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
-        precondition(
+        require(
             shape.rank == 2 && weight.count == shape[1] && bias.count == shape[1] && shape[0] > 0,
             "batchNorm: \(shape) with weight \(weight.shape) and bias \(bias.shape)")
         let (rows, width) = (shape[0], shape[1])

@@ -1,3 +1,5 @@
+import Platform
+
 extension MatrixView {
     /// Writes the sum of each column, or adds it to what is there: a bias's gradient.
     ///
@@ -5,7 +7,7 @@ extension MatrixView {
     ///
     /// - Precondition: rows are contiguous.
     func addColumnSums(to sums: UnsafeMutablePointer<Float>, isSum: Bool) {
-        precondition(columnStride == 1, "addColumnSums: columns \(columnStride) apart")
+        require(columnStride == 1, "addColumnSums: columns \(columnStride) apart")
         let rowsPerBlock = 128
         let blocks = (rows + rowsPerBlock - 1) / rowsPerBlock
         let partial = Scratch(count: blocks * columns)

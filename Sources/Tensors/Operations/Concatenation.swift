@@ -1,10 +1,12 @@
+import Platform
+
 extension Tensor {
     /// Tensors one after the other along the outermost dimension. Each gets its part of the gradient.
     ///
     /// - Precondition: there is one at least, and all have the same inner dimensions.
     /// - Complexity: O(result); O(1) for one alone.
     public static func concatenated(_ parts: [Tensor]) -> Tensor {
-        precondition(
+        require(
             !parts.isEmpty
                 && parts.allSatisfy {
                     $0.shape.rank > 0

@@ -1,5 +1,6 @@
 internal import CKernels
 import Foundation
+import Platform
 
 extension Tensor {
     /// The cross-entropy of each row's softmax with rows of weights, summed over the rows:
@@ -17,12 +18,12 @@ extension Tensor {
     /// - Returns: a scalar, for x of `[rows, classes]`.
     /// - Complexity: O(count).
     public func crossEntropy(softTargets weights: Tensor, temperature: Float) -> Tensor {
-        precondition(
+        require(
             shape.rank == 2 && weights.shape.rank == 2 && weights.shape[1] == shape[1]
                 && weights.shape[0] > 0 && shape[0] % weights.shape[0] == 0,
             "crossEntropy: \(shape) with weights \(weights.shape)")
-        precondition(!weights.isTracked, "crossEntropy: the weights are constants")
-        precondition(temperature > 0, "crossEntropy: temperature \(temperature)")
+        require(!weights.isTracked, "crossEntropy: the weights are constants")
+        require(temperature > 0, "crossEntropy: temperature \(temperature)")
         let (rows, classes, targets) = (shape[0], shape[1], weights.shape[0])
         let scale = 1 / temperature
         let x = untracked
@@ -63,10 +64,10 @@ extension Tensor {
     ///   - temperature: above 0.
     /// - Complexity: O(count).
     public func softmax(centre: Tensor? = nil, temperature: Float = 1) -> Tensor {
-        precondition(
+        require(
             shape.rank >= 1 && centre.map { $0.count == shape[-1] } ?? true && temperature > 0,
             "softmax: \(shape), centre \(centre?.shape ?? []), temperature \(temperature)")
-        precondition(
+        require(
             Tape.of(self, centre) == nil, "softmax: has no gradient, and \(shape) is tracked")
         let classes = shape[-1]
         let result = Tensor(uninitialized: shape)

@@ -1,11 +1,12 @@
 internal import CKernels
+import Platform
 
 // What changes a tensor's elements in place: gradients, parameters. None of it is recorded.
 
 extension Tensor {
     /// Adds another tensor's elements in place.
     package mutating func add(_ other: Tensor) {
-        precondition(count == other.count, "add: \(other.shape) to \(shape)")
+        require(count == other.count, "add: \(other.shape) to \(shape)")
         makeUnique()
         withExtendedLifetime((self, other)) {
             let target = mutableBase
@@ -37,7 +38,7 @@ extension Tensor {
     /// The sum of the products of two tensors' elements, in double precision but for blocks of some
     /// hundred. Complexity: O(count).
     package func dot(_ other: Tensor) -> Double {
-        precondition(count == other.count, "dot: \(shape) and \(other.shape)")
+        require(count == other.count, "dot: \(shape) and \(other.shape)")
         let chunks = (count + chunkLength - 1) / chunkLength
         return withUnsafeTemporaryAllocation(of: Double.self, capacity: chunks) { sums in
             withExtendedLifetime((self, other)) {

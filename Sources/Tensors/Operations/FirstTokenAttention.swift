@@ -1,5 +1,6 @@
 internal import CKernels
 import Foundation
+import Platform
 
 extension Tensor {
     /// Self-attention of each image's first token alone: the first row of what `attention` gives, for
@@ -18,7 +19,7 @@ extension Tensor {
     public static func firstTokenAttention(
         query: Tensor, keysAndValues: Tensor, heads: Int
     ) -> Tensor {
-        precondition(
+        require(
             query.shape.rank == 2 && keysAndValues.shape.rank == 3
                 && query.shape[0] == keysAndValues.shape[0]
                 && 2 * query.shape[1] == keysAndValues.shape[2] && query.shape[1] % heads == 0,

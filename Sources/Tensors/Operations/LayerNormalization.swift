@@ -1,3 +1,5 @@
+import Platform
+
 extension Tensor {
     /// `y = n weight + bias` with `n = (x - mean) / sqrt(variance + epsilon)` over the innermost
     /// dimension (Ba et al. 2016), the variance being the mean square deviation.
@@ -10,7 +12,7 @@ extension Tensor {
     ///   - bias: `[width]`.
     /// - Complexity: O(count).
     public func layerNorm(weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
-        precondition(
+        require(
             shape.rank >= 1 && weight.count == shape[-1] && bias.count == shape[-1],
             "layerNorm: \(shape) with weight \(weight.shape) and bias \(bias.shape)")
         let result = Tensor(uninitialized: shape)

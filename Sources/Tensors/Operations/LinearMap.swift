@@ -1,4 +1,5 @@
 internal import CKernels
+import Platform
 
 /// What a linear map's input goes through first; it is never stored.
 public enum InputMap: Sendable {
@@ -36,14 +37,14 @@ extension Tensor {
         weight: Tensor, kept: KeptFactor?, bias: Tensor?, after map: InputMap,
         adding residual: Tensor?
     ) -> Tensor {
-        precondition(
+        require(
             shape.rank >= 1 && weight.shape.rank == 2 && shape[-1] == weight.shape[1],
             "linear: \(shape) by weights \(weight.shape)")
         let resultShape = Shape(shape.dimensions.dropLast() + [weight.shape[0]])
-        precondition(
+        require(
             bias == nil || bias?.count == weight.shape[0],
             "linear: bias \(bias?.shape ?? []) for weights \(weight.shape)")
-        precondition(
+        require(
             residual == nil || residual?.shape == resultShape,
             "linear: residual \(residual?.shape ?? []) for a result \(resultShape)")
         let result = Tensor(uninitialized: resultShape)

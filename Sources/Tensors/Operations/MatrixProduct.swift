@@ -1,4 +1,5 @@
 package import CKernels
+import Platform
 
 /// What becomes of a matrix product before it is stored; see `ck_epilogue`.
 package typealias Epilogue = ck_epilogue
@@ -32,9 +33,9 @@ package func multiply(
     into c: UnsafeMutablePointer<Float>, rowStride: Int, accumulates: Bool = false,
     epilogue: Epilogue? = nil, kernels: Kernels = .best
 ) {
-    precondition(
+    require(
         a.columns == b.rows, "multiply: \(a.rows)x\(a.columns) by \(b.rows)x\(b.columns)")
-    precondition(!accumulates || epilogue == nil, "multiply: a sum with an epilogue")
+    require(!accumulates || epilogue == nil, "multiply: a sum with an epilogue")
     guard a.rows > 0, b.columns > 0 else { return }
     let product = BlockedProduct(
         a: a, b: b, c: c, rowStride: rowStride, accumulates: accumulates, epilogue: epilogue,

@@ -1,4 +1,5 @@
 internal import CKernels
+import Platform
 
 /// A matrix laid over memory that somebody else owns; element (r, c) lies at
 /// `base[r * rowStride + c * columnStride]`, or is what `map` makes of that.
@@ -32,13 +33,13 @@ package struct MatrixView {
         self.rowStride = rowStride ?? columns
         self.columnStride = columnStride
         self.map = map
-        precondition(
+        require(
             columnStride == 1 || !isMapped, "MatrixView: a map of rows \(columnStride) apart")
     }
 
     /// The same elements with rows and columns exchanged.
     package var transposed: MatrixView {
-        precondition(!isMapped, "transposed: a map goes by rows")
+        require(!isMapped, "transposed: a map goes by rows")
         return MatrixView(
             base, rows: columns, columns: rows, rowStride: columnStride, columnStride: rowStride)
     }
@@ -53,7 +54,7 @@ package struct MatrixView {
     /// Some of its columns; none that a layer norm would have to see whole.
     func columns(_ range: Range<Int>) -> MatrixView {
         if case .layerNorm = map {
-            precondition(range.count == columns, "columns: of a layer norm")
+            require(range.count == columns, "columns: of a layer norm")
         }
         return MatrixView(
             base + range.lowerBound * columnStride, rows: rows, columns: range.count,

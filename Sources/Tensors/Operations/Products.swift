@@ -1,9 +1,11 @@
+import Platform
+
 extension Tensor {
     /// The product of two matrices `[m, k]` and `[k, n]`: `[m, n]`.
     ///
     /// For C = A B: `dA = dC Bᵀ`, `dB = Aᵀ dC`; A and B are kept for it. Complexity: O(m k n).
     public func product(_ other: Tensor) -> Tensor {
-        precondition(
+        require(
             shape.rank == 2 && other.shape.rank == 2 && shape[1] == other.shape[0],
             "product: \(shape) by \(other.shape)")
         return product(other, isTransposed: false)
@@ -13,7 +15,7 @@ extension Tensor {
     ///
     /// For C = A Bᵀ: `dA = dC B`, `dB = dCᵀ A`; A and B are kept for it. Complexity: O(m k n).
     public func product(transposed other: Tensor) -> Tensor {
-        precondition(
+        require(
             shape.rank == 2 && other.shape.rank == 2 && shape[1] == other.shape[1],
             "product: \(shape) by the transpose of \(other.shape)")
         return product(other, isTransposed: true)

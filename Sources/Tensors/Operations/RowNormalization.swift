@@ -1,4 +1,5 @@
 internal import CKernels
+import Platform
 
 extension Tensor {
     /// Each row of the innermost dimension over its length: `y = x / max(|x|, epsilon)`.
@@ -9,7 +10,7 @@ extension Tensor {
     /// - Parameter epsilon: that of PyTorch's `normalize` unless given.
     /// - Complexity: O(count).
     public func normalizedRows(epsilon: Float = 1e-12) -> Tensor {
-        precondition(shape.rank >= 1 && epsilon > 0, "normalizedRows: \(shape), \(epsilon)")
+        require(shape.rank >= 1 && epsilon > 0, "normalizedRows: \(shape), \(epsilon)")
         let width = shape[-1]
         let rows = width > 0 ? count / width : 0
         let result = Tensor(uninitialized: shape)

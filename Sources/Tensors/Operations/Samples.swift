@@ -1,3 +1,5 @@
+import Platform
+
 extension Tensor {
     /// Some of the outermost dimension's slices, copied: `[indices.count, ...]`.
     ///
@@ -38,7 +40,7 @@ extension Tensor {
         _ part: Tensor, toSamples indices: [Int], scaledBy factor: Float
     ) -> Tensor {
         let length = sampleLength(indices, "adding")
-        precondition(
+        require(
             part.shape == sampleShape(indices.count),
             "adding: \(part.shape) to \(indices.count) samples of \(shape)")
         let result = Tensor(uninitialized: shape)
@@ -76,7 +78,7 @@ extension Tensor {
 
     /// The elements of a slice of the outermost dimension, having checked the indices.
     private func sampleLength(_ indices: [Int], _ operation: String) -> Int {
-        precondition(
+        require(
             shape.rank > 0 && indices.allSatisfy { 0..<shape[0] ~= $0 }
                 && Set(indices).count == indices.count,
             "\(operation): samples \(indices) of \(shape)")

@@ -1,4 +1,5 @@
 import CBLAS
+import Platform
 
 extension Tensor {
     /// The singular values of a matrix, largest first: the roots of the eigenvalues of its smaller
@@ -10,7 +11,7 @@ extension Tensor {
     /// - Precondition: the tensor is a matrix with at least one row and column.
     /// - Complexity: O(s² l + s³) time and O(s²) memory, s the shorter side, l the longer one.
     package func singularValues() -> [Double]? {
-        precondition(
+        require(
             shape.rank == 2 && count > 0, "singularValues: \(shape) is no matrix with elements")
         let (rows, columns) = (shape[0], shape[1])
         let isWide = rows <= columns

@@ -1,7 +1,9 @@
+import Platform
+
 extension Tensor {
     /// A range of the innermost dimension: `[..., range.count]`. Complexity: O(result).
     public func columns(_ range: Range<Int>) -> Tensor {
-        precondition(
+        require(
             shape.rank > 0 && 0 <= range.lowerBound && range.upperBound <= shape[-1],
             "columns: \(range) outside \(shape)")
         let width = shape[-1]
@@ -13,7 +15,7 @@ extension Tensor {
 
     /// One index of the second dimension: `[n, ...]` of `[n, m, ...]`. Complexity: O(result).
     public func slices(at index: Int) -> Tensor {
-        precondition(
+        require(
             shape.rank >= 2 && 0 <= index && index < shape[1], "slices: \(index) outside \(shape)")
         let inner = Shape(Array(shape.dimensions.dropFirst(2)))
         return runs(

@@ -1,4 +1,5 @@
 import CBLAS
+import Platform
 
 /// The eigenvectors of a symmetric matrix with the largest eigenvalues, by LAPACK's `dsyevr`.
 ///
@@ -14,7 +15,7 @@ import CBLAS
 package func largestEigenvectors(
     of matrix: inout [Double], order: Int, count: Int
 ) -> (values: [Double], vectors: [Double])? {
-    precondition(
+    require(
         matrix.count == order * order && count >= 1 && count <= order,
         "largestEigenvectors: \(count) of order \(order) in \(matrix.count) elements")
     guard matrix.allSatisfy(\.isFinite) else { return nil }

@@ -1,3 +1,5 @@
+import Platform
+
 extension Tensor {
     /// A transformer's input: the class token and the patches of each image, each plus its position
     /// code.
@@ -12,7 +14,7 @@ extension Tensor {
     /// - Returns: `[batch, 1 + n, width]`.
     /// - Complexity: O(result).
     public static func tokens(classToken: Tensor, patches: Tensor, codes: Tensor) -> Tensor {
-        precondition(
+        require(
             patches.shape.rank == 3 && codes.shape == [1 + patches.shape[1], patches.shape[2]]
                 && classToken.count == patches.shape[2],
             "tokens: class token \(classToken.shape), patches \(patches.shape), codes \(codes.shape)"

@@ -1,9 +1,11 @@
+import Platform
+
 extension Tensor {
     /// The same elements under another shape. Complexity: O(1).
     ///
     /// - Precondition: both shapes have the same number of elements.
     public func reshaped(to shape: Shape) -> Tensor {
-        precondition(
+        require(
             shape.count == count, "reshaped: \(self.shape) cannot become \(shape)")
         let result = Tensor(shape: shape, storage: storage, offset: offset)
         guard let trace else { return result }
@@ -18,7 +20,7 @@ extension Tensor {
     ///
     /// - Precondition: the tensor has a dimension and `range` lies within the outermost.
     public func rows(_ range: Range<Int>) -> Tensor {
-        precondition(
+        require(
             shape.rank > 0 && 0 <= range.lowerBound && range.upperBound <= shape[0],
             "rows: \(range) outside \(shape)")
         let inner = Shape(Array(shape.dimensions.dropFirst()))

@@ -1,4 +1,5 @@
 internal import CKernels
+import Platform
 
 extension Tensor {
     /// A linear map whose rows have a direction and a length of their own (weight normalisation,
@@ -15,7 +16,7 @@ extension Tensor {
     /// - Returns: `[rows, outputs]` for x of `[rows, inputs]`.
     /// - Complexity: O(rows x inputs x outputs).
     public func linear(directions: Tensor, magnitudes: Tensor) -> Tensor {
-        precondition(
+        require(
             shape.rank == 2 && directions.shape.rank == 2 && directions.shape[1] == shape[1]
                 && magnitudes.count == directions.shape[0],
             "linear: \(shape) by directions \(directions.shape), magnitudes \(magnitudes.shape)")

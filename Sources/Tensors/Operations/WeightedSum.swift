@@ -1,3 +1,5 @@
+import Platform
+
 extension Tensor {
     /// The sum of the elements, each times a constant; `dx = weights dy`.
     ///
@@ -7,7 +9,7 @@ extension Tensor {
     /// - Returns: a scalar.
     /// - Complexity: O(count).
     public func weightedSum(_ weights: Tensor) -> Tensor {
-        precondition(
+        require(
             weights.shape == shape && !weights.isTracked,
             "weightedSum: \(shape) with weights \(weights.shape)")
         let total = withUnsafeElements { x in

@@ -1,8 +1,10 @@
+import Platform
+
 extension Tensor {
     /// `self = momentum self + (1 - momentum) other`, in place: how a teacher follows its student.
     /// Complexity: O(count), no memory.
     public mutating func moveAverage(towards other: Tensor, momentum: Double) {
-        precondition(
+        require(
             shape == other.shape && !isTracked, "moveAverage: \(shape) towards \(other.shape)")
         let target = uniqueBase()
         let (keep, share) = (Float(momentum), Float(1 - momentum))
@@ -20,7 +22,7 @@ extension Module {
         var sources = other.parameters.makeIterator()
         forEachParameter { name, parameter in
             guard let source = sources.next(), source.name == name else {
-                preconditionFailure("moveAverage: the other module has no \(name) here")
+                fail("moveAverage: the other module has no \(name) here")
             }
             parameter.moveAverage(towards: source.tensor, momentum: momentum)
         }

@@ -1,3 +1,5 @@
+import Platform
+
 /// A rule by which gradients change parameters; a value that holds what the rule remembers.
 public protocol Optimizer: Sendable {
     /// Changes a module's parameters, in place and without allocating where the module and the
@@ -66,7 +68,7 @@ extension [ParameterState] {
             flatMap(\.averages) + [Tensor(map { Float($0.steps) }, shape: [count])]
         }
         set {
-            precondition(
+            require(
                 newValue.map(\.shape) == tensors.map(\.shape),
                 "Optimizer: a state of another module")
             var rest = newValue[...]
@@ -86,7 +88,7 @@ extension [ParameterState] {
         in module: inout some Module, _ gradients: Gradients,
         _ body: (inout ParameterState, inout Tensor, Tensor) -> Void
     ) {
-        precondition(
+        require(
             gradients.tensors.count == count,
             "Optimizer: \(gradients.tensors.count) gradients for \(count) parameters")
         var position = 0
@@ -94,9 +96,9 @@ extension [ParameterState] {
         var states = self
         self = []
         module.forEachParameter { name, parameter in
-            precondition(position < states.count, "Optimizer: a parameter more, \(name)")
+            require(position < states.count, "Optimizer: a parameter more, \(name)")
             if let gradient = gradients.tensors[position] {
-                precondition(
+                require(
                     gradient.shape == parameter.shape,
                     "Optimizer: a gradient \(gradient.shape) for \(name) \(parameter.shape)")
                 states[position].steps += 1
@@ -104,7 +106,7 @@ extension [ParameterState] {
             }
             position += 1
         }
-        precondition(
+        require(
             position == states.count, "Optimizer: \(position) parameters of \(states.count)")
         self = states
     }

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 extension VisionTransformer {
@@ -14,12 +15,12 @@ extension VisionTransformer {
         public init(configuration: Configuration, tensors: [String: Tensor]) {
             let shapes = configuration.weightShapes
             for (name, shape) in shapes {
-                precondition(
+                require(
                     tensors[name]?.shape == shape,
                     "Weights: \(name) is \(tensors[name].map { "\($0.shape)" } ?? "missing"),"
                         + " expected \(shape)")
             }
-            precondition(
+            require(
                 tensors.count == shapes.count,
                 "Weights: \(tensors.count) tensors for a model of \(shapes.count)")
             self.configuration = configuration
@@ -31,7 +32,7 @@ extension VisionTransformer {
         /// - Precondition: the model has such a tensor.
         public subscript(name: String) -> Tensor {
             guard let tensor = tensors[name] else {
-                preconditionFailure("Weights: no tensor is named \(name)")
+                fail("Weights: no tensor is named \(name)")
             }
             return tensor
         }

@@ -1,3 +1,5 @@
+import Platform
+
 /// What a pickle describes.
 ///
 /// Values refer to each other by their index in `nodes`, not by reference: a pickle may share
@@ -82,7 +84,7 @@ struct PickleGraph {
     private func type(_ global: Index) -> PickledType {
         switch globals[Int(global)] {
         case .storage(let type), .dtype(let type): type
-        default: preconditionFailure("PickleGraph: global \(global) is no type of elements")
+        default: fail("PickleGraph: global \(global) is no type of elements")
         }
     }
 
