@@ -102,6 +102,9 @@ let package = Package(
             dependencies: ["Scores", "Descriptors", "DINO", "ViT", "Tensors", "Images"],
             exclude: ["Fixtures"]),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Images", "Tensors"]),
+        // All floors together, as a program uses them.
+        .testTarget(
+            name: "LibraryTests", dependencies: ["DINO", "Descriptors", "ViT", "Tensors", "Images"]),
         .testTarget(
             name: "ProgramTests",
             dependencies: [
