@@ -122,7 +122,7 @@ package struct GridCut: ~Copyable {
     /// of `-capacity`.
     package mutating func setTerminal(_ capacity: Int32, column: Int, row: Int) {
         let node = node(column, row)
-        terminals[node] += capacity - wanted[node]
+        push(capacity - wanted[node], toTerminal: node)
         wanted[node] = capacity
     }
 
@@ -247,7 +247,7 @@ package struct GridCut: ~Copyable {
             if residual(parent, 7 - up) == 0 { orphanize(at) }
             at = parent
         }
-        terminals[at] -= least
+        push(-least, toTerminal: at)
         if terminals[at] == 0 { orphanize(at) }
         at = meeting
         while parents[at] < Self.root {
@@ -257,7 +257,7 @@ package struct GridCut: ~Copyable {
             if residual(at, up) == 0 { orphanize(at) }
             at = parent
         }
-        terminals[at] += least
+        push(least, toTerminal: at)
         if terminals[at] == 0 { orphanize(at) }
         return Int(least)
     }
@@ -267,6 +267,11 @@ package struct GridCut: ~Copyable {
         capacities[8 * node + direction] -= amount
         capacities[8 * neighbour(node, direction) + 7 - direction] += amount
     }
+
+    /// Not written out where it is needed: Swift 6.3 cannot compile that, in a method that changes `self`, for the
+    /// thread sanitizer.
+    @inline(__always)
+    private func push(_ amount: Int32, toTerminal node: Int) { terminals[node] += amount }
 
     @inline(__always)
     private mutating func orphanize(_ node: Int) {
