@@ -38,8 +38,13 @@ enum Program {
             name.hasPrefix("/")
             ? URL(fileURLWithPath: name) : products.appendingPathComponent(name)
         if fillsDisk {
-            // The limit makes writing fail as a full disk does.
-            let limited = #"ulimit -f 8; exec "$0" "$@""#
+            // The limit makes writing fail as a full disk does, and sends a signal, which whoever runs
+            // the tests may have had ignored.
+            let limited = """
+                ulimit -f 8; set -- "$0" "$@"
+                env --default-signal=XFSZ true && set -- env --default-signal=XFSZ "$@"
+                exec "$@"
+                """
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
             process.arguments = ["-c", limited, executable.path] + arguments
         } else {
