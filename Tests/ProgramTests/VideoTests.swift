@@ -233,7 +233,8 @@ import Testing
         let lines = outcome.errors.split(separator: "\n")
         #expect(lines.count == (warning == nil ? 0 : 1), "\(outcome.errors)")
         if let warning {
-            #expect(lines[0].hasPrefix("warning: ") && lines[0].contains(warning))
+            #expect(lines.first?.hasPrefix("warning: ") == true)
+            #expect(lines.first?.contains(warning) == true)
         }
     }
 }
