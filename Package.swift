@@ -81,6 +81,14 @@ let package = Package(
             ],
             path: "Benchmarks/quality"),
 
+        // Changed files put through every reader, for as long as one likes: see Tests/mutate.
+        .executableTarget(
+            name: "mutations",
+            dependencies: [
+                "DINO", "Descriptors", "ViT", "Images", "Tensors", "Platform",
+            ],
+            path: "Tests/mutations"),
+
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "CKernels"],

@@ -1,0 +1,41 @@
+import Platform
+import Tensors
+
+/// The log of a run of training whose checkpoint is sound.
+struct LogKind: Kind {
+    let name = "log"
+    let fileName = "log.jsonl"
+    let seeds: [[UInt8]]
+    private let checkpoint: [UInt8]
+
+    init() throws {
+        let run = try CheckpointKind.sound()
+        checkpoint = run.checkpoint
+        seeds = [run.log]
+    }
+
+    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
+        var lines = bytes.split(separator: 10, omittingEmptySubsequences: false).map(Array.init)
+        let at = chance.below(lines.count)
+        switch chance.below(8) {
+        case 0: lines.insert(lines[at], at: chance.below(lines.count + 1))
+        case 1: lines.remove(at: at)
+        case 2: lines.insert(chance.pick([[], [32], [13], [0], [123, 125], [91]]), at: at)
+        case 3: lines[at] = Array(repeating: chance.pick([32, 120, 0, 91]), count: 1 << 17)
+        default:
+            guard var text = JSONText(lines[at]) else { return nil }
+            text.mutate(using: &chance)
+            lines[at] = text.bytes
+        }
+        return Array(lines.joined(separator: [10]))
+    }
+
+    func prepare(_ folder: String) throws {
+        let place = Path.joined(folder, "checkpoint.safetensors")
+        try ReplacingFile.write(to: place) { file throws(SystemError) in
+            try file.write(checkpoint)
+        }
+    }
+
+    func use(_ path: String) throws { try CheckpointKind.resume(Path.folder(of: path)) }
+}

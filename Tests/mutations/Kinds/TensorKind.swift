@@ -1,0 +1,41 @@
+import Tensors
+
+/// Files of tensors in every format: npy, safetensors, both forms of PyTorch's.
+struct TensorKind: Kind {
+    let name = "tensors"
+    let fileName = "tensors.pth"
+    let seeds: [[UInt8]]
+
+    init() throws {
+        seeds = try Fixtures.files(
+            in: "TensorsTests/Fixtures/Files", types: ["pth", "pt", "npy", "safetensors"])
+    }
+
+    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
+        TensorKind.restructured(bytes, using: &chance)
+    }
+
+    /// Changes a file of tensors of any format.
+    static func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
+        if let torch = TorchMutations.mutated(bytes, using: &chance) { return torch }
+        if bytes.starts(with: [0x93]) { return nil }
+        guard var file = SafetensorsFile(bytes) else { return nil }
+        file.mutate(using: &chance)
+        return file.bytes
+    }
+
+    func use(_ path: String) throws {
+        let file = try TensorFile(contentsOf: path)
+        var failure: TensorFileError?
+        for name in file.names {
+            // One that cannot be read does not keep from the next.
+            do throws(TensorFileError) {
+                _ = try file.tensor(named: name)
+            } catch {
+                failure = error
+            }
+        }
+        if file.format == .npy { _ = try Tensor(npy: path) }
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,48 @@
+import DINO
+import Descriptors
+import Tensors
+import ViT
+
+/// Weights of a network, alone or in a checkpoint, as a network to use, to convert and to learn from.
+struct WeightsKind: Kind {
+    let name = "weights"
+    let fileName = "weights.pth"
+    let seeds: [[UInt8]]
+
+    init() throws {
+        let own = try [ElementType.float32, .float16, .bfloat16].map { type in
+            try Fixtures.written { try Fixtures.weights.write(to: $0, elementType: type) }
+        }
+        seeds =
+            try own + own + own
+            + Fixtures.files(in: "ViTTests/Fixtures/Weights", types: ["pth", "safetensors"])
+            + CheckpointKind.checkpoints()
+    }
+
+    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
+        TensorKind.restructured(bytes, using: &chance)
+    }
+
+    func use(_ path: String) throws { try Self.use(path) }
+
+    static func use(_ path: String) throws {
+        let file = try WeightFile(contentsOf: path)
+        let weights = try file.weights()
+        try run(weights)
+        _ = try Fixtures.written { try weights.write(to: $0, elementType: .float16) }
+        _ = try DINONetworkFile(contentsOf: path, prototypes: 16).network()
+    }
+
+    /// Takes the features of a picture of four patches, if they are small.
+    private static func run(_ weights: VisionTransformer.Weights) throws {
+        let configuration = weights.configuration
+        guard configuration.patchSize <= 64, weights.parameterCount <= 1 << 20 else { return }
+        let model = VisionTransformer(weights)
+        let photo = Fixtures.photo(5, side: 2 * configuration.patchSize)
+        let extractor = Extractor(model, preprocessing: Preprocessing(loadSize: nil))
+        for facet in [Facet.key, .token] {
+            _ = try extractor.descriptors(of: photo, layer: extractor.lastLayer, facet: facet)
+        }
+        _ = try extractor.saliency(of: photo)
+    }
+}
