@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a picture could not be read or written, in one sentence that names the file.
 public enum ImageError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The system would not read the file.
@@ -13,7 +15,9 @@ public enum ImageError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The picture could not be encoded or the system would not write the file.
     case unwritable(file: String, reason: String)
 
-    public var description: String {
+    public var description: String { printable(sentence) }
+
+    private var sentence: String {
         switch self {
         case .unreadable(let file, let reason):
             return "\(file) cannot be read: \(reason)"

@@ -173,7 +173,9 @@ public enum PictureFolderError: Error, Hashable, Sendable, CustomStringConvertib
     /// No file in it is named as a picture that is read; what looks like one.
     case empty(folder: String, passedOver: String?)
 
-    public var description: String {
+    public var description: String { printable(sentence) }
+
+    private var sentence: String {
         switch self {
         case .unreadable(let folder, let reason):
             "the folder \(folder) cannot be read: \(reason)"

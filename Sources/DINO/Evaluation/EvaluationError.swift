@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a network cannot be evaluated; the `description` is one sentence.
 public enum EvaluationError: Error, Hashable, Sendable {
     /// A folder holds no folders with pictures.
@@ -11,7 +13,9 @@ public enum EvaluationError: Error, Hashable, Sendable {
 }
 
 extension EvaluationError: CustomStringConvertible {
-    public var description: String {
+    public var description: String { printable(sentence) }
+
+    private var sentence: String {
         switch self {
         case .noClasses(let folder):
             "the folder \(folder) has no folders with pictures in them; expected one for each class"

@@ -1,4 +1,5 @@
 import Images
+import Platform
 import Tensors
 
 /// Why a run of training cannot begin or go on; the `description` is one sentence.
@@ -30,7 +31,9 @@ public enum TrainingRunError: Error, Sendable, Hashable {
 }
 
 extension TrainingRunError: CustomStringConvertible {
-    public var description: String {
+    public var description: String { printable(sentence) }
+
+    private var sentence: String {
         switch self {
         case .unreadable(let path, let reason):
             "\(path) cannot be read: \(reason)"

@@ -14,7 +14,9 @@ public enum SegmentationModelError: Error, Hashable, Sendable {
 }
 
 extension SegmentationModelError: CustomStringConvertible {
-    public var description: String {
+    public var description: String { printable(sentence) }
+
+    private var sentence: String {
         switch self {
         case .file(let error):
             error.description

@@ -1,3 +1,5 @@
+import Platform
+
 /// What can go wrong between a tensor and a file; its `description` is one sentence that names the
 /// file, what was found and what was expected.
 public enum TensorFileError: Error, Hashable, Sendable {
@@ -20,7 +22,9 @@ public enum TensorFileError: Error, Hashable, Sendable {
 }
 
 extension TensorFileError: CustomStringConvertible {
-    public var description: String {
+    public var description: String { printable(sentence) }
+
+    private var sentence: String {
         switch self {
         case .unreadable(let path, let reason):
             "\(path) cannot be read: \(reason)"

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// Why a file's tensors do not make a vision transformer; the `description` is one sentence.
@@ -23,7 +24,9 @@ public enum WeightsError: Error, Hashable, Sendable {
 }
 
 extension WeightsError: CustomStringConvertible {
-    public var description: String {
+    public var description: String { printable(sentence) }
+
+    private var sentence: String {
         switch self {
         case .file(let error): return error.description
         case .noTransformer(let path, let found):

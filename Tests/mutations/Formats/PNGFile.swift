@@ -7,6 +7,8 @@ struct PNGFile {
         var data: [UInt8]
         /// Added to the checksum.
         var error = 0
+        /// What is said of its length, where that is not true.
+        var claim: Int?
     }
 
     static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
@@ -32,7 +34,8 @@ struct PNGFile {
 
     var bytes: [UInt8] {
         chunks.reduce(into: Self.signature) { bytes, chunk in
-            bytes += integerBytes(chunk.data.count, size: 4, isBigEndian: true)
+            let length = chunk.claim ?? chunk.data.count
+            bytes += integerBytes(length, size: 4, isBigEndian: true)
             bytes += chunk.type + chunk.data
             bytes += integerBytes(
                 CRC32.of(chunk.type + chunk.data) + chunk.error, size: 4, isBigEndian: true)

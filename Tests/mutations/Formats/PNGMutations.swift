@@ -6,7 +6,7 @@ extension PNGFile {
     /// - Parameter others: files of which chunks may be taken over.
     mutating func mutate(others: [[UInt8]], using chance: inout Xoshiro256) {
         let at = chance.below(chunks.count)
-        switch chance.below(12) {
+        switch chance.below(13) {
         case 0, 1: mutateHeader(using: &chance)
         case 2: chunks.remove(at: at)
         case 3: chunks.insert(chunks[at], at: chance.below(chunks.count + 1))
@@ -19,6 +19,9 @@ extension PNGFile {
         case 8: mutateRows(using: &chance)
         case 9: fillWithZeros(using: &chance)
         case 10: splitData(using: &chance)
+        case 11:
+            if chance.oneIn(2) { chunks[at] = Self.ancillary(using: &chance) }
+            chunks[at].claim = chance.pick(Interesting.integers + [1 << 31 - 2, 8_000_000])
         default:
             chunks[at].data.mutate(others: [[0]], using: &chance)
             if chance.oneIn(8) { chunks[at].error = 1 }

@@ -38,7 +38,8 @@ struct SafetensorsFile {
 
     /// Changes, removes or renames a tensor; header and data agree as before.
     private mutating func rearrange(using chance: inout Xoshiro256) {
-        guard var (entries, metadata) = entries, !entries.isEmpty else { return }
+        guard let (found, metadata) = entries, !found.isEmpty else { return }
+        var entries = found
         let index = chance.below(entries.count)
         let names = entries.map(\.name)
         switch chance.below(6) {

@@ -98,7 +98,7 @@ struct CheckpointKind: Kind {
     ) throws -> (checkpoint: [UInt8], log: [UInt8]) {
         let folder = Path.joined(Scratch.folder, "seed-run")
         let places = ["checkpoint.safetensors", "log.jsonl"].map { Path.joined(folder, $0) }
-        for place in places { FileSystem.remove(place) }
+        Scratch.remove(folder)
         var run = try TrainingRun(
             in: folder, configuration: configuration, pictures: PictureFolder(pictures.get()),
             resuming: false

@@ -52,7 +52,7 @@ enum Kinds {
         [
             try PictureKind(), try MaskKind(), try TensorKind(), try WeightsKind(),
             try CheckpointKind(), try LogKind(), try CoSegmentationKind(), try PartsKind(),
-            try BasisKind(),
+            try BasisKind(), try ModelFolderKind.config(), try ModelFolderKind.index(),
         ]
     }
 }

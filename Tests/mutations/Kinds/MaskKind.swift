@@ -1,5 +1,6 @@
 import Descriptors
 import Images
+import Platform
 import Tensors
 
 /// Masks, whose labels are what a PNG stores.
@@ -33,10 +34,15 @@ struct MaskKind: Kind {
     }
 
     func use(_ path: String) throws {
-        let image = try Image(contentsOf: path)
-        let labels = stride(from: 0, to: image.pixels.count, by: 3).map { image.pixels[$0] }
-        let map = LabelMap(width: image.width, height: image.height, labels: labels)
+        let mask = try LabelImage(contentsOf: path)
+        _ = try? LabelImage(contentsOf: path, numberedAs: mask.form)
+        let map = LabelMap(width: mask.width, height: mask.height, labels: mask.labels)
         _ = map.objects
-        _ = map.resized(width: 16, height: 16)
+        try mask.form.write(
+            mask.labels, width: mask.width, height: mask.height, to: path + ".again.png")
+        let again = try LabelImage(contentsOf: path + ".again.png")
+        require(
+            again.labels == mask.labels,
+            "a mask is another when it is written and read again")
     }
 }

@@ -28,21 +28,27 @@ struct WeightsKind: Kind {
     static func use(_ path: String) throws {
         let file = try WeightFile(contentsOf: path)
         let weights = try file.weights()
-        try run(weights)
-        _ = try Fixtures.written { try weights.write(to: $0, elementType: .float16) }
+        run(weights)
+        _ = try Fixtures.written { try weights.write(to: $0) }
+        // Refused where a parameter leaves the range; the sentence is about the new file.
+        _ = try? Fixtures.written { try weights.write(to: $0, elementType: .float16) }
         _ = try DINONetworkFile(contentsOf: path, prototypes: 16).network()
     }
 
     /// Takes the features of a picture of four patches, if they are small.
-    private static func run(_ weights: VisionTransformer.Weights) throws {
+    private static func run(_ weights: VisionTransformer.Weights) {
         let configuration = weights.configuration
         guard configuration.patchSize <= 64, weights.parameterCount <= 1 << 20 else { return }
         let model = VisionTransformer(weights)
         let photo = Fixtures.photo(5, side: 2 * configuration.patchSize)
         let extractor = Extractor(model, preprocessing: Preprocessing(loadSize: nil))
-        for facet in [Facet.key, .token] {
-            _ = try extractor.descriptors(of: photo, layer: extractor.lastLayer, facet: facet)
+        do {
+            for facet in [Facet.key, .token] {
+                _ = try extractor.descriptors(of: photo, layer: extractor.lastLayer, facet: facet)
+            }
+            _ = try extractor.saliency(of: photo)
+        } catch {
+            // It is about the picture, or what came out of it, and knows of no file.
         }
-        _ = try extractor.saliency(of: photo)
     }
 }

@@ -29,7 +29,13 @@ struct Kept {
         }
         let name = "\(kind.name)-\(seed)-\(number)-\(kind.fileName)"
         try Data(bytes).write(to: URL(fileURLWithPath: Path.joined(folder, name)))
-        try Data((known + "\(mark) \(name) (\(printable(detail)))\n").utf8)
-            .write(to: URL(fileURLWithPath: list))
+        // Appended: other processes add to the list too.
+        let line = Array("\(mark) \(name) (\(printable(detail)))\n".utf8)
+        let descriptor = withPath(list) {
+            open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+        }
+        guard descriptor >= 0 else { throw SystemError() }
+        defer { close(descriptor) }
+        guard write(descriptor, line, line.count) == line.count else { throw SystemError() }
     }
 }

@@ -12,7 +12,8 @@ enum Scratch {
 
     static func remove() { remove(folder) }
 
-    private static func remove(_ path: String) {
+    /// Removes a file, or a folder with all that is in it.
+    static func remove(_ path: String) {
         guard FileSystem.isFolder(path) else { return FileSystem.remove(path) }
         for name in (try? FileSystem.names(in: path)) ?? [] { remove(Path.joined(path, name)) }
         _ = withPath(path) { rmdir($0) }
