@@ -14,7 +14,9 @@ package struct ReplacingFile: ~Copyable {
     /// Bytes that the systems at hand allow a name.
     private static let longestName = 255
 
+    /// - Parameter path: the place; of a link the file that it leads to, which may lie on another disk.
     package init(path: String) throws(SystemError) {
+        let path = FileSystem.resolved(path)
         let suffix = ".\(UInt32.random(in: 0...UInt32.max)).\(Self.temporaryType)"
         var name = Path.name(of: path)
         while name.fileNameBytes.count + suffix.utf8.count > Self.longestName {

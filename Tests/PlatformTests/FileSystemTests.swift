@@ -91,6 +91,24 @@ import Testing
         #expect(try FileSystem.names(in: folder.path).count == (two.isEmpty ? 2 : 3))
     }
 
+    /// A link stays one: the file that it leads to is replaced, where it lies.
+    @Test func linksAreFollowed() throws {
+        let folder = try Scratch()
+        try FileSystem.makeFolder(folder["disk"])
+        try write("old", to: folder["disk/file"])
+        #expect(symlink("disk/file", folder["link"]) == 0)
+        #expect(symlink("link", folder["further"]) == 0)
+        for (place, text) in [("link", "new"), ("further", "newer")] {
+            try write(text, to: folder[place])
+            #expect(self.text(folder["disk/file"]) == text)
+            var status = stat()
+            #expect(withPath(folder[place]) { lstat($0, &status) } == 0)
+            #expect(status.st_mode & S_IFMT == S_IFLNK)
+        }
+        #expect(try FileSystem.names(in: folder["disk"]) == ["file"])
+        #expect(try FileSystem.names(in: folder.path) == ["disk", "further", "link"])
+    }
+
     /// What fails half way leaves the old file and nothing else.
     @Test func allOrNothing() throws {
         let folder = try Scratch()
