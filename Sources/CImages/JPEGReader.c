@@ -20,8 +20,10 @@ typedef struct {
 } JPEGReader;
 
 // A progressive file can ask for a pass over the whole picture with a dozen bytes. Encoders write
-// about ten scans; 500 is the limit that libjpeg-turbo's own tools and fuzzers use.
+// about ten scans; 500 is the limit that libjpeg-turbo's own tools and fuzzers use. Of large pictures, of which
+// a pass takes a tenth of a second and more, fewer are allowed: 32 of the largest that is read.
 enum { max_scans = 500 };
+static const double max_scanned_pixels = 32.0 * (1 << 28);
 
 static void jpeg_failed(j_common_ptr jpeg) {
     JPEGReader *self = jpeg->client_data;
@@ -40,9 +42,16 @@ static void jpeg_noted(j_common_ptr jpeg, int level) {
 }
 
 static void jpeg_progressed(j_common_ptr jpeg) {
-    if (jpeg->is_decompressor && ((j_decompress_ptr)jpeg)->input_scan_number > max_scans) {
+    if (!jpeg->is_decompressor) return;
+    j_decompress_ptr reader = (j_decompress_ptr)jpeg;
+    const double allowed =
+        max_scanned_pixels / ((double)reader->image_width * reader->image_height);
+    if (reader->input_scan_number > max_scans || reader->input_scan_number > allowed) {
         JPEGReader *self = jpeg->client_data;
-        strcpy(self->message, "it has more than 500 scans");
+        snprintf(self->message, sizeof((CImageHeader *)0)->message,
+                 "it has more than %d scans of its %ux%u pixels",
+                 allowed < max_scans ? (int)allowed : (int)max_scans, reader->image_width,
+                 reader->image_height);
         longjmp(self->jump, 1);
     }
 }
