@@ -56,6 +56,7 @@ struct DinoViT: ParsableCommand {
             default: exit(withError: error)  // A wrong call.
             }
         }
+        Terminal.finish()
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import Synchronization
 
 /// Standard output and standard error: all that the program says to a person goes through here.
 /// Whatever a file's name or content brought into a line, it stays one line and moves no cursor: see
@@ -20,14 +21,22 @@ enum Terminal {
     /// Writes a line of the summary to standard output.
     static func say(_ line: String) { say(text: printable(line)) }
 
-    /// Writes a text of the program's own to standard output; where it cannot be written, ends the
-    /// program with a sentence and status 1: whoever reads there wants no more. The files written so
-    /// far are whole.
+    /// Writes a text of the program's own to standard output, as far as it can be written: results are
+    /// in files, and whoever has read enough of the summary (`| head -1`) still wants these.
     static func say(text: String) {
-        if let reason = write(text + "\n", to: STDOUT_FILENO) {
-            note("error: standard output cannot be written: \(reason)")
-            exit(EXIT_FAILURE)
+        outputFailure.withLock { failure in
+            if failure == nil { failure = write(text + "\n", to: STDOUT_FILENO) }
         }
+    }
+
+    /// Why standard output could not be written, if so.
+    private static let outputFailure = Mutex<SystemError?>(nil)
+
+    /// Ends the program with a sentence and status 1 where not all that was said could be written.
+    static func finish() {
+        guard let reason = outputFailure.withLock(\.self) else { return }
+        note("error: standard output cannot be written: \(reason)")
+        exit(EXIT_FAILURE)
     }
 
     /// Writes a line beside the summary, to standard error, as far as it can be written: days of work

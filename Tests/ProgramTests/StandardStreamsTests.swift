@@ -37,10 +37,12 @@ import Testing
         }
     }
 
-    /// A reader of the first line alone has it, and what was written until then is whole.
+    /// A reader of the first line alone has it, and all results are there.
     @Test func readerOfOneLine() throws {
-        let outcome = try run(#""$@" | head -n 1"#, Self.pictures)
+        let outcome = try run(
+            #""$@" | { read line; echo "$line"; exec <&-; sleep 1; }"#, Self.pictures)
         #expect(outcome.output.split(separator: "\n").count == 1)
+        #expect(folder.names(in: "results") == ["first.npy", "second.npy"])
         for name in folder.names(in: "results") { _ = try Array32(folder["results/\(name)"]) }
     }
 
