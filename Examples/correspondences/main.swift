@@ -1,10 +1,9 @@
 import Descriptors
 import Images
-import Platform
 import ViT
 
 let arguments = CommandLine.arguments
-require(3...4 ~= arguments.count, "arguments: photo, photo, weights if there are others")
+precondition(3...4 ~= arguments.count, "arguments: photo, photo, weights if there are others")
 let photos = try arguments[1...2].map { try Image(contentsOf: $0) }
 let model = try arguments.count < 4 ? .bundled() : VisionTransformer(contentsOf: arguments[3])
 var options = Correspondences.Options()

@@ -1,7 +1,6 @@
 import DINO
 import Descriptors
 import Images
-import Platform
 import ViT
 
 // Finds the objects that photos have in common.
@@ -11,7 +10,7 @@ import ViT
 // Writes cosegmentation-1.png, the object on a pale photo, for the first photo of the folder PHOTOS, and so on.
 
 let arguments = CommandLine.arguments
-require(2...3 ~= arguments.count, "arguments: a folder of photos, weights if there are others")
+precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights if there are others")
 let folder = try PictureFolder(arguments[1])
 let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
 let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])

@@ -1,6 +1,5 @@
 import DINO
 import Images
-import Platform
 
 // Trains a small network on a folder of pictures, without labels.
 //
@@ -10,7 +9,7 @@ import Platform
 // the training goes on where it was stopped.
 
 let arguments = CommandLine.arguments
-require(arguments.count == 3, "arguments: a folder of pictures, a folder for the run")
+precondition(arguments.count == 3, "arguments: a folder of pictures, a folder for the run")
 var run = try TrainingRun(
     in: arguments[2], configuration: TrainingConfiguration(preset: .quick),
     pictures: PictureFolder(arguments[1]), resuming: true)

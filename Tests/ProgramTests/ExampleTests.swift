@@ -53,7 +53,8 @@ import ViT
         let outcome = try run()
         #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
         let lines = outcome.output.split(separator: "\n")
-        #expect(lines.first?.hasPrefix("step 1: loss ") == true)
+        #expect(lines.first?.contains("training starts anew") == true)
+        #expect(lines.first { $0.hasPrefix("step") }?.hasPrefix("step 1: loss ") == true)
         #expect(lines.count { $0.hasPrefix("step") } == 10)
         #expect(lines.last == "complete: run")
         #expect(
