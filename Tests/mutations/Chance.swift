@@ -39,7 +39,7 @@ enum Interesting {
     static let floats: [Float] = [
         .nan, .infinity, -.infinity, 0, -0.0, 1, -1, 0.5, 1e30, -1e30, 3.4e38, 1e19, 1e-30,
         .leastNonzeroMagnitude, -.leastNonzeroMagnitude, .leastNormalMagnitude, 1e-7, 65504, 1e5,
-        16_777_217, -2, 255, 256,
+        16_777_216, -2, 255, 256,
     ]
 
     /// The same in JSON, and what is no number there.

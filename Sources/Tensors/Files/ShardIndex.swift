@@ -70,7 +70,8 @@ struct ShardIndex {
 
     /// Whether a text names a file of the same folder, and nothing outside of it.
     private static func isName(_ text: String) -> Bool {
-        !["", ".", ".."].contains(text)
+        // No system has longer ones.
+        !["", ".", ".."].contains(text) && text.utf8.count <= 255
             && !text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
     }
 }

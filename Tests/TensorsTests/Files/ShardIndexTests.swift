@@ -44,6 +44,10 @@ import Testing
         (#"{"weight_map": {"a": "..", "b": "1.safetensors"}}"#, "name of a file beside it"),
         (#"{"weight_map": {"a": "1.safetensors\u0000.json"}}"#, "name of a file beside it"),
         (#"{"weight_map": {"a": ""}}"#, "name of a file beside it"),
+        (
+            #"{"weight_map": {"a": "\#(String(repeating: "x", count: 256))"}}"#,
+            "name of a file beside it"
+        ),
         (#"{"weight_map": {"a": "model.safetensors.index.json"}}"#, "unknown format"),
         (#"{"weight_map": {"a": "3.safetensors"}}"#, "No such file"),
         (#"{"weight_map": {"d": "1.safetensors"}}"#, "lacks it"),
