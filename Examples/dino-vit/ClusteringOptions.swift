@@ -97,6 +97,9 @@ struct ClusteringOptions: ParsableArguments {
     /// Files that no result may replace.
     var inputs: [String] { model.map { [$0] } ?? [] }
 
+    /// Places that no other result may take.
+    var places: [String] { saveModel.map { [$0] } ?? [] }
+
     /// - Throws: `Failure` where one model would be saved after the other, or none can be.
     func checkSaving(of sets: PictureSets) throws {
         guard let saveModel else { return }

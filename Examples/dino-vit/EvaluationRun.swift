@@ -19,8 +19,16 @@ struct EvaluationRun {
         let folders = try [options.train, options.test].map { try PictureFolder($0) }
         train = try LabelledPictures(folders[0])
         test = try LabelledPictures(folders[1], classesOf: train)
-        passedOver = folders.compactMap { folder in
-            folder.passedOver.summary.map { "passed over in \(folder.path): \($0)" }
+        passedOver = folders.flatMap { folder in
+            let outside = folder.labels.indices.filter { folder.labels[$0] == nil }
+            let notices = [
+                folder.passedOver.summary,
+                outside.isEmpty
+                    ? nil
+                    : "\(outside.count) in no class's folder: "
+                        + shortened(outside.map { folder.files[$0] }, separator: ", "),
+            ]
+            return notices.compactMap { $0.map { "passed over in \(folder.path): \($0)" } }
         }
         network = try options.network()
         output = try OutputFolder(options.place.output, keeping: options.file.inputs)
@@ -42,7 +50,7 @@ struct EvaluationRun {
             weights: printable(options.file.name), architecture: network.configuration.name,
             loadSize: options.view.loadSize, cropSize: options.view.cropSize,
             classes: train.classes.map { printable($0) }, train: side(train, skipped.train),
-            test: side(test, skipped.test))
+            test: side(test, skipped.test), passedOver: passedOver.map { printable($0) })
     }
 
     struct Setting: Codable {
@@ -53,6 +61,8 @@ struct EvaluationRun {
         var classes: [String]
         var train: Side
         var test: Side
+        /// What looked like a picture in the folders and is none of theirs, in words.
+        var passedOver: [String]
 
         struct Side: Codable {
             var folder: String
@@ -65,6 +75,7 @@ struct EvaluationRun {
         func summary() -> String {
             let skipped = train.skipped + test.skipped
             Terminal.noteSkipped(skipped.map(\.reason))
+            for line in passedOver { Terminal.note(line) }
             let counts =
                 "\(train.pictures) training and \(test.pictures) test pictures of"
                 + " \(classes.count) classes"

@@ -80,7 +80,8 @@ struct PCACommand: ParsableCommand {
         options.apply()
         let sets = try PictureSets(
             images, output: network.place.output,
-            keeping: network.file.inputs + (basis.map { [$0] } ?? []), quiet: options.quiet)
+            keeping: network.file.inputs + (basis.map { [$0] } ?? []),
+            reserving: saveBasis.map { [$0] } ?? [], quiet: options.quiet)
         if let saveBasis {
             guard !sets.areFolders else {
                 throw Failure(

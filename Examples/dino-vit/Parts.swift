@@ -68,7 +68,7 @@ struct Parts: ParsableCommand {
         options.apply()
         let sets = try PictureSets(
             images, output: place.output, keeping: clustering.inputs + file.inputs,
-            quiet: options.quiet)
+            reserving: clustering.places, quiet: options.quiet)
         try clustering.checkSaving(of: sets)
         let network = try file.network()
         let fitted = try clustering.model.map { try PartCoSegmentation(contentsOf: $0) }

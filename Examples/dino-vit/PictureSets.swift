@@ -11,6 +11,8 @@ struct PictureSets {
     private let output: String
     /// Files that no result may replace, beside the pictures.
     private let otherInputs: [String]
+    /// Places that no result may take, beside the inputs.
+    private let reserved: [String]
     private let quiet: Bool
     private let sets: Sets
 
@@ -27,11 +29,13 @@ struct PictureSets {
     /// - Throws: `Failure` where there is no such file, a folder holds neither pictures nor folders,
     ///   or the results of two pictures of a set would have the same name.
     init(
-        _ arguments: [String], output: String, keeping inputs: [String], quiet: Bool,
+        _ arguments: [String], output: String, keeping inputs: [String],
+        reserving places: [String] = [], quiet: Bool,
         sharingNames: Bool = false
     ) throws {
         self.output = output
         otherInputs = inputs
+        reserved = places
         self.sharingNames = sharingNames
         self.quiet = quiet
         if arguments.count == 1, let root = arguments.first,
@@ -64,7 +68,7 @@ struct PictureSets {
     func perform(_ body: ([Picture], OutputFolder) throws -> Void) throws {
         func work(on named: NamedPictures, into output: String) throws {
             defer { for line in named.passedOver where !quiet { Terminal.note(line) } }
-            let paths = named.pictures.map(\.path) + otherInputs
+            let paths = named.pictures.map(\.path) + otherInputs + reserved
             try body(named.pictures, OutputFolder(output, keeping: paths))
         }
         guard case .folders(let root, let names, let passedOver) = sets else {

@@ -13,9 +13,8 @@ struct Train: ParsableCommand {
             on; teacher.safetensors, the trained network for --weights of the other subcommands; \
             log.jsonl, a line a step; loss.png.
 
-            An interrupt (control-C) saves and ends; a second one ends at once. A closed terminal \
-            (SIGHUP) and SIGUSR1 save and end, too. A closed terminal \
-            (SIGHUP) and SIGUSR1 save and end, too.
+            An interrupt (control-C) or SIGTERM saves and ends; a second one ends at once. A closed \
+            terminal (SIGHUP) and SIGUSR1 save and end, too.
 
             Defaults are the reference's, for a million pictures and days on many processors. For \
             fewer take --preset small (hours) or quick (minutes), and change single options.

@@ -89,7 +89,12 @@ extension StartOptions {
     ///   - heads: attention heads of the weights to begin with, where they are known.
     ///   - prototypes: the outputs of a teacher that comes without a head.
     func opened(heads: Int?, prototypes: Int) throws -> OpenedWeights {
-        let network = try initWeights.map { try WeightFile(contentsOf: $0, heads: heads) }
+        let network = try initWeights.map { path in
+            let file = try WeightFile(contentsOf: path)
+            // What the file says is not overruled: `--arch` is held against it.
+            guard file.headsAreAssumed, let heads else { return file }
+            return try WeightFile(contentsOf: path, heads: heads)
+        }
         let teacher = try teacherWeights.map {
             try DINONetworkFile(contentsOf: $0, prototypes: prototypes)
         }

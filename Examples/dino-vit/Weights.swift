@@ -69,10 +69,7 @@ struct WeightsCommand: ParsableCommand {
         func run() throws {
             options.apply()
             let file = try input.file()
-            guard !file.files.map(FileSystem.resolved).contains(FileSystem.resolved(output))
-            else {
-                throw Failure("\(output) is the input; choose another name for the result")
-            }
+            try checkWritable(output, keeping: file.files + file.companions)
             if file.headsAreAssumed {
                 Note.heads(of: file.path, file.configuration, "--heads gives another number")
             }

@@ -33,6 +33,8 @@ public struct PictureFolder: Sendable, Hashable {
             case brokenLink
             /// What this package's program drew of other pictures.
             case result
+            /// A folder with pictures, where those below are not asked for.
+            case folder
         }
     }
 
@@ -65,7 +67,11 @@ public struct PictureFolder: Sendable, Hashable {
                 let kind = FileSystem.kind(of: Path.joined(folder, entry))
                 let inside = Path.joined(name, entry)
                 if kind == .folder {
-                    if isDeep { open.append((inside, above + [truth])) }
+                    if isDeep {
+                        open.append((inside, above + [truth]))
+                    } else if PictureFolder.holdsPictures(Path.joined(folder, entry)) {
+                        passed.append(PassedOver(name: inside, reason: .folder))
+                    }
                 } else if let reason = PassedOver.Reason(entry, kind, among: present) {
                     passed.append(PassedOver(name: inside, reason: reason))
                 } else if kind == .file, Format.read.contains(Path.type(of: entry)) {
@@ -84,6 +90,16 @@ public struct PictureFolder: Sendable, Hashable {
         classes = Set(names.compactMap { $0 }).sorted { $0.precedes($1) }
         let indices = Dictionary(uniqueKeysWithValues: zip(classes, classes.indices))
         labels = names.map { $0.flatMap { indices[$0] } }
+    }
+
+    /// Whether there are pictures in a folder, not counting those below it.
+    private static func holdsPictures(_ folder: String) -> Bool {
+        guard let names = try? FileSystem.names(in: folder) else { return false }
+        let present = Set(names)
+        return names.contains {
+            $0.utf8.first != UInt8(ascii: ".") && Format.read.contains(Path.type(of: $0))
+                && !DrawnPicture.isOne($0, among: present)
+        }
     }
 
     /// The number of pictures; at least 1.
@@ -150,6 +166,7 @@ extension [PictureFolder.PassedOver] {
                     ? "a pipe, socket or device" : "\(count) pipes, sockets or devices"
             case .brokenLink:
                 count == 1 ? "a link that leads nowhere" : "\(count) links that lead nowhere"
+            case .folder: count == 1 ? "a folder of pictures" : "\(count) folders of pictures"
             case .result:
                 count == 1
                     ? "a picture drawn by this program" : "\(count) pictures drawn by this program"

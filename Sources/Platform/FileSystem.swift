@@ -53,14 +53,17 @@ package enum FileSystem {
 
     /// Makes a folder and those above it, where they are missing.
     package static func makeFolder(_ path: String) throws(SystemError) {
-        if withPath(path, { mkdir($0, 0o777) }) == 0 || isFolder(path) { return }
-        let failure = SystemError()
+        func make() -> SystemError? {
+            guard withPath(path, { mkdir($0, 0o777) }) != 0 else { return nil }
+            // Before anything else is asked of the system.
+            let failure = SystemError()
+            return isFolder(path) ? nil : failure
+        }
+        guard let failure = make() else { return }
         let above = Path.folder(of: path)
         guard failure.code == ENOENT, above != path, kind(of: path) == nil else { throw failure }
         try makeFolder(above)
-        guard withPath(path, { mkdir($0, 0o777) }) == 0 || isFolder(path) else {
-            throw SystemError()
-        }
+        if let failure = make() { throw failure }
     }
 
     /// The path without links, `.` and `..`: two paths of one file are equal. Of a file that is

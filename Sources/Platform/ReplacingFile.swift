@@ -15,8 +15,12 @@ package struct ReplacingFile: ~Copyable {
     private static let longestName = 255
 
     /// - Parameter path: the place; of a link the file that it leads to, which may lie on another disk.
+    ///   Devices and pipes are not replaced.
     package init(path: String) throws(SystemError) {
-        let path = FileSystem.resolved(path)
+        try self.init(place: Self.place(path))
+    }
+
+    private init(place path: String) throws(SystemError) {
         let suffix = ".\(UInt32.random(in: 0...UInt32.max)).\(Self.temporaryType)"
         var name = Path.name(of: path)
         while name.fileNameBytes.count + suffix.utf8.count > Self.longestName {
@@ -29,6 +33,16 @@ package struct ReplacingFile: ~Copyable {
         guard descriptor >= 0 else { throw SystemError() }
         self.path = path
         self.temporary = temporary
+    }
+
+    /// Where a path leads to.
+    private static func place(_ path: String) throws(SystemError) -> String {
+        let path = FileSystem.resolved(path)
+        switch FileSystem.kind(of: path) {
+        case nil, .file, .brokenLink: return path
+        case .folder: throw SystemError(EISDIR)
+        case .pipe, .socket, .device: throw SystemError("it is a device, a pipe or a socket")
+        }
     }
 
     deinit {

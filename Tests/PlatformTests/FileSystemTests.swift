@@ -71,6 +71,24 @@ import Testing
         #expect(throws: SystemError(EEXIST)) { try FileSystem.makeFolder(folder["file"]) }
         #expect(throws: SystemError(ENOTDIR)) { try FileSystem.makeFolder(folder["file/x"]) }
         #expect(throws: SystemError(ENOENT)) { _ = try FileSystem.names(in: folder["none"]) }
+        // The reason is that of the folder that could not be made.
+        #expect(throws: SystemError(ENOENT)) { try FileSystem.makeFolder("/proc/none/below") }
+        #expect(throws: SystemError(ENOTDIR)) { try FileSystem.makeFolder("/dev/null/x/y") }
+    }
+
+    /// What is no file is not replaced by one.
+    @Test func devicesStay() throws {
+        let folder = try Scratch()
+        #expect(mkfifo(folder["pipe"], 0o600) == 0)
+        #expect(symlink("/dev/null", folder["link"]) == 0)
+        for name in ["pipe", "link"] {
+            #expect(throws: SystemError("it is a device, a pipe or a socket")) {
+                try write("text", to: folder[name])
+            }
+        }
+        #expect(throws: SystemError(EISDIR)) { try write("text", to: folder.path) }
+        #expect(FileSystem.kind(of: folder["pipe"]) == .pipe)
+        #expect(FileSystem.kind(of: "/dev/null") == .device)
     }
 
     /// The name beside the place is no longer than the system allows, whatever the place's is.

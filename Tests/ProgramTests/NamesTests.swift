@@ -129,6 +129,35 @@ import Testing
         #expect(broken.status == 1 && broken.sentence?.contains("leads nowhere") == true)
     }
 
+    /// Pictures in folders below are named where these are not taken, and in evaluations those that are
+    /// in no class's folder.
+    @Test func picturesElsewhere() throws {
+        for name in [
+            "photos/a.png", "photos/more/b.png", "photos/other/notes.txt", "photos/.hidden/c.png",
+        ] {
+            try copy(Fixtures.first, to: name)
+        }
+        let outcome = try shell("\"$0\" extract photos \(network)")
+        #expect(outcome.status == 0)
+        #expect(outcome.errors == "passed over in photos: a folder of pictures: more\n")
+        #expect(folder.names(in: "results") == ["a.npy"])
+        for side in ["train", "test"] {
+            for name in ["k/1.png", "l/2.png", "loose.png", "k/3.webp"] {
+                try copy(Fixtures.first, to: "\(side)/\(name)")
+            }
+        }
+        let evaluated = try shell(
+            "\"$0\" evaluate knn --train train --test test --k 1 --weights '\(Fixtures.weights)'"
+                + " --heads 6 --load-size 48 --output results")
+        #expect(evaluated.status == 0)
+        for side in ["train", "test"] {
+            #expect(evaluated.errors.contains("passed over in \(side): a .webp file: k/3.webp\n"))
+            #expect(
+                evaluated.errors.contains(
+                    "passed over in \(side): 1 in no class's folder: loose.png\n"))
+        }
+    }
+
     /// Thousands that are broken are named by a few.
     @Test func manyBrokenPictures() throws {
         for index in 0..<200 { try folder.write([], to: "\(index).png") }
@@ -184,7 +213,13 @@ import Testing
             #expect(outcome.sentence?.contains(words) == true, "\(outcome.errors)")
             #expect(outcome.sentence?.contains(place) == true)
         }
-        #expect(folder.names(in: "results") == [])
+        // Nor may a result take the place afterwards.
+        let result =
+            command == "pca"
+            ? "first.pca.npy" : command == "parts" ? "first.parts.png" : "first.mask.png"
+        let outcome = try shell("\"$0\" \(command) photos \(option) results/\(result) \(network)")
+        #expect(outcome.status == 1 && outcome.sentence?.contains(result) == true)
+        #expect(!folder.names(in: "results").contains { $0 != result })
         #expect(folder.names(in: "photos") == ["first.png", "second.png"])
     }
 }

@@ -22,6 +22,14 @@ public enum ElementType: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 extension ElementType {
+    /// Whether elements are floating-point numbers.
+    package var isFloat: Bool {
+        switch self {
+        case .int64, .int32, .int16, .int8, .uint64, .uint32, .uint16, .uint8, .bool: false
+        default: true
+        }
+    }
+
     /// The end of a sentence about elements of another type.
     static let expectation = "expected floats, integers or booleans"
 

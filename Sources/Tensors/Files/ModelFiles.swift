@@ -9,6 +9,10 @@ package enum ModelFiles {
         "pytorch_model.bin.index.json",
     ]
 
+    /// The texts that say how weights are meant.
+    package static let textNames =
+        weightNames.filter { Path.type(of: $0) == "json" } + ["config.json"]
+
     /// The file with the weights of a folder.
     static func weights(inFolder path: String) throws(TensorFileError) -> String {
         let files = weightNames.map { Path.joined(path, $0) }

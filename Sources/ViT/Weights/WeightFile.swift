@@ -104,6 +104,21 @@ public struct WeightFile: Sendable {
             types[type, default: 0] += shape.count
         }
         elementTypes = types
+        if let type = types.keys.first(where: { !$0.isFloat }) {
+            throw .file(
+                .unsupported(
+                    path: path,
+                    reason: "its parameters are of type \(type.rawValue), as quantised ones are;"
+                        + " expected floats"))
+        }
+    }
+
+    /// The texts that a model folder has beside its weights, which tell of them: the index and the
+    /// configuration.
+    package var companions: [String] {
+        let folder = FileSystem.isFolder(path) ? path : Path.folder(of: path)
+        return ModelFiles.textNames.map { Path.joined(folder, $0) }
+            .filter { FileSystem.kind(of: $0) != nil } + [path]
     }
 
     /// The number of parameters of the model.
