@@ -113,7 +113,9 @@ struct PictureSets {
                 return name.utf8.first != UInt8(ascii: ".") && FileSystem.isFolder(path)
                     && FileSystem.resolved(path) != own
             }
-            return names.isEmpty ? nil : (names, passedOver)
+            // The folders are the sets.
+            return names.isEmpty
+                ? nil : (names, passedOver.filter { $0.reason != .folder }.summary)
         }
     }
 }

@@ -24,6 +24,11 @@ public struct PictureFolder: Sendable, Hashable {
         public var name: String
         public var reason: Reason
 
+        public init(name: String, reason: Reason) {
+            self.name = name
+            self.reason = reason
+        }
+
         public enum Reason: Sendable, Hashable {
             /// A picture by its extension, of a format that is not read.
             case format(String)
@@ -81,7 +86,7 @@ public struct PictureFolder: Sendable, Hashable {
         }
         passedOver = passed.sorted { $0.name.precedes($1.name) }
         guard !found.isEmpty else {
-            throw .empty(folder: path, passedOver: passedOver.summary)
+            throw .empty(folder: path, passedOver: passedOver)
         }
         files = found.sorted { $0.precedes($1) }
         let names = files.map { file in
@@ -188,7 +193,7 @@ public enum PictureFolderError: Error, Hashable, Sendable, CustomStringConvertib
     /// There is no such folder, or the system would not list it.
     case unreadable(folder: String, reason: String)
     /// No file in it is named as a picture that is read; what looks like one.
-    case empty(folder: String, passedOver: String?)
+    case empty(folder: String, passedOver: [PictureFolder.PassedOver])
 
     public var description: String { printable(sentence) }
 
@@ -198,7 +203,7 @@ public enum PictureFolderError: Error, Hashable, Sendable, CustomStringConvertib
             "the folder \(folder) cannot be read: \(reason)"
         case .empty(let folder, let passedOver):
             "the folder \(folder) holds no .png, .jpg or .jpeg file"
-                + (passedOver.map { "; passed over: \($0)" } ?? "")
+                + (passedOver.summary.map { "; passed over: \($0)" } ?? "")
         }
     }
 }

@@ -49,13 +49,13 @@ import Testing
     @Test func errorsAreOneSentence() throws {
         let folder = try TemporaryFolder()
         try folder.write([], to: "notes.txt")
-        #expect(throws: PictureFolderError.empty(folder: folder.path, passedOver: nil)) {
+        #expect(throws: PictureFolderError.empty(folder: folder.path, passedOver: [])) {
             _ = try PictureFolder(folder.path)
         }
         try folder.write([], to: "a.webp")
         #expect(
             throws: PictureFolderError.empty(
-                folder: folder.path, passedOver: "a .webp file: a.webp")
+                folder: folder.path, passedOver: [.init(name: "a.webp", reason: .format("webp"))])
         ) {
             _ = try PictureFolder(folder.path)
         }
@@ -68,7 +68,7 @@ import Testing
             }
         }
         #expect(
-            "\(PictureFolderError.empty(folder: "a", passedOver: nil))"
+            "\(PictureFolderError.empty(folder: "a", passedOver: []))"
                 == "the folder a holds no .png, .jpg or .jpeg file")
     }
 
