@@ -96,7 +96,7 @@ struct JSONText {
         var replacement = chance.pick(Interesting.numbers)
         if let number = Int(text), chance.oneIn(2) {
             let near = [
-                number &+ 1, number &- 1, number &* 2, number / 2, -number, chance.below(100),
+                number &+ 1, number &- 1, number &* 2, number / 2, 0 &- number, chance.below(100),
                 number &* 1000,
             ]
             replacement = "\(chance.pick(near))"

@@ -29,9 +29,10 @@ struct Worker {
         let kind = kinds[index]
         let number = tally[index, .inputs]
         let start = processorTime()
-        let bytes = kind.input(number, seed: seed)
+        // Before the input is made: one that cannot be made counts as a crash, and does not come up again.
         tally.begin(index, number)
         tally[index, .inputs] += 1
+        let bytes = kind.input(number, seed: seed)
         alarm(Self.longest)
         let trial = try Trial(kind, bytes, memory)
         alarm(0)
