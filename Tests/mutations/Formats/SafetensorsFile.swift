@@ -113,7 +113,7 @@ extension SafetensorsFile.Entry {
         }
         let axis = chance.below(shape.count)
         let extent = shape[axis]
-        shape[axis] = chance.pick([0, 1, 2, 3, extent + 1, max(0, extent - 1), 2 * extent, 300])
+        shape[axis] = chance.pick([0, 1, 2, 3, extent &+ 1, max(1, extent) - 1, 2 &* extent, 300])
         let count = shape.reduce(size) { $0 &* $1 }
         guard 0...1 << 18 ~= count else {
             shape[axis] = extent
