@@ -67,6 +67,13 @@ extension Evaluate {
             try writeJSON(
                 Report(results: results, temperature: temperature, setting: setting), to: report)
             guard !options.quiet else { return }
+            let most = train.labels.count
+            let beyond = neighbourCounts.filter { $0 > most }.map(String.init)
+            if !beyond.isEmpty {
+                Terminal.note(
+                    "k is \(beyond.joined(separator: ", ")), and there are \(most) training"
+                        + " pictures: all of them vote")
+            }
             Terminal.say("\(report): \(setting.summary())")
             for result in results {
                 Terminal.say(

@@ -33,18 +33,24 @@ struct Segment: ParsableCommand {
     @Option(
         help: """
             A photo shows something else where the cosine of its class token with their mean is \
-            below this.
+            below this; with --remove-outliers. (default: \
+            \(CoSegmentation.Options.usualOutlierThreshold))
             """)
-    var outlierThreshold = CoSegmentation.Options.usualOutlierThreshold
+    var outlierThreshold: Float?
 
     @OptionGroup var place: OutputOptions
 
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        try check(
-            outlierThreshold, CoSegmentation.Options.Bounds.outlierThreshold,
-            "--outlier-threshold")
+        if let outlierThreshold {
+            try check(
+                outlierThreshold, CoSegmentation.Options.Bounds.outlierThreshold,
+                "--outlier-threshold")
+            guard removeOutliers else {
+                throw ValidationError("--outlier-threshold goes with --remove-outliers.")
+            }
+        }
         if removeOutliers && clustering.model != nil {
             throw ValidationError(
                 "--remove-outliers does not go with --model, which was fitted with its own.")
@@ -87,7 +93,10 @@ struct Segment: ParsableCommand {
     private func fittingOptions(for network: VisionTransformer) -> CoSegmentation.Options {
         var options = clustering.options(for: network)
         if clustering.noRefinement { options.refinement = nil }
-        if removeOutliers { options.outlierThreshold = outlierThreshold }
+        if removeOutliers {
+            options.outlierThreshold =
+                outlierThreshold ?? CoSegmentation.Options.usualOutlierThreshold
+        }
         return options
     }
 

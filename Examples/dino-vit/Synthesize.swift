@@ -48,8 +48,8 @@ struct Synthesize: ParsableCommand {
     func run() throws {
         options.apply()
         let kinds = Array(Kind.allCases.prefix(kinds))
-        let folders = CreatureFolders(folder, digits: String(count - 1).count)
-        try folders.make(for: kinds)
+        let folders = CreatureFolders(folder, count: count, kinds: kinds)
+        try folders.make()
         var progress = Progress(count, of: "pictures", quiet: options.quiet)
         var labels = CreatureLabels(seed: seed, size: size, kinds: kinds)
         let chunk = 8 * Parallelism.threadCount
@@ -76,30 +76,45 @@ struct Synthesize: ParsableCommand {
 /// Where pictures and masks go.
 private struct CreatureFolders: Sendable {
     private let root: String
-    private let digits: Int
+    private let count: Int
+    private let kinds: [Kind]
 
-    init(_ root: String, digits: Int) {
+    init(_ root: String, count: Int, kinds: [Kind]) {
         self.root = root
-        self.digits = digits
+        self.count = count
+        self.kinds = kinds
     }
 
-    func make(for kinds: [Kind]) throws {
-        for kind in kinds {
-            for sort in ["images", "masks"] {
+    /// Makes the folders, and an earlier series' labels.json invalid.
+    ///
+    /// - Throws: where a folder holds what is not replaced, so that two series would be mixed.
+    func make() throws {
+        let names = Set((0..<count).map(name))
+        for sort in ["images", "masks"] {
+            guard FileSystem.isFolder("\(root)/\(sort)") else { continue }
+            for kind in try FileSystem.names(in: "\(root)/\(sort)") {
+                let folder = "\(sort)/\(kind)"
+                let found =
+                    FileSystem.isFolder("\(root)/\(folder)")
+                    ? try FileSystem.names(in: "\(root)/\(folder)").map { "\(kind)/\($0)" } : [kind]
+                guard let other = found.first(where: { !names.contains($0) }) else { continue }
+                throw Failure(
+                    "\(root) holds \(sort)/\(other), which is not of this series; choose another"
+                        + " folder, or remove it")
+            }
+        }
+        for sort in ["images", "masks"] {
+            for kind in kinds {
                 _ = try OutputFolder("\(root)/\(sort)/\(kind.rawValue)", keeping: [])
             }
         }
+        FileSystem.remove("\(root)/labels.json")
     }
 
     /// Writes the picture and its mask.
     func write(_ creature: Creature, number: Int) throws -> CreatureLabels.Picture {
-        let digitsOfNumber = String(number)
-        let name =
-            "\(creature.kind.rawValue)/"
-            + String(repeating: "0", count: max(0, digits - digitsOfNumber.count))
-            + "\(digitsOfNumber).png"
-        let picture = "\(root)/images/\(name)"
-        let mask = "\(root)/masks/\(name)"
+        let picture = "\(root)/images/\(name(of: number))"
+        let mask = "\(root)/masks/\(name(of: number))"
         try Image.write(
             creature.image.encodedPNG(name: picture), to: picture, isSynchronized: false)
         try Image.write(
@@ -107,7 +122,15 @@ private struct CreatureFolders: Sendable {
                 creature.mask, width: creature.image.width, height: creature.image.height,
                 palette: Part.palette, name: mask), to: mask, isSynchronized: false)
         return CreatureLabels.Picture(
-            image: "images/\(name)", mask: "masks/\(name)", creature: creature)
+            image: "images/\(name(of: number))", mask: "masks/\(name(of: number))",
+            creature: creature)
+    }
+
+    /// As in `cow/0012.png`.
+    private func name(of number: Int) -> String {
+        let digits = String(count - 1).count
+        return "\(Creature.kind(of: number, from: kinds).rawValue)/"
+            + String(String(number + Int(pow(10, Double(digits)))).dropFirst()) + ".png"
     }
 }
 

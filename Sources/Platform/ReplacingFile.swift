@@ -1,14 +1,16 @@
 /// A file that is written beside its place and takes it by renaming once it is whole.
 ///
 /// Whoever opens the place finds the old file or the whole new one, also after a loss of power.
-/// Dropped before `commit`, it leaves no trace.
+/// Dropped before `commit`, it leaves no trace; nor does a process that is killed, where the file
+/// system has files without names.
 package struct ReplacingFile: ~Copyable {
     private let path: String
     private let temporary: String
     private var descriptor: Int32
-    private var isCommitted = false
+    /// Whether the file is to be found by its temporary name.
+    private var isNamed = false
 
-    /// The names of files that are being written end so; those of a killed process stay.
+    /// Temporary names end so.
     package static let temporaryType = "partial"
 
     /// Bytes that the systems at hand allow a name.
@@ -27,13 +29,35 @@ package struct ReplacingFile: ~Copyable {
             name.unicodeScalars.removeLast()
         }
         let temporary = Path.joined(Path.folder(of: path), name + suffix)
+        self.path = path
+        self.temporary = temporary
+        descriptor = Self.openUnnamed(in: Path.folder(of: path))
+        guard descriptor < 0 else { return }
+        isNamed = true
         descriptor = withPath(temporary) {
             open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         }
         guard descriptor >= 0 else { throw SystemError() }
-        self.path = path
-        self.temporary = temporary
     }
+
+    /// Opens a file that has no name yet; below 0 where there is no such thing.
+    private static func openUnnamed(in folder: String) -> Int32 {
+        #if os(Linux)
+            // What `__O_TMPFILE` is on all processors that Swift knows.
+            let unnamed = 0o20_000_000 | O_DIRECTORY
+            let descriptor = withPath(folder) { open($0, unnamed | O_WRONLY | O_CLOEXEC, 0o666) }
+            // Its name is given by way of /proc, which a container may lack.
+            if descriptor >= 0 && access(Self.link(to: descriptor), F_OK) != 0 {
+                close(descriptor)
+                return -1
+            }
+            return descriptor
+        #else
+            return -1
+        #endif
+    }
+
+    private static func link(to descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }
 
     /// Where a path leads to.
     private static func place(_ path: String) throws(SystemError) -> String {
@@ -47,7 +71,7 @@ package struct ReplacingFile: ~Copyable {
 
     deinit {
         if descriptor >= 0 { close(descriptor) }
-        if !isCommitted { FileSystem.remove(temporary) }
+        if isNamed { FileSystem.remove(temporary) }
     }
 
     /// Writes a file whole: what `body` writes takes the place when it returns.
@@ -98,12 +122,23 @@ package struct ReplacingFile: ~Copyable {
     ///   ``FileSystem/synchronize()``.
     package mutating func commit(isSynchronized: Bool = true) throws(SystemError) {
         guard !isSynchronized || fsync(descriptor) == 0 else { throw SystemError() }
+        #if os(Linux)
+            if !isNamed {
+                let link = Self.link(to: descriptor)
+                guard
+                    withPath(
+                        temporary, { linkat(AT_FDCWD, link, AT_FDCWD, $0, AT_SYMLINK_FOLLOW) })
+                        == 0
+                else { throw SystemError() }
+                isNamed = true
+            }
+        #endif
         let closed = close(descriptor) == 0
         descriptor = -1
         guard closed,
             withPath(temporary, { from in withPath(path) { rename(from, $0) } }) == 0
         else { throw SystemError() }
-        isCommitted = true
+        isNamed = false
         guard isSynchronized else { return }
         let folder = withPath(Path.folder(of: path)) {
             open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -25,6 +25,11 @@ package struct Creature: Sendable {
     /// The pictures of a series: at the most a folder of a hundred gigabytes, days of work.
     package static let counts = Bound("number of pictures", 1...10_000_000)
 
+    /// The kind of a picture of any series.
+    package static func kind(of index: Int, from kinds: [Kind]) -> Kind {
+        kinds[index % kinds.count]
+    }
+
     /// The picture of a number in the series of a seed: the same at any size, only finer.
     ///
     /// - Parameters:
@@ -39,7 +44,7 @@ package struct Creature: Sendable {
         func generator(_ stream: Stream) -> Xoshiro256 {
             Xoshiro256(seed: seed, stream: index, stream.rawValue)
         }
-        kind = kinds[index % kinds.count]
+        kind = Creature.kind(of: index, from: kinds)
 
         var colours = generator(.palette)
         let palette = Palette(using: &colours)

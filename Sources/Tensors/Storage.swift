@@ -1,5 +1,4 @@
 import Platform
-import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -46,7 +45,7 @@ package final class StoragePool: Sendable {
         var bytesKept = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     package init() {}
 
@@ -100,7 +99,7 @@ package final class StoragePool: Sendable {
     /// Called where the system has no memory for a tensor of so many bytes. A computation cannot go on
     /// from there; at first it ends with the sentence of a failed precondition. A program that wants to
     /// end in its own way sets this before it computes.
-    package static let whenExhausted = Mutex<@Sendable (_ bytes: Int) -> Never>({ bytes in
+    package static let whenExhausted = Lock<@Sendable (_ bytes: Int) -> Never>({ bytes in
         fail("Tensor: no memory for \(bytes) bytes")
     })
 

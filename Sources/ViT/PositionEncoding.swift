@@ -1,5 +1,4 @@
 import Platform
-import Synchronization
 import Tensors
 
 /// How the trained grid of position codes is stretched over another grid of patches.
@@ -187,7 +186,7 @@ private struct CubicTaps {
 private final class Cache: Sendable {
     private static let limit = 8
 
-    private let entries = Mutex<[(grid: PatchGrid, codes: Tensor)]>([])
+    private let entries = Lock<[(grid: PatchGrid, codes: Tensor)]>([])
 
     func value(for grid: PatchGrid, compute: () -> Tensor) -> Tensor {
         if let kept = entries.withLock({ $0.first { $0.grid == grid }?.codes }) { return kept }

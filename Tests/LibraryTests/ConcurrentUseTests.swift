@@ -2,7 +2,7 @@ import DINO
 import Descriptors
 import Foundation
 import Images
-import Synchronization
+import Platform
 import Tensors
 import Testing
 import ViT
@@ -103,7 +103,7 @@ import ViT
         defer { pictures.remove() }
         // Each kind on four pictures, most of them several times.
         let tasks = (0..<40).map { (job: Job.allCases[$0 % Job.allCases.count], picture: $0 % 4) }
-        let results = Mutex([[UInt64]?](repeating: nil, count: tasks.count))
+        let results = Lock([[UInt64]?](repeating: nil, count: tasks.count))
         let isDone = DispatchGroup()
         for (index, task) in tasks.enumerated() {
             isDone.enter()

@@ -142,4 +142,22 @@ import Testing
         try write("new", to: folder["file"])
         #expect(text(folder["file"]) == "new")
     }
+
+    #if os(Linux)
+        /// A process that is killed while it writes leaves nothing: until the file is whole, it has no name.
+        @Test func unfinishedFilesHaveNoName() throws {
+            let folder = try Scratch()
+            for place in ["new", "old"] {
+                if place == "old" { try write("old", to: folder[place]) }
+                let before = try FileSystem.names(in: folder.path)
+                try ReplacingFile.write(to: folder[place]) { file throws(SystemError) in
+                    try file.write("half".utf8)
+                    let names = try FileSystem.names(in: folder.path)
+                    #expect(names == before)
+                }
+                #expect(text(folder[place]) == "half")
+            }
+            #expect(try FileSystem.names(in: folder.path) == ["new", "old"])
+        }
+    #endif
 }

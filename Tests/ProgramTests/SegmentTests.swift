@@ -135,6 +135,9 @@ import Testing
         #expect(twice.status == 1 && twice.sentence?.contains("a.jpg") == true)
         let call = try run("parts", [set, "--parts", "0"], into: "none")
         #expect(call.status == 64)
+        // It would do nothing.
+        let alone = try run("segment", [set, "--outlier-threshold", "0.5"], into: "none")
+        #expect(alone.status == 64 && alone.errors.contains("--remove-outliers"))
         let layer = try run("segment", [try pictures("other"), "--layer", "7"], into: "none")
         #expect(layer.status == 1 && layer.sentence?.contains("layer 7") == true)
     }

@@ -65,6 +65,32 @@ import Testing
         }
     }
 
+    /// Of two series in one folder neither labels.json would be right. The same again, or a part of it, is
+    /// the same series.
+    @Test func twoSeriesAreNotMixed() throws {
+        let folder = TemporaryFolder()
+        func synthesize(count: Int, kinds: Int, seed: Int = 0) throws -> Program.Outcome {
+            try Program.run([
+                "synthesize", folder["made"], "--count", "\(count)", "--kinds", "\(kinds)",
+                "--seed", "\(seed)", "--size", "16",
+            ])
+        }
+        #expect(try synthesize(count: 6, kinds: 3).status == 0)
+        let first = try Data(contentsOf: URL(fileURLWithPath: folder["made/labels.json"]))
+        for (count, kinds) in [(6, 2), (3, 3), (12, 3), (6, 4)] {
+            let outcome = try synthesize(count: count, kinds: kinds)
+            // Six of four kinds are other pictures of the first three.
+            #expect(outcome.status == 1, "\(count) of \(kinds) kinds")
+            #expect(outcome.sentence?.contains("made holds ") == true, "\(outcome.errors)")
+            #expect(
+                try Data(contentsOf: URL(fileURLWithPath: folder["made/labels.json"])) == first)
+        }
+        #expect(try synthesize(count: 6, kinds: 3, seed: 1).status == 0)
+        try FileManager.default.removeItem(atPath: folder["made/labels.json"])
+        #expect(try synthesize(count: 6, kinds: 3).status == 0)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder["made/labels.json"])) == first)
+    }
+
     @Test func fileWhereTheFolderIsToBe() throws {
         let folder = TemporaryFolder()
         try Data().write(to: URL(fileURLWithPath: folder["made"]))

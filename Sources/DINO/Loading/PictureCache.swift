@@ -1,6 +1,5 @@
 import Images
 import Platform
-import Synchronization
 
 /// The pictures of a folder, decoded, as far as a limit of bytes allows.
 ///
@@ -19,7 +18,7 @@ public final class PictureCache: Sendable {
         var bytes = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// - Parameter byteLimit: none are kept at 0. By default 1 GB: 1,800 photos of 500x375.
     public init(_ folder: PictureFolder, byteLimit: Int = 1 << 30) {

@@ -25,12 +25,6 @@ package enum ModelFiles {
         return file
     }
 
-    /// What stands before the last name of a path: a folder with a slash, or nothing.
-    package static func folder(ofFile path: String) -> String {
-        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
-        return String(path[...slash])
-    }
-
     /// The bytes of a short text, nil where there is no such file.
     ///
     /// - Parameter limit: the most bytes that are read.

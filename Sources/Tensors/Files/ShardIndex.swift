@@ -1,3 +1,5 @@
+import Platform
+
 /// The index of a model whose tensors are in several files of one folder, as Hugging Face's
 /// `save_pretrained` writes it (`model.safetensors.index.json`): a JSON object with a `weight_map`
 /// from the name of a tensor to that of its file.
@@ -24,7 +26,7 @@ struct ShardIndex {
         }
         var scanner = TextScanner(
             try file.bytes(at: 0, count: file.size), file: file, what: "index of shards")
-        let folder = ModelFiles.folder(ofFile: file.path)
+        let folder = Path.folder(of: file.path)
         var positions: [String: Int] = [:]
         var seen: Set<String> = []
         try scanner.expect("{")
@@ -52,7 +54,7 @@ struct ShardIndex {
                     }
                     let position = positions[shard] ?? shards.count
                     if positions.updateValue(position, forKey: shard) == nil {
-                        shards.append((folder + shard, []))
+                        shards.append((Path.joined(folder, shard), []))
                     }
                     shards[position].names.insert(name)
                 } while scanner.take(",")

@@ -1,5 +1,5 @@
 internal import CKernels
-import Synchronization
+import Platform
 
 /// A product's right factor, brought to the kernel's form whole.
 package struct PackedFactor: Sendable {
@@ -47,7 +47,7 @@ package final class KeptFactor: Sendable {
         var factor: PackedFactor?
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// What is kept; `nil` at the first use, and where BLAS multiplies.
     func factor(_ factor: MatrixView) -> PackedFactor? {

@@ -34,8 +34,8 @@ struct ModelConfig: Codable, Hashable, Sendable {
     /// - Throws: `WeightsError.config` where it is not understood or tells of a network of another
     ///   kind; `WeightsError.file` where it cannot be read.
     static func of(weights path: String) throws(WeightsError) -> (path: String, config: Self)? {
-        let folder = FileSystem.isFolder(path) ? path + "/" : ModelFiles.folder(ofFile: path)
-        let path = folder + "config.json"
+        let folder = FileSystem.isFolder(path) ? path : Path.folder(of: path)
+        let path = Path.joined(folder, "config.json")
         let text: [UInt8]?
         do {
             text = try ModelFiles.text(at: path, limit: limit)

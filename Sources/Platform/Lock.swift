@@ -1,0 +1,24 @@
+import Foundation
+
+/// A value that one thread at a time uses.
+///
+/// In place of `Synchronization.Mutex`, which on Linux is made of system calls that the thread sanitizer
+/// does not see: it would report whatever such a mutex guards.
+///
+/// `@unchecked Sendable`: the value is reached under the lock alone.
+package final class Lock<Value>: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value: Value
+
+    package init(_ value: sending Value) {
+        self.value = value
+    }
+
+    package func withLock<Result, Failure>(
+        _ body: (inout Value) throws(Failure) -> sending Result
+    ) throws(Failure) -> sending Result {
+        lock.lock()
+        defer { lock.unlock() }
+        return try body(&value)
+    }
+}
