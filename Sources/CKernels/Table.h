@@ -11,6 +11,7 @@
 #include "Gradients.h"
 #include "Reductions.h"
 #include "Softmax.h"
+#include "SwiGLU.h"
 #include "Updates.h"
 
 const ck_kernels TABLE = {
@@ -35,6 +36,8 @@ const ck_kernels TABLE = {
     .softmax = softmax,
     .cross_entropy = cross_entropy,
     .cross_entropy_gradient = cross_entropy_gradient,
+    .swiglu = swiglu,
+    .swiglu_gradient = swiglu_gradient,
     .adamw = adamw,
     .multiply_add_limit = multiply_add_limit,
 };

@@ -164,6 +164,15 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
         ptrdiff_t count, const float *_Nonnull x, const float *_Nonnull weights, float scale,
         const float *_Nonnull sums, float factor, float *_Nonnull gradient, bool accumulates);
 
+    // y = silu(a) b for the rows [a | b] of x [rows, 2 width], silu(a) = a / (1 + e^-a).
+    void (*_Nonnull swiglu)(
+        ptrdiff_t rows, ptrdiff_t width, const float *_Nonnull x, float *_Nonnull y);
+
+    // The gradient of swiglu with respect to x, given that of y, `dy`; or that is added to dx.
+    void (*_Nonnull swiglu_gradient)(
+        ptrdiff_t rows, ptrdiff_t width, const float *_Nonnull x, const float *_Nonnull dy,
+        float *_Nonnull dx, bool accumulates);
+
     // A step of AdamW: parameter p, its gradient g, its averages m (`first`) and v (`second`).
     void (*_Nonnull adamw)(
         ptrdiff_t count, float *_Nonnull parameter, const float *_Nonnull gradient,

@@ -65,6 +65,18 @@ package func inChunks(of count: Int, _ body: (Range<Int>) -> Void) {
     }
 }
 
+/// Runs `body` over 0..<rows in blocks of one size, in parallel: the form of a pass over a matrix.
+func inRowBlocks(of rows: Int, _ body: (_ block: Int, _ rows: Range<Int>) -> Void) {
+    Parallelism.perform(count: rowBlocks(rows)) { block in
+        body(block, block * rowsPerBlock..<min(rows, (block + 1) * rowsPerBlock))
+    }
+}
+
+/// How many blocks `inRowBlocks` cuts rows into.
+func rowBlocks(_ rows: Int) -> Int { (rows + rowsPerBlock - 1) / rowsPerBlock }
+
+private let rowsPerBlock = 32
+
 /// Sets `count` floats to one value, in parallel.
 func fill(_ target: UnsafeMutablePointer<Float>, count: Int, with value: Float) {
     inChunks(of: count) { (target + $0.lowerBound).update(repeating: value, count: $0.count) }

@@ -129,6 +129,36 @@ import Testing
         }
     }
 
+    @Test("Columns times factors, with a residual and without, and as their own residual")
+    func scaledColumns() {
+        var noise = Noise(seed: 13)
+        let inputs = [noise.tensor([3, 4, 5]), noise.tensor([5]), noise.tensor([3, 4, 5])]
+        checkGradient(at: Array(inputs.prefix(2))) { $0[0].scaledColumns(by: $0[1]) }
+        checkGradient(at: inputs) { $0[0].scaledColumns(by: $0[1], adding: $0[2]) }
+        checkGradient(at: Array(inputs.prefix(2))) {
+            $0[0].scaledColumns(by: $0[1], adding: $0[0])
+        }
+    }
+
+    @Test("SwiGLU")
+    func swiGLU() {
+        var noise = Noise(seed: 14)
+        checkGradient(at: [noise.tensor([3, 2, 14], scale: 4)], tolerance: 3e-4) { $0[0].swiGLU() }
+    }
+
+    @Test("Rotary positions")
+    func rotated() {
+        var noise = Noise(seed: 15)
+        // Of no angle: what is not a rotation shows whether the gradient is the transpose.
+        let angles = RotaryAngles(cosines: noise.tensor([3, 2]), sines: noise.tensor([3, 2]))
+        let x = noise.tensor([2, 5, 24])
+        for blocks in 0...3 {
+            checkGradient(at: [x]) { $0[0].rotated(by: angles, heads: 2, width: 8, blocks: blocks) }
+        }
+        // A value that is used in another place too.
+        checkGradient(at: [x]) { $0[0].rotated(by: angles, heads: 2, width: 8, blocks: 2) + $0[0] }
+    }
+
     @Test("Class token, patches and position codes")
     func tokens() {
         var noise = Noise(seed: 8)

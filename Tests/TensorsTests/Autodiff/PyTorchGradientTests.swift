@@ -3,14 +3,19 @@ import Tensors
 import Testing
 
 /// Every operation's value and gradients, and every optimiser's steps, against those of PyTorch in
-/// double precision; `Fixtures/make_autodiff.py` made them.
+/// double precision; `Fixtures/make_autodiff.py` and `make_operations.py` made them.
 @Suite struct PyTorchGradientTests {
     private let file: TensorFile
+    private let operations: TensorFile
 
     init() throws {
-        file = try TensorFile(
-            contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
-                .appending(path: "../Fixtures/autodiff.safetensors").path)
+        func open(_ name: String) throws -> TensorFile {
+            try TensorFile(
+                contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
+                    .appending(path: "../Fixtures/\(name).safetensors").path)
+        }
+        file = try open("autodiff")
+        operations = try open("operations")
     }
 
     typealias Case = (name: String, function: @Sendable ([Tensor]) -> Tensor)
@@ -30,6 +35,11 @@ import Testing
             "crossEntropy",
             { $0[0].crossEntropy(softTargets: $0[1].untracked, temperature: 0.1) }
         ),
+        ("scaledColumns", { $0[0].scaledColumns(by: $0[1]) }),
+        ("scaledColumns.residual", { $0[0].scaledColumns(by: $0[1], adding: $0[2]) }),
+        ("swiGLU", { $0[0].swiGLU() }),
+        ("rotated.1", { rotated($0, heads: 2, blocks: 1) }),
+        ("rotated.2", { rotated($0, heads: 3, blocks: 2) }),
         (
             "block",
             {
@@ -46,9 +56,16 @@ import Testing
         ),
     ]
 
+    private static func rotated(_ inputs: [Tensor], heads: Int, blocks: Int) -> Tensor {
+        inputs[0].rotated(
+            by: RotaryAngles(cosines: inputs[1].untracked, sines: inputs[2].untracked),
+            heads: heads, width: inputs[0].shape[2] / 3, blocks: blocks)
+    }
+
     @Test("Values and gradients", arguments: cases.map(\.name))
     func operation(name: String) throws {
         let function = try #require(Self.cases.first { $0.name == name }).function
+        let file = operations.names.contains("\(name).x0") ? operations : file
         var inputs: [Tensor] = []
         while file.names.contains("\(name).x\(inputs.count)") {
             inputs.append(try file.tensor(named: "\(name).x\(inputs.count)"))

@@ -1,0 +1,99 @@
+import Platform
+
+/// The angles by which rotary positions turn the patches of an image (Su et al. 2021): for each patch one
+/// angle for each pair of dimensions of a head.
+public struct RotaryAngles: Sendable {
+    /// `[patches, headWidth / 2]`, both.
+    public let cosines, sines: Tensor
+
+    public init(cosines: Tensor, sines: Tensor) {
+        require(
+            cosines.shape.rank == 2 && cosines.shape == sines.shape,
+            "RotaryAngles: cosines \(cosines.shape), sines \(sines.shape)")
+        self.cosines = cosines
+        self.sines = sines
+    }
+}
+
+extension Tensor {
+    /// Queries and keys turned by the positions of their patches (Su et al. 2021, "RoFormer", section 3.2.2, with
+    /// the pairs of dimensions as in `apply_rotary_pos_emb` of transformers' modeling_dinov3_vit.py).
+    ///
+    /// With h half the width of a head, its dimensions i and h + i are a pair:
+    /// `y[i] = x[i] cos - x[h + i] sin`, `y[h + i] = x[h + i] cos + x[i] sin`, every head by the same angles.
+    /// The gradient is turned back by them: x is not kept. Memory that nobody else holds is turned in place,
+    /// of a value and of a gradient.
+    ///
+    /// This tensor is `[batch, tokens, n * width]`: queries, keys and values one after the other, or some of
+    /// them, each with its heads one after the other. The first tokens, which are of no patch, stay as they are.
+    ///
+    /// - Parameters:
+    ///   - angles: of the last tokens of each image, its patches.
+    ///   - width: of the queries, of the keys and of the values.
+    ///   - blocks: how many of them, from the first, are turned; the others stay as they are.
+    /// - Complexity: O(count).
+    public consuming func rotated(
+        by angles: RotaryAngles, heads: Int, width: Int, blocks: Int
+    ) -> Tensor {
+        let rotation = Rotation(
+            angles, of: shape, vectors: blocks * heads, vectorWidth: width / heads)
+        require(
+            width % heads == 0 && shape[2] % width == 0 && blocks * width <= shape[2],
+            "rotated: \(blocks) blocks of \(width) columns, \(heads) heads, in \(shape)")
+        let trace = trace
+        self.trace = nil
+        rotation.turn(&self, by: 1)
+        guard let trace else { return self }
+        return trace.tape.record(self) { [index = trace.index] gradient, cotangents in
+            rotation.turn(&gradient, by: -1)
+            cotangents.add(gradient, to: index)
+        }
+    }
+}
+
+/// What is turned in a tensor, and by what.
+private struct Rotation {
+    let angles: RotaryAngles
+    /// Tokens of an image, columns of a token.
+    let tokens, columns: Int
+    /// The vectors that are turned of a token, from its first column on, and half their width.
+    let vectors, half: Int
+
+    init(_ angles: RotaryAngles, of shape: Shape, vectors: Int, vectorWidth: Int) {
+        let (patches, half) = (angles.cosines.shape[0], angles.cosines.shape[1])
+        require(
+            shape.rank == 3 && patches <= shape[1] && vectorWidth == 2 * half,
+            "rotated: \(shape), heads of \(vectorWidth), by angles \(angles.cosines.shape)")
+        self.angles = angles
+        (tokens, columns) = (shape[1], shape[2])
+        self.vectors = vectors
+        self.half = half
+    }
+
+    /// - Parameter sign: 1, or -1 to turn back.
+    func turn(_ tensor: inout Tensor, by sign: Float) {
+        tensor.makeUnique()
+        let patches = angles.cosines.shape[0]
+        withExtendedLifetime((tensor, angles)) {
+            let base = tensor.mutableBase
+            inRowBlocks(of: tensor.shape[0] * patches) { _, rows in
+                for row in rows {
+                    let (image, patch) = row.quotientAndRemainder(dividingBy: patches)
+                    let token = (image + 1) * tokens - patches + patch
+                    let cosines = angles.cosines.base + patch * half
+                    let sines = angles.sines.base + patch * half
+                    for vector in 0..<vectors {
+                        let first = base + token * columns + vector * 2 * half
+                        let second = first + half
+                        for i in 0..<half {
+                            let (a, b) = (first[i], second[i])
+                            let (cosine, sine) = (cosines[i], sign * sines[i])
+                            first[i] = a * cosine - b * sine
+                            second[i] = b * cosine + a * sine
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

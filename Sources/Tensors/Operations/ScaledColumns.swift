@@ -1,0 +1,70 @@
+import Platform
+
+extension Tensor {
+    /// `y = x gamma + residual`: each column times its own factor, then added to a residual stream. The
+    /// LayerScale of a transformer's branch (Touvron et al. 2021, "Going deeper with Image Transformers",
+    /// section 2).
+    ///
+    /// `dx = dy gamma`, `dresidual = dy`, and gamma's gradient is the sum of `dy x` over the rows. Kept for
+    /// it: x and gamma.
+    ///
+    /// - Parameters:
+    ///   - gamma: `[width]`, as long as the innermost dimension.
+    ///   - residual: of this tensor's shape.
+    /// - Complexity: O(count), in one pass over memory.
+    public func scaledColumns(by gamma: Tensor, adding residual: Tensor? = nil) -> Tensor {
+        require(
+            shape.rank >= 1 && gamma.shape == [shape[-1]] && residual?.shape ?? shape == shape,
+            "scaledColumns: \(shape) by \(gamma.shape), residual \(residual?.shape ?? shape)")
+        let width = shape[-1]
+        let rows = width > 0 ? count / width : 0
+        let result = Tensor(uninitialized: shape)
+        withExtendedLifetime((self, gamma, residual, result)) {
+            let (gamma, residual) = (gamma.base, residual?.base)
+            inRowBlocks(of: rows) { _, rows in
+                for row in rows {
+                    let (x, y) = (base + row * width, result.mutableBase + row * width)
+                    if let residual {
+                        let residual = residual + row * width
+                        for j in 0..<width { y[j] = x[j] * gamma[j] + residual[j] }
+                    } else {
+                        for j in 0..<width { y[j] = x[j] * gamma[j] }
+                    }
+                }
+            }
+        }
+        guard let tape = Tape.of(self, gamma, residual) else { return result }
+        return tape.record(result) {
+            [
+                x = untracked, gamma = gamma.untracked, shape,
+                indices = (
+                    x: trace?.index, gamma: gamma.trace?.index, residual: residual?.trace?.index
+                )
+            ] gradient, cotangents in
+            // Each block's share of gamma's gradient.
+            let shares = Tensor(repeating: 0, shape: [rowBlocks(rows), width])
+            withExtendedLifetime((x, gamma, shares, gradient)) {
+                let (x, gamma, dy) = (x.base, gamma.base, gradient.base)
+                func run(_ dx: UnsafeMutablePointer<Float>?, _ isSum: Bool) {
+                    inRowBlocks(of: rows) { block, rows in
+                        let share = shares.mutableBase + block * width
+                        for row in rows {
+                            let (x, dy) = (x + row * width, dy + row * width)
+                            for j in 0..<width { share[j] += dy[j] * x[j] }
+                            guard let dx = dx.map({ $0 + row * width }) else { continue }
+                            for j in 0..<width {
+                                dx[j] = (isSum ? dx[j] : 0) + dy[j] * gamma[j]
+                            }
+                        }
+                    }
+                }
+                if indices.x == nil { run(nil, false) }
+                cotangents.update(indices.x, shape: shape, run)
+                cotangents.update(indices.gamma, shape: [width]) {
+                    shares.matrix.addColumnSums(to: $0, isSum: $1)
+                }
+            }
+            cotangents.add(gradient, to: indices.residual)
+        }
+    }
+}
