@@ -66,4 +66,54 @@ import ViT
             #expect(codes.shape == [1 + target.count, 3])
         }
     }
+
+    @Test(
+        "Antialiased codes and their gradient are PyTorch's", arguments: PositionFixture.stretched)
+    func antialiased(target: PatchGrid) throws {
+        let file = try PositionFixture.file()
+        func patches(_ name: String) throws -> Tensor {
+            try file.tensor(named: "\(name).\(target.rows)x\(target.columns)")
+        }
+        func withClassToken(_ patches: Tensor) -> Tensor {
+            .concatenated([Tensor(repeating: 2, shape: [1, 3]), patches])
+        }
+        let codes = withClassToken(try file.tensor(named: "codes"))
+        var encoding = PositionEncoding(
+            table: codes, grid: PatchGrid(rows: 6, columns: 5), resampling: .antialiased)
+        // Sums of up to 30 products of numbers up to 3.
+        let expected = withClassToken(try patches("codes"))
+        #expect(relativeError(encoding.codes(on: target, isSquare: false), expected) <= 3e-7)
+
+        let tape = Tape()
+        encoding.table = tape.track(codes)
+        let weights = withClassToken(try patches("weights"))
+        var gradients: [Tensor?] = [nil]
+        tape.backward(
+            from: encoding.codes(on: target, isSquare: false), gradient: weights, into: &gradients)
+        let gradient = try #require(gradients[0])
+        #expect(relativeError(gradient, withClassToken(try patches("gradient"))) <= 3e-7)
+    }
+
+    @Test(
+        "The gradient of codes is the transpose of the stretching",
+        arguments: PositionResampling.allCases)
+    func transpose(resampling: PositionResampling) throws {
+        for target in [PatchGrid(rows: 2, columns: 3), PatchGrid(rows: 7, columns: 9)] {
+            var encoding = PositionEncoding(table: table, grid: grid, resampling: resampling)
+            let codes = encoding.codes(on: target, isSquare: false)
+            let weights = Tensor((0..<codes.count).map { Float($0 % 5) - 2 }, shape: codes.shape)
+            let tape = Tape()
+            encoding.table = tape.track(table)
+            var gradients: [Tensor?] = [nil]
+            tape.backward(
+                from: encoding.codes(on: target, isSquare: false), gradient: weights,
+                into: &gradients)
+            func inner(_ a: Tensor, _ b: Tensor) -> Double {
+                zip(a.elements, b.elements).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+            }
+            // w · (A x) = (Aᵀ w) · x, of some hundred numbers up to 6.
+            let gradient = try #require(gradients[0])
+            #expect(abs(inner(weights, codes) - inner(gradient, table)) <= 1e-4)
+        }
+    }
 }

@@ -1,0 +1,50 @@
+import Foundation
+import Tensors
+import Testing
+import ViT
+
+/// What PyTorch, transformers and timm give; `Fixtures/make_positions.py` made it.
+enum PositionFixture {
+    /// Grids that codes were stretched over: larger ones, smaller ones, and both at once.
+    static let stretched = [(6, 5), (9, 11), (3, 2), (1, 1), (4, 12), (13, 3)].map {
+        PatchGrid(rows: $0, columns: $1)
+    }
+
+    static func file() throws -> TensorFile {
+        try TensorFile(
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
+                .appending(path: "Fixtures/Positions/positions.safetensors").path)
+    }
+}
+
+@Suite struct RotaryPositionsTests {
+    @Test(
+        "Angles are those of transformers' DINOv3", arguments: [(64, 3, 5), (12, 1, 1), (24, 7, 2)])
+    func angles(headWidth: Int, rows: Int, columns: Int) throws {
+        let file = try PositionFixture.file()
+        let angles = RotaryPositions(headWidth: headWidth)
+            .angles(on: PatchGrid(rows: rows, columns: columns))
+        for (name, value) in [("cos", angles.cosines), ("sin", angles.sines)] {
+            let expected = try file.tensor(named: "\(name).\(headWidth).\(rows)x\(columns)")
+            #expect(value.shape == expected.shape)
+            for (x, y) in zip(value.elements, expected.elements) {
+                // Two roundings of an angle of up to 2 pi, and the cosine's own.
+                #expect(abs(x - y) <= 1e-6)
+            }
+        }
+    }
+
+    @Test("Angles are kept, and those of other periods are others")
+    func kept() {
+        var positions = RotaryPositions(headWidth: 8, base: 16)
+        #expect(positions.periods == [1, 4])
+        let grid = PatchGrid(rows: 2, columns: 3)
+        let before = positions.angles(on: grid)
+        #expect(positions.angles(on: grid).sines.base == before.sines.base)
+        positions.periods = [2, 4]
+        let after = positions.angles(on: grid)
+        // The second row's centre is at 1/2, half a period of 1 and a quarter of one of 2.
+        #expect(abs(before.cosines[3, 0] + 1) <= 1e-6 && abs(after.cosines[3, 0]) <= 1e-6)
+        #expect(identical(after.cosines.columns(1..<2), before.cosines.columns(1..<2)))
+    }
+}
