@@ -21,8 +21,8 @@ extension Tensor {
     ///
     /// With h half the width of a head, its dimensions i and h + i are a pair:
     /// `y[i] = x[i] cos - x[h + i] sin`, `y[h + i] = x[h + i] cos + x[i] sin`, every head by the same angles.
-    /// The gradient is turned back by them: x is not kept. Memory that nobody else holds is turned in place,
-    /// of a value and of a gradient.
+    /// The gradient is turned back by them: x is not kept. Memory that nobody else holds is turned in place:
+    /// that of a tensor at its last use or after `consume`, and that of a gradient.
     ///
     /// This tensor is `[batch, tokens, n * width]`: queries, keys and values one after the other, or some of
     /// them, each with its heads one after the other. The first tokens, which are of no patch, stay as they are.
