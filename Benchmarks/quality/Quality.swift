@@ -101,9 +101,7 @@ struct Quality: ParsableCommand {
         if let configuration, !noUntrained {
             try measure("untrained \(configuration.name)") {
                 var generator = Xoshiro256(seed: seed)
-                return describer(
-                    VisionTransformer(
-                        VisionTransformer.Weights(untrained: configuration, using: &generator)))
+                return describer(VisionTransformer(untrained: configuration, using: &generator))
             }
         }
         if !noBaselines {
@@ -122,13 +120,10 @@ struct Quality: ParsableCommand {
 
     private func architecture() throws -> VisionTransformer.Configuration? {
         guard let arch else { return nil }
-        let numbers = arch.split(separator: "x").compactMap { Int($0) }
-        guard numbers.count == 3, numbers.allSatisfy({ $0 > 0 }), numbers[0] % numbers[2] == 0
-        else {
+        guard let size = VisionTransformer.Configuration(arch) else {
             throw ValidationError("--arch \(arch) is not WIDTHxDEPTHxHEADS.")
         }
-        return VisionTransformer.Configuration(
-            width: numbers[0], depth: numbers[1], heads: numbers[2], patchSize: patchSize)
+        return size.sized(patchSize: patchSize, imageSize: 224)
     }
 }
 

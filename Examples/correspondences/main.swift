@@ -6,9 +6,7 @@ let arguments = CommandLine.arguments
 precondition(3...4 ~= arguments.count, "arguments: photo, photo, weights if there are others")
 let photos = try arguments[1...2].map { try Image(contentsOf: $0) }
 let model = try arguments.count < 4 ? .bundled() : VisionTransformer(contentsOf: arguments[3])
-var options = Correspondences.Options()
-options.layer = min(options.layer, model.configuration.depth - 1)
-let found = try correspondences(between: photos[0], and: photos[1], using: model, options: options)
+let found = try correspondences(between: photos[0], and: photos[1], using: model)
 for pair in found.pairs {
     print(pair.source.pixel, pair.target.pixel, pair.similarity)
 }

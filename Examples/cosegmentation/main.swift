@@ -14,8 +14,7 @@ precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights i
 let folder = try PictureFolder(arguments[1])
 let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
 let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])
-var options = CoSegmentation.Options()
-options.taps.layer = network.configuration.depth - 1
+let options = CoSegmentation.Options()
 let features = try photos.map { try options.taps.features(of: $0, using: network) }
 let found = CoSegmentation(fitting: features, options: options)
 for (index, photo) in photos.enumerated() {

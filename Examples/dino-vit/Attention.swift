@@ -1,7 +1,6 @@
 import ArgumentParser
 import Descriptors
 import Images
-import Tensors
 import ViT
 
 /// The class token's attention, head by head, as npy files and over the photos.
@@ -25,8 +24,8 @@ struct AttentionCommand: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: "The layer, counted from 0. (default: the last)")
-    var layer: Int?
+    @Option(help: Help.layer)
+    var layer = -1
 
     @Option(
         help: ArgumentHelp(
@@ -43,38 +42,31 @@ struct AttentionCommand: ParsableCommand {
     func run() throws {
         let run = try PictureRun(images, network: network, options: options)
         let extractor = try Extractor(network, stride: stride)
-        let tap = FeatureTap(layer: layer ?? extractor.lastLayer, facet: .classAttention)
-        try extractor.check([tap])
-        try run.perform(displaySize: HeatMap.displaySize) { picture, photo, output in
+        let tap = try extractor.tap(layer: layer, facet: .classAttention)
+        try run.perform(for: extractor, displaySize: HeatMap.displaySize) {
+            picture, photo, output in
             let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }
-            let heads = features[tap].patchesOfHeads
+            let attention = features.classAttention(inLayer: tap.layer)
             let data = try output.file(picture.stem + ".attention.npy")
-            let drawings = try heads.indices.map {
+            let drawings = try (0..<features.heads).map {
                 try output.file(DrawnPicture.attention(for: picture.stem, head: $0))
             }
-            let values = Tensor(
-                heads.joined(), shape: [heads.count, features.grid.rows, features.grid.columns])
+            let values = attention.reshaped(
+                to: [features.heads, features.grid.rows, features.grid.columns])
             try values.writeNPY(to: data)
             if let display = photo.display {
-                let written = inParallel(heads.count) { head in
-                    try HeatMap(values: heads[head], geometry: geometry)
-                        .drawn(over: display).writePNG(to: drawings[head])
+                let written = inParallel(features.heads) { head in
+                    try HeatMap(
+                        values: attention.rows(head..<head + 1).elements, geometry: geometry
+                    )
+                    .drawn(over: display).writePNG(to: drawings[head])
                 }
                 for result in written { try result.get() }
             }
             return "\(data): layer \(tap.layer), \(values.shape); "
                 + drawings.joined(separator: ", ")
         }
-    }
-}
-
-extension Tensor {
-    /// Of class attention `[1, heads, 1 + patches]` each head's values for the patches.
-    fileprivate var patchesOfHeads: [[Float]] {
-        let values = elements
-        let tokens = shape[2]
-        return (0..<shape[1]).map { Array(values[($0 * tokens + 1)..<(($0 + 1) * tokens)]) }
     }
 }

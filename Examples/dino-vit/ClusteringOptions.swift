@@ -6,10 +6,7 @@ import ViT
 /// What `segment` and `parts` have in common: how clusters of descriptors are found, and a model
 /// that was fitted before in their place.
 struct ClusteringOptions: ParsableArguments {
-    @Option(
-        help: """
-            The layer, counted from 0. (default: 11, or the last of a network that has fewer)
-            """)
+    @Option(help: Help.optionalLayer)
     var layer: Int?
 
     @Option(help: "What is taken of the layer. (default: key)")
@@ -121,7 +118,7 @@ struct ClusteringOptions: ParsableArguments {
     /// What the options say to a network.
     func options(for network: VisionTransformer) -> CoSegmentation.Options {
         var options = CoSegmentation.Options()
-        options.taps.layer = layer ?? min(options.taps.layer, network.configuration.depth - 1)
+        options.taps.layer = layer ?? options.taps.layer
         options.taps.facet = facet?.facet ?? options.taps.facet
         options.taps.stride =
             stride.map { PatchStride($0) }

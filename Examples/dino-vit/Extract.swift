@@ -21,11 +21,8 @@ struct Extract: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(
-        help: """
-            The layer, counted from 0. (default: 11, or the last of a network that has fewer)
-            """)
-    var layer: Int?
+    @Option(help: Help.layer)
+    var layer = -1
 
     @Option(help: "What is taken of the layer.")
     var facet = FacetArgument.key
@@ -54,15 +51,12 @@ struct Extract: ParsableCommand {
     func run() throws {
         let run = try PictureRun(images, network: network, options: options)
         let extractor = try Extractor(network, stride: stride)
-        let layer = layer ?? min(11, extractor.lastLayer)
-        let tap = FeatureTap(layer: layer, facet: facet.facet)
-        try extractor.check([tap])
-        try run.perform { picture, photo, output in
+        let tap = try extractor.tap(layer: layer, facet: facet.facet)
+        try run.perform(for: extractor) { picture, photo, output in
             let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }
-            let descriptors = DescriptorGrid(
-                features, tap: tap, heads: extractor.model.configuration.heads, geometry: geometry)
+            let descriptors = DescriptorGrid(features, tap: tap, geometry: geometry)
             let values =
                 if bin {
                     descriptors.logBinned()
@@ -73,7 +67,7 @@ struct Extract: ParsableCommand {
                 }
             let file = try output.file(picture.stem + ".npy")
             try values.writeNPY(to: file)
-            return "\(file): \(facet.rawValue) of layer \(layer), \(values.shape)"
+            return "\(file): \(facet.rawValue) of layer \(tap.layer), \(values.shape)"
         }
     }
 }

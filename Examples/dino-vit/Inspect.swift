@@ -24,12 +24,8 @@ struct Inspect: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(
-        help: """
-            The layer whose descriptors are compared, counted from 0. (default: 11, or the last of \
-            a network that has fewer)
-            """)
-    var layer: Int?
+    @Option(help: Help.layer)
+    var layer = -1
 
     @Option(help: "What is compared of the layer.")
     var facet = FacetArgument.key
@@ -56,12 +52,11 @@ struct Inspect: ParsableCommand {
         var progress = Progress(2, of: "photos", quiet: options.quiet)
         progress.note("reading")
         let extractor = try Extractor(network, stride: stride)
-        let layer = layer ?? min(11, extractor.lastLayer)
-        let tap = FeatureTap(layer: layer, facet: facet.facet)
-        try extractor.check([tap])
+        let tap = try extractor.tap(layer: layer, facet: facet.facet)
         let photos = try inParallel(paths.count) { index in
             try Photo(
-                contentsOf: paths[index], preprocessing: network.preprocessing,
+                contentsOf: paths[index], preprocessing: extractor.preprocessing,
+                for: extractor.model.configuration,
                 displaySize: Inspect.displaySize)
         }.map { try $0.get() }
         let sides = try photos.map { photo -> SimilarityPage.Side in
@@ -73,20 +68,19 @@ struct Inspect: ParsableCommand {
             return SimilarityPage.Side(
                 name: printable(Path.name(of: photo.path)),
                 picture: photo.display ?? photo.input.image,
-                descriptors: DescriptorGrid(
-                    features, tap: tap, heads: extractor.model.configuration.heads,
-                    geometry: geometry))
+                descriptors: DescriptorGrid(features, tap: tap, geometry: geometry))
         }
         progress.note("comparing")
         let page = SimilarityPage(
             source: sides[0], target: sides[1], binning: bin ? .logarithmic() : .none,
-            caption: caption(layer: layer))
+            caption: caption(layer: tap.layer))
         try write(page.html(), to: file)
         progress.finish()
         if !options.quiet {
             let cells = sides.map { "\($0.descriptors.grid.rows)x\($0.descriptors.grid.columns)" }
             Terminal.say(
-                "\(file): \(cells[0]) and \(cells[1]) cells, \(facet.rawValue) of layer \(layer)")
+                "\(file): \(cells[0]) and \(cells[1]) cells, \(facet.rawValue) of layer \(tap.layer)"
+            )
         }
     }
 

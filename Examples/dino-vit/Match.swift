@@ -35,8 +35,8 @@ struct Match: ParsableCommand {
 
     @Option(
         help: """
-            The layer whose descriptors are compared, counted from 0. (default: 9, or the last of \
-            a network that has fewer)
+            The layer whose descriptors are compared, counted from 0, or from the end, -1 being the \
+            last. (default: 9 of twelve, of other networks likewise)
             """)
     var layer: Int?
 
@@ -127,13 +127,18 @@ struct Match: ParsableCommand {
         }
         var model = model
         var photos: [Photo] = []
+        // A header is read in no time.
+        let file = model == nil ? try network.file.opened() : nil
+        guard let configuration = model?.configuration ?? file?.configuration else {
+            fail("match: no weights were opened")
+        }
         let loaded = inParallel(paths.count + (model == nil ? 1 : 0)) { index -> Loaded in
             // The photos first: they take longer than weights in the system's cache.
-            guard index < paths.count else { return .model(try network.file.network()) }
+            guard index < paths.count else { return .model(try network.file.network(file)) }
             return .photo(
                 try Photo(
                     contentsOf: paths[index], preprocessing: network.preprocessing,
-                    displaySize: MatchPicture.displaySize))
+                    for: configuration, displaySize: MatchPicture.displaySize))
         }
         for result in loaded {
             switch try result.get() {
@@ -151,9 +156,7 @@ struct Match: ParsableCommand {
 
     /// What is compared.
     private func tap(in model: VisionTransformer) -> FeatureTap {
-        let standard = Correspondences.Options().layer
-        return FeatureTap(
-            layer: layer ?? min(standard, model.configuration.depth - 1), facet: facet.facet)
+        FeatureTap(layer: layer ?? model.configuration.layerForMatching, facet: facet.facet)
     }
 
     /// What matters when the features are there.

@@ -57,6 +57,20 @@ struct WeightOptions: ParsableArguments {
     @Option(help: WeightOptions.headsHelp)
     var heads: Int?
 
+    @Option(
+        help: """
+            Whose rule gives positions at other sizes than the trained one: official, transformers \
+            or timm. (default: official)
+            """)
+    var positions: PositionRule?
+
+    @Option(
+        help: """
+            What colours are brought to: imagenet or satellite. (default: what the file or the texts \
+            beside it say, or imagenet)
+            """)
+    var normalization: NormalizationArgument?
+
     static let headsHelp: ArgumentHelp = """
         The network's attention heads. (default: what the file or a config.json beside it says, or \
         width / 64)
@@ -75,14 +89,24 @@ struct WeightOptions: ParsableArguments {
     /// The files that no result may replace.
     var inputs: [String] { weights.map { [$0] } ?? [] }
 
-    /// Opens the weights and reads them.
-    func network() throws -> VisionTransformer {
+    /// Opens the weights; no parameter has been read yet.
+    func opened() throws -> WeightFile {
         guard let weights else { return try .bundled() }
         let file = try WeightFile(contentsOf: weights, heads: heads)
         if file.headsAreAssumed {
             Note.heads(of: weights, file.configuration, "--heads gives another number")
         }
-        return VisionTransformer(try file.weights())
+        return file
+    }
+
+    /// Reads the weights.
+    ///
+    /// - Parameter file: where they have been opened.
+    func network(_ file: WeightFile? = nil) throws -> VisionTransformer {
+        var network = try (file ?? opened()).network()
+        if let positions { network.followPositions(of: positions) }
+        if let normalization { network.normalization = normalization.value }
+        return network
     }
 }
 
@@ -111,6 +135,28 @@ struct NetworkOptions: ParsableArguments {
     }
 
     var preprocessing: Preprocessing { Preprocessing(loadSize: loadSize == 0 ? nil : loadSize) }
+}
+
+extension PositionRule: ExpressibleByArgument {}
+
+enum NormalizationArgument: String, ExpressibleByArgument, CaseIterable {
+    case imagenet, satellite
+
+    var value: Normalization {
+        switch self {
+        case .imagenet: .imageNet
+        case .satellite: .satellite
+        }
+    }
+}
+
+/// What options of several commands say of themselves.
+enum Help {
+    static let layer: ArgumentHelp =
+        "The layer, counted from 0, or from the end, -1 being the last."
+    static let optionalLayer: ArgumentHelp = """
+        The layer, counted from 0, or from the end, -1 being the last. (default: -1)
+        """
 }
 
 /// What a descriptor is made of.

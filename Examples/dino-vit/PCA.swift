@@ -47,10 +47,7 @@ struct PCACommand: ParsableCommand {
             "Take the components, the layer and the facet from such a file.", valueName: "file"))
     var basis: String?
 
-    @Option(
-        help: """
-            The layer, counted from 0. (default: 11, or the last of a network that has fewer)
-            """)
+    @Option(help: Help.optionalLayer)
     var layer: Int?
 
     @Option(help: "What is taken of the layer: key, query, value or token. (default: key)")
@@ -92,11 +89,9 @@ struct PCACommand: ParsableCommand {
         }
         let saved = try basis.map { try SavedBasis(contentsOf: $0) }
         let extractor = try Extractor(network, stride: stride)
-        let tap =
-            saved?.tap
-            ?? FeatureTap(
-                layer: layer ?? min(11, extractor.lastLayer), facet: (facet ?? .key).facet)
-        try extractor.check([tap])
+        let tap = try extractor.tap(
+            layer: saved?.tap.layer ?? layer ?? -1,
+            facet: saved?.tap.facet ?? (facet ?? .key).facet)
         let channels = extractor.model.configuration.width
         try saved?.check(channels: channels)
         let count = components ?? 4
@@ -125,7 +120,7 @@ struct PCACommand: ParsableCommand {
     ) throws {
         var kept: [Item] = []
         let failures = try pictures.decoded(
-            network.preprocessing, displaySize: nil, quiet: options.quiet
+            for: extractor, displaySize: nil, quiet: options.quiet
         ) { picture, photo in
             let item = try item(picture, photo, tap, extractor)
             if let saved { return try write(item, saved, into: output) }
@@ -147,15 +142,14 @@ struct PCACommand: ParsableCommand {
     private func item(
         _ picture: Picture, _ photo: Photo, _ tap: FeatureTap, _ extractor: Extractor
     ) throws -> Item {
-        let attention = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
+        let attention = FeatureTap(layer: -1, facet: .classAttention)
         let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
             try extractor.features(of: photo.input, at: foreground ? [tap, attention] : [tap])
         }
         return Item(
             picture: picture,
-            descriptors: DescriptorGrid(
-                features, tap: tap, heads: extractor.model.configuration.heads, geometry: geometry),
-            saliency: foreground ? SaliencyMap(features, layer: attention.layer) : nil)
+            descriptors: DescriptorGrid(features, tap: tap, geometry: geometry),
+            saliency: foreground ? SaliencyMap(features) : nil)
     }
 
     private func fit(_ items: [Item], _ count: Int) throws -> PrincipalBasis {

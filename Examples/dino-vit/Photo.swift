@@ -20,9 +20,12 @@ struct Photo: Sendable {
 
     /// Reads and resizes a PNG or JPEG file.
     ///
-    /// - Parameter displaySize: from the original's width and height to the size that is shown.
+    /// - Parameters:
+    ///   - network: that it is for.
+    ///   - displaySize: from the original's width and height to the size that is shown.
     init(
         contentsOf path: String, preprocessing: Preprocessing,
+        for network: VisionTransformer.Configuration,
         displaySize: ((Int, Int) -> (width: Int, height: Int))? = nil
     ) throws(PictureFailure) {
         self.path = path
@@ -33,7 +36,7 @@ struct Photo: Sendable {
             throw PictureFailure("\(error)")
         }
         do {
-            input = try preprocessing.networkImage(of: original)
+            input = try preprocessing.networkImage(of: original, for: network)
         } catch {
             throw PictureFailure("\(path): \(error)")
         }

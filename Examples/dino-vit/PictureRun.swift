@@ -24,15 +24,17 @@ struct PictureRun {
     }
 
     /// - Parameters:
+    ///   - extractor: that the photos are for.
     ///   - displaySize: see `Photo`.
     ///   - body: writes the results of a picture into a folder and gives a line of the summary.
     func perform(
+        for extractor: Extractor,
         displaySize: ((Int, Int) -> (width: Int, height: Int))? = nil,
         _ body: (Picture, Photo, OutputFolder) throws -> String
     ) throws {
         try sets.perform { pictures, output in
             let failures = try pictures.decoded(
-                network.preprocessing, displaySize: displaySize, quiet: options.quiet
+                for: extractor, displaySize: displaySize, quiet: options.quiet
             ) { picture, photo in
                 try body(picture, photo, output)
             }
@@ -45,11 +47,12 @@ extension [Picture] {
     /// Decodes the pictures, the next ones in parallel, and works on one after the other.
     ///
     /// - Parameters:
+    ///   - extractor: that the photos are for.
     ///   - displaySize: see `Photo`.
     ///   - body: gives a line of the summary, if there is one.
     /// - Returns: why pictures could not be worked on, a sentence for each.
     func decoded(
-        _ preprocessing: Preprocessing, displaySize: ((Int, Int) -> (width: Int, height: Int))?,
+        for extractor: Extractor, displaySize: ((Int, Int) -> (width: Int, height: Int))?,
         quiet: Bool, _ body: (Picture, Photo) throws -> String?
     ) throws -> [String] {
         var progress = Progress(count, of: "pictures", quiet: quiet)
@@ -59,8 +62,8 @@ extension [Picture] {
             let next = Array(self[start..<Swift.min(start + chunk, count)])
             let photos = inParallel(next.count) { index in
                 try Photo(
-                    contentsOf: next[index].path, preprocessing: preprocessing,
-                    displaySize: displaySize)
+                    contentsOf: next[index].path, preprocessing: extractor.preprocessing,
+                    for: extractor.model.configuration, displaySize: displaySize)
             }
             for (picture, photo) in zip(next, photos) {
                 do {

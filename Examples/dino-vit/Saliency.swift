@@ -38,9 +38,9 @@ struct SaliencyCommand: ParsableCommand {
     func run() throws {
         let run = try PictureRun(images, network: network, options: options)
         let extractor = try Extractor(network, stride: stride)
-        let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
-        try extractor.check([tap])
-        try run.perform(displaySize: HeatMap.displaySize) { picture, photo, output in
+        let tap = try extractor.tap(layer: -1, facet: .classAttention)
+        try run.perform(for: extractor, displaySize: HeatMap.displaySize) {
+            picture, photo, output in
             let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }

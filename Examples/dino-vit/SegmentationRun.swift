@@ -39,7 +39,8 @@ struct SegmentationRun {
             let inputs = inParallel(decoded.count) { index in
                 let photo = try decoded[index].photo()
                 return try naming(decoded[index].path) { () throws(ExtractionError) in
-                    try taps.input(of: photo, withSaliency: forFitting)
+                    try taps.input(
+                        of: photo, for: network.configuration, withSaliency: forFitting)
                 }
             }
             for (picture, input) in zip(decoded, inputs) {

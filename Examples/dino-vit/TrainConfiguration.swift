@@ -84,9 +84,7 @@ extension Train {
         let current = result.options.network
         if isBeginning, let file = starting.network {
             let found = file.configuration
-            if let arch = network.arch,
-                (arch.width, arch.depth, arch.heads) != (found.width, found.depth, found.heads)
-            {
+            if let arch = network.arch, !arch.hasSize(of: found) {
                 throw Failure("\(file.path) holds a \(found.name), not --arch \(arch)")
             }
             if let patchSize = network.patchSize, patchSize != found.patchSize {
@@ -95,15 +93,11 @@ extension Train {
             return found
         }
         let patchSize = network.patchSize ?? current.patchSize
-        let arch =
-            network.arch
-            ?? .init(width: current.width, depth: current.depth, heads: current.heads)
-        let isSame =
-            (arch.width, arch.depth, arch.heads, patchSize)
-            == (current.width, current.depth, current.heads, current.patchSize)
+        let size = network.arch ?? current
+        let isSame = size.hasSize(of: current) && patchSize == current.patchSize
         if !isBeginning && isSame { return current }
-        return VisionTransformer.Configuration(
-            arch, patchSize: patchSize, imageSize: max(result.crops.globalSide, patchSize))
+        return size.sized(
+            patchSize: patchSize, imageSize: max(result.crops.globalSide, patchSize))
     }
 }
 

@@ -6,7 +6,7 @@ import ViT
 // --resume, the run's own.
 
 /// An architecture by name or by its numbers.
-extension VisionTransformer.Architecture: ExpressibleByArgument {
+extension VisionTransformer.Configuration: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
 
@@ -17,7 +17,7 @@ struct TrainedNetworkOptions: ParsableArguments {
         help: ArgumentHelp(
             "tiny, small, base, or WIDTHxDEPTHxHEADS. (default: small, or what --init-weights holds)",
             valueName: "arch"))
-    var arch: VisionTransformer.Architecture?
+    var arch: VisionTransformer.Configuration?
 
     @Option(help: ArgumentHelp("The side of a patch. (default: 16)", valueName: "pixels"))
     var patchSize: Int?
@@ -48,7 +48,7 @@ struct TrainedNetworkOptions: ParsableArguments {
     var dropPath: Double?
 
     func validate() throws {
-        if let fault = arch?.fault { throw ValidationError("--arch: \(fault).") }
+        if let fault = arch?.faultOfSize { throw ValidationError("--arch: \(fault).") }
         try check(patchSize, VisionTransformer.Configuration.Bounds.patchSize, "--patch-size")
         try check(outDim, DINOHead.Options.Bounds.prototypes, "--out-dim")
         try check(dropPath, DINOOptions.Bounds.stochasticDepth, "--drop-path")

@@ -80,7 +80,7 @@ struct OpenedWeights {
 
     /// Reads them.
     func point() throws -> StartingPoint {
-        StartingPoint(weights: try network?.weights(), teacher: try teacher?.network())
+        StartingPoint(network: try network?.network(), teacher: try teacher?.network())
     }
 }
 

@@ -43,15 +43,25 @@ struct WeightsCommand: ParsableCommand {
 
     struct Convert: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write weights as a safetensors file with the official names.",
+            abstract: "Write weights as a safetensors file, by the names that a tool asks for.",
             discussion: """
+                With --format huggingface the output is a folder, with config.json and \
+                preprocessor_config.json beside model.safetensors.
+
                 Example: dino-vit weights convert dino_vits8.pth dino_vits8.safetensors --half
                 """)
 
         @OptionGroup var input: WeightInput
 
-        @Argument(help: ArgumentHelp("The safetensors file to write.", valueName: "out"))
+        @Argument(
+            help: ArgumentHelp("The safetensors file, or the folder, to write.", valueName: "out"))
         var output: String
+
+        @Option(
+            help: """
+                Whose names the tensors get: dino (the published files'), timm or huggingface.
+                """)
+        var format = Naming.official
 
         @Flag(help: "Round to float16, for half the size.")
         var half = false
@@ -75,7 +85,14 @@ struct WeightsCommand: ParsableCommand {
             }
             let type = half ? ElementType.float16 : .float32
             let texts = file.metadata.merging(try texts()) { _, new in new }
-            try file.weights().write(to: output, elementType: type, metadata: texts)
+            let network = try file.network()
+            try network.write(
+                to: output, naming: format, elementType: type, metadata: texts)
+            if network.hasRoundedPeriods {
+                Note.write(
+                    "\(file.path) has rounded periods of its rotary positions; transformers and timm"
+                        + " compute exact ones, and will differ by about 0.001")
+            }
             if !options.quiet {
                 Terminal.say("\(output): \(file.configuration.name), \(type.rawValue)")
             }
@@ -98,6 +115,8 @@ struct WeightsCommand: ParsableCommand {
         }
     }
 }
+
+extension Naming: ExpressibleByArgument {}
 
 /// The weight file that a subcommand reads.
 struct WeightInput: ParsableArguments {
@@ -124,14 +143,12 @@ struct WeightInput: ParsableArguments {
 extension WeightFile {
     /// What there is to say of the file, each with its name. The parameters are read.
     fileprivate func facts() throws -> [(name: String, value: String)] {
-        let grid = configuration.positionGrid
-        let patch = configuration.patchSize
         let types = elementTypes.sorted { $0.value > $1.value }.map { type, count in
             elementTypes.count == 1 ? type.rawValue : "\(type.rawValue) (\(count.grouped))"
         }
-        var facts = [
+        var facts: [(name: String, value: String)] = [
             ("architecture", configuration.name),
-            ("patch size", "\(patch)"),
+            ("patch size", "\(configuration.patchSize)"),
             ("width", "\(configuration.width)"),
             ("hidden width", "\(configuration.hiddenWidth)"),
             ("depth", "\(configuration.depth)"),
@@ -143,16 +160,12 @@ extension WeightFile {
             ),
             ("norm epsilon", "\(configuration.layerNormEpsilon)"),
             ("parameters", parameterCount.grouped),
-            (
-                "position grid",
-                "\(grid.rows)x\(grid.columns), images of"
-                    + " \(grid.rows * patch)x\(grid.columns * patch)"
-            ),
             ("format", format.description + (files.count > 1 ? ", \(files.count) files" : "")),
-            ("names", hasHuggingFaceNames ? "Hugging Face" : "official"),
+            ("names", naming.title),
             ("dictionary", source.isEmpty ? "the whole file" : source),
             ("elements", types.joined(separator: ", ")),
         ]
+        facts.insert(contentsOf: configuration.partsBeyondDINO, at: 5)
         if lacksAttentionBias { facts.append(("missing", "attn.qkv.bias, taken as zeros")) }
         facts.append(("left over", leftOver.isEmpty ? "nothing" : leftOver.joined(separator: ", ")))
         let damaged = try nonFiniteParameters()
@@ -161,6 +174,37 @@ extension WeightFile {
             facts.append((name, text))
         }
         return facts
+    }
+}
+
+extension VisionTransformer.Configuration {
+    /// The positions, and what DINO's networks have not.
+    fileprivate var partsBeyondDINO: [(name: String, value: String)] {
+        var parts: [(name: String, value: String)] = []
+        switch positions {
+        case .learnt(let grid):
+            parts.append(
+                (
+                    "position grid",
+                    "\(grid.rows)x\(grid.columns), images of"
+                        + " \(grid.rows * patchSize)x\(grid.columns * patchSize)"
+                ))
+        case .rotary(let periods):
+            let isExact = periods == RotaryPositions(headWidth: headWidth).periods
+            parts.append(("positions", "rotary" + (isExact ? "" : ", with periods of its own")))
+        }
+        if registers > 0 { parts.append(("registers", "\(registers)")) }
+        if feedForward == .swiGLU { parts.append(("feed-forward", "SwiGLU")) }
+        if hasLayerScale { parts.append(("layer scale", "yes")) }
+        if normalization != .imageNet {
+            parts.append(
+                (
+                    "normalization",
+                    normalization == .satellite
+                        ? "satellite" : "\(normalization.mean), \(normalization.standardDeviation)"
+                ))
+        }
+        return parts
     }
 }
 

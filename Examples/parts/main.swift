@@ -14,8 +14,7 @@ precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights i
 let folder = try PictureFolder(arguments[1])
 let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
 let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])
-var options = PartCoSegmentation.Options()
-options.foreground.taps.layer = network.configuration.depth - 1
+let options = PartCoSegmentation.Options()
 let features = try photos.map {
     try options.foreground.taps.features(of: $0, using: network)
 }

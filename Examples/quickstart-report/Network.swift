@@ -16,8 +16,6 @@ struct Network {
             model, preprocessing: Preprocessing(loadSize: loadSize), stride: PatchStride(4))
     }
 
-    var model: VisionTransformer { extractor.model }
-
     /// The class token's features of pictures of one size, `[pictures, width]`.
     func embeddings(of images: [Image]) -> Tensor {
         let side = images[0].width
@@ -25,7 +23,8 @@ struct Network {
         return .concatenated(
             stride(from: 0, to: images.count, by: most).map { start in
                 let inputs = images[start..<min(start + most, images.count)].map {
-                    extractor.preprocessing.tensor(of: $0).reshaped(to: [1, 3, side, side])
+                    extractor.preprocessing.tensor(of: $0, for: extractor.model.configuration)
+                        .reshaped(to: [1, 3, side, side])
                 }
                 return extractor.model.embeddings(of: .concatenated(inputs))
             })
@@ -50,7 +49,7 @@ struct Network {
     }
 
     private func descriptors(of image: Image) throws -> DescriptorGrid {
-        try extractor.descriptors(of: image, layer: extractor.lastLayer)
+        try extractor.descriptors(of: image, layer: -1)
     }
 
     func saliency(of image: Image) throws -> PixelSaliency {
@@ -70,8 +69,7 @@ struct Network {
             of: extractor.networkImage(of: image),
             at: [tokens, FeatureTap(layer: layer, facet: .classAttention)])
         return SegmentationFeatures(
-            descriptors: DescriptorGrid(
-                features, tap: tokens, heads: model.configuration.heads, geometry: geometry),
+            descriptors: DescriptorGrid(features, tap: tokens, geometry: geometry),
             saliency: SaliencyMap(features, layer: layer), image: image)
     }
 
@@ -90,7 +88,7 @@ struct Network {
 
     /// The last layer's attention gathers in few places; what it gathers from, the layer's before, covers
     /// more of the creature.
-    private var attentionLayers: [Int] { [extractor.lastLayer - 1, extractor.lastLayer] }
+    private var attentionLayers: [Int] { [-2, -1] }
 
     private func attention(
         of input: NetworkImage

@@ -31,8 +31,7 @@ struct Report {
     func write() throws {
         // Drawn as the training's own start was: the network at step 0.
         var generator = Xoshiro256(seed: configuration.options.seed)
-        let start = VisionTransformer(
-            VisionTransformer.Weights(untrained: model.configuration, using: &generator))
+        let start = VisionTransformer(untrained: model.configuration, using: &generator)
         let untrained = Network(start, loadSize: series.size)
         let trained = Network(model, loadSize: series.size)
         let measurement = Measurement(

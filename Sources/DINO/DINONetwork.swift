@@ -19,18 +19,18 @@ public struct DINONetwork: Sendable, Module {
 
     /// A network with which training starts.
     ///
-    /// - Parameter backbone: weights to start from; untrained ones unless given.
+    /// - Parameter backbone: what to start from; an untrained network unless given.
     public init(
-        _ options: DINOOptions, backbone: VisionTransformer.Weights? = nil,
+        _ options: DINOOptions, backbone: VisionTransformer? = nil,
         using generator: inout some RandomNumberGenerator
     ) {
-        let weights =
-            backbone ?? VisionTransformer.Weights(untrained: options.network, using: &generator)
+        let backbone =
+            backbone ?? VisionTransformer(untrained: options.network, using: &generator)
         require(
-            weights.configuration == options.network,
-            "DINONetwork: weights of \(weights.configuration) for \(options.network)")
+            backbone.configuration == options.network,
+            "DINONetwork: a network of \(backbone.configuration) for \(options.network)")
         self.init(
-            backbone: VisionTransformer(weights),
+            backbone: backbone,
             head: DINOHead(
                 inputWidth: options.network.width, options: options.head, using: &generator))
     }

@@ -44,7 +44,7 @@ public struct DINOTrainer: Sendable {
     /// - Precondition: the weights are of the options' network; a fixed teacher has as many
     ///   prototypes as the options' head.
     public init(
-        _ options: DINOOptions, startingFrom weights: VisionTransformer.Weights? = nil,
+        _ options: DINOOptions, startingFrom weights: VisionTransformer? = nil,
         fixedTeacher: DINONetwork? = nil, batchSize: Int, stepsPerEpoch: Int
     ) {
         var generator = Xoshiro256(seed: options.seed)

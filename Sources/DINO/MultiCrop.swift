@@ -36,9 +36,9 @@ public struct MultiCrop: Sendable, Hashable, Codable {
     public var local = Finish(blur: 0.5, solarization: 0)
 
     /// Of each channel, in 0...1: ImageNet's.
-    public var mean = Preprocessing().mean
+    public var mean = Normalization.imageNet.mean
     /// Likewise.
-    public var standardDeviation = Preprocessing().standardDeviation
+    public var standardDeviation = Normalization.imageNet.standardDeviation
 
     public init() {}
 

@@ -33,7 +33,7 @@ extension DINOTrainer {
         _ crops: StepCrops, from targets: Tensor, gradients: inout Gradients
     ) -> Double {
         let groups = crops.groups(of: 0..<crops.views, limit: options.activationMemory) {
-            options.recordingMemory(tokens: student.backbone.tokens(forImage: $0))
+            options.recordingMemory(tokens: student.backbone.layout(ofImage: $0).count)
         }
         if options.head.hasBatchNorm && groups.count > 1 {
             return learnWithSharedStatistics(crops, groups, from: targets, gradients: &gradients)
@@ -170,16 +170,17 @@ private struct HeadWithInput: Module {
 }
 
 extension VisionTransformer {
-    /// The class token and the patches of an image `[batch, 3, height, width]`.
-    fileprivate func tokens(forImage shape: Shape) -> Int {
-        1 + grid(height: shape[2], width: shape[3]).count
+    /// The tokens of an image `[batch, 3, height, width]`.
+    fileprivate func layout(ofImage shape: Shape) -> TokenLayout {
+        layout(height: shape[2], width: shape[3])
     }
 
     /// About the bytes that one image's values need in a pass that is not recorded.
     ///
     /// - Parameter shape: `[batch, 3, height, width]`.
     fileprivate func passingMemory(forImage shape: Shape) -> Int {
-        4 * tokens(forImage: shape) * (6 * configuration.width + configuration.hiddenWidth)
+        4 * layout(ofImage: shape).count
+            * (6 * configuration.width + configuration.channelsOfHiddenLayer)
     }
 }
 
@@ -188,7 +189,7 @@ extension DINOOptions {
     /// tokens' widths (queries, keys and values, what was attended to, both sums) and the hidden layer
     /// before its GELU; then the head's.
     func recordingMemory(tokens: Int) -> Int {
-        4 * tokens * network.depth * (6 * network.width + network.hiddenWidth)
+        4 * tokens * network.depth * (6 * network.width + network.channelsOfHiddenLayer)
             + 4 * (4 * head.hiddenWidth + 3 * head.prototypes)
     }
 }

@@ -23,15 +23,8 @@ extension DescriptorGrid {
         let count = features.grid.count
         var channels: [[Float]] = []
         for layer in layers {
-            let attention = features[FeatureTap(layer: layer, facet: .classAttention)]
-            let shape = attention.shape
-            require(
-                shape.rank == 3 && shape[2] == 1 + count && 0..<shape[0] ~= image,
-                "DescriptorGrid: no image \(image) in class attention \(shape)")
-            attention.withUnsafeElements { attention in
-                for head in 0..<shape[1] {
-                    // The class token's attention to itself comes first and is left out.
-                    let start = (image * shape[1] + head) * shape[2] + 1
+            features.classAttention(inLayer: layer, image: image).withUnsafeElements { attention in
+                for start in stride(from: 0, to: attention.count, by: count) {
                     channels.append(standardizedLogarithms(attention[start..<start + count]))
                 }
             }

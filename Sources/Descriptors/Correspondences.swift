@@ -32,8 +32,9 @@ public struct Correspondences: Hashable, Sendable, Codable {
     /// How correspondences are found. The defaults are those of dino-vit-features,
     /// correspondences.py, unless said otherwise.
     public struct Options: Hashable, Sendable, Codable {
-        /// The layer whose features are matched, counted from 0.
-        public var layer = 9
+        /// The layer whose features are matched, counted from 0, or from the end; nil for three quarters of
+        /// the way: the reference's 9 of twelve.
+        public var layer: Int?
         /// What is matched of it.
         public var facet = Facet.key
         public var stride = PatchStride(4)
@@ -125,4 +126,9 @@ private func spread(
     let labels = search.run(iterations: options.iterations, tolerance: 0).labels
     var seen = Set<Int32>()
     return zip(candidates, labels).compactMap { seen.insert($1).inserted ? $0 : nil }
+}
+
+extension VisionTransformer.Configuration {
+    /// The layer whose features are matched where none is named.
+    package var layerForMatching: Int { depth * 3 / 4 }
 }

@@ -35,35 +35,26 @@ public struct DescriptorGrid: Sendable {
     /// - Parameters:
     ///   - tap: a facet of a layer; for the class token's attention see `init(classAttention:layers:)`.
     ///   - image: which image of the batch.
-    ///   - heads: the network's attention heads, which the order of channels goes by.
     /// - Precondition: the tap was asked for; the image is in the batch; the geometry's grid is the
     ///   features'.
     /// - Complexity: O(patches * channels).
-    public init(
-        _ features: Features, tap: FeatureTap, image: Int = 0, heads: Int, geometry: Geometry
-    ) {
+    public init(_ features: Features, tap: FeatureTap, image: Int = 0, geometry: Geometry) {
         if tap.facet == .classAttention {
             self.init(
                 classAttention: features, layers: [tap.layer], image: image, geometry: geometry)
             return
         }
-        let tokens = features[tap]
-        require(
-            tokens.shape.rank == 3 && tokens.shape[1] == 1 + features.grid.count && image >= 0
-                && image < tokens.shape[0],
-            "DescriptorGrid: no descriptors of image \(image) in \(tap.facet) \(tokens.shape)")
-        let width = tokens.shape[2]
-        require(
-            heads > 0 && width % heads == 0,
-            "DescriptorGrid: \(heads) heads do not divide \(width) channels")
-        var rows = tokens.rows(image..<(image + 1)).reshaped(to: [tokens.shape[1], width])
-        if tap.facet != .token && heads > 1 {
-            rows = DescriptorGrid.headsInnermost(rows, heads: heads)
+        var patches = features.patches(at: tap, image: image)
+        var token = features.classToken(at: tap, image: image)
+        let isOfHeads = [.query, .key, .value].contains(tap.facet)
+        if isOfHeads && features.heads > 1 {
+            patches = DescriptorGrid.headsInnermost(patches, heads: features.heads)
+            token = DescriptorGrid.headsInnermost(token, heads: features.heads)
         }
         self.init(
-            values: rows.rows(1..<rows.shape[0]).reshaped(
-                to: [features.grid.rows, features.grid.columns, width]),
-            classToken: rows.rows(0..<1).reshaped(to: [width]), geometry: geometry)
+            values: patches.reshaped(
+                to: [features.grid.rows, features.grid.columns, patches.shape[1]]),
+            classToken: token, geometry: geometry)
     }
 
     public var grid: PatchGrid { geometry.grid }
@@ -90,7 +81,7 @@ public struct DescriptorGrid: Sendable {
 
     /// Channel `head * headWidth + dimension` becomes `dimension * heads + head`.
     private static func headsInnermost(_ tokens: Tensor, heads: Int) -> Tensor {
-        let width = tokens.shape[1]
+        let width = tokens.shape[-1]
         let headWidth = width / heads
         return tokens.withUnsafeElements { source in
             Tensor(shape: tokens.shape) { target in

@@ -27,7 +27,8 @@ extension ExtractionError: CustomStringConvertible {
         case .tooManyPatches(let count, let most):
             "a picture makes \(count) patches at this stride and load size; at most \(most) are taken"
         case .noSuchLayer(let layer, let depth):
-            "layer \(layer) is not one of the network's \(depth), which are counted from 0"
+            "layer \(layer) is not one of the network's \(depth), which are counted from 0, or from -1"
+                + " down"
         case .noSuchHead(let head, let heads):
             "head \(head) is not one of the network's \(heads), which are counted from 0"
         case .badStride(let stride, let patchSize):
@@ -42,23 +43,20 @@ extension ExtractionError: CustomStringConvertible {
 
 /// A network with the way that pictures are put into it.
 public struct Extractor: Sendable {
-    public var model: VisionTransformer
+    public var model: any Backbone
     public var preprocessing: Preprocessing
     /// The step from patch to patch, in pixels of the picture as the network sees it.
     public var stride: PatchStride
 
     /// - Parameter stride: the model's patch size unless given: patches side by side.
     public init(
-        _ model: VisionTransformer, preprocessing: Preprocessing = Preprocessing(),
+        _ model: any Backbone, preprocessing: Preprocessing = Preprocessing(),
         stride: PatchStride? = nil
     ) {
         self.model = model
         self.preprocessing = preprocessing
         self.stride = stride ?? PatchStride(model.configuration.patchSize)
     }
-
-    /// The network's last layer, whose attention makes the saliency.
-    public var lastLayer: Int { model.configuration.depth - 1 }
 
     /// The most patches of a picture, 170 times those of a square of 224 pixels at stride 4: beyond
     /// that a pass takes gigabytes and, its time growing with the square, days.
@@ -88,7 +86,7 @@ public struct Extractor: Sendable {
         guard geometry.grid.count <= Self.mostPatches else {
             throw .tooManyPatches(count: geometry.grid.count, most: Self.mostPatches)
         }
-        let tensor = preprocessing.tensor(of: image)
+        let tensor = preprocessing.tensor(of: image, for: model.configuration)
         let features = model.features(
             of: tensor.reshaped(to: Shape([1] + tensor.shape.dimensions)), at: taps, stride: stride)
         let excess = Self.greatestFeature.nextUp.bitPattern...0x7fff_ffff
@@ -101,7 +99,7 @@ public struct Extractor: Sendable {
     /// Descriptors and saliency of a picture from one pass.
     ///
     /// - Parameters:
-    ///   - layer: the layer of the descriptors, counted from 0.
+    ///   - layer: the layer of the descriptors, counted from 0, or from the end, -1 being the last.
     ///   - facet: query, key, value, token or the class token's attention.
     ///   - saliencyHeads: the heads of the last layer to average; see `SaliencyMap.defaultHeads`.
     public func imageFeatures(
@@ -110,25 +108,23 @@ public struct Extractor: Sendable {
         try check(saliencyHeads)
         let tap = FeatureTap(layer: layer, facet: facet)
         let (features, geometry) = try features(
-            of: input, at: [tap, FeatureTap(layer: lastLayer, facet: .classAttention)])
+            of: input, at: [tap, .saliency])
         return ImageFeatures(
-            descriptors: DescriptorGrid(
-                features, tap: tap, heads: model.configuration.heads, geometry: geometry),
-            saliency: SaliencyMap(features, layer: lastLayer, heads: saliencyHeads))
+            descriptors: DescriptorGrid(features, tap: tap, geometry: geometry),
+            saliency: SaliencyMap(features, heads: saliencyHeads))
     }
 
     /// The descriptors of a photo.
     ///
     /// - Parameters:
-    ///   - layer: counted from 0.
+    ///   - layer: counted from 0, or from the end, -1 being the last.
     ///   - facet: query, key, value, token or the class token's attention.
     public func descriptors(
         of photo: Image, layer: Int, facet: Facet = .key
     ) throws(ExtractionError) -> DescriptorGrid {
         let tap = FeatureTap(layer: layer, facet: facet)
         let (features, geometry) = try features(of: networkImage(of: photo), at: [tap])
-        return DescriptorGrid(
-            features, tap: tap, heads: model.configuration.heads, geometry: geometry)
+        return DescriptorGrid(features, tap: tap, geometry: geometry)
     }
 
     /// How much of the foreground each patch of a photo is.
@@ -138,26 +134,34 @@ public struct Extractor: Sendable {
         of photo: Image, heads: [Int]? = nil
     ) throws(ExtractionError) -> SaliencyMap {
         try check(heads)
-        let tap = FeatureTap(layer: lastLayer, facet: .classAttention)
         return SaliencyMap(
-            try features(of: networkImage(of: photo), at: [tap]).features, layer: lastLayer,
-            heads: heads)
+            try features(of: networkImage(of: photo), at: [.saliency]).features, heads: heads)
     }
 
     /// The photo at the network's size.
     public func networkImage(of photo: Image) throws(ExtractionError) -> NetworkImage {
         do {
-            return try preprocessing.networkImage(of: photo)
+            return try preprocessing.networkImage(of: photo, for: model.configuration)
         } catch {
             throw .preprocessing(error)
         }
+    }
+
+    /// A tap of the network, its layer counted from 0.
+    ///
+    /// - Parameter layer: counted from 0, or from the end, -1 being the last.
+    /// - Throws: where the network has no such layer or the stride does not suit its patches: what
+    ///   `features` would throw for any picture.
+    public func tap(layer: Int, facet: Facet) throws(ExtractionError) -> FeatureTap {
+        try check([FeatureTap(layer: layer, facet: facet)])
+        return FeatureTap(layer: model.configuration.layer(layer) ?? layer, facet: facet)
     }
 
     /// Throws where the network has no such layers or the stride does not suit its patches: what
     /// `features` would throw for any picture.
     public func check(_ taps: [FeatureTap]) throws(ExtractionError) {
         let configuration = model.configuration
-        for tap in taps where !(0..<configuration.depth).contains(tap.layer) {
+        for tap in taps where configuration.layer(tap.layer) == nil {
             throw .noSuchLayer(layer: tap.layer, depth: configuration.depth)
         }
         let steps = 1...configuration.patchSize
@@ -177,14 +181,15 @@ public struct Extractor: Sendable {
 /// Finds pairs of points that show the same in two photos: each runs through the network once, for
 /// descriptors and saliency; see `correspondences(between:and:options:)` for the rest.
 public func correspondences(
-    between a: Image, and b: Image, using model: VisionTransformer,
+    between a: Image, and b: Image, using model: any Backbone,
     options: Correspondences.Options = Correspondences.Options()
 ) throws(ExtractionError) -> Correspondences {
     let extractor = Extractor(
         model, preprocessing: Preprocessing(loadSize: options.loadSize), stride: options.stride)
     func features(of photo: Image) throws(ExtractionError) -> ImageFeatures {
         try extractor.imageFeatures(
-            of: extractor.networkImage(of: photo), layer: options.layer, facet: options.facet,
+            of: extractor.networkImage(of: photo),
+            layer: options.layer ?? model.configuration.layerForMatching, facet: options.facet,
             saliencyHeads: options.saliencyHeads)
     }
     return correspondences(

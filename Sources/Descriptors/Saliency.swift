@@ -25,22 +25,16 @@ public struct SaliencyMap: Sendable {
     ///   - heads: the heads to average; at first `defaultHeads`.
     /// - Precondition: the features hold the layer's class attention; the image is in the batch;
     ///   there is at least one head and each is the layer's.
-    public init(_ features: Features, layer: Int, image: Int = 0, heads: [Int]? = nil) {
-        let attention = features[FeatureTap(layer: layer, facet: .classAttention)]
-        let shape = attention.shape
+    public init(_ features: Features, layer: Int = -1, image: Int = 0, heads: [Int]? = nil) {
+        let attention = features.classAttention(inLayer: layer, image: image)
+        let heads = heads ?? SaliencyMap.defaultHeads(of: features.configuration)
         require(
-            shape.rank == 3 && shape[2] == 1 + features.grid.count && image >= 0
-                && image < shape[0],
-            "SaliencyMap: no image \(image) in class attention \(shape)")
-        let heads = heads ?? SaliencyMap.defaultHeads(of: shape[1])
-        require(
-            !heads.isEmpty && heads.allSatisfy { 0 <= $0 && $0 < shape[1] },
-            "SaliencyMap: heads \(heads) of class attention \(shape)")
+            !heads.isEmpty && heads.allSatisfy { 0..<features.heads ~= $0 },
+            "SaliencyMap: heads \(heads) of class attention \(attention.shape)")
         var means = [Float](repeating: 0, count: features.grid.count)
         attention.withUnsafeElements { attention in
             for head in heads {
-                // The class token's attention to itself comes first and is left out.
-                let start = (image * shape[1] + head) * shape[2] + 1
+                let start = head * means.count
                 for index in means.indices { means[index] += attention[start + index] }
             }
         }
@@ -53,9 +47,14 @@ public struct SaliencyMap: Sendable {
                 shape: [features.grid.rows, features.grid.columns]))
     }
 
-    /// The heads 0, 2, 4 and 5 of six, which the reference found to follow objects in ViT-S; of any
-    /// other number all.
-    public static func defaultHeads(of count: Int) -> [Int] {
-        count == 6 ? [0, 2, 4, 5] : Array(0..<count)
+    /// The heads 0, 2, 4 and 5 of DINO's networks with six, which the reference found to follow objects in its
+    /// ViT-S; of any other network all.
+    public static func defaultHeads(of network: VisionTransformer.Configuration) -> [Int] {
+        network.heads == 6 && network.isOfDINO ? [0, 2, 4, 5] : Array(0..<network.heads)
     }
+}
+
+extension FeatureTap {
+    /// What saliency is made of.
+    package static let saliency = FeatureTap(layer: -1, facet: .classAttention)
 }

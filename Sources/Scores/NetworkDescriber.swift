@@ -14,15 +14,14 @@ package struct NetworkDescriber: Describer {
     package var view: CentreView
 
     /// - Parameters:
-    ///   - layer: counted from 0; unless given that of correspondences.py of dino-vit-features, 9, or
-    ///     the last of a network that has fewer.
+    ///   - layer: counted from 0, or from the end; unless given that of `correspondences`.
     ///   - view: the pictures as they are classified.
     package init(
         _ extractor: Extractor, layer: Int? = nil, facet: Facet = .key,
         binning: Binning = .logarithmic(), view: CentreView = CentreView()
     ) {
         self.extractor = extractor
-        self.layer = layer ?? min(Correspondences.Options().layer, extractor.lastLayer)
+        self.layer = layer ?? extractor.model.configuration.layerForMatching
         self.facet = facet
         self.binning = binning
         self.view = view
@@ -41,18 +40,16 @@ package struct NetworkDescriber: Describer {
     package func saliency(of photo: Image) throws -> PixelSaliency {
         var extractor = extractor
         extractor.stride = PatchStride(extractor.model.configuration.patchSize)
-        let tap = FeatureTap(layer: extractor.lastLayer, facet: .classAttention)
+        let tap = FeatureTap(layer: -1, facet: .classAttention)
         let (features, geometry) = try extractor.features(
             of: extractor.networkImage(of: photo), at: [tap])
         return PixelSaliency(
-            SaliencyMap(features, layer: tap.layer), geometry: geometry)
+            SaliencyMap(features), geometry: geometry)
     }
 
-    /// How its descriptors are divided: as usual, but at this stride and load size, and in the last
-    /// layer where the network has fewer than twelve.
+    /// How its descriptors are divided: as usual, but at this stride and load size.
     package var segmentation: CoSegmentation.Options {
         var options = CoSegmentation.Options()
-        options.taps.layer = min(options.taps.layer, extractor.lastLayer)
         options.taps.facet = facet
         options.taps.stride = extractor.stride
         options.taps.loadSize = extractor.preprocessing.loadSize

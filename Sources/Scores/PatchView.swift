@@ -19,7 +19,8 @@ package struct PatchView: Sendable, Hashable {
 
     /// The photo at its size for descriptors, and the cells on it.
     func cells(of photo: Image) throws -> (image: Image, cells: DescriptorGrid.Geometry) {
-        let image = try Preprocessing(loadSize: loadSize).networkImage(of: photo).image
+        let image = try Preprocessing(loadSize: loadSize)
+            .networkImage(of: photo, for: .small()).image
         return (
             image,
             DescriptorGrid.Geometry(

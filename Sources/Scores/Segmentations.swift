@@ -9,7 +9,7 @@ extension MaskedSequences {
     /// Per cent of overlap of co-segmentation's masks with the true ones, of each sequence the mean over
     /// its frames, which are segmented together.
     package func coSegmentationOverlap(
-        of model: VisionTransformer, options: CoSegmentation.Options
+        of model: any Backbone, options: CoSegmentation.Options
     ) throws -> [Double] {
         try sequences.map { name, frames in
             let features = try frames.map { frame in
@@ -32,7 +32,7 @@ extension CreatureSeries {
     /// adjusted Rand index, times 100, over all pixels of the creatures. What is found to be background
     /// there counts as one part.
     package func partAgreement(
-        of model: VisionTransformer, options: PartCoSegmentation.Options
+        of model: any Backbone, options: PartCoSegmentation.Options
     ) throws -> Double {
         let features = try creatures.map { creature in
             try options.foreground.taps.features(of: creature.image, using: model)

@@ -24,6 +24,11 @@ public struct Tensor: Sendable {
         self.init(shape: shape, storage: Storage(count: shape.count), offset: 0)
     }
 
+    /// Creates a tensor of a shape without memory for its elements, which nobody may ask for.
+    init(standingInFor shape: Shape) {
+        self.init(shape: shape, storage: Storage(count: 0), offset: 0)
+    }
+
     /// Creates a tensor whose elements all have one value.
     public init(repeating value: Float, shape: Shape) {
         self.init(uninitialized: shape)

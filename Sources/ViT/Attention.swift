@@ -8,28 +8,104 @@ public struct Attention: Sendable {
     /// `[width, width]`.
     public var output: Linear
     public let heads: Int
+    /// Whether keys have biases: else those of `projection` are 0, and are not learnt.
+    public let hasKeyBias: Bool
 
-    public init(projection: Linear, output: Linear, heads: Int) {
-        self.projection = projection
-        self.output = output
-        self.heads = heads
+    public init<Failure>(
+        _ configuration: VisionTransformer.Configuration, from source: ParameterSource<Failure>
+    ) throws(Failure) {
+        let width = configuration.width
+        projection = try Linear(from: source.under("qkv"), inputs: width, outputs: 3 * width)
+        output = try Linear(from: source.under("proj"), inputs: width, outputs: width)
+        heads = configuration.heads
+        hasKeyBias = configuration.hasKeyBias
     }
 
     /// Channels of a token.
     public var width: Int { projection.weight.shape[1] }
 
-    /// The map to queries, keys or values alone.
+    /// What each token gathers from all, `[batch, tokens, width]` of such tokens.
     ///
-    /// - Precondition: `facet` is one of these three.
-    func projection(of facet: Facet) -> Linear {
-        let index =
-            switch facet {
-            case .query: 0
-            case .key: 1
-            case .value: 2
-            case .token, .classAttention:
-                fail("Attention: \(facet.rawValue) is no projection")
+    /// - Parameters:
+    ///   - map: what the tokens go through first.
+    ///   - residual: is added.
+    ///   - angles: by which queries and keys of patches are turned.
+    ///   - observe: gets queries, keys and values, `[batch, tokens, 3 * width]`, before they are turned.
+    func callAsFunction(
+        _ x: Tensor, after map: InputMap, adding residual: Tensor?, turnedBy angles: RotaryAngles?,
+        observe: (_ joined: Tensor) -> Void
+    ) -> Tensor {
+        var joined = learntProjection(x, after: map)
+        observe(joined)
+        if let angles {
+            // In place.
+            joined = (consume joined).rotated(by: angles, heads: heads, width: width, blocks: 2)
+        }
+        return output(joined.attention(heads: heads), adding: residual)
+    }
+
+    /// The same of each image's class token alone: `[batch, width]`.
+    ///
+    /// - Parameter first: the class tokens of `x`.
+    /// - Complexity: a sixth of the products.
+    func ofClassTokens(
+        _ first: Tensor, in x: Tensor, after map: InputMap, adding residual: Tensor?,
+        turnedBy angles: RotaryAngles?
+    ) -> Tensor {
+        let projection = learntProjection
+        let query = projection.outputs(0..<width)(first, after: map)
+        var others = projection.outputs(width..<3 * width)(x, after: map)
+        if let angles {
+            others = (consume others).rotated(by: angles, heads: heads, width: width, blocks: 1)
+        }
+        return output(
+            .firstTokenAttention(query: query, keysAndValues: others, heads: heads),
+            adding: residual)
+    }
+
+    /// Hands out what is wanted of the projections and of the class token's attention.
+    ///
+    /// - Parameters:
+    ///   - facets: of these, those that are of attention.
+    ///   - x: the tokens.
+    ///   - joined: their projections, where they have been computed.
+    func collect(
+        _ facets: Set<Facet>, of x: Tensor, after map: InputMap, joined: Tensor?,
+        turnedBy angles: RotaryAngles?, _ collect: (Facet, Tensor) -> Void
+    ) {
+        func projected(_ place: Int) -> Tensor {
+            let columns = place * width..<(place + 1) * width
+            return joined?.columns(columns) ?? projection.outputs(columns)(x, after: map)
+        }
+        for (place, facet) in [Facet.query, .key, .value].enumerated() {
+            let isOfClass = facet == .key && facets.contains(.classAttention)
+            guard facets.contains(facet) || isOfClass else { continue }
+            var values = projected(place)
+            if facets.contains(facet) { collect(facet, values) }
+            guard isOfClass else { continue }
+            if let angles {
+                values = values.rotated(by: angles, heads: heads, width: width, blocks: 1)
             }
-        return projection.outputs(index * width..<(index + 1) * width)
+            let query = projection.outputs(0..<width)(x.slices(at: 0), after: map)
+            collect(
+                .classAttention, .firstTokenAttention(query: query, keys: values, heads: heads))
+        }
+    }
+
+    /// The projection, of whose biases those of the keys get no gradient where there are none.
+    private var learntProjection: Linear {
+        guard !hasKeyBias, projection.bias.isTracked else { return projection }
+        var result = projection
+        let mask = Tensor(
+            (0..<3 * width).map { $0 / width == 1 ? 0 : 1 }, shape: [3 * width])
+        result.bias = projection.bias.scaledColumns(by: mask)
+        return result
+    }
+}
+
+extension Attention: Module {
+    public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
+        try projection.forEachParameter(under: "qkv", body)
+        try output.forEachParameter(under: "proj", body)
     }
 }

@@ -1,133 +1,103 @@
 import Tensors
 
-/// The two-layer perceptron of a block (`Mlp` of vision_transformer.py).
-public struct Perceptron: Sendable {
-    /// `[hiddenWidth, width]`; a GELU lies between the two.
-    public var hidden: Linear
-    /// `[width, hiddenWidth]`.
-    public var output: Linear
-
-    public init(hidden: Linear, output: Linear) {
-        self.hidden = hidden
-        self.output = output
-    }
-}
-
-/// A transformer block with the norms in front: `x + attention(norm1(x))`, then
-/// `x + perceptron(norm2(x))` (`Block` of vision_transformer.py).
+/// A transformer block with the norms in front: `x + s1 attention(norm1(x))`, then
+/// `x + s2 feedForward(norm2(x))` (`Block` of vision_transformer.py; the factors s of dinov2's
+/// layer_scale.py).
 public struct Block: Sendable {
     public var attentionNorm: LayerNorm
     public var attention: Attention
-    public var perceptronNorm: LayerNorm
-    public var perceptron: Perceptron
+    /// s1, `[width]`; nil: 1.
+    public var attentionScale: Tensor?
+    public var feedForwardNorm: LayerNorm
+    public var feedForward: FeedForward
+    /// s2, `[width]`; nil: 1.
+    public var feedForwardScale: Tensor?
 
-    public init(
-        attentionNorm: LayerNorm, attention: Attention, perceptronNorm: LayerNorm,
-        perceptron: Perceptron
-    ) {
-        self.attentionNorm = attentionNorm
-        self.attention = attention
-        self.perceptronNorm = perceptronNorm
-        self.perceptron = perceptron
-    }
-
-    /// One block on tokens `[batch, tokens, width]`.
-    ///
-    /// - Parameters:
-    ///   - facets: what is wanted of this block.
-    ///   - isLast: whether nothing after this block is wanted: then only what `facets` need is
-    ///     computed.
-    ///   - collect: called with each of the facets; see `Features.values` for the shapes.
-    /// - Returns: the block's output, or `nil` where `isLast` spared it.
-    func callAsFunction(
-        _ x: Tensor, facets: Set<Facet>, isLast: Bool, collect: (Facet, Tensor) -> Void
-    ) -> Tensor? {
-        if isLast && !facets.contains(.token) {
-            self.collect(facets, x, joined: nil, collect)
-            return nil
+    public init<Failure>(
+        _ configuration: VisionTransformer.Configuration, from source: ParameterSource<Failure>
+    ) throws(Failure) {
+        let width = configuration.width
+        func norm(_ name: String) throws(Failure) -> LayerNorm {
+            try LayerNorm(
+                from: source.under(name), width: width, epsilon: configuration.layerNormEpsilon)
         }
-        let result = self(x) { self.collect(facets, x, joined: $0, collect) }
-        if facets.contains(.token) { collect(.token, result) }
-        return result
+        // At first as dinov2 sets them for training (ssl_default_config.yaml).
+        func scale(_ name: String) throws(Failure) -> Tensor? {
+            guard configuration.hasLayerScale else { return nil }
+            return try source.parameter(name, [width], .constant(1e-5))
+        }
+        attentionNorm = try norm("norm1")
+        attention = try Attention(configuration, from: source.under("attn"))
+        attentionScale = try scale("ls1.gamma")
+        feedForwardNorm = try norm("norm2")
+        feedForward = try FeedForward(configuration, from: source.under("mlp"))
+        feedForwardScale = try scale("ls2.gamma")
     }
 
     /// One block on tokens `[batch, tokens, width]`.
     ///
     /// - Parameters:
+    ///   - angles: see `Attention`.
     ///   - branches: what of the batch passes through each branch; all of it unless given.
-    ///   - observe: gets the joined projections.
+    ///   - observe: gets queries, keys and values.
     func callAsFunction(
-        _ x: Tensor,
-        branches: (attention: StochasticDepth.Branch, perceptron: StochasticDepth.Branch)? = nil,
-        observe: (_ joined: Tensor) -> Void = { _ in }
+        _ x: Tensor, turnedBy angles: RotaryAngles?, branches: StochasticDepth.Branches?,
+        observe: (_ joined: Tensor) -> Void
     ) -> Tensor {
-        let attended = branches?.attention.add(to: x, from: x, attend) ?? attend(x, adding: x)
-        return branches?.perceptron.add(to: attended, from: attended, perceive)
-            ?? perceive(attended, adding: attended)
-
-        func attend(_ x: Tensor, adding residual: Tensor?) -> Tensor {
-            let joined = attention.projection(x, after: .norm(attentionNorm))
-            observe(joined)
-            return attention.output(joined.attention(heads: attention.heads), adding: residual)
+        let attended = join(x, attentionScale, branches?.attention) { kept, residual in
+            attention(
+                kept(x), after: .norm(attentionNorm), adding: residual, turnedBy: angles,
+                observe: observe)
         }
+        return perceived(attended, branches)
     }
 
     /// The block's output for each image's class token alone, `[batch, width]` of tokens `[batch, tokens,
     /// width]`: all that is needed of the last block where only the embedding is wanted.
-    ///
-    /// - Complexity: a sixth of the whole block's products.
     func classTokens(
-        _ x: Tensor,
-        branches: (attention: StochasticDepth.Branch, perceptron: StochasticDepth.Branch)? = nil
+        _ x: Tensor, turnedBy angles: RotaryAngles?, branches: StochasticDepth.Branches?
     ) -> Tensor {
         let first = x.slices(at: 0)
-        let attended =
-            branches?.attention.add(to: first, from: x, attend) ?? attend(x, adding: first)
-        return branches?.perceptron.add(to: attended, from: attended, perceive)
-            ?? perceive(attended, adding: attended)
+        let attended = join(first, attentionScale, branches?.attention) { kept, residual in
+            let x = kept(x)
+            return attention.ofClassTokens(
+                residual ?? x.slices(at: 0), in: x, after: .norm(attentionNorm), adding: residual,
+                turnedBy: angles)
+        }
+        return perceived(attended, branches)
+    }
 
-        func attend(_ x: Tensor, adding residual: Tensor?) -> Tensor {
-            let width = attention.width
-            let norm = InputMap.norm(attentionNorm)
-            let query = attention.projection(of: .query)(residual ?? x.slices(at: 0), after: norm)
-            let keysAndValues = attention.projection.outputs(width..<3 * width)(x, after: norm)
-            let mixed = Tensor.firstTokenAttention(
-                query: query, keysAndValues: keysAndValues, heads: attention.heads)
-            return attention.output(mixed, adding: residual)
+    private func perceived(_ x: Tensor, _ branches: StochasticDepth.Branches?) -> Tensor {
+        join(x, feedForwardScale, branches?.feedForward) { kept, residual in
+            feedForward(kept(x), after: .norm(feedForwardNorm), adding: residual)
         }
     }
 
-    private func perceive(_ x: Tensor, adding residual: Tensor?) -> Tensor {
-        let hidden = perceptron.hidden(x, after: .norm(perceptronNorm))
-        return perceptron.output(hidden, after: .gelu, adding: residual)
-    }
-
-    /// Hands out what is wanted of the projections and of the class token's attention.
+    /// `x + scale branch`, of the samples that pass through the branch.
     ///
-    /// - Parameters:
-    ///   - x: the block's input.
-    ///   - joined: the three projections, where they have been computed.
-    private func collect(
-        _ facets: Set<Facet>, _ x: Tensor, joined: Tensor?, _ collect: (Facet, Tensor) -> Void
-    ) {
-        let width = attention.width
-        let norm = InputMap.norm(attentionNorm)
-        var keys: Tensor?
-        for (index, facet) in [Facet.query, .key, .value].enumerated() {
-            let isNeeded =
-                facets.contains(facet) || facet == .key && facets.contains(.classAttention)
-            guard isNeeded else { continue }
-            let values =
-                joined?.columns(index * width..<(index + 1) * width)
-                ?? attention.projection(of: facet)(x, after: norm)
-            if facets.contains(facet) { collect(facet, values) }
-            if facet == .key { keys = values }
+    /// - Parameter branch: is given what takes the samples that it is for, and what it is to add.
+    private func join(
+        _ x: Tensor, _ scale: Tensor?, _ depth: StochasticDepth.Branch?,
+        _ branch: (_ kept: (Tensor) -> Tensor, _ adding: Tensor?) -> Tensor
+    ) -> Tensor {
+        guard let depth else {
+            guard let scale else { return branch({ $0 }, x) }
+            return branch({ $0 }, nil).scaledColumns(by: scale, adding: x)
         }
-        if let keys, facets.contains(.classAttention) {
-            let query = attention.projection(of: .query)(x.slices(at: 0), after: norm)
-            collect(
-                .classAttention,
-                .firstTokenAttention(query: query, keys: keys, heads: attention.heads))
-        }
+        if depth.kept.isEmpty { return x }
+        var part = branch({ $0.samples(depth.kept) }, nil)
+        if let scale { part = part.scaledColumns(by: scale) }
+        return x.adding(part, toSamples: depth.kept, scaledBy: depth.scale)
+    }
+}
+
+extension Block: Module {
+    public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
+        try attentionNorm.forEachParameter(under: "norm1", body)
+        try attention.forEachParameter(under: "attn", body)
+        try Self.visit("ls1.gamma", &attentionScale, body)
+        try feedForwardNorm.forEachParameter(under: "norm2", body)
+        try feedForward.forEachParameter(under: "mlp", body)
+        try Self.visit("ls2.gamma", &feedForwardScale, body)
     }
 }

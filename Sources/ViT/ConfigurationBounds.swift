@@ -15,44 +15,74 @@ extension VisionTransformer.Configuration: Bounded {
         package static let hiddenWidth = Bound("hidden width", 1...1 << 18)
         /// Patches of one pixel in the largest crop, one way.
         package static let positions = Bound("position grid", 1...4096)
+        /// A hundred times those of the published networks.
+        package static let registers = Bound("number of registers", 0...1024)
         /// Float32's own epsilon is 1.2e-7; a normalised channel has the variance 1.
         package static let layerNormEpsilon = Bound("layer norm epsilon", Float(1e-12)...1)
+        /// DINOv3's are from 1 to 100; below it float32's angles mean nothing.
+        package static let period = Bound("period of rotary positions", Float(1e-3)...1e6)
         /// Three times ViT-22B's: 275 GB of float32.
         package static let parameters = Bound("number of parameters", 1...1 << 36)
     }
 
+    /// What width, depth or heads may not be.
+    package var faultOfSize: String? {
+        firstFault(
+            Bounds.width.fault(width), Bounds.depth.fault(depth), Bounds.heads.fault(heads))
+    }
+
     public var fault: String? {
         let single = firstFault(
-            Bounds.width.fault(width), Bounds.depth.fault(depth), Bounds.heads.fault(heads),
-            Bounds.patchSize.fault(patchSize), Bounds.hiddenWidth.fault(hiddenWidth),
-            Bounds.positions.fault(positionGrid.rows),
-            Bounds.positions.fault(positionGrid.columns),
-            Bounds.layerNormEpsilon.fault(layerNormEpsilon))
+            faultOfSize, Bounds.patchSize.fault(patchSize), Bounds.hiddenWidth.fault(hiddenWidth),
+            Bounds.layerNormEpsilon.fault(layerNormEpsilon), Bounds.registers.fault(registers))
         if let single { return single }
         guard width % heads == 0 else {
             return "a width of \(width) is not divided by \(heads) heads"
         }
-        return Bounds.parameters.fault(parameterCount)
+        return positions.fault(headWidth: headWidth) ?? normalization.fault
+            ?? Bounds.parameters.fault(parameterCount)
     }
 
     /// The number of parameters.
     ///
     /// - Precondition: each value is within its bound, so that nothing overflows.
-    package var parameterCount: Int { weightShapes.reduce(0) { $0 + $1.shape.count } }
+    package var parameterCount: Int { parameterShapes.reduce(0) { $0 + $1.shape.count } }
 }
 
-extension VisionTransformer.Architecture: Bounded {
+extension Normalization: Bounded {
+    package static let means = Bound("mean of a channel", Float(-1000)...1000)
+    package static let deviations = Bound("standard deviation of a channel", Float(1e-6)...1000)
+
     public var fault: String? {
+        guard mean.count == 3, standardDeviation.count == 3 else {
+            return "the normalization is of \(mean.count) channels, not 3"
+        }
+        return mean.lazy.compactMap { Self.means.fault($0) }.first
+            ?? standardDeviation.lazy.compactMap { Self.deviations.fault($0) }.first
+    }
+}
+
+extension VisionTransformer.Configuration.Positions {
+    fileprivate func fault(headWidth: Int) -> String? {
         typealias Bounds = VisionTransformer.Configuration.Bounds
-        return firstFault(
-            Bounds.width.fault(width), Bounds.depth.fault(depth), Bounds.heads.fault(heads))
+        switch self {
+        case .learnt(let grid):
+            return Bounds.positions.fault(grid.rows) ?? Bounds.positions.fault(grid.columns)
+        case .rotary(let periods):
+            guard headWidth == 4 * periods.count else {
+                return "\(periods.count) periods do not turn heads of \(headWidth) channels"
+            }
+            return periods.lazy.compactMap { Bounds.period.fault($0) }.first
+        }
     }
 }
 
 extension FeatureTap {
-    /// The layers of the deepest network.
-    package static let layers = Bound(
-        "layer", 0...VisionTransformer.Configuration.Bounds.depth.range.upperBound - 1)
+    /// The layers of the deepest network, also counted from the end.
+    package static let layers: Bound<Int> = {
+        let most = VisionTransformer.Configuration.Bounds.depth.range.upperBound
+        return Bound("layer", -most...most - 1)
+    }()
 }
 
 extension PatchStride: Bounded {

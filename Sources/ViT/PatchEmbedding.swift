@@ -10,12 +10,17 @@ public struct PatchEmbedding: Sendable {
     /// by row, to a token.
     public var projection: Linear
 
-    public init(patchSize: Int, projection: Linear) {
-        require(
-            projection.weight.shape[1] % (patchSize * patchSize) == 0,
-            "PatchEmbedding: weight \(projection.weight.shape) for patches of \(patchSize)")
-        self.patchSize = patchSize
-        self.projection = projection
+    /// For RGB images. At first, as PyTorch's `Conv2d`, uniform within ±1 / sqrt(3 * patchSize²).
+    public init<Failure>(
+        _ configuration: VisionTransformer.Configuration, from source: ParameterSource<Failure>
+    ) throws(Failure) {
+        let (side, width) = (configuration.patchSize, configuration.width)
+        let initial = InitialValues.uniform(bound: 1 / Double(3 * side * side).squareRoot())
+        patchSize = side
+        projection = Linear(
+            weight: try source.parameter("proj.weight", [width, 3, side, side], initial)
+                .reshaped(to: [width, 3 * side * side]),
+            bias: try source.parameter("proj.bias", [width], initial))
     }
 
     /// Colour channels of the image.
@@ -71,5 +76,11 @@ public struct PatchEmbedding: Sendable {
             }
         }
         return result
+    }
+}
+
+extension PatchEmbedding: Module {
+    public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
+        try projection.forEachParameter(under: "proj", body)
     }
 }

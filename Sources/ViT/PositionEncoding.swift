@@ -24,7 +24,9 @@ public struct PositionEncoding: Sendable {
     }
     /// The trained grid.
     public let grid: PatchGrid
-    public let resampling: PositionResampling
+    public var resampling: PositionResampling {
+        didSet { cache = GridCache() }
+    }
 
     private var cache = GridCache<Tensor>()
 

@@ -25,6 +25,25 @@ extension PreprocessingError: CustomStringConvertible {
     }
 }
 
+/// What brings colours to the range with which a network was trained: of each channel, in 0…1, its mean and
+/// its standard deviation.
+public struct Normalization: Hashable, Sendable, Codable {
+    public var mean: [Float]
+    public var standardDeviation: [Float]
+
+    public init(mean: [Float], standardDeviation: [Float]) {
+        self.mean = mean
+        self.standardDeviation = standardDeviation
+    }
+
+    /// ImageNet's, with which most published networks were trained (main_dino.py).
+    public static let imageNet = Normalization(
+        mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])
+    /// That of DINOv3's networks for satellite images (SAT-493M).
+    public static let satellite = Normalization(
+        mean: [0.430, 0.411, 0.296], standardDeviation: [0.213, 0.156, 0.143])
+}
+
 /// From a picture to the network's input.
 public struct Preprocessing: Hashable, Sendable, Codable {
     /// What the shorter side becomes, in pixels; `nil` keeps the picture's size. The default of the
@@ -32,15 +51,15 @@ public struct Preprocessing: Hashable, Sendable, Codable {
     public var loadSize: Int?
     /// How the picture is resampled: Lanczos, as in extractor.py.
     public var filter = Filter.lanczos
-    /// Mean of each colour channel, in 0…1: ImageNet's, with which the published weights were
-    /// trained (main_dino.py).
-    public var mean: [Float] = [0.485, 0.456, 0.406]
-    /// Standard deviation of each colour channel, likewise.
-    public var standardDeviation: [Float] = [0.229, 0.224, 0.225]
+    /// In place of the network's own.
+    public var normalization: Normalization?
 
-    public init(loadSize: Int? = 224, filter: Filter = .lanczos) {
+    public init(
+        loadSize: Int? = 224, filter: Filter = .lanczos, normalization: Normalization? = nil
+    ) {
         self.loadSize = loadSize
         self.filter = filter
+        self.normalization = normalization
     }
 
     /// The shorter side, one pixel of a photo for each of a screen's: 4096 pixels are 262,144 patches
@@ -50,10 +69,14 @@ public struct Preprocessing: Hashable, Sendable, Codable {
     /// The most pixels that a picture is enlarged to: memory stays in proportion to the photo.
     static let mostPixels = 1 << 25
 
-    /// The picture at the network's size.
-    public func networkImage(of photo: Image) throws(PreprocessingError) -> NetworkImage {
+    /// The picture at a network's size.
+    ///
+    /// - Parameter network: what the load size is fitted to; see `Configuration.fitted(loadSize:)`.
+    public func networkImage(
+        of photo: Image, for network: VisionTransformer.Configuration
+    ) throws(PreprocessingError) -> NetworkImage {
         var image = photo
-        if let loadSize {
+        if let loadSize = loadSize.map(network.fitted(loadSize:)) {
             // In floating point: a person's load size may be of any size.
             let short = Double(min(photo.width, photo.height))
             let long = Double(max(photo.width, photo.height))
@@ -67,10 +90,14 @@ public struct Preprocessing: Hashable, Sendable, Codable {
     }
 
     /// A picture as it is, channel by channel and normalised: `[3, height, width]`.
-    public func tensor(of image: Image) -> Tensor {
+    ///
+    /// - Parameter network: whose normalisation it is, where there is no other.
+    public func tensor(of image: Image, for network: VisionTransformer.Configuration) -> Tensor {
+        let normalization = normalization ?? network.normalization
+        let (mean, deviation) = (normalization.mean, normalization.standardDeviation)
         // One look-up for each of the 256 levels: torchvision's ToTensor and Normalize.
         let levels = (0..<3).map { channel in
-            (0..<256).map { (Float($0) / 255 - mean[channel]) / standardDeviation[channel] }
+            (0..<256).map { (Float($0) / 255 - mean[channel]) / deviation[channel] }
         }
         let count = image.width * image.height
         return Tensor(shape: [3, image.height, image.width]) { elements in
@@ -84,5 +111,14 @@ public struct Preprocessing: Hashable, Sendable, Codable {
                 }
             }
         }
+    }
+}
+
+extension VisionTransformer.Configuration {
+    /// The shorter side that a picture gets where one is asked for: of DINO's networks that one, of DINOv2's and
+    /// DINOv3's the greatest multiple of a patch at or below it. (Of the longer side, what is past the last whole
+    /// patch is not seen.)
+    public func fitted(loadSize: Int) -> Int {
+        isOfDINO ? loadSize : max(1, loadSize / patchSize) * patchSize
     }
 }

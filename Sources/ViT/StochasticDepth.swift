@@ -15,22 +15,13 @@ public struct StochasticDepth: Sendable {
         var kept: [Int]
         /// 1 / keep.
         var scale: Float
-
-        /// `residual`, to whose kept samples `branch` of those of `x` is added, scaled.
-        ///
-        /// - Parameter branch: of the kept samples alone, with nothing added.
-        func add(
-            to residual: Tensor, from x: Tensor,
-            _ branch: (_ x: Tensor, _ adding: Tensor?) -> Tensor
-        ) -> Tensor {
-            if kept.isEmpty { return residual }
-            let part = branch(x.samples(kept), nil)
-            return residual.adding(part, toSamples: kept, scaledBy: scale)
-        }
     }
 
-    /// For each block its attention and its perceptron; `nil` where nothing is ever left out.
-    private(set) var blocks: [(attention: Branch, perceptron: Branch)?]
+    /// What the two branches of a block keep.
+    typealias Branches = (attention: Branch, feedForward: Branch)
+
+    /// By block; `nil` where nothing is ever left out.
+    private(set) var blocks: [Branches?]
 
     /// Draws what each sample of a batch passes through.
     ///
@@ -45,14 +36,14 @@ public struct StochasticDepth: Sendable {
         require(0 <= rate && rate < 1, "StochasticDepth: rate \(rate) outside 0..<1")
         let rates = (0..<depth).map { depth > 1 ? rate * Double($0) / Double(depth - 1) : 0 }
         var attention = rates.map { Branch(kept: [], scale: Float(1 / (1 - $0))) }
-        var perceptron = attention
+        var feedForward = attention
         for (sample, generator) in generators.enumerated() {
             var generator = generator
             for (block, rate) in rates.enumerated() where rate > 0 {
                 if generator.nextUniform() >= rate { attention[block].kept.append(sample) }
-                if generator.nextUniform() >= rate { perceptron[block].kept.append(sample) }
+                if generator.nextUniform() >= rate { feedForward[block].kept.append(sample) }
             }
         }
-        blocks = rates.indices.map { rates[$0] > 0 ? (attention[$0], perceptron[$0]) : nil }
+        blocks = rates.indices.map { rates[$0] > 0 ? (attention[$0], feedForward[$0]) : nil }
     }
 }

@@ -1,76 +1,85 @@
 import Platform
 import Tensors
 
-/// A vision transformer (Dosovitskiy et al. 2020) in DINO's form (Caron et al. 2021;
-/// vision_transformer.py of facebookresearch/dino): a class token, learnt position codes, blocks with
-/// the norms in front, a norm at the end.
+/// A vision transformer (Dosovitskiy et al. 2020) in the form of DINO (Caron et al. 2021;
+/// vision_transformer.py of facebookresearch/dino), DINOv2 or DINOv3: a class token, perhaps registers,
+/// blocks with the norms in front, a norm at the end.
 ///
 /// Images have any height and width from one patch up, and patches any stride from one pixel to
 /// their side: a smaller stride gives a finer grid of features (Amir et al. 2021, section 3).
 public struct VisionTransformer: Sendable {
-    public let configuration: Configuration
-    public var patchEmbedding: PatchEmbedding
+    /// What the network is of; only what is said of pictures may change.
+    public private(set) var configuration: Configuration
     /// The class token, `[1, width]`.
     public var classToken: Tensor
-    public var positionEncoding: PositionEncoding
+    /// Of a network with learnt positions.
+    public var positionEncoding: PositionEncoding?
+    /// `[registers, width]`.
+    public var registers: Tensor?
+    public var patchEmbedding: PatchEmbedding
     public var blocks: [Block]
     public var norm: LayerNorm
+    /// Of a network with rotary positions.
+    public var rotaryPositions: RotaryPositions?
 
-    /// Creates a transformer from its tensors by their official names: `cls_token`, `pos_embed`,
-    /// `patch_embed.proj.weight`, `blocks.0.norm1.weight` and so on.
-    ///
-    /// - Parameter tensor: gives the tensor of a name.
-    public init(
-        configuration: Configuration, positionResampling: PositionResampling = .scaleFactor,
-        tensor: (String) throws -> Tensor
-    ) rethrows {
-        func linear(_ name: String) throws -> Linear {
-            Linear(weight: try tensor(name + ".weight"), bias: try tensor(name + ".bias"))
-        }
-        func norm(_ name: String) throws -> LayerNorm {
-            LayerNorm(
-                weight: try tensor(name + ".weight"), bias: try tensor(name + ".bias"),
-                epsilon: configuration.layerNormEpsilon)
-        }
+    /// Creates a transformer whose parameters have the names and shapes of the official files: `cls_token`,
+    /// `pos_embed`, `patch_embed.proj.weight`, `blocks.0.norm1.weight` and so on.
+    public init<Failure>(
+        _ configuration: Configuration, from source: ParameterSource<Failure>
+    ) throws(Failure) {
         let width = configuration.width
-        self.configuration = configuration
-        let kernel = try tensor("patch_embed.proj.weight")
-        patchEmbedding = PatchEmbedding(
-            patchSize: configuration.patchSize,
-            projection: Linear(
-                weight: kernel.reshaped(to: [width, kernel.count / width]),
-                bias: try tensor("patch_embed.proj.bias")))
-        classToken = try tensor("cls_token").reshaped(to: [1, width])
-        positionEncoding = PositionEncoding(
-            table: try tensor("pos_embed")
-                .reshaped(to: [1 + configuration.positionGrid.count, width]),
-            grid: configuration.positionGrid, resampling: positionResampling)
-        blocks = try (0..<configuration.depth).map { index in
-            let name = "blocks.\(index)"
-            return Block(
-                attentionNorm: try norm(name + ".norm1"),
-                attention: Attention(
-                    projection: try linear(name + ".attn.qkv"),
-                    output: try linear(name + ".attn.proj"), heads: configuration.heads),
-                perceptronNorm: try norm(name + ".norm2"),
-                perceptron: Perceptron(
-                    hidden: try linear(name + ".mlp.fc1"), output: try linear(name + ".mlp.fc2")))
+        func tokens(
+            _ name: String, _ count: Int, _ deviation: Double
+        ) throws(Failure) -> Tensor {
+            try source.parameter(name, [1, count, width], .normal(deviation: deviation))
+                .reshaped(to: [count, width])
         }
-        self.norm = try norm("norm")
+        self.configuration = configuration
+        classToken = try tokens("cls_token", 1, 0.02)
+        switch configuration.positions {
+        case .learnt(let grid):
+            positionEncoding = PositionEncoding(
+                table: try tokens("pos_embed", 1 + grid.count, 0.02), grid: grid,
+                resampling: .of(.official, configuration))
+        case .rotary(let periods):
+            rotaryPositions = RotaryPositions(periods: periods)
+        }
+        if configuration.registers > 0 {
+            // As dinov2 draws them.
+            registers = try tokens("register_tokens", configuration.registers, 1e-6)
+        }
+        patchEmbedding = try PatchEmbedding(configuration, from: source.under("patch_embed"))
+        blocks = []
+        for index in 0..<configuration.depth {
+            blocks.append(try Block(configuration, from: source.under("blocks.\(index)")))
+        }
+        norm = try LayerNorm(
+            from: source.under("norm"), width: width, epsilon: configuration.layerNormEpsilon)
     }
 
-    /// The patches of an image of this size. See `PatchEmbedding.grid`.
-    public func grid(height: Int, width: Int, stride: PatchStride? = nil) -> PatchGrid {
-        patchEmbedding.grid(
-            height: height, width: width, stride: stride ?? PatchStride(configuration.patchSize))
+    /// A transformer with which training starts (vision_transformer.py): matrices, class token and
+    /// position codes normal with deviation 0.02 cut off at ±2, biases 0, norms 1; the patch
+    /// embedding uniform (see `PatchEmbedding`).
+    ///
+    /// The same generator gives the same parameters to the bit.
+    public init(
+        untrained configuration: Configuration, using generator: inout some RandomNumberGenerator
+    ) {
+        self = untrained(using: &generator) { VisionTransformer(configuration, from: $0) }
     }
 
-    /// The tokens that enter the first block: `[batch, 1 + rows * columns, width]`.
-    func tokens(of images: Tensor, grid: PatchGrid, stride: PatchStride) -> Tensor {
-        let codes = positionEncoding.codes(
-            on: grid, isSquare: images.shape[2] == images.shape[3])
-        let patches = patchEmbedding(images, grid: grid, stride: stride)
-        return Tensor.tokens(classToken: classToken, patches: patches, codes: codes)
+    /// What pictures' colours are brought to.
+    public var normalization: Normalization {
+        get { configuration.normalization }
+        set { configuration.normalization = newValue }
+    }
+
+    /// The tokens of an image of this size: see `PatchEmbedding.grid`.
+    public func layout(height: Int, width: Int, stride: PatchStride? = nil) -> TokenLayout {
+        let stride = stride ?? PatchStride(configuration.patchSize)
+        return TokenLayout(
+            registers: configuration.registers,
+            grid: patchEmbedding.grid(height: height, width: width, stride: stride))
     }
 
     /// Runs a batch through the network and takes features where they are asked for. The pass ends
@@ -82,53 +91,91 @@ public struct VisionTransformer: Sendable {
     ///   - images: `[batch, 3, height, width]`, normalised (see `Preprocessing`).
     ///   - taps: what is wanted.
     ///   - stride: the step from patch to patch; the patch size unless given.
+    ///   - stochasticDepth: what each image passes through in training; everything unless given.
     /// - Complexity: O(depth x (tokens x width² + tokens² x width)) time; memory O(tokens x width).
     public func features(
-        of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil
+        of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil,
+        stochasticDepth: StochasticDepth? = nil
     ) -> Features {
         require(
             images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
             "features: images \(images.shape), not [batch, \(patchEmbedding.channels), h, w]")
         let stride = stride ?? PatchStride(configuration.patchSize)
-        let grid = grid(height: images.shape[2], width: images.shape[3], stride: stride)
-        let wanted = Dictionary(grouping: taps, by: \.layer)
-        guard let last = wanted.keys.max() else { return Features(grid: grid, values: [:]) }
-        require(
-            wanted.keys.allSatisfy { blocks.indices.contains($0) },
-            "features: layers \(wanted.keys.sorted()) of a network with \(blocks.count)")
-
+        let layout = layout(height: images.shape[2], width: images.shape[3], stride: stride)
         var values: [FeatureTap: Tensor] = [:]
-        var x = tokens(of: images, grid: grid, stride: stride)
+        let wanted = Dictionary(grouping: taps) { tap in
+            guard let layer = configuration.layer(tap.layer) else {
+                fail("features: layer \(tap.layer) of a network with \(blocks.count)")
+            }
+            return layer
+        }
+        guard let last = wanted.keys.max() else {
+            return Features(layout: layout, configuration: configuration, values: [:])
+        }
+        var x = tokens(of: images, layout.grid, stride)
+        let angles = rotaryPositions?.angles(on: layout.grid)
         for (index, block) in blocks[...last].enumerated() {
             let facets = Set(wanted[index, default: []].map(\.facet))
-            let output = block(x, facets: facets, isLast: index == last) { facet, value in
-                values[FeatureTap(layer: index, facet: facet)] = value
+            func collect(_ facet: Facet, _ value: Tensor) {
+                for tap in wanted[index, default: []] where tap.facet == facet {
+                    values[tap] = value
+                }
             }
-            guard let output else { break }
-            x = output
+            func collectAttention(_ joined: Tensor?) {
+                block.attention.collect(
+                    facets, of: x, after: .norm(block.attentionNorm), joined: joined,
+                    turnedBy: angles, collect)
+            }
+            let branches = stochasticDepth?.blocks[index]
+            guard index < last || facets.contains(.token) || facets.contains(.normedToken) else {
+                collectAttention(nil)
+                if facets.contains(.embedding) {
+                    collect(
+                        .embedding,
+                        norm(block.classTokens(x, turnedBy: angles, branches: branches)))
+                }
+                break
+            }
+            x = block(x, turnedBy: angles, branches: branches, observe: collectAttention)
+            if facets.contains(.token) { collect(.token, x) }
+            if facets.contains(.normedToken) { collect(.normedToken, norm(x)) }
+            if facets.contains(.embedding) { collect(.embedding, norm(x.slices(at: 0))) }
         }
-        return Features(grid: grid, values: values)
+        return Features(layout: layout, configuration: configuration, values: values)
+    }
+
+    /// The tokens that enter the first block: `[batch, tokens, width]`.
+    private func tokens(of images: Tensor, _ grid: PatchGrid, _ stride: PatchStride) -> Tensor {
+        let codes = positionEncoding?.codes(
+            on: grid, isSquare: images.shape[2] == images.shape[3])
+        let patches = patchEmbedding(images, grid: grid, stride: stride)
+        let leading = registers.map { Tensor.concatenated([classToken, $0]) } ?? classToken
+        return Tensor.tokens(leading: leading, patches: patches, codes: codes)
     }
 
     /// The network's own output: the class token after the last norm, `[batch, width]`, as
     /// `forward` of vision_transformer.py returns it.
-    ///
-    /// Of the last block only the class token's part is computed: the same number as `features` gives
-    /// for it, but for rounding.
-    ///
-    /// - Parameter stochasticDepth: what each image passes through in training; everything unless
-    ///   given.
     public func embeddings(of images: Tensor, stochasticDepth: StochasticDepth? = nil) -> Tensor {
-        require(
-            images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
-            "embeddings: images \(images.shape), not [batch, \(patchEmbedding.channels), h, w]")
-        let grid = grid(height: images.shape[2], width: images.shape[3])
-        var x = tokens(of: images, grid: grid, stride: PatchStride(configuration.patchSize))
-        for (index, block) in blocks.enumerated() {
-            let branches = stochasticDepth?.blocks[index]
-            if index == blocks.count - 1 { return norm(block.classTokens(x, branches: branches)) }
-            x = block(x, branches: branches)
+        let tap = FeatureTap(layer: -1, facet: .embedding)
+        return features(of: images, at: [tap], stochasticDepth: stochasticDepth)[tap]
+    }
+}
+
+/// The parameters by their official names, in the order of PyTorch's `named_parameters()`.
+extension VisionTransformer: Module {
+    public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
+        try body("cls_token", &classToken)
+        if var encoding = positionEncoding {
+            // So that the elements have one owner.
+            positionEncoding = nil
+            defer { positionEncoding = encoding }
+            try body("pos_embed", &encoding.table)
         }
-        return norm(x.slices(at: 0))
+        try Self.visit("register_tokens", &registers, body)
+        try patchEmbedding.forEachParameter(under: "patch_embed", body)
+        for index in blocks.indices {
+            try blocks[index].forEachParameter(under: "blocks.\(index)", body)
+        }
+        try norm.forEachParameter(under: "norm", body)
     }
 }

@@ -14,7 +14,8 @@ import ViT
         )
         for (load, crop) in [(32, 28), (24, 19), (16, 16), (64, 56)] {
             let expected = try file.tensor(named: "\(index).\(load).\(crop)")
-            let view = try CentreView(loadSize: load, cropSize: crop).tensor(of: picture)
+            let view = try CentreView(loadSize: load, cropSize: crop).tensor(
+                of: picture, for: .small())
             #expect(view.shape == expected.shape)
             let differences = zip(view.elements, expected.elements).map { abs($0 - $1) }
             // The pixels to the bit; values up to 2.7, after a division, a difference and a division.

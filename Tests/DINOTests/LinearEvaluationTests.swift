@@ -122,15 +122,15 @@ import ViT
         }
         var evaluation = LinearEvaluation()
         evaluation.view = CentreView(loadSize: 18, cropSize: 16)
-        let preprocessing = Preprocessing()
         var areas: [Double] = []
         var mirrored = 0
         for epoch in 0..<400 {
-            let view = evaluation.augmentedView(of: photo, index: 3, epoch: epoch)
+            let view = evaluation.augmentedView(
+                of: photo, index: 3, epoch: epoch, for: .small())
             #expect(view.shape == [3, 16, 16])
             // From the first row or column to the last, in pixels; sixteen fifteenths are shown.
             func extent(_ channel: Int) -> Double {
-                let scale = 255 * Double(preprocessing.standardDeviation[channel])
+                let scale = 255 * Double(Normalization.imageNet.standardDeviation[channel])
                 return Double(view[channel, 15, 15] - view[channel, 0, 0]) * scale * 16 / 15
             }
             if extent(0) < 0 { mirrored += 1 }

@@ -165,9 +165,8 @@ import ViT
         options.warmupEpochs = 0
         options.learningRate = 0.5
         var large = options
-        large.network = VisionTransformer.Configuration(
-            VisionTransformer.Architecture(width: 24, depth: 1, heads: 3), patchSize: 16,
-            imageSize: 32)
+        large.network = VisionTransformer.Configuration(width: 24, depth: 1, heads: 3)
+            .sized(patchSize: 16, imageSize: 32)
         var generator = Xoshiro256(seed: 5)
         let teacher = DINONetwork(large, using: &generator)
         var trainer = DINOTrainer(options, fixedTeacher: teacher, batchSize: 3, stepsPerEpoch: 20)

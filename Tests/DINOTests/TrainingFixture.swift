@@ -56,9 +56,8 @@ enum TrainingFixture {
         head.hasBatchNorm = test.hasBatchNorm
         head.learnsMagnitude = test.learnsMagnitude
         var options = DINOOptions(
-            network: VisionTransformer.Configuration(
-                VisionTransformer.Architecture(width: 16, depth: 2, heads: 2), patchSize: 8,
-                imageSize: sides.large), head: head, optimizer: test.optimizer)
+            network: VisionTransformer.Configuration(width: 16, depth: 2, heads: 2)
+                .sized(patchSize: 8, imageSize: sides.large), head: head, optimizer: test.optimizer)
         options.loss.teacherTemperature = LinearWarmup(from: 0.04, to: 0.07, warmupEpochs: 2)
         options.epochs = steps / stepsPerEpoch
         options.warmupEpochs = 1

@@ -25,12 +25,14 @@ import ViT
             values[FeatureTap(layer: layer, facet: .classAttention)] = Tensor(
                 attention, shape: [2, heads, 1 + patches])
         }
-        let features = Features(grid: geometry.grid, values: values)
+        let features = Features(
+            layout: TokenLayout(grid: geometry.grid),
+            configuration: .init(width: 12, depth: 4, heads: heads), values: values)
         let grid = DescriptorGrid(
             classAttention: features, layers: [2, 3], image: 1, geometry: geometry)
         #expect(grid.values.shape == [2, 4, 6])
         let last = DescriptorGrid(
-            features, tap: FeatureTap(layer: 3, facet: .classAttention), image: 1, heads: heads,
+            features, tap: FeatureTap(layer: 3, facet: .classAttention), image: 1,
             geometry: geometry)
         for patch in 0..<patches {
             let both = Array(grid.values.elements[patch * 6..<patch * 6 + 6])

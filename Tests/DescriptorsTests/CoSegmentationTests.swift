@@ -202,8 +202,8 @@ import ViT
         check("class attention")
         try write(whole) { $0.refinement?.iterations = 0 }
         check("iterations of GrabCut 0 is not from 1")
-        try write(whole) { $0.taps.layer = -1 }
-        check("layer -1")
+        try write(whole) { $0.taps.layer = -1025 }
+        check("layer -1025")
         try write(whole) { $0.taps.stride.horizontal = 0 }
         check("stride 0")
         try write(whole) { $0.votePercentage = 101 }

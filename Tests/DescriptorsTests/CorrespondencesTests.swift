@@ -111,7 +111,12 @@ private func axes(_ rows: Int, _ columns: Int, saliency: [Float]) -> ImageFeatur
 
     @Test func optionsAreTheReferencesAndCanBeStored() throws {
         let options = Correspondences.Options()
-        #expect(options.layer == 9 && options.facet == .key && options.pairs == 10)
+        #expect(options.layer == nil && options.facet == .key && options.pairs == 10)
+        for (network, layer) in [
+            (VisionTransformer.Configuration.small(), 9), (.init(width: 8, depth: 4, heads: 1), 3),
+        ] {
+            #expect(network.layerForMatching == layer)
+        }
         #expect(options.stride == PatchStride(4) && options.loadSize == 224)
         #expect(options.threshold == 0.05 && options.binning == .logarithmic(hierarchy: 2))
         let stored = try JSONEncoder().encode(options)

@@ -25,10 +25,11 @@ struct LogBinningCase: Decodable {
         }
         let tap = FeatureTap(layer: 3, facet: facet)
         let features = Features(
-            grid: PatchGrid(rows: rows, columns: columns),
+            layout: TokenLayout(grid: PatchGrid(rows: rows, columns: columns)),
+            configuration: .init(width: width, depth: 4, heads: heads),
             values: [tap: Tensor(values, shape: [batch, 1 + rows * columns, width])])
         return DescriptorGrid(
-            features, tap: tap, image: image, heads: heads,
+            features, tap: tap, image: image,
             geometry: .init(width: columns, height: rows, patchSize: 1, stride: PatchStride(1)))
     }
 }

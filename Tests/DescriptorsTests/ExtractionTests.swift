@@ -11,24 +11,12 @@ import ViT
             width: 24, depth: 3, heads: 6, patchSize: 4,
             positionGrid: PatchGrid(rows: 4, columns: 4))
         var seed: UInt64 = 0
-        return VisionTransformer(configuration: configuration) { name in
-            func tensor(_ shape: Shape) -> Tensor {
+        return VisionTransformer(
+            configuration,
+            from: ParameterSource { _, shape, _ in
                 seed += 1
                 return Tensor(noise(shape.count, seed: seed).map { 0.3 * $0 }, shape: shape)
-            }
-            switch name.split(separator: ".").suffix(2).joined(separator: ".") {
-            case "cls_token": return tensor([1, 1, 24])
-            case "pos_embed": return tensor([1, 17, 24])
-            case "proj.weight" where name.hasPrefix("patch"): return tensor([24, 3, 4, 4])
-            case "proj.weight": return tensor([24, 24])
-            case "qkv.weight": return tensor([72, 24])
-            case "qkv.bias": return tensor([72])
-            case "fc1.weight": return tensor([96, 24])
-            case "fc1.bias": return tensor([96])
-            case "fc2.weight": return tensor([24, 96])
-            default: return tensor([24])
-            }
-        }
+            })
     }()
 
     static func photo(width: Int, height: Int, seed: UInt64) -> Image {
@@ -50,8 +38,10 @@ import ViT
         #expect(found.descriptors.pixel(of: .init(row: 1, column: 2)) == .init(x: 20, y: 8))
 
         // Each by a pass of its own, one number at a time.
-        let tensor = extractor.preprocessing.tensor(of: input.image)
-            .reshaped(to: [1, 3, 18, 21])
+        let tensor = extractor.preprocessing.tensor(
+            of: input.image, for: Self.network.configuration
+        )
+        .reshaped(to: [1, 3, 18, 21])
         let keyTap = FeatureTap(layer: 1, facet: .key)
         let attentionTap = FeatureTap(layer: 2, facet: .classAttention)
         let keys = Self.network.features(of: tensor, at: [keyTap], stride: stride)[keyTap]

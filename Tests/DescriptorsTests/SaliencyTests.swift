@@ -14,7 +14,8 @@ private struct SaliencyCase: Decodable {
     private func features(_ attention: [Float], heads: Int, rows: Int, columns: Int) -> Features {
         let tokens = 1 + rows * columns
         return Features(
-            grid: PatchGrid(rows: rows, columns: columns),
+            layout: TokenLayout(grid: PatchGrid(rows: rows, columns: columns)),
+            configuration: .init(width: 4 * heads, depth: 12, heads: heads),
             values: [
                 FeatureTap(layer: 11, facet: .classAttention): Tensor(
                     attention, shape: [attention.count / (heads * tokens), heads, tokens])
@@ -36,8 +37,11 @@ private struct SaliencyCase: Decodable {
     }
 
     @Test func headsAreChosen() {
-        #expect(SaliencyMap.defaultHeads(of: 6) == [0, 2, 4, 5])
-        #expect(SaliencyMap.defaultHeads(of: 3) == [0, 1, 2])
+        #expect(SaliencyMap.defaultHeads(of: .small()) == [0, 2, 4, 5])
+        #expect(SaliencyMap.defaultHeads(of: .tiny()) == [0, 1, 2])
+        var other = VisionTransformer.Configuration.small()
+        other.hasLayerScale = true
+        #expect(SaliencyMap.defaultHeads(of: other) == [0, 1, 2, 3, 4, 5])
         let features = features([9, 0, 4, 9, 2, 1], heads: 2, rows: 1, columns: 2)
         #expect(SaliencyMap(features, layer: 11).values.elements == [0, 1])
         #expect(SaliencyMap(features, layer: 11, heads: [1]).values.elements == [1, 0])

@@ -149,8 +149,7 @@ import ViT
         var generator = SplitMix64(seed: 4)
         let configuration = VisionTransformer.Configuration(
             width: 64, depth: 2, heads: 2, patchSize: 8)
-        let model = VisionTransformer(
-            VisionTransformer.Weights(untrained: configuration, using: &generator))
+        let model = VisionTransformer(untrained: configuration, using: &generator)
         let pixels = (0..<64 * 48 * 3).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
         let frame = Image(width: 64, height: 48, pixels: pixels)
         let labels = (0..<64 * 48).map { UInt8($0 / 64 >= 16 && $0 % 64 >= 24 ? 7 : 0) }

@@ -87,11 +87,8 @@ import ViT
             }
             cache = PictureCache(try PictureFolder(folder.path))
             model = VisionTransformer(
-                VisionTransformer.Weights(
-                    untrained: VisionTransformer.Configuration(
-                        VisionTransformer.Architecture(width: 16, depth: 2, heads: 2), patchSize: 8,
-                        imageSize: 32),
-                    using: &generator))
+                untrained: VisionTransformer.Configuration(width: 16, depth: 2, heads: 2)
+                    .sized(patchSize: 8, imageSize: 32), using: &generator)
         }
 
         func remove() { try? FileManager.default.removeItem(at: folder) }

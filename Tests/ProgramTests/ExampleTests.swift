@@ -12,7 +12,7 @@ import ViT
     private func makeNetwork() throws -> String {
         var generator = SplitMix64(seed: 1)
         let network = VisionTransformer.Configuration(width: 64, depth: 2, heads: 1, patchSize: 8)
-        try VisionTransformer.Weights(untrained: network, using: &generator)
+        try VisionTransformer(untrained: network, using: &generator)
             .write(to: folder["network"])
         return folder["network"]
     }

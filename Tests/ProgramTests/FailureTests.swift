@@ -199,7 +199,7 @@ import Testing
         ["extract", "a.png", "--weights", "w", "--load-size", "wide"],
         ["extract", "a.png", "--weights", "w", "--bin", "--include-cls"],
         ["saliency", "a.png", "--weights", "w", "--stride", "-4"],
-        ["attention", "a.png", "--weights", "w", "--layer=-1"],
+        ["attention", "a.png", "--weights", "w", "--layer=-1025"],
         ["match", "a.png", "--weights", "w"], ["match", "a.png", "b.png", "c.png"],
         ["match", "a.png", "b.png", "--weights", "w", "--pairs", "0"],
         ["match", "a.png", "b.png", "--weights", "w", "--threshold", "nan"],

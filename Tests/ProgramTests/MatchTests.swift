@@ -116,7 +116,7 @@ import ViT
     @Test func exampleOfTheLibrary() throws {
         var generator = SplitMix64(seed: 1)
         let network = VisionTransformer.Configuration(width: 64, depth: 10, heads: 1, patchSize: 8)
-        try VisionTransformer.Weights(untrained: network, using: &generator)
+        try VisionTransformer(untrained: network, using: &generator)
             .write(to: folder["network"])
         let photos = [Fixtures.first, Fixtures.second]
         let example = try Program.run(photos + [folder["network"]], name: "correspondences")

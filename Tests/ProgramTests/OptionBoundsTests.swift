@@ -71,8 +71,9 @@ import Testing
                     option)
                 for value in ["9223372036854775807", "-1", "nan"] {
                     if Self.anyNumber.contains(option) && value.hasPrefix("9") { continue }
-                    // Any threshold near a saliency is one; a level of -1 takes all.
-                    if option.hasSuffix("threshold") && value == "-1" { continue }
+                    // Any threshold near a saliency is one; a level of -1 takes all. The last layer is -1.
+                    let isBelowZero = option == "layer" || option.hasSuffix("threshold")
+                    if isBelowZero && value == "-1" { continue }
                     let given = isRange ? ["--" + option, value, value] : ["--\(option)=\(value)"]
                     let outcome = try Program.run(command + arguments(command) + given)
                     #expect(outcome.status == 64, "\(command) \(given): \(outcome.errors)")

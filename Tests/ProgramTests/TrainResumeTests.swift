@@ -57,7 +57,7 @@ import ViT
         try training.stop("run", SIGKILL, ["--resume", "--save-every", "1000000"])
         let checkpoint = try WeightFile(contentsOf: training.folder["run/checkpoint.safetensors"])
         let teacher = try WeightFile(contentsOf: training.folder["run/teacher.safetensors"])
-        #expect(try teacher.weights().tensors == checkpoint.weights().tensors)
+        #expect(try teacher.network().tensors == checkpoint.network().tensors)
         #expect(try training.data("run", "loss.png") == plot)
     }
 

@@ -27,7 +27,7 @@ import ViT
         #expect(teacher.configuration.heads == 2 && teacher.leftOver.isEmpty)
         let checkpoint = try WeightFile(contentsOf: training.folder["run/checkpoint.safetensors"])
         #expect(checkpoint.source == "teacher")
-        #expect(try checkpoint.weights().tensors == teacher.weights().tensors)
+        #expect(try checkpoint.network().tensors == teacher.network().tensors)
     }
 
     @Test func killedAtRandomInstants() throws {
@@ -48,7 +48,7 @@ import ViT
             for name in ["checkpoint", "teacher"] {
                 let path = training.folder["killed/\(name).safetensors"]
                 guard FileManager.default.fileExists(atPath: path) else { continue }
-                _ = try WeightFile(contentsOf: path).weights()
+                _ = try WeightFile(contentsOf: path).network()
             }
         }
         #expect(kills >= 5)
@@ -110,7 +110,7 @@ import ViT
         #expect(warm.status == 0, "\(warm.errors)")
         // For its one epoch the head alone learns.
         let checkpoint = try TensorFile(contentsOf: training.folder["warm/checkpoint.safetensors"])
-        for (name, tensor) in try WeightFile(contentsOf: weights).weights().tensors {
+        for (name, tensor) in try WeightFile(contentsOf: weights).network().tensors {
             #expect(try checkpoint.tensor(named: "student.backbone." + name) == tensor, "\(name)")
         }
         let misfit = try training.train(
@@ -125,8 +125,8 @@ import ViT
             #expect(distilled.output.contains("student.safetensors"))
             let student = training.folder[run + "/student.safetensors"]
             #expect(
-                try WeightFile(contentsOf: student).weights().tensors
-                    != WeightFile(contentsOf: weights).weights().tensors)
+                try WeightFile(contentsOf: student).network().tensors
+                    != WeightFile(contentsOf: weights).network().tensors)
             let again = try training.train(run, epochs: 2, options + ["--resume"])
             #expect(again.status == 0 && again.output.contains("complete"), "\(again.errors)")
         }

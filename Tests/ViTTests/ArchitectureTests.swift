@@ -4,10 +4,10 @@ import ViT
 @Suite struct ArchitectureTests {
     @Test("A person's words for an architecture")
     func words() {
-        typealias Architecture = VisionTransformer.Architecture
-        #expect(Architecture("tiny") == .tiny)
-        #expect(Architecture("small") == .small)
-        #expect(Architecture("base") == .base)
+        typealias Architecture = VisionTransformer.Configuration
+        #expect(Architecture("tiny") == .tiny())
+        #expect(Architecture("small") == .small())
+        #expect(Architecture("base") == .base())
         #expect(Architecture("96x4x3") == Architecture(width: 96, depth: 4, heads: 3))
         #expect(Architecture("192x12x3")?.description == "tiny")
         #expect(Architecture("96x4x3")?.description == "96x4x3")
@@ -21,8 +21,8 @@ import ViT
 
     @Test("Position codes fit the images that it is trained on")
     func imageSize() {
-        let configuration = VisionTransformer.Configuration(.tiny, patchSize: 8, imageSize: 100)
-        #expect(configuration.positionGrid == PatchGrid(rows: 12, columns: 12))
-        #expect(VisionTransformer.Configuration(.small) == .small())
+        let configuration = VisionTransformer.Configuration.tiny()
+            .sized(patchSize: 8, imageSize: 100)
+        #expect(configuration.positions == .learnt(PatchGrid(rows: 12, columns: 12)))
     }
 }

@@ -15,21 +15,21 @@ import ViT
             #expect(configuration.depth == 12)
             #expect(configuration.patchSize == 16)
             #expect(configuration.hiddenWidth == 4 * width)
-            #expect(configuration.positionGrid == PatchGrid(rows: 14, columns: 14))
+            #expect(configuration.positions == .learnt(PatchGrid(rows: 14, columns: 14)))
             #expect(configuration.layerNormEpsilon == 1e-6)
         }
         let fine = VisionTransformer.Configuration.small(patchSize: 8)
         #expect(fine.patchSize == 8)
-        #expect(fine.positionGrid == PatchGrid(rows: 28, columns: 28))
+        #expect(fine.positions == .learnt(PatchGrid(rows: 28, columns: 28)))
     }
 
     @Test("A grid holds every whole patch")
     func grids() throws {
         let model = try ModelFixture.model()
-        #expect(model.grid(height: 8, width: 15) == PatchGrid(rows: 1, columns: 1))
-        #expect(model.grid(height: 16, width: 23) == PatchGrid(rows: 2, columns: 2))
-        let fine = model.grid(
+        #expect(model.layout(height: 8, width: 15).grid == PatchGrid(rows: 1, columns: 1))
+        #expect(model.layout(height: 16, width: 23).grid == PatchGrid(rows: 2, columns: 2))
+        let fine = model.layout(
             height: 33, width: 16, stride: PatchStride(vertical: 1, horizontal: 3))
-        #expect(fine == PatchGrid(rows: 26, columns: 3))
+        #expect(fine.grid == PatchGrid(rows: 26, columns: 3))
     }
 }

@@ -10,9 +10,9 @@ enum ModelFixture {
     }
 
     static func model(_ resampling: PositionResampling = .scaleFactor) throws -> VisionTransformer {
-        let weights = try VisionTransformer.Weights(
-            contentsOf: path("weights.safetensors"), heads: 2)
-        return VisionTransformer(weights, positionResampling: resampling)
+        var model = try VisionTransformer(contentsOf: path("weights.safetensors"), heads: 2)
+        model.positionEncoding?.resampling = resampling
+        return model
     }
 
     /// The image of a size, as a batch of one.

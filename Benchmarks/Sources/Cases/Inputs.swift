@@ -29,8 +29,7 @@ public func scene(side: Int, shift: Int) -> Image {
 /// network: attention that is nearly uniform could be unlike a trained network's in time too.
 public func vitSmall8() -> VisionTransformer {
     var generator = Xoshiro256(seed: 1)
-    let weights = VisionTransformer.Weights(untrained: .small(patchSize: 8), using: &generator)
-    var model = VisionTransformer(weights)
+    var model = VisionTransformer(untrained: .small(patchSize: 8), using: &generator)
     for index in model.blocks.indices {
         let weight = model.blocks[index].attention.projection.weight
         let queriesAndKeys = weight.count * 2 / 3

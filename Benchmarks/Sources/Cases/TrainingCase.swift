@@ -5,7 +5,7 @@ import ViT
 /// One step of training: both networks, the gradient, clipping, AdamW and the teacher's average.
 public struct TrainingCase: Sendable {
     public let name: String
-    let architecture: VisionTransformer.Architecture
+    let network: VisionTransformer.Configuration
     let patchSize: Int
     let globals: Int
     let locals: (count: Int, side: Int)
@@ -14,16 +14,16 @@ public struct TrainingCase: Sendable {
 
     public static let all = [
         TrainingCase(
-            name: "vit-s16", architecture: .small, patchSize: 16, globals: 224, locals: (8, 96),
+            name: "vit-s16", network: .small(), patchSize: 16, globals: 224, locals: (8, 96),
             batch: 8, prototypes: 65536),
         TrainingCase(
-            name: "vit-ti16", architecture: .tiny, patchSize: 16, globals: 224, locals: (8, 96),
+            name: "vit-ti16", network: .tiny(), patchSize: 16, globals: 224, locals: (8, 96),
             batch: 8, prototypes: 4096),
         TrainingCase(
-            name: "vit-ti8", architecture: .tiny, patchSize: 8, globals: 64, locals: (6, 32),
+            name: "vit-ti8", network: .tiny(), patchSize: 8, globals: 64, locals: (6, 32),
             batch: 32, prototypes: 1024),
         TrainingCase(
-            name: "quickstart", architecture: .init(width: 96, depth: 4, heads: 4), patchSize: 8,
+            name: "quickstart", network: .init(width: 96, depth: 4, heads: 4), patchSize: 8,
             globals: 48, locals: (4, 24), batch: 32, prototypes: 128),
     ]
 
@@ -44,7 +44,7 @@ public struct TrainingCase: Sendable {
         let trainer = Lazy {
             DINOTrainer(
                 DINOOptions(
-                    network: .init(architecture, patchSize: patchSize, imageSize: 224),
+                    network: network.sized(patchSize: patchSize, imageSize: 224),
                     head: .init(prototypes: prototypes)), batchSize: batch, stepsPerEpoch: 1000)
         }
         return {

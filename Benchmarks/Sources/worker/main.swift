@@ -18,9 +18,8 @@ guard (4...5).contains(arguments.count), let threads = Int(arguments[3]), thread
 Parallelism.threadCount = threads
 let model = try VisionTransformer(contentsOf: arguments[1])
 let inputs = try Tensor(npy: arguments[2])
-let last = model.blocks.count - 1
-let keyTap = FeatureTap(layer: last, facet: .key)
-let tokenTap = FeatureTap(layer: last, facet: .token)
+let keyTap = FeatureTap(layer: -1, facet: .key)
+let tokenTap = FeatureTap(layer: -1, facet: .normedToken)
 
 func keys(of image: Int, stride: Int) -> Features {
     model.features(
@@ -28,14 +27,12 @@ func keys(of image: Int, stride: Int) -> Features {
 }
 
 func normedTokens(stride: Int) -> Tensor {
-    let features = model.features(
-        of: inputs.rows(0..<1), at: [tokenTap], stride: PatchStride(stride))
-    return model.norm(features[tokenTap])
+    model.features(of: inputs.rows(0..<1), at: [tokenTap], stride: PatchStride(stride))[tokenTap]
 }
 
 let grids = (0..<2).map { image in
     DescriptorGrid(
-        keys(of: image, stride: 4), tap: keyTap, heads: model.configuration.heads,
+        keys(of: image, stride: 4), tap: keyTap,
         geometry: DescriptorGrid.Geometry(
             width: 224, height: 224, patchSize: model.configuration.patchSize,
             stride: PatchStride(4)))

@@ -22,20 +22,21 @@ public struct CentreView: Hashable, Sendable, Codable {
         self.cropSize = cropSize
     }
 
-    /// The network's input, `[3, cropSize, cropSize]`, normalised as the published networks were
-    /// trained.
+    /// The input of a network, `[3, cropSize, cropSize]`.
     ///
     /// - Throws: where the picture is a strip that would become very long.
     /// - Complexity: O(pixels of the picture).
-    public func tensor(of photo: Image) throws(PreprocessingError) -> Tensor {
-        let preprocessing = Preprocessing(loadSize: loadSize, filter: .bicubic)
-        let image = try preprocessing.networkImage(of: photo).image
+    public func tensor(
+        of photo: Image, for network: VisionTransformer.Configuration
+    ) throws(PreprocessingError) -> Tensor {
+        let image = try Preprocessing(loadSize: loadSize, filter: .bicubic)
+            .networkImage(of: photo, for: .small()).image
         // torchvision's CenterCrop rounds halves to even.
         func start(_ extent: Int) -> Int {
             Int((Double(extent - cropSize) / 2).rounded(.toNearestOrEven))
         }
         let square = Box(
             x: start(image.width), y: start(image.height), width: cropSize, height: cropSize)
-        return preprocessing.tensor(of: image.cropped(to: square))
+        return Preprocessing().tensor(of: image.cropped(to: square), for: network)
     }
 }

@@ -23,7 +23,7 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
     }
 
     /// The channels of an embedding.
-    public func width(of network: VisionTransformer) -> Int {
+    public func width(of network: any Backbone) -> Int {
         network.configuration.width * (lastBlocks + (averagesPatches ? 1 : 0))
     }
 
@@ -31,25 +31,22 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
     ///
     /// - Parameter images: `[batch, 3, height, width]`, normalised.
     /// - Precondition: the network has `lastBlocks` blocks.
-    public func callAsFunction(_ network: VisionTransformer, _ images: Tensor) -> Tensor {
-        let depth = network.blocks.count
+    public func callAsFunction(_ network: any Backbone, _ images: Tensor) -> Tensor {
+        let depth = network.configuration.depth
         require(
             lastBlocks <= depth, "FrozenEmbedding: \(lastBlocks) blocks of \(depth)")
-        // The last block need then be computed for the class token alone.
-        if self == FrozenEmbedding() { return network.embeddings(of: images) }
-        let taps = (depth - lastBlocks..<depth).map { FeatureTap(layer: $0, facet: .token) }
-        let features = network.features(of: images, at: taps)
-        var parts = taps.map { network.norm(features[$0].slices(at: 0)) }
-        if averagesPatches {
-            parts.append(network.norm(features[taps[lastBlocks - 1]]).patchMeans())
-        }
-        return joinedColumns(parts)
+        var taps = (-lastBlocks..<0).map { FeatureTap(layer: $0, facet: .embedding) }
+        let all = FeatureTap(layer: -1, facet: .normedToken)
+        if averagesPatches { taps.append(all) }
+        let features = network.features(of: images, at: taps, stride: nil)
+        return joinedColumns(
+            taps.map { $0 == all ? features[$0].means(of: features.layout.patches) : features[$0] })
     }
 }
 
 extension Tensor {
-    /// The mean of each sample's rows but the first: `[batch, width]` of `[batch, 1 + patches, width]`.
-    fileprivate func patchMeans() -> Tensor {
+    /// The mean of some of each sample's rows: `[batch, width]` of `[batch, rows, width]`.
+    fileprivate func means(of range: Range<Int>) -> Tensor {
         let (rows, width) = (shape[1], shape[2])
         var means = Tensor(repeating: 0, shape: [shape[0], width])
         withUnsafeElements { elements in
@@ -57,10 +54,10 @@ extension Tensor {
                 for sample in 0..<shape[0] {
                     for channel in 0..<width {
                         let column = sample * rows * width + channel
-                        let sum = (1..<rows).reduce(0.0) {
+                        let sum = range.reduce(0.0) {
                             $0 + Double(elements[column + $1 * width])
                         }
-                        means[sample * width + channel] = Float(sum / Double(rows - 1))
+                        means[sample * width + channel] = Float(sum / Double(range.count))
                     }
                 }
             }

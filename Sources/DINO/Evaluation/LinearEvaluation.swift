@@ -57,7 +57,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
     /// - Precondition: the network has as many blocks as are taken; the view's crop is at least a patch.
     @discardableResult
     public func callAsFunction(
-        _ network: VisionTransformer, train: LabelledPictures, test: LabelledPictures,
+        _ network: any Backbone, train: LabelledPictures, test: LabelledPictures,
         report: (Event) throws -> Void
     ) throws -> LinearProbe {
         require(
@@ -128,17 +128,22 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
 
     /// The features of some pictures as they are shown in an epoch.
     private func augmented(
-        _ pictures: LabelledPictures, _ batch: [Int], _ network: VisionTransformer, epoch: Int,
+        _ pictures: LabelledPictures, _ batch: [Int], _ network: any Backbone, epoch: Int,
         _ report: (Event) throws -> Void
     ) throws -> PictureFeatures {
         try PictureFeatures(
             of: pictures, batch, network: network, embedding: embedding, side: view.cropSize,
-            view: { index, photo in augmentedView(of: photo, index: index, epoch: epoch) },
+            view: { index, photo in
+                augmentedView(
+                    of: photo, index: index, epoch: epoch, for: network.configuration)
+            },
             progress: { try report(.pictures($0)) })
     }
 
     /// How the training picture of an index is shown in an epoch, `[3, cropSize, cropSize]`.
-    package func augmentedView(of photo: Image, index: Int, epoch: Int) -> Tensor {
+    package func augmentedView(
+        of photo: Image, index: Int, epoch: Int, for network: VisionTransformer.Configuration
+    ) -> Tensor {
         var generator = Xoshiro256(seed: seed, stream: Stream.views, epoch, index)
         let part = RandomResizedCrop().part(
             ofWidth: photo.width, height: photo.height, using: &generator)
@@ -146,6 +151,6 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
         let image = photo.resizedCrop(
             part, width: view.cropSize, height: view.cropSize, using: .bilinear,
             mirrored: isMirrored)
-        return Preprocessing().tensor(of: image)
+        return Preprocessing().tensor(of: image, for: network)
     }
 }

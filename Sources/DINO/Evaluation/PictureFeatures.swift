@@ -20,13 +20,14 @@ public struct PictureFeatures: Sendable {
     ///   `progress` throws.
     /// - Precondition: the view's crop is at least a patch.
     public init(
-        of pictures: LabelledPictures, network: VisionTransformer,
+        of pictures: LabelledPictures, network: any Backbone,
         embedding: FrozenEmbedding = FrozenEmbedding(), view: CentreView,
         progress: (Int) throws -> Void = { _ in }
     ) throws {
         try self.init(
             of: pictures, Array(pictures.paths.indices), network: network, embedding: embedding,
-            side: view.cropSize, view: { _, photo in try view.tensor(of: photo) },
+            side: view.cropSize,
+            view: { _, photo in try view.tensor(of: photo, for: network.configuration) },
             progress: progress)
         if indices.isEmpty, let first = skipped.first {
             throw EvaluationError.nothingReadable(
@@ -42,15 +43,15 @@ public struct PictureFeatures: Sendable {
     ///     parallel.
     /// - Complexity: memory for the features and some thousand tokens.
     init(
-        of pictures: LabelledPictures, _ selection: [Int], network: VisionTransformer,
+        of pictures: LabelledPictures, _ selection: [Int], network: any Backbone,
         embedding: FrozenEmbedding, side: Int, view: (Int, Image) throws -> Tensor,
         progress: (Int) throws -> Void
     ) throws {
         let width = embedding.width(of: network)
         let rows = Tensor(uninitialized: [selection.count, width])
         // Enough tokens at once for products to run at full speed.
-        let tokens = 1 + network.grid(height: side, width: side).count
-        let most = max(1, min(64, 8192 / tokens))
+        let patches = side / network.configuration.patchSize
+        let most = max(1, min(64, 8192 / (1 + patches * patches)))
         features = rows
         for start in stride(from: 0, to: selection.count, by: most) {
             let batch = Array(selection[start..<min(start + most, selection.count)])

@@ -31,7 +31,7 @@ struct Checkpoint {
         var tensors = trainer.state
         tensors[Key.contents] = contents.digests
         for (name, network) in [("student", trainer.student), ("teacher", trainer.teacher)] {
-            for (own, shape) in network.backbone.configuration.weightShapes {
+            for (own, shape) in network.backbone.configuration.parameterShapes {
                 let key = "\(name).backbone.\(own)"
                 tensors[key] = tensors[key]?.reshaped(to: shape)
             }
@@ -152,8 +152,7 @@ struct Checkpoint {
             configuration.options,
             fixedTeacher: configuration.fixedTeacher.map { teacher in
                 DINONetwork(
-                    backbone: VisionTransformer(
-                        .init(untrained: teacher.network, using: &generator)),
+                    backbone: VisionTransformer(untrained: teacher.network, using: &generator),
                     head: DINOHead(
                         inputWidth: teacher.network.width, options: teacher.head,
                         using: &generator))

@@ -90,6 +90,6 @@ public struct DINONetworkFile: Sendable {
             }
         }
         guard damaged.isEmpty else { throw WeightsError.notFinite(path: path, damaged) }
-        return DINONetwork(backbone: VisionTransformer(try backbone.weights()), head: head)
+        return DINONetwork(backbone: try backbone.network(), head: head)
     }
 }

@@ -37,10 +37,10 @@ extension TrainingConfiguration {
     public init(preset: Preset) {
         switch preset {
         case .reference:
-            self.init(options: DINOOptions(network: .init(.small)))
+            self.init(options: DINOOptions(network: .small()))
         case .small:
             self.init(
-                options: DINOOptions(network: .init(.tiny, patchSize: 8, imageSize: 96)))
+                options: DINOOptions(network: .tiny().sized(patchSize: 8, imageSize: 96)))
             (crops.globalSide, crops.localSide, crops.localCount) = (96, 48, 6)
             crops.blurRadius = 0.1...0.9
             options.head.prototypes = 4096
@@ -48,9 +48,8 @@ extension TrainingConfiguration {
         case .quick:
             self.init(
                 options: DINOOptions(
-                    network: .init(
-                        VisionTransformer.Architecture(width: 96, depth: 4, heads: 3),
-                        patchSize: 8, imageSize: 48)))
+                    network: .init(width: 96, depth: 4, heads: 3)
+                        .sized(patchSize: 8, imageSize: 48)))
             (crops.globalSide, crops.localSide, crops.localCount) = (48, 24, 4)
             crops.blurRadius = 0.1...0.4
             options.head.prototypes = 128

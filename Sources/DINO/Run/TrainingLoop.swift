@@ -79,8 +79,8 @@ extension TrainingRun {
         let place = RunFolder(folder)
         do {
             switch trainer.teacherRule {
-            case .movingAverage: try trainer.teacher.backbone.weights.write(to: place.teacher)
-            case .fixed: try trainer.student.backbone.weights.write(to: place.student)
+            case .movingAverage: try trainer.teacher.backbone.write(to: place.teacher)
+            case .fixed: try trainer.student.backbone.write(to: place.student)
             }
         } catch {
             throw TrainingRunError.file(error)

@@ -93,7 +93,7 @@ public struct TrainingRun: ~Copyable {
         } else {
             let start = try start()
             trainer = DINOTrainer(
-                configuration.options, startingFrom: start.weights, fixedTeacher: start.teacher,
+                configuration.options, startingFrom: start.network, fixedTeacher: start.teacher,
                 batchSize: configuration.picturesPerStep, stepsPerEpoch: source.stepsPerEpoch)
             if resuming { notices.append(.startsAnew(folder: folder)) }
             if !log.isEmpty { notices.append(.logSetAside(path: try log.setAside())) }

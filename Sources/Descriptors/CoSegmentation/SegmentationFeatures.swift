@@ -44,8 +44,9 @@ public struct SegmentationFeatures: Sendable {
 /// How descriptors and saliency are taken of a picture. The defaults are those of dino-vit-features,
 /// cosegmentation.py.
 public struct SegmentationTaps: Hashable, Sendable, Codable {
-    /// The layer of the descriptors, counted from 0.
-    public var layer = 11
+    /// The layer of the descriptors, counted from 0, or from the end: at first the last, as in the reference,
+    /// whose network has twelve.
+    public var layer = -1
     public var facet = Facet.key
     public var stride = PatchStride(4)
     /// The shorter side that pictures are resized to, in pixels; nil leaves them as they are.
@@ -69,7 +70,7 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
 
     /// Throws where the network has no such layer or the stride does not suit its patches: what
     /// `features` would throw for any picture.
-    public func check(_ model: VisionTransformer) throws(ExtractionError) {
+    public func check(_ model: any Backbone) throws(ExtractionError) {
         try Extractor(model, stride: stride).check([FeatureTap(layer: layer, facet: facet)])
     }
 
@@ -82,13 +83,15 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
 
     /// Brings a photo to its sizes.
     ///
-    /// - Parameter withSaliency: only fitting needs it.
+    /// - Parameters:
+    ///   - network: that the sizes are for.
+    ///   - withSaliency: only fitting needs it.
     public func input(
-        of photo: Image, withSaliency: Bool = true
+        of photo: Image, for network: VisionTransformer.Configuration, withSaliency: Bool = true
     ) throws(ExtractionError) -> Input {
         let picture: NetworkImage
         do {
-            picture = try Preprocessing(loadSize: loadSize).networkImage(of: photo)
+            picture = try Preprocessing(loadSize: loadSize).networkImage(of: photo, for: network)
         } catch {
             throw .preprocessing(error)
         }
@@ -106,7 +109,7 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
     ///
     /// - Parameter withSaliency: only fitting needs it.
     public func features(
-        of input: Input, using model: VisionTransformer, withSaliency: Bool = true
+        of input: Input, using model: any Backbone, withSaliency: Bool = true
     ) throws(ExtractionError) -> SegmentationFeatures {
         let extractor = Extractor(
             model, preprocessing: Preprocessing(loadSize: loadSize), stride: stride)
@@ -117,8 +120,7 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         }
         let tap = FeatureTap(layer: layer, facet: facet)
         let (features, geometry) = try extractor.features(of: input.picture, at: [tap])
-        let descriptors = DescriptorGrid(
-            features, tap: tap, heads: model.configuration.heads, geometry: geometry)
+        let descriptors = DescriptorGrid(features, tap: tap, geometry: geometry)
         guard withSaliency, let small = input.saliency else {
             return finished(descriptors, nil, input)
         }
@@ -131,11 +133,11 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
 
     /// Brings a photo to its sizes and puts it through a network.
     public func features(
-        of photo: Image, using model: VisionTransformer, withSaliency: Bool = true
+        of photo: Image, using model: any Backbone, withSaliency: Bool = true
     ) throws(ExtractionError) -> SegmentationFeatures {
         try features(
-            of: input(of: photo, withSaliency: withSaliency), using: model,
-            withSaliency: withSaliency)
+            of: input(of: photo, for: model.configuration, withSaliency: withSaliency),
+            using: model, withSaliency: withSaliency)
     }
 
     private func finished(

@@ -49,7 +49,7 @@ public struct VideoSegmenter: Sendable {
     /// - Throws: where frame and mask differ in size, or a frame of this size does not go through
     ///   the network.
     public init(
-        _ model: VisionTransformer, first frame: Image, labels: LabelMap,
+        _ model: any Backbone, first frame: Image, labels: LabelMap,
         options: Options = Options()
     ) throws(VideoError) {
         self.options = options
@@ -60,8 +60,11 @@ public struct VideoSegmenter: Sendable {
                 expectedHeight: height)
         }
         var preprocessing = Preprocessing(loadSize: nil)
-        // The script's own: 0.228, where other programs have 0.229.
-        preprocessing.standardDeviation = [0.228, 0.224, 0.225]
+        if model.configuration.isOfDINO {
+            // The script's own: 0.228, where other programs have 0.229.
+            preprocessing.normalization = Normalization(
+                mean: Normalization.imageNet.mean, standardDeviation: [0.228, 0.224, 0.225])
+        }
         extractor = Extractor(model, preprocessing: preprocessing)
         classes = labels.objects
         let (features, geometry) = try Self.features(of: frame, extractor, options)
@@ -92,7 +95,7 @@ public struct VideoSegmenter: Sendable {
     ) throws(VideoError) -> (features: Tensor, geometry: DescriptorGrid.Geometry) {
         let size = networkSize(
             width: frame.width, height: frame.height, shorterSide: options.shorterSide)
-        let tap = FeatureTap(layer: extractor.lastLayer, facet: .token)
+        let tap = FeatureTap(layer: -1, facet: .normedToken)
         let image = frame.resized(width: size.width, height: size.height, using: .bilinear)
         let tokens: Features
         let geometry: DescriptorGrid.Geometry
@@ -102,9 +105,7 @@ public struct VideoSegmenter: Sendable {
         } catch {
             throw .extraction(error)
         }
-        let normalized = extractor.model.norm(tokens[tap])
-        let patches = normalized.reshaped(to: [normalized.shape[1], normalized.shape[2]])
-            .rows(1..<normalized.shape[1])
+        let patches = tokens.patches(at: tap)
         return (
             patches.reshaped(to: [tokens.grid.rows, tokens.grid.columns, patches.shape[1]]),
             geometry

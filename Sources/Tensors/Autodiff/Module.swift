@@ -17,6 +17,17 @@ extension Module {
         try forEachParameter { name, parameter in try body("\(prefix).\(name)", &parameter) }
     }
 
+    /// Hands on a parameter that not every module of the kind has.
+    public static func visit(
+        _ name: String, _ parameter: inout Tensor?, _ body: (String, inout Tensor) throws -> Void
+    ) rethrows {
+        guard var tensor = parameter else { return }
+        // So that the elements have one owner.
+        parameter = nil
+        defer { parameter = tensor }
+        try body(name, &tensor)
+    }
+
     /// The names and the parameters, in order. Complexity: O(parameters); elements are shared.
     public var parameters: [(name: String, tensor: Tensor)] {
         var copy = self

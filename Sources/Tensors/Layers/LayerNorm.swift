@@ -13,6 +13,15 @@ public struct LayerNorm: Sendable {
         self.epsilon = epsilon
     }
 
+    /// Asks for `weight` and `bias`: at first 1 and 0.
+    public init<Failure>(
+        from source: ParameterSource<Failure>, width: Int, epsilon: Float
+    ) throws(Failure) {
+        self.init(
+            weight: try source.parameter("weight", [width], .constant(1)),
+            bias: try source.parameter("bias", [width], .constant(0)), epsilon: epsilon)
+    }
+
     public func callAsFunction(_ x: Tensor) -> Tensor {
         x.layerNorm(weight: weight, bias: bias, epsilon: epsilon)
     }

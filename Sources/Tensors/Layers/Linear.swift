@@ -18,6 +18,15 @@ public struct Linear: Sendable {
         self.bias = bias
     }
 
+    /// Asks for `weight` and `bias`: at first normal with deviation 0.02, and 0.
+    public init<Failure>(
+        from source: ParameterSource<Failure>, inputs: Int, outputs: Int
+    ) throws(Failure) {
+        self.init(
+            weight: try source.parameter("weight", [outputs, inputs], .normal(deviation: 0.02)),
+            bias: try source.parameter("bias", [outputs], .constant(0)))
+    }
+
     /// `map(x) Wᵀ + b + residual`; see `Tensor.linear`.
     public func callAsFunction(
         _ x: Tensor, after map: InputMap = .identity, adding residual: Tensor? = nil

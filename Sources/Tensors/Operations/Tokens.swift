@@ -1,69 +1,78 @@
 import Platform
 
 extension Tensor {
-    /// A transformer's input: the class token and the patches of each image, each plus its position
-    /// code.
+    /// A transformer's input: for each image the class token, the registers and the patches; the class token
+    /// and the patches each plus its position code, where there are codes.
     ///
-    /// The gradients of the codes are the sums over the images, and the class token's that of its
-    /// code.
+    /// The gradients of the codes are the sums over the images, and so are those of the leading tokens.
     ///
     /// - Parameters:
-    ///   - classToken: `[1, width]`.
+    ///   - leading: the class token and the registers, `[1 + registers, width]`.
     ///   - patches: `[batch, n, width]`.
-    ///   - codes: `[1 + n, width]`, the class token's first.
-    /// - Returns: `[batch, 1 + n, width]`.
+    ///   - codes: `[1 + n, width]`, the class token's first; nil where nothing is added.
+    /// - Returns: `[batch, 1 + registers + n, width]`.
     /// - Complexity: O(result).
-    public static func tokens(classToken: Tensor, patches: Tensor, codes: Tensor) -> Tensor {
+    public static func tokens(leading: Tensor, patches: Tensor, codes: Tensor?) -> Tensor {
         require(
-            patches.shape.rank == 3 && codes.shape == [1 + patches.shape[1], patches.shape[2]]
-                && classToken.count == patches.shape[2],
-            "tokens: class token \(classToken.shape), patches \(patches.shape), codes \(codes.shape)"
-        )
+            patches.shape.rank == 3 && leading.shape.rank == 2 && leading.shape[0] > 0
+                && leading.shape[1] == patches.shape[2]
+                && codes.map { $0.shape == [1 + patches.shape[1], patches.shape[2]] } ?? true,
+            "tokens: leading tokens \(leading.shape), patches \(patches.shape), codes"
+                + " \(codes?.shape ?? [])")
         let batch = patches.shape[0]
-        let tokens = codes.shape[0]
-        let width = codes.shape[1]
-        let length = tokens * width
-        let result = Tensor(uninitialized: [batch, tokens, width])
-        withExtendedLifetime((classToken, patches, codes, result)) {
-            let (first, codes) = (classToken.base, codes.base)
+        let width = patches.shape[2]
+        let (first, rest) = (leading.count, patches.shape[1] * width)
+        let length = first + rest
+        let result = Tensor(
+            uninitialized: [batch, leading.shape[0] + patches.shape[1], width])
+        withExtendedLifetime((leading, patches, codes, result)) {
+            let (leading, codes) = (leading.base, codes?.base)
             Parallelism.perform(count: batch) { image in
                 let target = result.mutableBase + image * length
-                let source = patches.base + image * (length - width)
-                for i in 0..<width { target[i] = first[i] + codes[i] }
-                for i in width..<length { target[i] = source[i - width] + codes[i] }
+                let source = patches.base + image * rest
+                target.update(from: leading, count: first)
+                guard let codes else {
+                    return (target + first).update(from: source, count: rest)
+                }
+                for i in 0..<width { target[i] += codes[i] }
+                for i in 0..<rest { target[first + i] = source[i] + codes[width + i] }
             }
         }
-        guard let tape = Tape.of(classToken, patches, codes) else { return result }
+        guard let tape = Tape.of(leading, patches, codes) else { return result }
         return tape.record(result) {
             [
-                classShape = classToken.shape, patchShape = patches.shape, codeShape = codes.shape,
+                leadingShape = leading.shape, patchShape = patches.shape, codeShape = codes?.shape,
                 indices = (
-                    classToken: classToken.trace?.index, patches: patches.trace?.index,
-                    codes: codes.trace?.index
+                    leading: leading.trace?.index, patches: patches.trace?.index,
+                    codes: codes?.trace?.index
                 )
             ] gradient, cotangents in
             gradient.withUnsafeElements { gradient in
                 guard let gradient = gradient.baseAddress else { return }
                 cotangents.update(indices.patches, shape: patchShape) { sum, isSum in
                     Parallelism.perform(count: batch) { image in
-                        let source = gradient + image * length + width
-                        let target = sum + image * (length - width)
-                        for i in 0..<length - width {
+                        let source = gradient + image * length + first
+                        let target = sum + image * rest
+                        for i in 0..<rest {
                             target[i] = (isSum ? target[i] : 0) + source[i]
                         }
                     }
                 }
-                cotangents.update(indices.codes, shape: codeShape) { sum, isSum in
-                    inChunks(of: length) { chunk in
-                        if !isSum { for i in chunk { sum[i] = 0 } }
-                        for image in 0..<batch {
-                            let source = gradient + image * length
-                            for i in chunk { sum[i] += source[i] }
+                if let codeShape {
+                    cotangents.update(indices.codes, shape: codeShape) { sum, isSum in
+                        inChunks(of: width + rest) { chunk in
+                            if !isSum { for i in chunk { sum[i] = 0 } }
+                            for image in 0..<batch {
+                                let source = gradient + image * length
+                                for i in chunk {
+                                    sum[i] += source[i < width ? i : first - width + i]
+                                }
+                            }
                         }
                     }
                 }
-                cotangents.update(indices.classToken, shape: classShape) { sum, isSum in
-                    MatrixView(gradient, rows: batch, columns: width, rowStride: length)
+                cotangents.update(indices.leading, shape: leadingShape) { sum, isSum in
+                    MatrixView(gradient, rows: batch, columns: first, rowStride: length)
                         .addColumnSums(to: sum, isSum: isSum)
                 }
             }

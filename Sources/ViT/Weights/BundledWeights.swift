@@ -9,7 +9,7 @@ extension VisionTransformer {
     /// - Throws: where the file is neither beside the program nor where the package was built: see
     ///   `WeightFile.bundled()`.
     public static func bundled() throws(WeightsError) -> VisionTransformer {
-        VisionTransformer(try WeightFile.bundled().weights())
+        try WeightFile.bundled().network()
     }
 }
 

@@ -2,28 +2,32 @@ import Foundation
 import Platform
 import Tensors
 
-/// What the `config.json` of a Hugging Face model says of its network, of which tensors tell a part:
-/// the keys of transformers' `ViTConfig` and `Dinov2WithRegistersConfig` that matter here. Others are
-/// passed over.
+/// What the `config.json` of a model says of its network, of which tensors tell a part: the keys of
+/// transformers' `ViTConfig`, `Dinov2Config`, `Dinov2WithRegistersConfig` and `DINOv3ViTConfig` that matter
+/// here, and timm's normalisation. Others are passed over.
 struct ModelConfig: Codable, Hashable, Sendable {
+    var architectures: [String]?
+    var modelType: String?
     var hiddenSize: Int?
     var numHiddenLayers: Int?
     var numAttentionHeads: Int?
     var intermediateSize: Int?
+    var mlpRatio: Double?
+    var imageSize: Int?
     var patchSize: Int?
     var numRegisterTokens: Int?
     var hiddenAct: String?
     var layerNormEps: Float?
+    var useSwigluFfn: Bool?
+    var useGatedMlp: Bool?
+    var keyBias: Bool?
+    var ropeTheta: Float?
+    var pretrainedCfg: TimmInput?
 
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case hiddenSize = "hidden_size"
-        case numHiddenLayers = "num_hidden_layers"
-        case numAttentionHeads = "num_attention_heads"
-        case intermediateSize = "intermediate_size"
-        case patchSize = "patch_size"
-        case numRegisterTokens = "num_register_tokens"
-        case hiddenAct = "hidden_act"
-        case layerNormEps = "layer_norm_eps"
+    /// What timm says of pictures.
+    struct TimmInput: Codable, Hashable, Sendable {
+        var mean: [Float]?
+        var std: [Float]?
     }
 
     /// The longest file that is read; those of models have a few kilobytes.
@@ -34,8 +38,21 @@ struct ModelConfig: Codable, Hashable, Sendable {
     /// - Throws: `WeightsError.config` where it is not understood or tells of a network of another
     ///   kind; `WeightsError.file` where it cannot be read.
     static func of(weights path: String) throws(WeightsError) -> (path: String, config: Self)? {
+        guard let (place, config) = try read(Self.self, "config.json", besides: path) else {
+            return nil
+        }
+        try config.check(place)
+        return (place, config)
+    }
+
+    /// Reads an object of JSON that lies in the folder of a weight file.
+    static func read<Value: Decodable>(
+        _: Value.Type, _ name: String, besides path: String
+    ) throws(WeightsError) -> (path: String, value: Value)? {
         let folder = FileSystem.isFolder(path) ? path : Path.folder(of: path)
-        let path = Path.joined(folder, "config.json")
+        let path = Path.joined(folder, name)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
         let text: [UInt8]?
         do {
             text = try ModelFiles.text(at: path, limit: limit)
@@ -43,33 +60,35 @@ struct ModelConfig: Codable, Hashable, Sendable {
             throw .file(error)
         }
         guard let text else { return nil }
-        let config: ModelConfig
         do {
-            config = try JSONDecoder().decode(ModelConfig.self, from: Data(text))
+            return (path, try decoder.decode(Value.self, from: Data(text)))
         } catch DecodingError.typeMismatch(_, let context) {
             let key = context.codingPath.last?.stringValue
-            throw .config(path: path, reason: "\(key ?? "its content") is of an unexpected kind")
+            throw .config(
+                path: path,
+                reason: "\(key.map(snakeCase) ?? "its content") is of an unexpected kind")
         } catch {
             throw .config(path: path, reason: "it is not understood; expected an object of JSON")
         }
-        try config.check(path)
-        return (path, config)
     }
 
     /// Throws where the network is none that can be computed here.
     private func check(_ path: String) throws(WeightsError) {
-        if let count = numRegisterTokens, count != 0 {
+        // DINOv3's gates go through the activation that is named.
+        let expected = useGatedMlp == true ? "silu" : "gelu"
+        if let hiddenAct, hiddenAct != expected {
             throw .config(
-                path: path,
-                reason: "num_register_tokens is \(count); networks with registers are not read yet")
-        }
-        if let hiddenAct, hiddenAct != "gelu" {
-            throw .config(
-                path: path, reason: "hidden_act is \(hiddenAct.prefix(40)); expected gelu")
+                path: path, reason: "hidden_act is \(hiddenAct.prefix(40)); expected \(expected)")
         }
         if let layerNormEps, !(0...1).contains(layerNormEps) {
             throw .config(
                 path: path, reason: "layer_norm_eps is \(layerNormEps); expected 0 to 1")
+        }
+        if let ropeTheta, !(1...1_000_000).contains(ropeTheta) {
+            throw .config(path: path, reason: "rope_theta is \(ropeTheta); expected 1 to 1000000")
+        }
+        if keyBias == true {
+            throw .config(path: path, reason: "key_bias is true; expected false, as in DINOv3")
         }
     }
 
@@ -77,17 +96,81 @@ struct ModelConfig: Codable, Hashable, Sendable {
     func check(
         _ configuration: VisionTransformer.Configuration, of weights: String, _ path: String
     ) throws(WeightsError) {
-        let facts: [(CodingKeys, told: Int?, found: Int)] = [
-            (.hiddenSize, hiddenSize, configuration.width),
-            (.numHiddenLayers, numHiddenLayers, configuration.depth),
-            (.intermediateSize, intermediateSize, configuration.hiddenWidth),
-            (.patchSize, patchSize, configuration.patchSize),
+        let facts: [(String, told: Int?, found: Int)] = [
+            ("hidden_size", hiddenSize, configuration.width),
+            ("num_hidden_layers", numHiddenLayers, configuration.depth),
+            ("intermediate_size", intermediateSize, configuration.hiddenWidth),
+            ("patch_size", patchSize, configuration.patchSize),
+            ("num_register_tokens", numRegisterTokens, configuration.registers),
         ]
         for (key, told, found) in facts {
             guard let told, told != found else { continue }
             throw .config(
-                path: path,
-                reason: "\(key.rawValue) is \(told), and \(found) in the tensors of \(weights)")
+                path: path, reason: "\(key) is \(told), and \(found) in the tensors of \(weights)")
         }
+    }
+}
+
+extension ModelConfig {
+    /// What transformers needs to know to open a network's weights.
+    ///
+    /// - Throws: where transformers has no such network.
+    init(
+        _ configuration: VisionTransformer.Configuration, writing path: String
+    ) throws(TensorFileError) {
+        hiddenSize = configuration.width
+        numHiddenLayers = configuration.depth
+        numAttentionHeads = configuration.heads
+        patchSize = configuration.patchSize
+        layerNormEps = configuration.layerNormEpsilon
+        hiddenAct = "gelu"
+        let isGated = configuration.feedForward == .swiGLU
+        let hidden = configuration.hiddenWidth
+        if case .learnt(let grid) = configuration.positions {
+            imageSize = grid.rows * configuration.patchSize
+        }
+        switch configuration.family {
+        case .dino:
+            (modelType, architectures) = ("vit", ["ViTModel"])
+            intermediateSize = hidden
+        case .dinov2:
+            let hasRegisters = configuration.registers > 0
+            modelType = hasRegisters ? "dinov2_with_registers" : "dinov2"
+            architectures = [hasRegisters ? "Dinov2WithRegistersModel" : "Dinov2Model"]
+            if hasRegisters { numRegisterTokens = configuration.registers }
+            // There the width between follows from the ratio; with gates two thirds of it, in eighths.
+            let ratio = Double(hidden) * (isGated ? 1.5 : 1) / Double(configuration.width)
+            let whole = Int(ratio) * configuration.width * 2 / 3
+            mlpRatio = isGated && (whole + 7) / 8 * 8 == hidden ? ratio.rounded(.down) : ratio
+            if isGated { useSwigluFfn = true }
+            guard !isGated || hidden % 8 == 0 else {
+                throw .unsupported(
+                    path: path,
+                    reason: "transformers has no DINOv2 with \(hidden) gated channels, which 8 does"
+                        + " not divide")
+            }
+        case .dinov3:
+            (modelType, architectures) = ("dinov3_vit", ["DINOv3ViTModel"])
+            intermediateSize = hidden
+            numRegisterTokens = configuration.registers
+            keyBias = false
+            useGatedMlp = isGated
+            hiddenAct = isGated ? "silu" : "gelu"
+            ropeTheta = 100
+        }
+    }
+}
+
+/// What a `preprocessor_config.json` says of pictures.
+struct PreprocessorConfig: Codable {
+    var imageProcessorType: String?
+    var imageMean: [Float]?
+    var imageStd: [Float]?
+}
+
+/// As `hidden_size` for `hiddenSize`.
+private func snakeCase(_ name: String) -> String {
+    name.reduce(into: "") { text, letter in
+        text += letter.isUppercase ? "_" + letter.lowercased() : String(letter)
     }
 }

@@ -4,31 +4,29 @@ import Tensors
 /// A weight file, opened and found to cover a vision transformer; no parameter has been read yet.
 ///
 /// Understood are all formats of `TensorFile` that have names, holding
-/// - a state dict with the names of DINO and timm,
-/// - one with the names of Hugging Face's ViT, whose query, key and value are joined,
+/// - a state dict with the names of DINO, DINOv2 or DINOv3, of timm or of transformers for these,
 /// - a checkpoint with such a dictionary as `teacher` (`teacher_backbone`, `momentum_backbone`), else
 ///   `student` (`student_backbone`), `state_dict` or `model`,
 ///
-/// in which the prefixes `module.`, `backbone.`, `vit.` and `_orig_mod.` are dropped. A classifier, a projection
-/// head or a pooler (`head.`, `classifier.`, `pooler.`) may be left over. A model without any
-/// `qkv.bias` gets zeros there.
+/// in which the prefixes of what wraps a model are dropped. What is not of the network may be left over: heads,
+/// poolers, what only training needs. A model without any `qkv.bias` gets zeros there.
 public struct WeightFile: Sendable {
-    /// The architecture, read off the tensors' shapes. What shapes do not tell, the heads and the
+    /// The architecture, read off the tensors' names and shapes. What they do not tell, the heads and the
     /// epsilon of the layer norms, is taken from the file's metadata or the `config.json` beside it,
-    /// and else is one head for each 64 channels and DINO's 1e-6.
+    /// and else is one head for each 64 channels and what the published networks have.
     public let configuration: VisionTransformer.Configuration
     /// Whether nothing told the number of heads, so that it is width / 64.
     public let headsAreAssumed: Bool
     public let path: String
     public let format: TensorFile.Format
-    /// Whether the names are those of Hugging Face's ViT.
-    public let hasHuggingFaceNames: Bool
+    /// Whose names the tensors have. (DINO's files have timm's.)
+    public let naming: Naming
     /// The dictionary of a checkpoint that is read, `teacher` for example; empty where the file
     /// itself is the state dict.
     public let source: String
     /// What the parameters are in the file, with their number.
     public let elementTypes: [ElementType: Int]
-    /// Names beside the model that are passed over: those of a head.
+    /// Names beside the model that are passed over.
     public let leftOver: [String]
     /// Whether the file lacks the biases of query, key and value in every block.
     public let lacksAttentionBias: Bool
@@ -40,20 +38,57 @@ public struct WeightFile: Sendable {
     public var files: [String] { file.files }
 
     private let file: TensorFile
-    private let sources: [String: [String]]
+    private let sources: [String: [String?]]
+    private let masks: [String: String]
 
     /// Where a safetensors file written here says what shapes do not tell.
     private static let headsKey = "num_heads"
     private static let epsilonKey = "layer_norm_eps"
+    private static let meanKey = "image_mean"
+    private static let deviationKey = "image_std"
 
     /// What is in the metadata of every file of weights that is written here, for those who read it.
     package static func metadata(
         for configuration: VisionTransformer.Configuration
     ) -> [String: String] {
-        [
+        var texts = [
             "format": "pt", headsKey: "\(configuration.heads)",
             epsilonKey: "\(configuration.layerNormEpsilon)",
         ]
+        let normalization = configuration.normalization
+        if normalization != .imageNet {
+            func text(_ values: [Float]) -> String {
+                values.map { "\($0)" }.joined(separator: " ")
+            }
+            texts[meanKey] = text(normalization.mean)
+            texts[deviationKey] = text(normalization.standardDeviation)
+        }
+        return texts
+    }
+
+    /// What is said of pictures' colours: by the file, or by the texts in its folder.
+    private static func normalization(
+        _ texts: [String: String], _ config: ModelConfig?, _ path: String?
+    ) throws(WeightsError) -> Normalization? {
+        func values(_ key: String) -> [Float]? {
+            texts[key]?.split(separator: " ").compactMap { Float($0) }
+        }
+        let name = "preprocessor_config.json"
+        var other: (path: String, value: PreprocessorConfig)?
+        if let path { other = try ModelConfig.read(PreprocessorConfig.self, name, besides: path) }
+        let told = [
+            (values(meanKey), values(deviationKey)),
+            (other?.value.imageMean, other?.value.imageStd),
+            (config?.pretrainedCfg?.mean, config?.pretrainedCfg?.std),
+        ]
+        for case (let mean?, let deviation?) in told {
+            let normalization = Normalization(mean: mean, standardDeviation: deviation)
+            if let fault = normalization.fault {
+                throw .config(path: other?.path ?? path ?? name, reason: fault)
+            }
+            return normalization
+        }
+        return nil
     }
 
     /// Opens a file and checks names and shapes. Complexity: O(header).
@@ -71,36 +106,40 @@ public struct WeightFile: Sendable {
         } catch {
             throw .file(error)
         }
-        let names = try WeightNames(file.names, path: path)
-        let isOfHuggingFace = names.scheme == .huggingFace || FileSystem.isFolder(path)
-        let found = isOfHuggingFace ? try ModelConfig.of(weights: path) : nil
+        var names = try WeightNames(file.names, path: path)
+        names.tellGates(file.shape(of:))
+        let hasConfig = names.naming.naming != .official || FileSystem.isFolder(path)
+        let found = hasConfig ? try ModelConfig.of(weights: path) : nil
         let texts = file.format == .safetensors ? file.metadata : [:]
-        let heads =
-            heads ?? texts[Self.headsKey].flatMap { Int($0) } ?? found?.config.numAttentionHeads
-        let epsilon =
-            texts[Self.epsilonKey].flatMap { Float($0) }.flatMap { 0...1 ~= $0 ? $0 : nil }
-            ?? found?.config.layerNormEps
+        let told = WeightFileShapes.Told(
+            heads: heads ?? texts[Self.headsKey].flatMap { Int($0) }
+                ?? found?.config.numAttentionHeads,
+            epsilon: texts[Self.epsilonKey].flatMap { Float($0) }.flatMap { 0...1 ~= $0 ? $0 : nil }
+                ?? found?.config.layerNormEps, rotaryBase: found?.config.ropeTheta)
         let shapes = WeightFileShapes(file: file, names: names)
-        let configuration = try shapes.configuration(heads: heads, epsilon: epsilon)
+        var configuration = try shapes.configuration(told)
+        configuration.normalization =
+            try Self.normalization(texts, found?.config, hasConfig ? path : nil)
+            ?? (names.isOfSatellite(width: configuration.width) ? .satellite : .imageNet)
         if let (place, config) = found { try config.check(configuration, of: path, place) }
-        let cover = try shapes.checkCover(of: configuration)
+        let cover = try WeightCover(of: configuration, shapes)
         self.configuration = configuration
-        headsAreAssumed = heads == nil
+        headsAreAssumed = told.heads == nil && names.naming.periods.flatMap(names.other) == nil
         let own = Self.metadata(for: configuration)
         metadata = texts.filter { own[$0.key] == nil }
         self.path = path
         self.file = file
         format = file.format
-        hasHuggingFaceNames = names.scheme == .huggingFace
+        naming = names.naming.naming
         source = String(names.root.dropLast())
         sources = cover.sources
+        masks = cover.masks
         leftOver = cover.leftOver
         lacksAttentionBias = cover.lacksAttentionBias
         var types: [ElementType: Int] = [:]
         for name in cover.sources.values.joined() {
-            guard let type = file.elementType(of: name), let shape = file.shape(of: name) else {
-                continue
-            }
+            guard let name, let type = file.elementType(of: name), let shape = file.shape(of: name)
+            else { continue }
             types[type, default: 0] += shape.count
         }
         elementTypes = types
@@ -130,39 +169,80 @@ public struct WeightFile: Sendable {
     ///
     /// - Throws: `WeightsError.file` where the file cannot be read, `notFinite` where a parameter has
     ///   elements that are infinite or not a number.
-    public func weights() throws(WeightsError) -> VisionTransformer.Weights {
-        var tensors: [String: Tensor] = [:]
-        let damaged = try read { tensors[$0] = $1 }
+    public func network() throws(WeightsError) -> VisionTransformer {
+        var damaged: [NonFiniteParameter] = []
+        let network = try VisionTransformer(
+            configuration,
+            from: ParameterSource { name, shape, _ throws(WeightsError) in
+                let tensor = try parameter(name, shape)
+                if let fault = NonFiniteParameter(name, tensor) { damaged.append(fault) }
+                return tensor
+            })
         guard damaged.isEmpty else { throw .notFinite(path: path, damaged) }
-        return VisionTransformer.Weights(configuration: configuration, tensors: tensors)
+        return network
     }
 
     /// The parameters that have elements that are infinite or not a number, in the model's order.
     ///
     /// Complexity: O(parameters); memory for the largest parameter.
     public func nonFiniteParameters() throws(WeightsError) -> [NonFiniteParameter] {
-        try read { _, _ in }
-    }
-
-    private func read(
-        _ body: (String, Tensor) -> Void
-    ) throws(WeightsError) -> [NonFiniteParameter] {
         var damaged: [NonFiniteParameter] = []
-        for (name, shape) in configuration.weightShapes {
-            guard let parts = sources[name] else {
-                body(name, Tensor(repeating: 0, shape: shape))
-                continue
-            }
-            do {
-                let tensor =
-                    parts.count == 1
-                    ? try file.tensor(named: parts[0]) : try file.rows(of: parts)
-                if let parameter = NonFiniteParameter(name, tensor) { damaged.append(parameter) }
-                body(name, tensor.reshaped(to: shape))
-            } catch {
-                throw .file(error)
+        for (name, shape) in configuration.parameterShapes {
+            if let fault = NonFiniteParameter(name, try parameter(name, shape)) {
+                damaged.append(fault)
             }
         }
         return damaged
+    }
+
+    /// Reads a parameter of an official name.
+    private func parameter(_ name: String, _ shape: Shape) throws(WeightsError) -> Tensor {
+        guard let parts = sources[name] else { return Tensor(repeating: 0, shape: shape) }
+        do {
+            var tensor = try read(parts, shape)
+            if let mask = masks[name] {
+                tensor = tensor.scaledColumns(by: try file.tensor(named: mask))
+            }
+            if !configuration.hasKeyBias && name.hasSuffix(".attn.qkv.bias") {
+                let width = configuration.width
+                tensor.withUnsafeMutableElements {
+                    $0[width..<2 * width].update(repeating: 0)
+                }
+            }
+            if name == "pos_embed" && tensor.count < shape.count {
+                // The class token has its code already.
+                let none = Tensor(repeating: 0, shape: [1, shape[2]])
+                tensor = .concatenated([none, tensor.reshaped(to: [tensor.shape[1], shape[2]])])
+            }
+            return tensor.reshaped(to: shape)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    private func read(_ parts: [String?], _ shape: Shape) throws(TensorFileError) -> Tensor {
+        let names = parts.compactMap { $0 }
+        guard names.count < parts.count else {
+            return names.count == 1
+                ? try file.tensor(named: names[0]) : try file.rows(of: names)
+        }
+        var tensors: [Tensor] = []
+        for part in parts {
+            let zeros = Tensor(repeating: 0, shape: [shape.count / parts.count])
+            tensors.append(
+                try part.map { name throws(TensorFileError) in
+                    try file.tensor(named: name)
+                } ?? zeros)
+        }
+        return .concatenated(tensors)
+    }
+}
+
+extension VisionTransformer {
+    /// Opens a transformer from a weight file; see `WeightFile` for what is understood.
+    ///
+    /// - Parameter heads: attention heads; nil for what the file says or else width / 64.
+    public init(contentsOf path: String, heads: Int? = nil) throws(WeightsError) {
+        self = try WeightFile(contentsOf: path, heads: heads).network()
     }
 }

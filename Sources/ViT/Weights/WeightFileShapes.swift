@@ -1,68 +1,60 @@
 import Tensors
 
-/// Holds the shapes in a file against those of a model.
+/// Reads an architecture off the shapes of a file's tensors.
 struct WeightFileShapes {
-    private let file: TensorFile
-    private let names: WeightNames
-
-    init(file: TensorFile, names: WeightNames) {
-        self.file = file
-        self.names = names
-    }
+    let file: TensorFile
+    let names: WeightNames
 
     /// The most channels of a token or of a hidden layer: far more than any network has, and few
     /// enough that products of two of them are no overflow, whatever a file says.
-    private let limit = 1 << 20
+    private static let limit = 1 << 20
 
-    struct Cover {
-        /// The names in the file by official name, of the model's tensors alone.
-        var sources: [String: [String]]
-        var leftOver: [String]
-        var lacksAttentionBias: Bool
+    /// What tensors do not tell, where something else does.
+    struct Told {
+        var heads: Int?
+        var epsilon: Float?
+        var rotaryBase: Float?
     }
 
-    /// The shape that a tensor of an official name will have, parts joined by rows.
-    private func shape(_ name: String) throws(WeightsError) -> Shape? {
-        guard let parts = names.sources[name] else { return nil }
-        var shapes: [Shape] = []
-        for part in parts where !part.isEmpty {
+    /// The shape of a parameter, its parts joined by rows; nil where there is none.
+    func shape(of parameter: String) throws(WeightsError) -> Shape? {
+        guard let parts = names.parts(of: parameter) else { return nil }
+        var first: (name: String, shape: Shape)?
+        for part in parts {
+            guard let part else { continue }
             guard let shape = file.shape(of: part) else { throw .file(file.reasonAgainst(part)) }
-            shapes.append(shape)
+            guard let known = first else {
+                first = (part, shape)
+                continue
+            }
+            guard shape == known.shape, shape.rank > 0 else {
+                throw misshapen(part, shape, "\(known.shape), as \(known.name)")
+            }
         }
-        guard shapes.count == parts.count, let first = shapes.first else { return nil }
-        guard shapes.count > 1 else { return first }
-        for (part, shape) in zip(parts, shapes) where shape != first || shape.rank == 0 {
-            throw misshapen(part, shape, "\(first), as \(parts[0])")
-        }
-        var dimensions = first.dimensions
-        let (rows, overflow) = dimensions[0].multipliedReportingOverflow(by: shapes.count)
+        guard let shape = first?.shape, parts.count > 1 else { return first?.shape }
+        var dimensions = shape.dimensions
+        guard !dimensions.isEmpty else { return nil }
+        let (rows, overflow) = dimensions[0].multipliedReportingOverflow(by: parts.count)
         dimensions[0] = rows
-        guard !overflow, let joined = Shape(checking: dimensions) else { return nil }
-        return joined
+        return overflow ? nil : Shape(checking: dimensions)
     }
 
-    private func misshapen(_ name: String, _ found: Shape, _ expected: String) -> WeightsError {
+    func misshapen(_ name: String, _ found: Shape, _ expected: String) -> WeightsError {
         .shape(path: file.path, name: name, found: found, expected: expected)
     }
 
-    private func required(_ name: String) throws(WeightsError) -> Shape {
-        guard let shape = try shape(name) else {
+    private func required(_ parameter: String) throws(WeightsError) -> Shape {
+        guard let shape = try shape(of: parameter) else {
+            let name = names.naming.parts(of: parameter)[0] ?? parameter
             throw .notCovering(path: file.path, missing: [name], leftOver: [])
         }
         return shape
     }
 
-    /// Reads the architecture off the shapes.
-    ///
-    /// - Parameters:
-    ///   - heads: attention heads; nil where nothing tells, for width / 64.
-    ///   - epsilon: of the layer norms; nil for DINO's.
-    func configuration(
-        heads: Int?, epsilon: Float?
-    ) throws(WeightsError) -> VisionTransformer.Configuration {
+    /// - Parameter told: where nothing tells, heads have 64 channels and norms the published epsilon.
+    func configuration(_ told: Told) throws(WeightsError) -> VisionTransformer.Configuration {
         let token = try required("cls_token")
-        guard token.rank == 3, token[0] == 1, token[1] == 1, (1...limit).contains(token[2])
-        else {
+        guard token.rank == 3, token[0] == 1, token[1] == 1, 1...Self.limit ~= token[2] else {
             throw misshapen("cls_token", token, "1x1xWIDTH")
         }
         let width = token[2]
@@ -73,94 +65,111 @@ struct WeightFileShapes {
                 "patch_embed.proj.weight", patch,
                 "\(width)x3xPATCHxPATCH, for square patches of RGB")
         }
-        let positions = try required("pos_embed")
-        let side = positions.rank == 3 ? squareRoot(positions[1] - 1) : nil
-        guard let side, side > 0, positions[0] == 1, positions[2] == width else {
-            throw misshapen(
-                "pos_embed", positions, "1x(1 + SIDE*SIDE)x\(width), for a square grid of patches")
-        }
-        let blocks = Set(names.sources.keys.compactMap(blockIndex))
-        guard !blocks.isEmpty else {
+        let registers = try registers(width)
+        guard !names.blocks.isEmpty else {
             throw .notCovering(path: file.path, missing: ["blocks.0.norm1.weight"], leftOver: [])
         }
-        let hidden = try shape("blocks.0.mlp.fc1.weight") ?? [4 * width, width]
-        guard hidden.rank == 2, (1...limit).contains(hidden[0]) else {
-            throw misshapen("blocks.0.mlp.fc1.weight", hidden, "HIDDENx\(width)")
-        }
-        if heads == nil && width % 64 != 0 {
-            throw .heads(path: file.path, width: width, heads: nil)
-        }
-        let heads = heads ?? width / 64
-        guard heads > 0, width % heads == 0 else {
-            throw .heads(path: file.path, width: width, heads: heads)
-        }
+        let isRotary = names.naming.family == .dinov3
+        let periods = isRotary ? try rotaryPeriods() : nil
+        let heads = try heads(width, told.heads, headWidth: periods.map { 4 * $0.count })
         // Blocks are counted, not numbered, so that a number out of a file allocates nothing: with
         // a gap, what is behind it is left over, and what is in it is missing.
         var configuration = VisionTransformer.Configuration(
-            width: width, depth: blocks.count, heads: heads, patchSize: patch[2],
-            hiddenWidth: hidden[0], positionGrid: PatchGrid(rows: side, columns: side))
-        if let epsilon { configuration.layerNormEpsilon = epsilon }
+            width: width, depth: names.blocks.count, heads: heads, patchSize: patch[2],
+            positionGrid: isRotary ? PatchGrid(rows: 1, columns: 1) : try grid(width, registers))
+        if isRotary {
+            guard width / heads % 4 == 0 else {
+                throw .heads(path: file.path, width: width, heads: heads)
+            }
+            configuration.positions = .rotary(
+                periods: periods
+                    ?? RotaryPositions(
+                        headWidth: width / heads, base: told.rotaryBase ?? 100
+                    ).periods)
+            configuration.hasKeyBias = false
+        }
+        configuration.registers = registers
+        configuration.hasLayerScale = try shape(of: block("ls1.gamma")) != nil
+        (configuration.feedForward, configuration.hiddenWidth) = try feedForward(width)
+        configuration.layerNormEpsilon = told.epsilon ?? (isRotary ? 1e-5 : 1e-6)
         return configuration
     }
 
-    /// Checks that the file has every tensor of a model, in its shape, and no other but a head's.
-    func checkCover(
-        of configuration: VisionTransformer.Configuration
-    ) throws(WeightsError) -> Cover {
-        let expected = configuration.weightShapes
-        let lacksBias = !names.sources.keys.contains { $0.hasSuffix(".attn.qkv.bias") }
-        var cover = Cover(sources: [:], leftOver: [], lacksAttentionBias: lacksBias)
-        var missing: [String] = []
-        var elements = 0
-        for (name, shape) in expected {
-            if let parts = names.sources[name] {
-                let absent = parts.enumerated().filter { $0.element.isEmpty }
-                missing += absent.map { "\(["query", "key", "value"][$0.offset]) of \(name)" }
-                guard absent.isEmpty else { continue }
-                let found = try self.shape(name)
-                guard found == shape else {
-                    throw misshapen(name, found ?? [], "\(shape)")
-                }
-                cover.sources[name] = parts
-                elements += shape.count
-                try checkSize(elements)
-            } else if !(lacksBias && name.hasSuffix(".attn.qkv.bias")) {
-                missing.append(name)
+    private func block(_ parameter: String) -> String { "blocks.0." + parameter }
+
+    private func heads(
+        _ width: Int, _ told: Int?, headWidth: Int?
+    ) throws(WeightsError) -> Int {
+        let usual = headWidth ?? 64
+        if told == nil && width % usual != 0 {
+            throw .heads(path: file.path, width: width, heads: nil)
+        }
+        let heads = told ?? width / usual
+        guard heads > 0, width % heads == 0 else {
+            throw .heads(path: file.path, width: width, heads: heads)
+        }
+        return heads
+    }
+
+    private func registers(_ width: Int) throws(WeightsError) -> Int {
+        guard let shape = try shape(of: "register_tokens") else { return 0 }
+        guard shape.rank == 3, shape[0] == 1, 1...Self.limit ~= shape[1], shape[2] == width else {
+            throw misshapen("register_tokens", shape, "1xREGISTERSx\(width)")
+        }
+        return shape[1]
+    }
+
+    /// The square grid of learnt positions. In timm's files of networks with registers it comes without a
+    /// code for the class token, to which that has been added.
+    private func grid(_ width: Int, _ registers: Int) throws(WeightsError) -> PatchGrid {
+        let shape = try required("pos_embed")
+        let count = shape.rank == 3 ? shape[1] : 0
+        let side = squareRoot(count - 1) ?? (registers > 0 ? squareRoot(count) : nil)
+        guard let side, side > 0, shape[0] == 1, shape[2] == width else {
+            throw misshapen(
+                "pos_embed", shape, "1x(1 + SIDE*SIDE)x\(width), for a square grid of patches")
+        }
+        return PatchGrid(rows: side, columns: side)
+    }
+
+    /// The periods that a file of DINOv3 has of its rotary positions; nil where it has none.
+    private func rotaryPeriods() throws(WeightsError) -> [Float]? {
+        guard let name = names.naming.periods.flatMap(names.other) else { return nil }
+        guard let shape = file.shape(of: name) else { throw .file(file.reasonAgainst(name)) }
+        guard shape.rank == 1, 1...Self.limit ~= shape[0] else {
+            throw misshapen(name, shape, "a quarter of a head's channels")
+        }
+        do {
+            return try file.tensor(named: name).elements
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    private func feedForward(
+        _ width: Int
+    ) throws(WeightsError) -> (kind: FeedForward.Kind, hiddenWidth: Int) {
+        let (first, gates) = (block("mlp.fc1.weight"), block("mlp.w12.weight"))
+        let ofPerceptron = names.naming.parts(of: first)
+        let ofGates = names.naming.parts(of: gates).filter { !ofPerceptron.contains($0) }
+        let hidden = try shape(of: first) ?? [4 * width, width]
+        let taken = try shape(of: block("mlp.fc2.weight")).flatMap { $0.rank == 2 ? $0[1] : nil }
+        let isGated =
+            ofGates.isEmpty
+            ? hidden.rank == 2 && hidden[0] % 2 == 0 && hidden[0] / 2 == taken
+            : ofGates.contains { $0.flatMap(names.other) != nil }
+        guard isGated else {
+            guard hidden.rank == 2, 1...Self.limit ~= hidden[0] else {
+                throw misshapen(first, hidden, "HIDDENx\(width)")
             }
+            return (.perceptron, hidden[0])
         }
-        let unknown = names.sources.filter { cover.sources[$0.key] == nil && !isPartly($0.value) }
-        let leftOver = names.leftOver + unknown.values.joined()
-        cover.leftOver = leftOver.filter(isOfHead).sorted()
-        let refused = leftOver.filter { !isOfHead($0) }.sorted()
-        guard missing.isEmpty && refused.isEmpty else {
-            throw .notCovering(path: file.path, missing: missing, leftOver: refused)
+        let joined = try required(gates)
+        guard joined.rank == 2, joined[0] % 2 == 0, 2...Self.limit ~= joined[0] else {
+            throw misshapen(gates, joined, "2*HIDDENx\(width)")
         }
-        return cover
+        return (.swiGLU, joined[0] / 2)
     }
-
-    /// Tensors of a pickle may share a storage; memory has to stay in proportion to the file.
-    private func checkSize(_ elements: Int) throws(WeightsError) {
-        guard elements <= file.mostElements else {
-            throw .file(
-                .damaged(
-                    path: file.path,
-                    reason: "its tensors have \(elements) elements in \(file.byteCount) bytes"))
-        }
-    }
-
-    private func isPartly(_ parts: [String]) -> Bool { parts.contains("") }
-
-    private func isOfHead(_ name: String) -> Bool {
-        let short = WeightNames.short(name.dropFirst(names.root.count))
-        return short.split(separator: ".").first
-            .map { ["head", "classifier", "pooler"].contains($0) } ?? false
-    }
-}
-
-private func blockIndex(_ name: String) -> Int? {
-    let parts = name.split(separator: ".", maxSplits: 2)
-    guard parts.count == 3, parts[0] == "blocks" else { return nil }
-    return Int(parts[1])
 }
 
 /// The root of a square number, nil of any other.

@@ -1,21 +1,15 @@
 import Tensors
 
-/// Finds the official names (vision_transformer.py of facebookresearch/dino, also timm's) behind
-/// those of a file.
+/// The tensors of a file by the names that its kind of file has for them.
 struct WeightNames {
-    /// Whose names the file has.
-    enum Scheme: String, Sendable {
-        case official, huggingFace
-    }
-
-    var scheme: Scheme
+    /// How parameters are called in it.
+    private(set) var naming: WeightNaming
     /// The dictionary of the file that is read, dots after each part, empty for the outermost.
-    var root: String
-    /// The names in the file by the official name; the query, key and value of a Hugging Face file
-    /// are three names for one, in this order.
-    var sources: [String: [String]] = [:]
-    /// Names under the root that mean nothing in a vision transformer, in order.
-    var leftOver: [String] = []
+    let root: String
+    /// The names in the file by the names without what wraps the model.
+    private let names: [String: String]
+    /// The blocks' numbers.
+    let blocks: Set<Substring>
 
     /// The dictionaries in which a checkpoint keeps the slower of two models, and others in which it
     /// keeps one, both in the order of preference. Names of lightly and solo-learn are among them, in
@@ -23,8 +17,10 @@ struct WeightNames {
     private static let teachers = ["teacher.", "teacher_backbone.", "momentum_backbone."]
     private static let wrappers = ["student.", "student_backbone.", "state_dict.", "model."]
     /// What wraps a model, and may be wrapped in turn: `module.` is of DistributedDataParallel,
-    /// `backbone.` of DINO's multi-crop wrapper, `vit.` of Hugging Face's models with a head.
-    private static let prefixes = ["module.", "backbone.", "vit."]
+    /// `backbone.` of DINO's multi-crop wrapper, the others of Hugging Face's models with a head.
+    private static let prefixes = [
+        "module.", "backbone.", "vit.", "dinov2.", "dinov2_with_registers.", "dinov3_vit.",
+    ]
     /// What wraps any part of a model: `torch.compile`, fully sharded training, recomputation.
     private static let inserted: Set<Substring> = [
         "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
@@ -36,28 +32,60 @@ struct WeightNames {
             throw .noTransformer(path: path, found: names)
         }
         self.root = root
-        let inside = names.filter { $0.hasPrefix(root) }.map { name in
-            (name, WeightNames.short(name.dropFirst(root.count)))
+        var found: [String: String] = [:]
+        for name in names where name.hasPrefix(root) {
+            let short = WeightNames.asInFiles(WeightNames.short(name.dropFirst(root.count)))
+            guard found.updateValue(name, forKey: short) == nil else {
+                throw .ambiguous(path: path, name: short)
+            }
         }
-        scheme = inside.contains { $0.1 == "cls_token" } ? .official : .huggingFace
-        for (name, short) in inside {
-            let part: (name: String, position: Int)?
-            switch scheme {
-            case .official: part = (String(short), 0)
-            case .huggingFace: part = WeightNames.official(fromHuggingFace: short)
-            }
-            guard let part else {
-                leftOver.append(name)
-                continue
-            }
-            let isThird = part.name.contains(".attn.qkv.") && scheme == .huggingFace
-            var parts = sources[part.name] ?? [String](repeating: "", count: isThird ? 3 : 1)
-            guard parts[part.position].isEmpty else {
-                throw .ambiguous(path: path, name: part.name)
-            }
-            parts[part.position] = name
-            sources[part.name] = parts
+        self.names = found
+        // Block by block the names are the same but for the number.
+        var counts: [String: Int] = [:]
+        for name in found.keys { counts[WeightNames.withoutNumber(name).name, default: 0] += 1 }
+        let kinds = VisionTransformer.Configuration.everyParameter
+        func explained(_ naming: WeightNaming) -> Int {
+            let parts = Set(kinds.flatMap { naming.parts(of: $0) } + [naming.periods])
+            return parts.reduce(0) { $0 + ($1.flatMap { counts[$0] } ?? 0) }
         }
+        // Of equals the first: it is the simplest.
+        let best = WeightNaming.all.map { ($0, explained($0)) }.reduce((WeightNaming.all[0], -1)) {
+            $1.1 > $0.1 ? $1 : $0
+        }
+        naming = best.0
+        let block = WeightNames.withoutNumber(naming.parts(of: "blocks.#.norm1.weight")[0] ?? "")
+            .name
+        let prefix = block.prefix { $0 != "#" }
+        blocks = Set(
+            found.keys.filter { $0.hasPrefix(prefix) }.compactMap {
+                WeightNames.withoutNumber($0).number
+            })
+    }
+
+    /// Tells timm's names of gated layers from the official ones of a perceptron, which are the same: there the
+    /// first layer is twice as wide as what the second takes.
+    mutating func tellGates(_ shape: (String) -> Shape?) {
+        let (first, second) = ("blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.weight")
+        guard naming.naming == .official, let hidden = names[first].flatMap(shape),
+            let output = names[second].flatMap(shape), hidden.rank == 2, output.rank == 2,
+            hidden[0] % 2 == 0, hidden[0] / 2 == output[1]
+        else { return }
+        naming.naming = .timm
+    }
+
+    /// The names in the file of the tensors that make a parameter, nil for zeros and for what is missing;
+    /// nil where there is none of them.
+    func parts(of parameter: String) -> [String?]? {
+        let parts = naming.parts(of: parameter).map { $0.flatMap { names[$0] } }
+        return parts.allSatisfy { $0 == nil } ? nil : parts
+    }
+
+    /// The name in the file of a tensor that is no parameter; nil where there is none.
+    func other(_ name: String) -> String? { names[name] }
+
+    /// The names in the file that are not among some, in order.
+    func leftOver(besides used: Set<String>) -> [String] {
+        names.values.filter { !used.contains($0) }.sorted()
     }
 
     /// The dictionary of a teacher, or else the outermost one with a class token, or else the first of
@@ -100,36 +128,73 @@ struct WeightNames {
         return name
     }
 
-    /// The official name for one of Hugging Face's ViT (modeling_vit.py of transformers; both the
-    /// names in its files and those that its version 5 has in memory).
-    private static func official(
-        fromHuggingFace name: Substring
-    ) -> (name: String, position: Int)? {
-        let outside: [Substring: String] = [
-            "embeddings.cls_token": "cls_token",
-            "embeddings.position_embeddings": "pos_embed",
-            "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
-            "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
-            "layernorm.weight": "norm.weight", "layernorm.bias": "norm.bias",
-        ]
-        if let official = outside[name] { return (official, 0) }
-        let list = ["encoder.layer.", "layers."].first(where: name.hasPrefix)
-        guard let list else { return nil }
-        let parts = name.dropFirst(list.count).split(separator: ".")
-        guard parts.count >= 3, let last = parts.last, last == "weight" || last == "bias" else {
-            return nil
-        }
-        let inner = parts.dropFirst().dropLast().joined(separator: ".")
-        let places: [String: (String, Int)] = [
-            "attention.attention.query": ("attn.qkv", 0), "attention.q_proj": ("attn.qkv", 0),
-            "attention.attention.key": ("attn.qkv", 1), "attention.k_proj": ("attn.qkv", 1),
-            "attention.attention.value": ("attn.qkv", 2), "attention.v_proj": ("attn.qkv", 2),
-            "attention.output.dense": ("attn.proj", 0), "attention.o_proj": ("attn.proj", 0),
-            "layernorm_before": ("norm1", 0), "layernorm_after": ("norm2", 0),
-            "intermediate.dense": ("mlp.fc1", 0), "mlp.fc1": ("mlp.fc1", 0),
-            "output.dense": ("mlp.fc2", 0), "mlp.fc2": ("mlp.fc2", 0),
-        ]
-        guard let (place, position) = places[inner] else { return nil }
-        return ("blocks.\(parts[0]).\(place).\(last)", position)
+    /// Whether it is an official file of DINOv3's ViT-L for satellite images, which alone of its size has a norm
+    /// for the class tokens of small crops.
+    func isOfSatellite(width: Int) -> Bool {
+        width == 1024 && naming == WeightNaming(naming: .official, family: .dinov3)
+            && other("local_cls_norm.weight") != nil
     }
+
+    /// Whether a tensor is of a head, a pooler, or of training alone.
+    static func isUseless(_ name: Substring) -> Bool {
+        let pieces = short(name).split(separator: ".")
+        let useless: Set<Substring> = [
+            "head", "classifier", "pooler", "dino_head", "ibot_head", "dino_loss",
+            "ibot_patch_loss", "projectors", "local_cls_norm", "mask_token",
+        ]
+        return pieces.prefix(2) == ["embeddings", "mask_token"]
+            || pieces.first.map(useless.contains) ?? false
+    }
+
+    /// A name with `#` for the number of its block.
+    private static func withoutNumber(_ name: String) -> (name: String, number: Substring?) {
+        var pieces = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard let place = pieces.firstIndex(where: { Int($0) != nil }) else { return (name, nil) }
+        let number = pieces[place]
+        pieces[place] = "#"
+        return (pieces.joined(separator: "."), number)
+    }
+
+    /// The name that a tensor has in a file, of one that has another in memory: transformers from version 5
+    /// on renames as it loads, and dinov2 trains its blocks in groups (`blocks.GROUP.NUMBER`).
+    private static func asInFiles(_ name: Substring) -> String {
+        var pieces = name.split(separator: ".", omittingEmptySubsequences: false)
+        func isNumber(_ place: Int) -> Bool { pieces.count > place && Int(pieces[place]) != nil }
+        switch pieces[0] {
+        case "blocks" where isNumber(1) && isNumber(2): pieces.remove(at: 1)
+        case "model" where pieces.count > 2 && pieces[1] == "layer": pieces.remove(at: 0)
+        case "layers" where isNumber(1) && pieces.count > 4:
+            pieces.replaceSubrange(0...0, with: ["encoder", "layer"])
+            if pieces[3] == "mlp" {
+                let layer: Substring = pieces[4] == "fc1" ? "intermediate" : "output"
+                pieces.replaceSubrange(3...4, with: [layer, "dense"])
+            }
+        default: break
+        }
+        if pieces.count > 4, pieces[0] == "encoder", pieces[3] == "attention" {
+            let files: [Substring: [Substring]] = [
+                "q_proj": ["attention", "query"], "k_proj": ["attention", "key"],
+                "v_proj": ["attention", "value"], "o_proj": ["output", "dense"],
+            ]
+            if let renamed = files[pieces[4]] { pieces.replaceSubrange(4...4, with: renamed) }
+        }
+        return pieces.joined(separator: ".")
+    }
+}
+
+extension VisionTransformer.Configuration {
+    /// The official names of all parameters that a network can have, `#` for the block's number.
+    fileprivate static let everyParameter: Set<String> = {
+        var all = Set<String>()
+        for feedForward in FeedForward.Kind.allCases {
+            var configuration = Self(width: 4, depth: 1, heads: 1, patchSize: 1)
+            configuration.feedForward = feedForward
+            configuration.registers = 1
+            configuration.hasLayerScale = true
+            for (name, _) in configuration.parameterShapes {
+                all.insert(name.replacing("blocks.0.", with: "blocks.#."))
+            }
+        }
+        return all
+    }()
 }

@@ -91,7 +91,7 @@ import Testing
             at: [noise.tensor([1, 40]), x, noise.tensor([141, 40])],
             weights: noise.tensor([5, 141, 40])
         ) {
-            Tensor.tokens(classToken: $0[0], patches: $0[1], codes: $0[2])
+            Tensor.tokens(leading: $0[0], patches: $0[1], codes: $0[2])
         }
         let first = try #require(codes[2]).rows(0..<1)
         // The same five numbers added up in another order.

@@ -165,7 +165,15 @@ import Testing
         checkGradient(
             at: [noise.tensor([1, 3]), noise.tensor([2, 4, 3]), noise.tensor([5, 3])]
         ) {
-            Tensor.tokens(classToken: $0[0], patches: $0[1], codes: $0[2])
+            Tensor.tokens(leading: $0[0], patches: $0[1], codes: $0[2])
+        }
+        checkGradient(
+            at: [noise.tensor([3, 3]), noise.tensor([2, 4, 3]), noise.tensor([5, 3])]
+        ) {
+            Tensor.tokens(leading: $0[0], patches: $0[1], codes: $0[2])
+        }
+        checkGradient(at: [noise.tensor([3, 3]), noise.tensor([2, 4, 3])]) {
+            Tensor.tokens(leading: $0[0], patches: $0[1], codes: nil)
         }
     }
 

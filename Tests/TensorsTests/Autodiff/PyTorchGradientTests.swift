@@ -30,7 +30,7 @@ import Testing
         ("product", { $0[0].product($0[1]) }),
         ("product.transposed", { $0[0].product(transposed: $0[1]) }),
         ("weightNormalized", { $0[0].linear(directions: $0[1], magnitudes: $0[2]) }),
-        ("tokens", { Tensor.tokens(classToken: $0[0], patches: $0[1], codes: $0[2]) }),
+        ("tokens", { Tensor.tokens(leading: $0[0], patches: $0[1], codes: $0[2]) }),
         (
             "crossEntropy",
             { $0[0].crossEntropy(softTargets: $0[1].untracked, temperature: 0.1) }

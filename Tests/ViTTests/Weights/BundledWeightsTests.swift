@@ -23,12 +23,12 @@ import ViT
     }
 
     @Test func theModelIsThatOfTheSources() throws {
-        let expected = try VisionTransformer.Weights(contentsOf: source)
+        let expected = try VisionTransformer(contentsOf: source)
         let file = try WeightFile.bundled()
-        #expect(try file.weights().tensors == expected.tensors)
+        #expect(try file.network().tensors == expected.tensors)
         let model = try VisionTransformer.bundled()
         #expect(model.configuration == expected.configuration)
-        #expect(model.classToken.elements == expected["cls_token"].elements)
+        #expect(model.classToken.elements == expected.classToken.elements)
     }
 
     @Test func whatIsMissingIsNamed() {

@@ -21,9 +21,9 @@ import ViT
     ])
     func givesWhatTransformersGives(name: String, files: Int) throws {
         let file = try WeightFile(contentsOf: fixture("") + "/" + name)
-        #expect(file.hasHuggingFaceNames && !file.headsAreAssumed && file.files.count == files)
+        #expect(file.naming == .huggingFace && !file.headsAreAssumed && file.files.count == files)
         #expect(file.configuration.heads == 3 && file.configuration.layerNormEpsilon == 1e-3)
-        let model = VisionTransformer(try file.weights())
+        let model = try file.network()
         let tap = FeatureTap(layer: 1, facet: .token)
         let tokens = model.features(of: try Tensor(npy: fixture("pixels.npy")), at: [tap])[tap]
         let output = try Tensor(npy: fixture("output.npy"))
@@ -34,7 +34,7 @@ import ViT
     @Test func headsAndEpsilonAreWritten() throws {
         try withCopy { folder in
             let path = folder + "/out.safetensors"
-            let weights = try VisionTransformer.Weights(contentsOf: folder)
+            let weights = try VisionTransformer(contentsOf: folder)
             try FileManager.default.removeItem(atPath: folder + "/config.json")
             try weights.write(to: path)
             let file = try WeightFile(contentsOf: path)
@@ -53,7 +53,7 @@ import ViT
             #expect(try WeightFile(contentsOf: folder, heads: 6).configuration.heads == 6)
             // A config.json is of no concern to a file with official names beside it.
             let path = folder + "/official.safetensors"
-            let weights = try VisionTransformer.Weights(contentsOf: folder, heads: 4)
+            let weights = try VisionTransformer(contentsOf: folder, heads: 4)
             try weights.write(to: path)
             try Data("no JSON".utf8).write(to: URL(filePath: folder + "/config.json"))
             #expect(try WeightFile(contentsOf: path).configuration.heads == 4)
@@ -70,7 +70,7 @@ import ViT
         ("num_attention_heads", "0", "0 heads do not divide"),
         ("num_attention_heads", "-3", "-3 heads do not divide"),
         ("num_attention_heads", "\"three\"", "num_attention_heads is of an unexpected kind"),
-        ("num_register_tokens", "4", "networks with registers are not read yet"),
+        ("num_register_tokens", "4", "num_register_tokens is 4, and 0 in the tensors of"),
         ("hidden_act", "\"quick_gelu\"", "hidden_act is quick_gelu; expected gelu"),
         ("layer_norm_eps", "-1e-6", "expected 0 to 1"),
         ("layer_norm_eps", "1e30", "expected 0 to 1"),

@@ -88,7 +88,7 @@ struct CheckpointKind: Kind {
     /// A network to learn from, whose head is made up.
     private static func teacher() throws -> DINONetworkFile {
         let path = Path.joined(Scratch.folder, "teacher.safetensors")
-        try Fixtures.weights.write(to: path)
+        try Fixtures.model.write(to: path)
         return try DINONetworkFile(contentsOf: path, prototypes: 6)
     }
 

@@ -10,10 +10,11 @@ enum Fixtures {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// The files in a folder below Tests whose names end in one of some ways.
+    /// - Parameter types: how their names end.
     static func files(in folder: String, types: [String]) throws -> [[UInt8]] {
         let path = tests.appendingPathComponent(folder).path
         return try FileSystem.names(in: path)
-            .filter { types.contains(Path.type(of: $0)) }
+            .filter { name in types.contains { name.hasSuffix("." + $0) } }
             .map { try bytes(of: Path.joined(path, $0)) }
     }
 
@@ -47,9 +48,9 @@ enum Fixtures {
         width: 8, depth: 2, heads: 2, patchSize: 4, hiddenWidth: 16,
         positionGrid: PatchGrid(rows: 2, columns: 2))
 
-    static let weights: VisionTransformer.Weights = {
+    static let model: VisionTransformer = {
         var generator = Xoshiro256(seed: 1)
-        return VisionTransformer.Weights(untrained: network, using: &generator)
+        return VisionTransformer(untrained: network, using: &generator)
     }()
 
     /// A small picture of two halves with some noise.

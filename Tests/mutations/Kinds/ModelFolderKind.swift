@@ -30,7 +30,7 @@ struct ModelFolderKind: Kind {
     private static let indexName = "model.safetensors.index.json"
 
     private static func files() throws -> [(name: String, bytes: [UInt8])] {
-        let tensors = Fixtures.weights.tensors
+        let tensors = Fixtures.model.tensors
         let names = tensors.keys.sorted()
         let shards = [names.prefix(names.count / 2), names.dropFirst(names.count / 2)]
         var files: [(name: String, bytes: [UInt8])] = []

@@ -5,8 +5,6 @@ import ViT
 
 /// Features of small pictures, to fit models to and to apply them.
 enum SegmentationSeeds {
-    static let model = VisionTransformer(Fixtures.weights)
-
     static let taps: SegmentationTaps = {
         var taps = SegmentationTaps()
         taps.layer = 1
@@ -16,7 +14,7 @@ enum SegmentationSeeds {
     }()
 
     static func features(_ taps: SegmentationTaps) throws -> [SegmentationFeatures] {
-        try (0..<2).map { try taps.features(of: Fixtures.photo($0), using: model) }
+        try (0..<2).map { try taps.features(of: Fixtures.photo($0), using: Fixtures.model) }
     }
 
     /// The features of a picture to which a model from a file is applied: those that its options ask
@@ -24,14 +22,14 @@ enum SegmentationSeeds {
     static func features(asking taps: SegmentationTaps) throws -> SegmentationFeatures {
         let photo = Fixtures.photo(7)
         if (1...64).contains(taps.loadSize ?? 64),
-            let features = try? taps.features(of: photo, using: model, withSaliency: false)
+            let features = try? taps.features(of: photo, using: Fixtures.model, withSaliency: false)
         {
             return features
         }
         var sound = Self.taps
         sound.binning = taps.binning
-        return try (try? sound.features(of: photo, using: model, withSaliency: false))
-            ?? Self.taps.features(of: photo, using: model, withSaliency: false)
+        return try (try? sound.features(of: photo, using: Fixtures.model, withSaliency: false))
+            ?? Self.taps.features(of: photo, using: Fixtures.model, withSaliency: false)
     }
 
     /// Changes a saved model.

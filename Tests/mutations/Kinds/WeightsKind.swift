@@ -11,11 +11,12 @@ struct WeightsKind: Kind {
 
     init() throws {
         let own = try [ElementType.float32, .float16, .bfloat16].map { type in
-            try Fixtures.written { try Fixtures.weights.write(to: $0, elementType: type) }
+            try Fixtures.written { try Fixtures.model.write(to: $0, elementType: type) }
         }
         seeds =
             try own + own + own
             + Fixtures.files(in: "ViTTests/Fixtures/Weights", types: ["pth", "safetensors"])
+            + Fixtures.files(in: "ViTTests/Fixtures/Families", types: ["official.safetensors"])
             + CheckpointKind.checkpoints()
     }
 
@@ -27,24 +28,25 @@ struct WeightsKind: Kind {
 
     static func use(_ path: String) throws {
         let file = try WeightFile(contentsOf: path)
-        let weights = try file.weights()
-        run(weights)
-        _ = try Fixtures.written { try weights.write(to: $0) }
+        let network = try file.network()
+        run(network)
+        for naming in [Naming.official, .timm] {
+            _ = try Fixtures.written { try network.write(to: $0, naming: naming) }
+        }
         // Refused where a parameter leaves the range; the sentence is about the new file.
-        _ = try? Fixtures.written { try weights.write(to: $0, elementType: .float16) }
+        _ = try? Fixtures.written { try network.write(to: $0, elementType: .float16) }
         _ = try DINONetworkFile(contentsOf: path, prototypes: 16).network()
     }
 
     /// Takes the features of a picture of four patches, if they are small.
-    private static func run(_ weights: VisionTransformer.Weights) {
-        let configuration = weights.configuration
-        guard configuration.patchSize <= 64, weights.parameterCount <= 1 << 20 else { return }
-        let model = VisionTransformer(weights)
+    private static func run(_ network: VisionTransformer) {
+        let configuration = network.configuration
+        guard configuration.patchSize <= 64, configuration.parameterCount <= 1 << 20 else { return }
         let photo = Fixtures.photo(5, side: 2 * configuration.patchSize)
-        let extractor = Extractor(model, preprocessing: Preprocessing(loadSize: nil))
+        let extractor = Extractor(network, preprocessing: Preprocessing(loadSize: nil))
         do {
             for facet in [Facet.key, .token] {
-                _ = try extractor.descriptors(of: photo, layer: extractor.lastLayer, facet: facet)
+                _ = try extractor.descriptors(of: photo, layer: -1, facet: facet)
             }
             _ = try extractor.saliency(of: photo)
         } catch {

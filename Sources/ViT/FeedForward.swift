@@ -1,0 +1,56 @@
+import Tensors
+
+/// What a block does with each token by itself.
+public struct FeedForward: Sendable {
+    /// What lies between the two layers.
+    public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
+        /// A GELU (`Mlp` of vision_transformer.py).
+        case perceptron
+        /// Half of the first layer's channels as gates of the other half (Shazeer 2020; `SwiGLUFFN` of
+        /// dinov2's swiglu_ffn.py).
+        case swiGLU
+    }
+
+    public let kind: Kind
+    /// `[hiddenWidth, width]`; of SwiGLU `[2 * hiddenWidth, width]`, the gates first.
+    public var hidden: Linear
+    /// `[width, hiddenWidth]`.
+    public var output: Linear
+
+    public init<Failure>(
+        _ configuration: VisionTransformer.Configuration, from source: ParameterSource<Failure>
+    ) throws(Failure) {
+        kind = configuration.feedForward
+        let (width, hiddenWidth) = (configuration.width, configuration.hiddenWidth)
+        hidden = try Linear(
+            from: source.under(kind.names.hidden), inputs: width,
+            outputs: kind == .swiGLU ? 2 * hiddenWidth : hiddenWidth)
+        output = try Linear(
+            from: source.under(kind.names.output), inputs: hiddenWidth, outputs: width)
+    }
+
+    func callAsFunction(_ x: Tensor, after map: InputMap, adding residual: Tensor?) -> Tensor {
+        let values = hidden(x, after: map)
+        return switch kind {
+        case .perceptron: output(values, after: .gelu, adding: residual)
+        case .swiGLU: output(values.swiGLU(), adding: residual)
+        }
+    }
+}
+
+extension FeedForward.Kind {
+    /// The layers' official names.
+    fileprivate var names: (hidden: String, output: String) {
+        switch self {
+        case .perceptron: ("fc1", "fc2")
+        case .swiGLU: ("w12", "w3")
+        }
+    }
+}
+
+extension FeedForward: Module {
+    public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
+        try hidden.forEachParameter(under: kind.names.hidden, body)
+        try output.forEachParameter(under: kind.names.output, body)
+    }
+}

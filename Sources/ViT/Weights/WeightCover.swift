@@ -1,0 +1,77 @@
+import Tensors
+
+/// How the tensors of a file cover a network.
+struct WeightCover {
+    /// The names in the file by official name, of the network's tensors alone; nil for zeros.
+    private(set) var sources: [String: [String?]] = [:]
+    /// The tensors that a parameter is multiplied by, of those that have one.
+    private(set) var masks: [String: String] = [:]
+    private(set) var leftOver: [String] = []
+    let lacksAttentionBias: Bool
+
+    /// Checks that a file has every tensor of a network, in its shape, and no other but what is known to be
+    /// of no use here.
+    init(
+        of configuration: VisionTransformer.Configuration, _ shapes: WeightFileShapes
+    ) throws(WeightsError) {
+        let (file, names) = (shapes.file, shapes.names)
+        let expected = configuration.parameterShapes
+        let biases = ".attn.qkv.bias"
+        lacksAttentionBias = expected.allSatisfy {
+            !$0.name.hasSuffix(biases) || names.parts(of: $0.name) == nil
+        }
+        var missing: [String] = []
+        var used: Set<String> = []
+        var elements = 0
+        for (name, shape) in expected {
+            let isBias = name.hasSuffix(biases)
+            guard let parts = names.parts(of: name) else {
+                if !(isBias && lacksAttentionBias) {
+                    missing += names.naming.parts(of: name).compactMap { $0 }
+                }
+                continue
+            }
+            used.formUnion(parts.compactMap { $0 })
+            // Keys that have no bias have none in some files.
+            let wanted = names.naming.parts(of: name)
+            let absent = parts.indices.filter { parts[$0] == nil && wanted[$0] != nil }
+            let isSpared = isBias && !configuration.hasKeyBias && absent == [1]
+            guard absent.isEmpty || isSpared else {
+                missing += absent.compactMap { wanted[$0] }
+                continue
+            }
+            let found = try shapes.shape(of: name)
+            guard found == shape || WeightCover.lacksClassCode(name, found, shape) else {
+                throw shapes.misshapen(name, found ?? [], "\(shape)")
+            }
+            sources[name] = parts
+            elements += shape.count
+            // Tensors of a pickle may share a storage; memory has to stay in proportion to the file.
+            guard elements <= file.mostElements else {
+                throw .file(
+                    .damaged(
+                        path: file.path,
+                        reason: "its tensors have \(elements) elements in \(file.byteCount) bytes"))
+            }
+            if isBias, let mask = names.other(name + "_mask") {
+                guard file.shape(of: mask) == shape else {
+                    throw shapes.misshapen(mask, file.shape(of: mask) ?? [], "\(shape)")
+                }
+                masks[name] = mask
+                used.insert(mask)
+            }
+        }
+        if let periods = names.naming.periods.flatMap(names.other) { used.insert(periods) }
+        let rest = names.leftOver(besides: used)
+        leftOver = rest.filter { WeightNames.isUseless($0.dropFirst(names.root.count)) }
+        let refused = rest.filter { !leftOver.contains($0) }
+        guard missing.isEmpty && refused.isEmpty else {
+            throw .notCovering(path: file.path, missing: missing, leftOver: refused)
+        }
+    }
+
+    /// Whether positions come as in timm's files of networks with registers.
+    private static func lacksClassCode(_ name: String, _ found: Shape?, _ shape: Shape) -> Bool {
+        name == "pos_embed" && found == [1, shape[1] - 1, shape[2]]
+    }
+}

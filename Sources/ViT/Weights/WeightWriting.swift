@@ -1,0 +1,119 @@
+import Foundation
+import Platform
+import Tensors
+
+extension VisionTransformer {
+    /// The parameters by their official names, in the shapes of the official files. Elements are shared.
+    public var tensors: [String: Tensor] {
+        let shapes = configuration.parameterShapes
+        return Dictionary(
+            uniqueKeysWithValues: zip(parameters, shapes).map {
+                ($1.name, $0.tensor.reshaped(to: $1.shape))
+            })
+    }
+
+    /// Writes the network to a safetensors file, with what its shapes do not tell in the metadata. It
+    /// appears whole or not at all.
+    ///
+    /// - Parameters:
+    ///   - path: of Hugging Face's names a folder, which is made where it is missing, for
+    ///     `model.safetensors`, `config.json` and `preprocessor_config.json`.
+    ///   - naming: whose names the tensors get.
+    ///   - elementType: float32, or float16 or bfloat16, to which parameters are rounded.
+    ///   - metadata: short texts that are kept in the file's header.
+    /// - Throws: `TensorFileError.unwritable`; `outOfRange` where a parameter would become infinite
+    ///   as a half; `unsupported` where transformers has no such network.
+    public func write(
+        to path: String, naming: Naming = .official, elementType: ElementType = .float32,
+        metadata: [String: String] = [:]
+    ) throws(TensorFileError) {
+        let own = WeightFile.metadata(for: configuration)
+        let texts = own.merging(metadata) { own, _ in own }
+        let tensors = tensors(naming: configuration.naming(naming))
+        guard naming == .huggingFace else {
+            return try Safetensors.write(tensors, metadata: texts, as: elementType, to: path)
+        }
+        let config = try ModelConfig(configuration, writing: path)
+        do {
+            try FileSystem.makeFolder(path)
+        } catch {
+            throw .unwritable(path: path, reason: "\(error)")
+        }
+        try Safetensors.write(
+            tensors, metadata: texts, as: elementType,
+            to: Path.joined(path, "model.safetensors"))
+        let normalization = configuration.normalization
+        try write(
+            PreprocessorConfig(
+                imageProcessorType: "BitImageProcessor", imageMean: normalization.mean,
+                imageStd: normalization.standardDeviation),
+            to: Path.joined(path, "preprocessor_config.json"))
+        try write(config, to: Path.joined(path, "config.json"))
+    }
+
+    private func write(_ value: some Encodable, to path: String) throws(TensorFileError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        guard let json = try? encoder.encode(value) else {
+            fail("write: \(value) has no JSON form")
+        }
+        do {
+            try ReplacingFile.write(to: path) { file throws(SystemError) in
+                try file.write(json + Data("\n".utf8))
+            }
+        } catch {
+            throw .unwritable(path: path, reason: "\(error)")
+        }
+    }
+
+    /// The tensors of a file, by the names of its kind.
+    private func tensors(naming: WeightNaming) -> [String: Tensor] {
+        var tensors = tensors
+        let width = configuration.width
+        if naming.naming == .timm, registers != nil, let codes = tensors["pos_embed"] {
+            // There the class token has its code already.
+            let rows = codes.reshaped(to: [codes.shape[1], width])
+            tensors["cls_token"] = (classToken + rows.rows(0..<1)).reshaped(to: [1, 1, width])
+            tensors["pos_embed"] = rows.rows(1..<codes.shape[1])
+                .reshaped(to: [1, codes.shape[1] - 1, width])
+        }
+        if naming.naming == .huggingFace, naming.family != .dino, !configuration.hasLayerScale {
+            // transformers knows no such networks without.
+            for block in 0..<configuration.depth {
+                for scale in ["ls1", "ls2"] {
+                    tensors["blocks.\(block).\(scale).gamma"] = Tensor(
+                        repeating: 1, shape: [width])
+                }
+            }
+        }
+        var result: [String: Tensor] = [:]
+        for (name, tensor) in tensors {
+            let parts = naming.parts(of: name)
+            let isBias = name.hasSuffix(".attn.qkv.bias")
+            if parts.count == 1, let part = parts[0] {
+                result[part] = tensor
+                if isBias, naming.naming == .official, !configuration.hasKeyBias {
+                    result[part + "_mask"] = Tensor(
+                        (0..<3 * width).map { $0 / width == 1 ? 0 : 1 }, shape: [3 * width])
+                }
+                continue
+            }
+            let rows = tensor.shape[0] / parts.count
+            for (place, part) in parts.enumerated() {
+                guard let part, !(isBias && place == 1 && !configuration.hasKeyBias) else {
+                    continue
+                }
+                result[part] = tensor.rows(place * rows..<(place + 1) * rows)
+            }
+        }
+        if let name = naming.periods, case .rotary(let periods) = configuration.positions {
+            result[name] = Tensor(periods, shape: [periods.count])
+        }
+        if let (name, shape) = naming.maskToken(width: width) {
+            // Only training with masks reads it; the tools ask for it all the same.
+            result[name] = Tensor(repeating: 0, shape: shape)
+        }
+        return result
+    }
+}

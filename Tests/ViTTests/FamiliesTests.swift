@@ -1,0 +1,220 @@
+import Foundation
+import Tensors
+import Testing
+import ViT
+
+/// Miniatures of DINOv2's and DINOv3's networks, with what the official code, transformers and timm gave;
+/// `Fixtures/make_families.py` made them.
+@Suite struct FamiliesTests {
+    static let names = [
+        "dinov2", "dinov2_registers", "dinov2_swiglu", "dinov3", "dinov3_gated",
+    ]
+
+    static func path(_ name: String) -> String {
+        URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "Fixtures/Families/\(name)").path
+    }
+
+    static func network(_ name: String) throws -> VisionTransformer {
+        try VisionTransformer(contentsOf: path(name + ".official.safetensors"), heads: 2)
+    }
+
+    /// A place of make_families.py: RULE.HxW.sVxH.LAYER.FACET.
+    private struct Place {
+        let rule: PositionRule
+        let image: String
+        let stride: PatchStride
+        let tap: FeatureTap
+
+        init?(_ name: String) {
+            let parts = name.split(separator: ".").map(String.init)
+            guard parts.count == 5, let layer = Int(parts[3]),
+                let facet = Facet(rawValue: parts[4]),
+                let rule = PositionRule(rawValue: parts[0])
+            else { return nil }
+            let steps = parts[2].dropFirst().split(separator: "x").compactMap { Int($0) }
+            self.rule = rule
+            image = "image." + parts[1]
+            stride = PatchStride(vertical: steps[0], horizontal: steps[1])
+            tap = FeatureTap(layer: layer, facet: facet)
+        }
+    }
+
+    @Test("Features are the official code's, transformers' and timm's", arguments: names)
+    func features(name: String) throws {
+        let file = try TensorFile(contentsOf: Self.path(name + ".features.safetensors"))
+        var checked = 0
+        for key in file.names {
+            guard let place = Place(key) else { continue }
+            var network = try Self.network(name)
+            network.followPositions(of: place.rule)
+            let found = network.features(
+                of: try file.tensor(named: place.image), at: [place.tap], stride: place.stride)
+            let expected = try file.tensor(named: key)
+            #expect(found[place.tap].shape == expected.shape)
+            // Both round each of two layers in their own order, about 1e-6 in all; a softmax enlarges it
+            // by the size of its scores.
+            let bound = place.tap.facet == .classAttention ? 5e-5 : 2e-5
+            let error = relativeError(found[place.tap], expected)
+            #expect(error <= bound, "\(key): \(error)")
+            checked += 1
+        }
+        #expect(checked > 20)
+    }
+
+    private struct Names: Decodable {
+        var huggingface: [String: [Int]]
+        var timm: [String: [Int]]
+    }
+
+    private struct Reference: Decodable {
+        var config: Config
+    }
+
+    private struct Config: Decodable {
+        var architectures: [String]
+        var modelType: String
+        var hiddenSize: Int
+        var numAttentionHeads: Int
+        var numHiddenLayers: Int
+        var patchSize: Int
+        var hiddenAct: String
+        var layerNormEps: Double
+        var mlpRatio: Double?
+        var intermediateSize: Int?
+        var numRegisterTokens: Int?
+        var useGatedMlp: Bool?
+        var useSwigluFfn: Bool?
+    }
+
+    @Test(
+        "Each form has the names that its tool asks for, and gives the same network",
+        arguments: names)
+    func forms(name: String) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let network = try Self.network(name)
+        let text = try Data(contentsOf: URL(fileURLWithPath: Self.path(name + ".names.json")))
+        let expected = try JSONDecoder().decode(Names.self, from: text)
+        for naming in Naming.allCases {
+            let path = folder + "/" + naming.rawValue
+            try network.write(to: path, naming: naming)
+            let file = try TensorFile(contentsOf: path)
+            let shapes = Dictionary(
+                uniqueKeysWithValues: file.names.map { ($0, file.shape(of: $0)?.dimensions) })
+            switch naming {
+            case .official:
+                let official = try TensorFile(
+                    contentsOf: Self.path(name + ".official.safetensors"))
+                // Periods are written where they were left out, too.
+                #expect(
+                    Set(official.names).union(
+                        name == "dinov3_gated" ? ["rope_embed.periods"] : [])
+                        == Set(file.names))
+            case .timm: #expect(shapes == expected.timm)
+            case .huggingFace: #expect(shapes == expected.huggingface)
+            }
+            let weights = try WeightFile(contentsOf: path)
+            // timm has DINOv2's own names where there are neither registers nor gates.
+            #expect(weights.naming == (name == "dinov2" && naming == .timm ? .official : naming))
+            #expect(!weights.headsAreAssumed)
+            let again = try weights.network()
+            let image = try TensorFile(contentsOf: Self.path(name + ".features.safetensors"))
+                .tensor(named: name.hasPrefix("dinov2") ? "image.28x42" : "image.32x48")
+            if network.hasRoundedPeriods && naming != .official {
+                #expect(!again.hasRoundedPeriods)
+                continue
+            }
+            #expect(again.configuration == network.configuration)
+            #expect(identical(again.embeddings(of: image), network.embeddings(of: image)))
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let wanted = try decoder.decode(Reference.self, from: text).config
+        let config = try decoder.decode(
+            Config.self,
+            from: Data(contentsOf: URL(fileURLWithPath: folder + "/huggingface/config.json")))
+        #expect(config.architectures == wanted.architectures)
+        #expect(config.modelType == wanted.modelType && config.hiddenAct == wanted.hiddenAct)
+        #expect(config.hiddenSize == wanted.hiddenSize)
+        #expect(config.numAttentionHeads == wanted.numAttentionHeads)
+        #expect(config.numHiddenLayers == wanted.numHiddenLayers)
+        #expect(config.patchSize == wanted.patchSize)
+        #expect(Float(config.layerNormEps) == Float(wanted.layerNormEps))
+        #expect(config.numRegisterTokens == wanted.numRegisterTokens)
+        #expect(config.useGatedMlp == wanted.useGatedMlp)
+        #expect((config.useSwigluFfn ?? false) == (wanted.useSwigluFfn ?? false))
+        #expect(config.mlpRatio == wanted.mlpRatio)
+        #expect(config.intermediateSize == wanted.intermediateSize)
+    }
+
+    @Test(
+        "Gradients are PyTorch's",
+        arguments: ["dinov2_registers", "dinov2_swiglu", "dinov3"])
+    func gradients(name: String) throws {
+        let file = try TensorFile(contentsOf: Self.path(name + ".gradients.safetensors"))
+        let image = try file.tensor(named: "image")
+        let classWeights = try file.tensor(named: "classWeights")
+        let patchWeights = try file.tensor(named: "patchWeights")
+        let network = try Self.network(name)
+        let tap = FeatureTap(layer: -1, facet: .normedToken)
+        var gradients = Gradients(of: network)
+        let loss = valueWithGradient(at: network, addingTo: &gradients) { network in
+            let features = network.features(of: image, at: [tap])
+            let tokens = features[tap]
+            // The registers count for nothing.
+            let weights = Tensor(shape: tokens.shape) { elements in
+                elements.update(repeating: 0)
+                let (count, width) = (tokens.shape[1], tokens.shape[2])
+                let patches = features.layout.patches
+                for sample in 0..<tokens.shape[0] {
+                    for channel in 0..<width {
+                        elements[sample * count * width + channel] = classWeights[sample, channel]
+                        for patch in patches {
+                            elements[(sample * count + patch) * width + channel] =
+                                patchWeights[sample, patch - patches.lowerBound, channel]
+                        }
+                    }
+                }
+            }
+            return tokens.weightedSum(weights)
+        }
+        let expected = try file.tensor(named: "loss")
+        #expect(abs(loss[] - expected[0]) <= 1e-5 * max(1, abs(expected[0])))
+        var checked = 0
+        for (parameter, gradient) in zip(network.parameters, gradients.tensors) {
+            let key = "gradient." + parameter.name
+            guard file.names.contains(key) else { continue }
+            let gradient = try #require(gradient, "\(parameter.name)")
+            let wanted = try file.tensor(named: key)
+            // Products and sums in other orders, through two blocks.
+            let error = relativeError(gradient.reshaped(to: wanted.shape), wanted)
+            #expect(error <= 1e-4, "\(key): \(error)")
+            checked += 1
+        }
+        #expect(checked > 20)
+    }
+
+    /// The names that transformers has in memory are those of a state dict that torch.save wrote.
+    @Test("A DINOv2 file of groups of blocks, and one with heads, opens")
+    func variants() throws {
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: UUID().uuidString + ".safetensors").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let network = try Self.network("dinov2_registers")
+        var tensors: [String: Tensor] = [
+            "teacher.dino_head.last_layer.weight": Tensor([1], shape: [1])
+        ]
+        for (name, tensor) in network.tensors {
+            let grouped = name.replacing("blocks.0.", with: "blocks.0.0.")
+                .replacing("blocks.1.", with: "blocks.1.1.")
+            tensors["teacher.backbone." + grouped] = tensor
+        }
+        try Safetensors.write(tensors, metadata: ["num_heads": "2"], to: path)
+        let file = try WeightFile(contentsOf: path)
+        #expect(file.source == "teacher" && file.leftOver.count == 1)
+        #expect(try file.network().tensors == network.tensors)
+    }
+}
