@@ -190,7 +190,8 @@ def compare_converted(name, network, state, forms, pictures, program, checkout, 
         for format in ["dino", "timm", "huggingface"]:
             target = picture.parent / f"{form}-{format}"
             target.mkdir()
-            value, written = None, target / "model.safetensors"
+            value = None
+            written = target if format == "huggingface" else target / "model.safetensors"
             if program.run("weights", "convert", source, written, "--format", format, "--quiet"):
                 try:
                     value = reopened(network, target, format, checkout).output(image).detach()
@@ -204,9 +205,6 @@ def compare_converted(name, network, state, forms, pictures, program, checkout, 
 def reopened(network, folder, format, checkout):
     """The tool's network from a converted file, all of whose names and shapes have to fit."""
     if format == "huggingface":
-        if not (folder / "config.json").exists():
-            print("no config.json beside the converted file", flush=True)
-            configuration(network).save_pretrained(folder)
         return Transformers(network, folder)
     state = load_file(folder / "model.safetensors")
     if format == "timm":

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Descriptors
 import Images
+import Tensors
 import ViT
 
 /// The class token's attention, head by head, as npy files and over the photos.
@@ -12,7 +13,9 @@ struct AttentionCommand: ParsableCommand {
             Writes STEM.attention.npy, float32 [heads, rows, columns], the weights as they are \
             (those of a head and the one that the class token pays to itself add up to 1), and for \
             each head H, counted from 0, STEM.attention-H.png, a heat map over the photo from the \
-            head's least to its greatest.
+            head's least to its greatest. With --registers what each register pays instead: \
+            STEM.attention.npy is [registers, heads, rows, columns], and STEM.attention-R.png the \
+            mean of the heads of register R.
 
             Example: dino-vit attention cat.jpg --weights dino_vits8.pth --output results
             """)
@@ -32,6 +35,9 @@ struct AttentionCommand: ParsableCommand {
             "The step from patch to patch. (default: the patch size)", valueName: "pixels"))
     var stride: Int?
 
+    @Flag(help: "The attention of the network's registers, in place of the class token's.")
+    var registers = false
+
     @OptionGroup var options: RunOptions
 
     func validate() throws {
@@ -42,31 +48,51 @@ struct AttentionCommand: ParsableCommand {
     func run() throws {
         let run = try PictureRun(images, network: network, options: options)
         let extractor = try Extractor(network, stride: stride)
-        let tap = try extractor.tap(layer: layer, facet: .classAttention)
+        let tap = try extractor.tap(
+            layer: layer, facet: registers ? .registerAttention : .classAttention)
+        let count = extractor.model.configuration.registers
+        guard !registers || count > 0 else {
+            throw Failure("\(network.file.name) has no registers")
+        }
         try run.perform(for: extractor, displaySize: HeatMap.displaySize) {
             picture, photo, output in
             let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }
-            let attention = features.classAttention(inLayer: tap.layer)
+            let (rows, columns) = (features.grid.rows, features.grid.columns)
+            let attention =
+                registers
+                ? features.registerAttention(inLayer: tap.layer)
+                : features.classAttention(inLayer: tap.layer)
+            let values = attention.reshaped(
+                to: registers
+                    ? [count, features.heads, rows, columns] : [features.heads, rows, columns])
             let data = try output.file(picture.stem + ".attention.npy")
-            let drawings = try (0..<features.heads).map {
+            let drawings = try (0..<values.shape[0]).map {
                 try output.file(DrawnPicture.attention(for: picture.stem, head: $0))
             }
-            let values = attention.reshaped(
-                to: [features.heads, features.grid.rows, features.grid.columns])
             try values.writeNPY(to: data)
             if let display = photo.display {
-                let written = inParallel(features.heads) { head in
+                let written = inParallel(drawings.count) { index in
                     try HeatMap(
-                        values: attention.rows(head..<head + 1).elements, geometry: geometry
-                    )
-                    .drawn(over: display).writePNG(to: drawings[head])
+                        values: values.rows(index..<index + 1).mean(cells: rows * columns),
+                        geometry: geometry
+                    ).drawn(over: display).writePNG(to: drawings[index])
                 }
                 for result in written { try result.get() }
             }
             return "\(data): layer \(tap.layer), \(values.shape); "
                 + drawings.joined(separator: ", ")
+        }
+    }
+}
+
+extension Tensor {
+    /// The mean of maps of so many cells, one after the other.
+    fileprivate func mean(cells: Int) -> [Float] {
+        let (elements, maps) = (elements, count / cells)
+        return (0..<cells).map { cell in
+            (0..<maps).reduce(0) { $0 + elements[$1 * cells + cell] } / Float(maps)
         }
     }
 }

@@ -12,7 +12,7 @@ struct ClusteringOptions: ParsableArguments {
     @Option(help: "What is taken of the layer. (default: key)")
     var facet: FacetArgument?
 
-    @Option(help: ArgumentHelp("The step from patch to patch. (default: 4)", valueName: "pixels"))
+    @Option(help: Help.fineStride)
     var stride: Int?
 
     @Option(
@@ -120,9 +120,7 @@ struct ClusteringOptions: ParsableArguments {
         var options = CoSegmentation.Options()
         options.taps.layer = layer ?? options.taps.layer
         options.taps.facet = facet?.facet ?? options.taps.facet
-        options.taps.stride =
-            stride.map { PatchStride($0) }
-            ?? PatchStride(min(options.taps.stride.vertical, network.configuration.patchSize))
+        options.taps.stride = .fine(stride, for: network.configuration)
         if let loadSize { options.taps.loadSize = loadSize == 0 ? nil : loadSize }
         if bin { options.taps.binning = .logarithmic() }
         if wholeSaliency { options.taps.saliency = .whole }

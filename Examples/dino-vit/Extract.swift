@@ -73,6 +73,14 @@ struct Extract: ParsableCommand {
 }
 
 extension Extractor {
+    /// The same with patches that overlap, unless the options say otherwise.
+    init(_ options: NetworkOptions, fineStride: Int?) throws {
+        let network = try options.file.network()
+        self.init(
+            network, preprocessing: options.preprocessing,
+            stride: .fine(fineStride, for: network.configuration))
+    }
+
     /// The network and the pictures' way into it, as the options say.
     init(_ options: NetworkOptions, stride: Int?) throws {
         try self.init(

@@ -30,8 +30,8 @@ struct Inspect: ParsableCommand {
     @Option(help: "What is compared of the layer.")
     var facet = FacetArgument.key
 
-    @Option(help: ArgumentHelp("The step from patch to patch.", valueName: "pixels"))
-    var stride = 4
+    @Option(help: Help.fineStride)
+    var stride: Int?
 
     @Flag(help: "Compare log-binned descriptors, not plain ones.")
     var bin = false
@@ -51,7 +51,7 @@ struct Inspect: ParsableCommand {
         let file = try output.file("inspect.html")
         var progress = Progress(2, of: "photos", quiet: options.quiet)
         progress.note("reading")
-        let extractor = try Extractor(network, stride: stride)
+        let extractor = try Extractor(network, fineStride: stride)
         let tap = try extractor.tap(layer: layer, facet: facet.facet)
         let photos = try inParallel(paths.count) { index in
             try Photo(
@@ -73,7 +73,7 @@ struct Inspect: ParsableCommand {
         progress.note("comparing")
         let page = SimilarityPage(
             source: sides[0], target: sides[1], binning: bin ? .logarithmic() : .none,
-            caption: caption(layer: tap.layer))
+            caption: caption(tap, stride: extractor.stride.vertical))
         try write(page.html(), to: file)
         progress.finish()
         if !options.quiet {
@@ -84,10 +84,10 @@ struct Inspect: ParsableCommand {
         }
     }
 
-    private func caption(layer: Int) -> String {
+    private func caption(_ tap: FeatureTap, stride: Int) -> String {
         let weights = printable(Path.name(of: network.file.name))
         return "Cosine of the \(bin ? "log-binned " : "")descriptors: \(facet.rawValue) of layer "
-            + "\(layer), stride \(stride), \(weights). Rows and columns are counted from 0, x and y "
+            + "\(tap.layer), stride \(stride), \(weights). Rows and columns are counted from 0, x and y "
             + "in pixels of the photo."
     }
 

@@ -43,8 +43,8 @@ struct Match: ParsableCommand {
     @Option(help: "What is compared of the layer.")
     var facet = FacetArgument.key
 
-    @Option(help: ArgumentHelp("The step from patch to patch.", valueName: "pixels"))
-    var stride = 4
+    @Option(help: Help.fineStride)
+    var stride: Int?
 
     @Option(help: "Patches are foreground where their saliency, 0…1, is above this.")
     var threshold: Float = 0.05
@@ -151,7 +151,9 @@ struct Match: ParsableCommand {
     }
 
     private func extractor(_ model: VisionTransformer) -> Extractor {
-        Extractor(model, preprocessing: network.preprocessing, stride: PatchStride(stride))
+        Extractor(
+            model, preprocessing: network.preprocessing,
+            stride: .fine(stride, for: model.configuration))
     }
 
     /// What is compared.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Descriptors
 import Foundation
 import Synchronization
 import Tensors
@@ -137,6 +138,19 @@ struct NetworkOptions: ParsableArguments {
     var preprocessing: Preprocessing { Preprocessing(loadSize: loadSize == 0 ? nil : loadSize) }
 }
 
+extension PatchStride {
+    /// The step that was given, or that of dino-vit-features, 4 pixels; of a network with smaller patches
+    /// their side, which is said.
+    static func fine(_ given: Int?, for network: VisionTransformer.Configuration) -> PatchStride {
+        let usual = Correspondences.Options().stride.vertical
+        guard given == nil, network.patchSize < usual else { return PatchStride(given ?? usual) }
+        Note.write(
+            "the step from patch to patch is \(network.patchSize) pixels, the side of the network's"
+                + " patches, not \(usual)")
+        return PatchStride(network.patchSize)
+    }
+}
+
 extension PositionRule: ExpressibleByArgument {}
 
 enum NormalizationArgument: String, ExpressibleByArgument, CaseIterable {
@@ -157,6 +171,8 @@ enum Help {
     static let optionalLayer: ArgumentHelp = """
         The layer, counted from 0, or from the end, -1 being the last. (default: -1)
         """
+    static let fineStride = ArgumentHelp(
+        "The step from patch to patch. (default: 4)", valueName: "pixels")
 }
 
 /// What a descriptor is made of.

@@ -53,8 +53,8 @@ struct PCACommand: ParsableCommand {
     @Option(help: "What is taken of the layer: key, query, value or token. (default: key)")
     var facet: FacetArgument?
 
-    @Option(help: ArgumentHelp("The step from patch to patch.", valueName: "pixels"))
-    var stride = 4
+    @Option(help: Help.fineStride)
+    var stride: Int?
 
     @OptionGroup var options: RunOptions
 
@@ -88,7 +88,7 @@ struct PCACommand: ParsableCommand {
             try checkWritable(saveBasis, keeping: sets.inputs)
         }
         let saved = try basis.map { try SavedBasis(contentsOf: $0) }
-        let extractor = try Extractor(network, stride: stride)
+        let extractor = try Extractor(network, fineStride: stride)
         let tap = try extractor.tap(
             layer: saved?.tap.layer ?? layer ?? -1,
             facet: saved?.tap.facet ?? (facet ?? .key).facet)

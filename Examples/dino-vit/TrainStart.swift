@@ -90,9 +90,13 @@ extension StartOptions {
     ///   - prototypes: the outputs of a teacher that comes without a head.
     func opened(heads: Int?, prototypes: Int) throws -> OpenedWeights {
         let network = try initWeights.map { path in
-            let file = try WeightFile(contentsOf: path)
-            // What the file says is not overruled: `--arch` is held against it.
-            guard file.headsAreAssumed, let heads else { return file }
+            do {
+                let file = try WeightFile(contentsOf: path)
+                // What the file says is not overruled: `--arch` is held against it.
+                if !file.headsAreAssumed || heads == nil { return file }
+            } catch WeightsError.heads where heads != nil {
+                // Nothing tells, and no head has 64 channels.
+            }
             return try WeightFile(contentsOf: path, heads: heads)
         }
         let teacher = try teacherWeights.map {

@@ -63,14 +63,15 @@ public struct Attention: Sendable {
             adding: residual)
     }
 
-    /// Hands out what is wanted of the projections and of the class token's attention.
+    /// Hands out what is wanted of the projections and of some tokens' attention.
     ///
     /// - Parameters:
     ///   - facets: of these, those that are of attention.
     ///   - x: the tokens.
+    ///   - registers: how many of them stand behind the class token.
     ///   - joined: their projections, where they have been computed.
     func collect(
-        _ facets: Set<Facet>, of x: Tensor, after map: InputMap, joined: Tensor?,
+        _ facets: Set<Facet>, of x: Tensor, registers: Int, after map: InputMap, joined: Tensor?,
         turnedBy angles: RotaryAngles?, _ collect: (Facet, Tensor) -> Void
     ) {
         func projected(_ place: Int) -> Tensor {
@@ -78,17 +79,23 @@ public struct Attention: Sendable {
             return joined?.columns(columns) ?? projection.outputs(columns)(x, after: map)
         }
         for (place, facet) in [Facet.query, .key, .value].enumerated() {
-            let isOfClass = facet == .key && facets.contains(.classAttention)
-            guard facets.contains(facet) || isOfClass else { continue }
+            let isForAttention = facet == .key && facets.contains(where: \.isAttention)
+            guard facets.contains(facet) || isForAttention else { continue }
             var values = projected(place)
             if facets.contains(facet) { collect(facet, values) }
-            guard isOfClass else { continue }
+            guard isForAttention else { continue }
             if let angles {
                 values = values.rotated(by: angles, heads: heads, width: width, blocks: 1)
             }
-            let query = projection.outputs(0..<width)(x.slices(at: 0), after: map)
-            collect(
-                .classAttention, .firstTokenAttention(query: query, keys: values, heads: heads))
+            func attention(of token: Int) -> Tensor {
+                let query = projection.outputs(0..<width)(x.slices(at: token), after: map)
+                return .firstTokenAttention(query: query, keys: values, heads: heads)
+            }
+            if facets.contains(.classAttention) { collect(.classAttention, attention(of: 0)) }
+            if facets.contains(.registerAttention) {
+                let each = (0..<registers).map { attention(of: 1 + $0) }
+                collect(.registerAttention, .stacked(each, like: [x.shape[0], heads, x.shape[1]]))
+            }
         }
     }
 
@@ -107,5 +114,22 @@ extension Attention: Module {
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try projection.forEachParameter(under: "qkv", body)
         try output.forEachParameter(under: "proj", body)
+    }
+}
+
+extension Tensor {
+    /// Tensors of one shape `[n, m, …]` as `[n, count * m, …]`.
+    fileprivate static func stacked(_ parts: [Tensor], like shape: Shape) -> Tensor {
+        let (batch, length) = (shape[0], shape[1] * shape[2])
+        return Tensor(shape: [batch, parts.count * shape[1], shape[2]]) { target in
+            for (place, part) in parts.enumerated() {
+                part.withUnsafeElements { elements in
+                    for image in 0..<batch {
+                        let start = (image * parts.count + place) * length
+                        for i in 0..<length { target[start + i] = elements[image * length + i] }
+                    }
+                }
+            }
+        }
     }
 }

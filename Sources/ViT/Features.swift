@@ -9,11 +9,18 @@ public enum Facet: String, Hashable, Sendable, Codable, CaseIterable {
     case token
     /// The attention that its class token pays to every token.
     case classAttention
+    /// The attention that each of its registers pays to every token.
+    case registerAttention
     /// Its output after the network's last norm (`get_intermediate_layers` of vision_transformer.py).
     case normedToken
     /// The class token of that. Where nothing else is wanted of the last layer, this is all of it that is
     /// computed: the same number but for rounding.
     case embedding
+}
+
+extension Facet {
+    /// Whether it is a weight for each token, no vector.
+    package var isAttention: Bool { self == .classAttention || self == .registerAttention }
 }
 
 /// A place in the network from which features are taken.
@@ -85,7 +92,8 @@ public struct Features: Sendable {
     public let configuration: VisionTransformer.Configuration
     /// By tap: `[batch, tokens, width]` for query, key and value (channel
     /// `head * headWidth + dimension`), token and normedToken; `[batch, heads, tokens]` for
-    /// classAttention; `[batch, width]` for embedding.
+    /// classAttention; `[batch, registers * heads, tokens]`, the heads of a register one after the
+    /// other, for registerAttention; `[batch, width]` for embedding.
     public let values: [FeatureTap: Tensor]
 
     package init(
@@ -137,10 +145,16 @@ public struct Features: Sendable {
         return rows.columns(layout.patches)
     }
 
+    /// The same of each register, `[registers * heads, rows * columns]`.
+    public func registerAttention(inLayer layer: Int, image: Int = 0) -> Tensor {
+        let rows = vectors(at: FeatureTap(layer: layer, facet: .registerAttention), image: image)
+        return rows.columns(layout.patches)
+    }
+
     private func tokens(at tap: FeatureTap, image: Int) -> Tensor {
         let tokens = vectors(at: tap, image: image)
         require(
-            tap.facet != .classAttention && tokens.shape[0] == layout.count,
+            !tap.facet.isAttention && tokens.shape[0] == layout.count,
             "Features: \(tap.facet.rawValue) \(tokens.shape) has no vector for each token")
         return tokens
     }

@@ -123,7 +123,8 @@ public struct VisionTransformer: Sendable {
             }
             func collectAttention(_ joined: Tensor?) {
                 block.attention.collect(
-                    facets, of: x, after: .norm(block.attentionNorm), joined: joined,
+                    facets, of: x, registers: layout.registers, after: .norm(block.attentionNorm),
+                    joined: joined,
                     turnedBy: angles, collect)
             }
             let branches = stochasticDepth?.blocks[index]

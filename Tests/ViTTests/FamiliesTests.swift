@@ -197,6 +197,39 @@ import ViT
         #expect(checked > 20)
     }
 
+    /// Against the formula, in double precision; the queries and keys are held to PyTorch's above.
+    @Test("Registers attend as their queries say")
+    func registerAttention() throws {
+        let network = try Self.network("dinov2_registers")
+        let image = try TensorFile(contentsOf: Self.path("dinov2_registers.features.safetensors"))
+            .tensor(named: "image.28x42")
+        let facets = [Facet.query, .key, .registerAttention]
+        let taps = facets.map { FeatureTap(layer: 1, facet: $0) }
+        let features = network.features(of: image, at: taps)
+        let (query, key) = (features[taps[0]], features[taps[1]])
+        let (tokens, width) = (query.shape[1], query.shape[2] / 2)
+        #expect(features[taps[2]].shape == [1, 4 * 2, tokens])
+        for register in 0..<4 {
+            for head in 0..<2 {
+                let scores = (0..<tokens).map { token in
+                    (0..<width).reduce(0.0) {
+                        let channel = head * width + $1
+                        return $0 + Double(query[0, 1 + register, channel])
+                            * Double(key[0, token, channel])
+                    } / Double(width).squareRoot()
+                }
+                let sum = scores.reduce(0) { $0 + exp($1) }
+                for token in 0..<tokens {
+                    let found = Double(features[taps[2]][0, 2 * register + head, token])
+                    #expect(abs(found - exp(scores[token]) / sum) < 1e-6)
+                }
+            }
+        }
+        let patches = features.registerAttention(inLayer: 1)
+        #expect(patches.shape == [8, features.grid.count])
+        #expect(patches[3, 0] == features[taps[2]][0, 3, 5])
+    }
+
     /// The names that transformers has in memory are those of a state dict that torch.save wrote.
     @Test("A DINOv2 file of groups of blocks, and one with heads, opens")
     func variants() throws {

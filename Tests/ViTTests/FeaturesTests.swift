@@ -78,7 +78,7 @@ import ViT
         let image = try ModelFixture.image(height: 40, width: 56)
         let stride = PatchStride(4)
         let whole = model.features(of: image, at: FeatureTap.all, stride: stride)
-        #expect(whole.values.count == 21)
+        #expect(whole.values.count == 24)
         for tap in FeatureTap.all {
             let alone = model.features(of: image, at: [tap], stride: stride)
             #expect(alone.values.count == 1)

@@ -7,7 +7,7 @@ extension SegmentationTaps: Bounded {
             FeatureTap.layers.fault(layer), stride.fault, Preprocessing.loadSizes.fault(loadSize),
             binning.fault, SaliencyMap.fault(ofHeads: saliencyHeads))
         if let single { return single }
-        return facet == .classAttention ? "class attention makes no descriptors" : nil
+        return facet.isAttention ? "class attention makes no descriptors" : nil
     }
 }
 
