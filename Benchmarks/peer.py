@@ -18,6 +18,8 @@ warnings.filterwarnings('ignore')
 torch.set_grad_enabled(False)
 # A runtime without a stride meets stride 4's number of tokens in a larger image: 55x55 patches of 8.
 SIDES = {'785': 224, '3026': 440}
+# DINOv2's ViT-S/14, at the size that most use and at the one that it was trained for.
+DINOV2_SIDES = {'257': 224, '1370': 518}
 
 
 class Keys(torch.nn.Module):
@@ -62,7 +64,22 @@ def network(side, weights=None):
     return made
 
 
+def dinov2(side):
+    """With factors that are not trivial; the same whatever the side, but for the position codes."""
+    torch.manual_seed(0)
+    made = timm.create_model(
+        'vit_small_patch14_dinov2.lvd142m', pretrained=False, num_classes=0, img_size=side).eval()
+    for name, value in made.state_dict().items():
+        if name.endswith('.gamma'):
+            value.fill_(0.5)
+        if name.endswith('attn.qkv.weight'):
+            value[:2 * value.shape[1]] *= 5
+    return made
+
+
 def modules(weights):
+    for tokens, side in DINOV2_SIDES.items():
+        yield 'dinov2-' + tokens, Tokens(dinov2(side)).eval(), side
     for tokens, side in SIDES.items():
         made = network(side, weights)
         yield 'keys-' + tokens, Keys(made).eval(), side
@@ -109,6 +126,7 @@ def prepare(cache, weights):
             torch.onnx.export(
                 module, (torch.randn(1, 3, side, side),), os.path.join(folder, name + '.onnx'),
                 opset_version=17, dynamo=False)
+        torch.save(dinov2(518).state_dict(), os.path.join(folder, 'dinov2.pth'))
         photo(0).save(os.path.join(folder, 'a.jpg'), quality=95)
         photo(24).save(os.path.join(folder, 'b.jpg'), quality=95)
         open(done, 'w').close()
@@ -175,7 +193,8 @@ def openvino(folder, threads):
 
 
 def cases():
-    return [(kind + '-' + tokens, side) for tokens, side in SIDES.items() for kind in ('keys', 'whole')]
+    return [('dinov2-' + tokens, side) for tokens, side in DINOV2_SIDES.items()] + [
+        (kind + '-' + tokens, side) for tokens, side in SIDES.items() for kind in ('keys', 'whole')]
 
 
 def serve(name, folder, threads, features):

@@ -106,6 +106,16 @@ struct ClusteringOptions: ParsableArguments {
         try checkWritable(saveModel, keeping: sets.inputs)
     }
 
+    /// Throws where the network is not one for these taps.
+    func checkNetwork(_ network: VisionTransformer, of taps: SegmentationTaps) throws {
+        do {
+            try taps.check(network)
+        } catch {
+            guard case .otherNetwork = error, let model else { throw error }
+            throw Failure("\(model) was fitted to the features of another network")
+        }
+    }
+
     /// Saves a fitted model, if it is to be.
     ///
     /// - Returns: what there is to say of it.
@@ -119,6 +129,7 @@ struct ClusteringOptions: ParsableArguments {
     func options(for network: VisionTransformer) -> CoSegmentation.Options {
         var options = CoSegmentation.Options()
         options.taps.layer = layer ?? options.taps.layer
+        options.taps.network = network.fingerprint
         options.taps.facet = facet?.facet ?? options.taps.facet
         options.taps.stride = .fine(stride, for: network.configuration)
         if let loadSize { options.taps.loadSize = loadSize == 0 ? nil : loadSize }

@@ -93,7 +93,7 @@ struct PCACommand: ParsableCommand {
             layer: saved?.tap.layer ?? layer ?? -1,
             facet: saved?.tap.facet ?? (facet ?? .key).facet)
         let channels = extractor.model.configuration.width
-        try saved?.check(channels: channels)
+        try saved?.check(extractor.model, channels: channels)
         let count = components ?? 4
         guard count <= channels else {
             throw Failure(
@@ -130,7 +130,10 @@ struct PCACommand: ParsableCommand {
         }
         if !kept.isEmpty {
             let basis = try fit(kept, count)
-            if let saveBasis { try SavedBasis(basis: basis, tap: tap).write(to: saveBasis) }
+            if let saveBasis {
+                let network = extractor.model.fingerprint
+                try SavedBasis(basis: basis, tap: tap, network: network).write(to: saveBasis)
+            }
             for item in kept {
                 let line = try write(item, basis, into: output)
                 if !options.quiet { Terminal.say(line) }
@@ -182,15 +185,21 @@ struct PCACommand: ParsableCommand {
 private struct SavedBasis {
     let basis: PrincipalBasis
     let tap: FeatureTap
+    /// The network's fingerprint, in files of this version.
+    let network: String?
     var path = ""
 
     func write(to path: String) throws {
-        try basis.write(
-            to: path, metadata: ["layer": "\(tap.layer)", "facet": tap.facet.rawValue])
+        var metadata = ["layer": "\(tap.layer)", "facet": tap.facet.rawValue]
+        metadata["network"] = network
+        try basis.write(to: path, metadata: metadata)
     }
 
-    /// - Throws: where the channels of a network's descriptors are others.
-    func check(channels: Int) throws {
+    /// - Throws: where the network is another one, or the channels of its descriptors are others.
+    func check(_ model: any Backbone, channels: Int) throws {
+        guard network == nil || network == model.fingerprint else {
+            throw Failure("\(path) holds components of another network's descriptors")
+        }
         guard basis.components.channels == channels else {
             throw Failure(
                 "\(path) holds components of \(basis.components.channels) channels;"
@@ -209,6 +218,6 @@ extension SavedBasis {
         }
         self.init(
             basis: try PrincipalBasis(file), tap: FeatureTap(layer: layer, facet: facet),
-            path: path)
+            network: file.metadata["network"], path: path)
     }
 }

@@ -74,7 +74,7 @@ struct Parts: ParsableCommand {
         let fitted = try clustering.model.map { try PartCoSegmentation(contentsOf: $0) }
         let fitting = fittingOptions(for: network)
         let taps = (fitted?.options ?? fitting).foreground.taps
-        try taps.check(network)
+        try clustering.checkNetwork(network, of: taps)
         try sets.perform { pictures, output in
             var run = SegmentationRun(
                 pictures, network: network, taps: taps, quiet: options.quiet)

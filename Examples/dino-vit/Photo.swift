@@ -63,7 +63,7 @@ func naming<Result>(
         switch error {
         case .imageTooSmall, .tooManyPatches, .preprocessing, .notFinite:
             throw PictureFailure("\(path): \(error)")
-        case .noSuchLayer, .noSuchHead, .badStride:
+        case .noSuchLayer, .noSuchHead, .badStride, .otherNetwork:
             throw error
         }
     }

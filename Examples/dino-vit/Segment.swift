@@ -67,7 +67,7 @@ struct Segment: ParsableCommand {
         let fitted = try clustering.model.map { try CoSegmentation(contentsOf: $0) }
         let fitting = fittingOptions(for: network)
         let taps = fitted?.options.taps ?? fitting.taps
-        try taps.check(network)
+        try clustering.checkNetwork(network, of: taps)
         try sets.perform { pictures, output in
             var run = SegmentationRun(
                 pictures, network: network, taps: taps, quiet: options.quiet)

@@ -79,7 +79,13 @@ struct WeightsCommand: ParsableCommand {
         func run() throws {
             options.apply()
             let file = try input.file()
-            try checkWritable(output, keeping: file.files + file.companions)
+            let inputs = file.files + file.companions
+            if format == .huggingFace {
+                let folder = try OutputFolder(output, keeping: inputs)
+                for name in VisionTransformer.filesOfHuggingFace { _ = try folder.file(name) }
+            } else {
+                try checkWritable(output, keeping: inputs)
+            }
             if file.headsAreAssumed {
                 Note.heads(of: file.path, file.configuration, "--heads gives another number")
             }

@@ -13,6 +13,8 @@ public enum ExtractionError: Error, Hashable, Sendable {
     case noSuchLayer(layer: Int, depth: Int)
     case noSuchHead(head: Int, heads: Int)
     case badStride(PatchStride, patchSize: Int)
+    /// What was fitted to the features of one network is asked of another.
+    case otherNetwork(expected: String, found: String)
     /// Features are infinite, not a number, or so large that their squares cannot be summed.
     case notFinite(FeatureTap)
 }
@@ -34,6 +36,8 @@ extension ExtractionError: CustomStringConvertible {
         case .badStride(let stride, let patchSize):
             "a stride of \(stride.vertical)x\(stride.horizontal) is not between 1 and the patch size,"
                 + " \(patchSize)"
+        case .otherNetwork(let expected, let found):
+            "it was fitted to the features of another network (\(expected)) than this one (\(found))"
         case .notFinite(let tap):
             "the network's features (\(tap.facet.rawValue) of layer \(tap.layer)) are not finite, or"
                 + " too large to compare; its weights are damaged"

@@ -183,12 +183,17 @@ extension VisionTransformer.Configuration: LosslessStringConvertible {
             positionGrid: PatchGrid(rows: side, columns: side))
     }
 
-    /// Such as `ViT-S/8`, or for other sizes `ViT 96x2 (3 heads)/8`.
+    /// Such as `ViT-S/8` or `ViT-L/14 with 4 registers`, or for other sizes `ViT 96x2 (3 heads)/8`.
     public var name: String {
-        let known = ["192x12x3": "Ti", "384x12x6": "S", "768x12x12": "B", "1024x24x16": "L"]
-        if let letter = known["\(width)x\(depth)x\(heads)"], hiddenWidth == 4 * width {
-            return "ViT-\(letter)/\(patchSize)"
-        }
-        return "ViT \(width)x\(depth) (\(heads) head\(heads == 1 ? "" : "s"))/\(patchSize)"
+        let known: [String: String] = [
+            "192x12x3x768": "Ti", "384x12x6x1536": "S", "768x12x12x3072": "B",
+            "1024x24x16x4096": "L", "1536x40x24x4096": "g", "1280x32x20x5120": "H",
+        ]
+        let size =
+            known["\(width)x\(depth)x\(heads)x\(hiddenWidth)"].map { letter in
+                // With gates DINOv3's are called so.
+                "-" + letter + (feedForward == .swiGLU && letter != "g" ? "+" : "")
+            } ?? " \(width)x\(depth) (\(heads) head\(heads == 1 ? "" : "s"))"
+        return "ViT\(size)/\(patchSize)" + (registers > 0 ? " with \(registers) registers" : "")
     }
 }

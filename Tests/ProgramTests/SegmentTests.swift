@@ -1,6 +1,8 @@
 import Foundation
 import Images
+import Tensors
 import Testing
+import ViT
 
 /// `segment` and `parts`: their files, models that are saved and applied, and sets that are none.
 @Suite struct SegmentTests {
@@ -98,6 +100,15 @@ import Testing
                 command == "parts" ? "segment" : "parts", [set, "--model", model], into: "none",
                 fitting: false)
             #expect(other.status == 1 && other.sentence?.contains(model) == true)
+            // Another network's features mean something else, though they are as many.
+            var network = try VisionTransformer(contentsOf: Fixtures.weights, heads: 6)
+            network.norm.bias = Tensor(repeating: 0.5, shape: network.norm.bias.shape)
+            try network.write(to: folder["other.safetensors"])
+            let foreign = try Program.run([
+                command, set, "--weights", folder["other.safetensors"], "--model", model,
+                "--output", folder["none"],
+            ])
+            #expect(foreign.status == 1 && foreign.sentence?.contains("another network") == true)
             // Weights are not replaced.
             let weights = folder["weights.pth"]
             try? FileManager.default.copyItem(atPath: Fixtures.weights, toPath: weights)

@@ -38,11 +38,38 @@ let grids = (0..<2).map { image in
             stride: PatchStride(4)))
 }
 
+/// DINOv2's ViT-S/14, on noise.
+struct DINOv2 {
+    let model: VisionTransformer
+    let inputs: [Int: Tensor]
+
+    init(contentsOf path: String) throws {
+        model = try VisionTransformer(contentsOf: path)
+        inputs = Dictionary(
+            uniqueKeysWithValues: [224, 518].map { ($0, noise([1, 3, $0, $0], seed: 1)) })
+    }
+
+    func tokens(side: Int) -> Tensor? {
+        inputs[side].map { model.features(of: $0, at: [tokenTap])[tokenTap] }
+    }
+}
+
+let dinov2 = Lazy {
+    let folder = URL(fileURLWithPath: arguments[1]).deletingLastPathComponent()
+    do {
+        return try DINOv2(contentsOf: folder.appendingPathComponent("dinov2.pth").path)
+    } catch {
+        fatalError("worker: \(error)")
+    }
+}
+
 var work: [String: () throws -> Void] = [
     "keys-785": { _ = keys(of: 0, stride: 8) },
     "keys-3026": { _ = keys(of: 0, stride: 4) },
     "whole-785": { _ = normedTokens(stride: 8) },
     "whole-3026": { _ = normedTokens(stride: 4) },
+    "dinov2-257": { _ = dinov2.value.tokens(side: 224) },
+    "dinov2-1370": { _ = dinov2.value.tokens(side: 518) },
     "binning": { _ = grids[0].logBinned() },
     "buddies": { _ = bestBuddies(grids[0], grids[1]) },
 ]

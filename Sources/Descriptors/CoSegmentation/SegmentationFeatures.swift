@@ -55,6 +55,8 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
     public var saliency = SaliencyScale.half
     /// The heads whose attention makes the saliency; nil: `SaliencyMap.defaultHeads`.
     public var saliencyHeads: [Int]?
+    /// The `fingerprint` of the only network that is taken; nil: any.
+    public var network: String?
 
     /// The size at which the saliency is computed.
     public enum SaliencyScale: String, Hashable, Sendable, Codable {
@@ -68,9 +70,11 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
 
     public init() {}
 
-    /// Throws where the network has no such layer or the stride does not suit its patches: what
-    /// `features` would throw for any picture.
+    /// Throws where the network is another one, has no such layer or the stride does not suit its patches.
     public func check(_ model: any Backbone) throws(ExtractionError) {
+        if let network, network != model.fingerprint {
+            throw .otherNetwork(expected: network, found: model.fingerprint)
+        }
         try Extractor(model, stride: stride).check([FeatureTap(layer: layer, facet: facet)])
     }
 

@@ -12,6 +12,12 @@ extension VisionTransformer {
             })
     }
 
+    /// What `write(to:naming:)` writes into a folder, with transformers' names.
+    package static let filesOfHuggingFace = [weightsName, preprocessorName, configName]
+    private static let weightsName = "model.safetensors"
+    private static let preprocessorName = "preprocessor_config.json"
+    private static let configName = "config.json"
+
     /// Writes the network to a safetensors file, with what its shapes do not tell in the metadata. It
     /// appears whole or not at all.
     ///
@@ -41,14 +47,14 @@ extension VisionTransformer {
         }
         try Safetensors.write(
             tensors, metadata: texts, as: elementType,
-            to: Path.joined(path, "model.safetensors"))
+            to: Path.joined(path, Self.weightsName))
         let normalization = configuration.normalization
         try write(
             PreprocessorConfig(
                 imageProcessorType: "BitImageProcessor", imageMean: normalization.mean,
                 imageStd: normalization.standardDeviation),
-            to: Path.joined(path, "preprocessor_config.json"))
-        try write(config, to: Path.joined(path, "config.json"))
+            to: Path.joined(path, Self.preprocessorName))
+        try write(config, to: Path.joined(path, Self.configName))
     }
 
     private func write(_ value: some Encodable, to path: String) throws(TensorFileError) {
