@@ -6,7 +6,7 @@ import ViT
 @Suite struct TrainerTests {
     @Test("Ten steps are those of the official code", arguments: TrainingFixture.cases)
     func tenSteps(test: TrainingFixture.Case) throws {
-        let file = try TrainingFixture.file()
+        let file = try TrainingFixture.file(test)
         let losses = try file.tensor(named: test.name + ".loss").elements
         var trainer = TrainingFixture.trainer(TrainingFixture.options(test))
         let gradients = trainer.gradients(of: [TrainingFixture.batch(step: 0)])

@@ -19,9 +19,23 @@ enum TrainingFixture {
         var clip: Double?
         var hasBatchNorm: Bool
         var learnsMagnitude: Bool
+        var network = dino
+        var file = "training"
 
         var testDescription: String { name }
     }
+
+    private static let dino = VisionTransformer.Configuration(width: 16, depth: 2, heads: 2)
+        .sized(patchSize: 8, imageSize: sides.large)
+
+    private static let dinov2 = {
+        var network = dino
+        network.hiddenWidth = 48
+        network.registers = 4
+        network.feedForward = .swiGLU
+        network.hasLayerScale = true
+        return network
+    }()
 
     static let cases = [
         Case(
@@ -33,12 +47,15 @@ enum TrainingFixture {
         Case(
             name: "lars", optimizer: .lars, learningRate: 20, frozenEpochs: 0, clip: nil,
             hasBatchNorm: false, learnsMagnitude: true),
+        Case(
+            name: "dinov2", optimizer: .adamW, learningRate: 0.5, frozenEpochs: 1, clip: 3,
+            hasBatchNorm: false, learnsMagnitude: false, network: dinov2, file: "training_dinov2"),
     ]
 
-    static func file() throws -> TensorFile {
+    static func file(_ test: Case) throws -> TensorFile {
         try TensorFile(
             contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
-                .appending(path: "Fixtures/training.safetensors").path)
+                .appending(path: "Fixtures/\(test.file).safetensors").path)
     }
 
     /// The first numbers of SplitMix64, as multiples of 2^-23 from -1 to 1.
@@ -55,9 +72,7 @@ enum TrainingFixture {
         head.bottleneckWidth = 8
         head.hasBatchNorm = test.hasBatchNorm
         head.learnsMagnitude = test.learnsMagnitude
-        var options = DINOOptions(
-            network: VisionTransformer.Configuration(width: 16, depth: 2, heads: 2)
-                .sized(patchSize: 8, imageSize: sides.large), head: head, optimizer: test.optimizer)
+        var options = DINOOptions(network: test.network, head: head, optimizer: test.optimizer)
         options.loss.teacherTemperature = LinearWarmup(from: 0.04, to: 0.07, warmupEpochs: 2)
         options.epochs = steps / stepsPerEpoch
         options.warmupEpochs = 1
@@ -80,7 +95,9 @@ enum TrainingFixture {
             let isMatrix = shape.rank > 1
             var factor: Float = isMatrix ? Float(1.5 / Double(shape[1]).squareRoot()) : 0.2
             if name.contains("token") || name.contains("pos_embed") { factor = 1 }
-            let offset: Float = !isMatrix && name.hasSuffix("weight") ? 1 : 0
+            var offset: Float = 0
+            if name.hasSuffix("gamma") { offset = 0.5 }
+            if !isMatrix && name.hasSuffix("weight") { offset = 1 }
             let drawn = uniform(shape, seed: 1000 + index, times: factor)
             parameter = Tensor(drawn.elements.map { $0 + offset }, shape: shape)
         }

@@ -1,10 +1,12 @@
-"""Makes training.safetensors: ten steps of training by the official code.
+"""Makes training.safetensors and training_dinov2.safetensors: ten steps of training by the official
+code.
 
-    python make_training.py PATH/TO/dino
+    python make_training.py PATH/TO/dino PATH/TO/dinov2
 
-The folder is a checkout of https://github.com/facebookresearch/dino. Needs torch, torchvision, numpy,
-pillow and safetensors. Weights and crops are not stored: both sides draw them from SplitMix64 with
-the same seeds. For each case of CASES the file holds
+The folders are checkouts of https://github.com/facebookresearch/dino and, whose network alone is
+trained here, https://github.com/facebookresearch/dinov2 (made with b8931f7). Needs torch,
+torchvision, numpy, pillow and safetensors. Weights and crops are not stored: both sides draw them
+from SplitMix64 with the same seeds. For each case of its file's, CASES[FILE], the file holds
 
     CASE.loss              of each step
     CASE.gradient.NAME     of each parameter, at the first step, before clipping
@@ -12,6 +14,7 @@ the same seeds. For each case of CASES the file holds
     CASE.centre            after the last step
 """
 
+import os
 import pathlib
 import sys
 import tempfile
@@ -20,19 +23,26 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-sys.path.insert(0, sys.argv[1])
+os.environ["XFORMERS_DISABLED"] = "1"
+sys.path[:0] = sys.argv[1:3]
 import main_dino  # noqa: E402
 import utils  # noqa: E402
 import vision_transformer  # noqa: E402
+from dinov2.models.vision_transformer import DinoVisionTransformer  # noqa: E402
 
 STEPS, EPOCHS = 10, 2
 # As TrainingFixture.swift has them.
 TINY = dict(width=16, depth=2, heads=2, patch=8, image=32, small=16, batch=3, locals=2,
             hidden=24, bottleneck=8, prototypes=12)
+ADAMW = dict(optimizer="adamw", lr=0.05, freeze=1, clip=3.0, bn=False, norm_last=True)
 CASES = {
-    "adamw": dict(optimizer="adamw", lr=0.05, freeze=1, clip=3.0, bn=False, norm_last=True),
-    "sgd": dict(optimizer="sgd", lr=2.0, freeze=0, clip=0.02, bn=True, norm_last=False),
-    "lars": dict(optimizer="lars", lr=20.0, freeze=0, clip=0, bn=False, norm_last=False),
+    "training": {
+        "adamw": ADAMW,
+        "sgd": dict(optimizer="sgd", lr=2.0, freeze=0, clip=0.02, bn=True, norm_last=False),
+        "lars": dict(optimizer="lars", lr=20.0, freeze=0, clip=0, bn=False, norm_last=False),
+    },
+    # At the rate of adamw, a decay of gammas and norms would hide in the test's bound.
+    "training_dinov2": {"dinov2": {**ADAMW, "lr": 0.5, "dinov2": True}},
 }
 
 
@@ -47,10 +57,21 @@ def uniform(count, seed):
 
 
 def network(size, case):
-    backbone = vision_transformer.VisionTransformer(
-        img_size=[size["image"]], patch_size=size["patch"], embed_dim=size["width"],
-        depth=size["depth"], num_heads=size["heads"], qkv_bias=True,
-        norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6))
+    common = dict(
+        patch_size=size["patch"], embed_dim=size["width"], depth=size["depth"],
+        num_heads=size["heads"], qkv_bias=True)
+    if case.get("dinov2"):
+        # With registers, as its hub makes it.
+        backbone = DinoVisionTransformer(
+            img_size=size["image"], **common, init_values=1.0, ffn_layer="swiglufused",
+            block_chunks=0, num_register_tokens=4, interpolate_antialias=True,
+            interpolate_offset=0.0)
+        # Nothing is masked here.
+        del backbone.mask_token
+    else:
+        backbone = vision_transformer.VisionTransformer(
+            img_size=[size["image"]], **common,
+            norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6))
     head = vision_transformer.DINOHead(
         size["width"], size["prototypes"], use_bn=case["bn"], norm_last_layer=case["norm_last"],
         hidden_dim=size["hidden"], bottleneck_dim=size["bottleneck"])
@@ -64,7 +85,7 @@ def draw(model):
         value = torch.tensor(uniform(parameter.numel(), 1000 + index)).reshape(parameter.shape)
         fans = parameter.shape[1:].numel() if parameter.dim() > 1 else 1
         if parameter.dim() == 1:
-            value = 0.2 * value + (1 if name.endswith("weight") else 0)
+            value = 0.2 * value + {"weight": 1, "gamma": 0.5}.get(name.split(".")[-1], 0)
         elif "token" not in name and "pos_embed" not in name:
             value = value * np.float32(1.5 / np.sqrt(fans))
         with torch.no_grad():
@@ -138,8 +159,9 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         torch.distributed.init_process_group(
             "gloo", init_method=f"file://{folder}/store", rank=0, world_size=1)
-        tensors = {}
-        for name, case in CASES.items():
-            record(name, TINY, case, tensors)
-        save_file(tensors, pathlib.Path(__file__).parent / "training.safetensors")
+        for file, cases in CASES.items():
+            tensors = {}
+            for name, case in cases.items():
+                record(name, TINY, case, tensors)
+            save_file(tensors, pathlib.Path(__file__).parent / f"{file}.safetensors")
         torch.distributed.destroy_process_group()
