@@ -197,6 +197,27 @@ import ViT
         #expect(checked > 20)
     }
 
+    @Test(
+        "What turns nothing is refused",
+        arguments: [
+            ([1, 0, 2, 3], "period"), ([1, 2, 3], "periods"), ([1, .nan, 2, 3], "period"),
+        ]
+            as [([Float], String)])
+    func periods(values: [Float], part: String) throws {
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: UUID().uuidString + ".safetensors").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let original = try TensorFile(contentsOf: Self.path("dinov3.official.safetensors"))
+        var tensors: [String: Tensor] = [:]
+        for name in original.names { tensors[name] = try original.tensor(named: name) }
+        tensors["rope_embed.periods"] = Tensor(values, shape: [values.count])
+        try Safetensors.write(tensors, to: path)
+        let error = #expect(throws: WeightsError.self) {
+            _ = try WeightFile(contentsOf: path, heads: 2)
+        }
+        #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")
+    }
+
     /// Against the formula, in double precision; the queries and keys are held to PyTorch's above.
     @Test("Registers attend as their queries say")
     func registerAttention() throws {

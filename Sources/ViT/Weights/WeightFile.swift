@@ -121,6 +121,9 @@ public struct WeightFile: Sendable {
         configuration.normalization =
             try Self.normalization(texts, found?.config, hasConfig ? path : nil)
             ?? (names.isOfSatellite(width: configuration.width) ? .satellite : .imageNet)
+        if let fault = configuration.fault {
+            throw .file(.damaged(path: path, reason: fault))
+        }
         if let (place, config) = found { try config.check(configuration, of: path, place) }
         let cover = try WeightCover(of: configuration, shapes)
         self.configuration = configuration
