@@ -10,7 +10,8 @@ import ViT
     /// A network of 32 channels: DINOv2's with registers, or DINOv3's with gates.
     private func write(_ name: String, isRotary: Bool) throws -> String {
         var configuration = VisionTransformer.Configuration(
-            width: 32, depth: 2, heads: 2, patchSize: isRotary ? 16 : 14, hiddenWidth: 48,
+            width: 32, depth: 2, heads: 2, patchSize: isRotary ? 16 : 14,
+            hiddenWidth: isRotary ? 48 : 64,
             positionGrid: PatchGrid(rows: 4, columns: 4))
         configuration.registers = 2
         configuration.hasLayerScale = true

@@ -218,6 +218,23 @@ import ViT
         #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")
     }
 
+    /// There the hidden width is a whole multiple of the width.
+    @Test("What transformers cannot hold is refused")
+    func transformersHasNoSuchNetwork() throws {
+        var configuration = VisionTransformer.Configuration(
+            width: 32, depth: 1, heads: 2, patchSize: 14, hiddenWidth: 48,
+            positionGrid: PatchGrid(rows: 2, columns: 2))
+        configuration.hasLayerScale = true
+        var generator = SplitMix64(seed: 1)
+        let network = VisionTransformer(untrained: configuration, using: &generator)
+        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        let error = #expect(throws: TensorFileError.self) {
+            try network.write(to: path, naming: .huggingFace)
+        }
+        #expect(error?.description.contains("48 hidden channels") == true)
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
     /// Against the formula, in double precision; the queries and keys are held to PyTorch's above.
     @Test("Registers attend as their queries say")
     func registerAttention() throws {

@@ -138,17 +138,19 @@ extension ModelConfig {
             modelType = hasRegisters ? "dinov2_with_registers" : "dinov2"
             architectures = [hasRegisters ? "Dinov2WithRegistersModel" : "Dinov2Model"]
             if hasRegisters { numRegisterTokens = configuration.registers }
-            // There the width between follows from the ratio; with gates two thirds of it, in eighths.
-            let ratio = Double(hidden) * (isGated ? 1.5 : 1) / Double(configuration.width)
-            let whole = Int(ratio) * configuration.width * 2 / 3
-            mlpRatio = isGated && (whole + 7) / 8 * 8 == hidden ? ratio.rounded(.down) : ratio
             if isGated { useSwigluFfn = true }
-            guard !isGated || hidden % 8 == 0 else {
+            // There the width between follows from a whole ratio; with gates two thirds of it, in eighths.
+            let ratio = (1...64).first { ratio in
+                let whole = ratio * configuration.width
+                return hidden == (isGated ? (whole * 2 / 3 + 7) / 8 * 8 : whole)
+            }
+            guard let ratio else {
                 throw .unsupported(
                     path: path,
-                    reason: "transformers has no DINOv2 with \(hidden) gated channels, which 8 does"
-                        + " not divide")
+                    reason: "transformers has no DINOv2 of width \(configuration.width) with"
+                        + " \(hidden) hidden channels")
             }
+            mlpRatio = Double(ratio)
         case .dinov3:
             (modelType, architectures) = ("dinov3_vit", ["DINOv3ViTModel"])
             intermediateSize = hidden
@@ -156,7 +158,6 @@ extension ModelConfig {
             keyBias = false
             useGatedMlp = isGated
             hiddenAct = isGated ? "silu" : "gelu"
-            ropeTheta = 100
         }
     }
 }
