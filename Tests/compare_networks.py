@@ -26,7 +26,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "ViTTests/Fixtures"))
-from families import Network, Official, Timm, Transformers, configuration  # noqa: E402
+from families import Network, Official, Timm, Transformers  # noqa: E402
 from families import write_huggingface  # noqa: E402
 
 SMALL = dict(width=384, depth=12, heads=6, hidden=1536)

@@ -17,27 +17,7 @@ from safetensors.torch import save_file
 sys.path.insert(0, sys.argv[1])
 import utils
 
-torch.set_default_dtype(torch.float64)
-torch.manual_seed(0)
-tensors = {}
-
-
-def rand(*shape):
-    # Of the precision that the reader has.
-    return (2 * torch.rand(shape) - 1).float().double()
-
-
-def case(name, function, *inputs, constants=0):
-    variables = [x.clone().requires_grad_(i < len(inputs) - constants) for i, x in enumerate(inputs)]
-    y = function(*variables)
-    w = rand(*y.shape)
-    (w * y).sum().backward()
-    for i, x in enumerate(variables):
-        tensors[f"{name}.x{i}"] = x.detach()
-        if x.requires_grad:
-            tensors[f"{name}.gradient{i}"] = x.grad
-    tensors[f"{name}.value"] = y.detach()
-    tensors[f"{name}.weights"] = w
+from cases import case, rand, tensors  # noqa: E402
 
 
 case("linear", lambda x, w, b, r: F.linear(x, w, b) + r, rand(2, 5, 19), rand(21, 19), rand(21), rand(2, 5, 21))

@@ -10,27 +10,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from transformers.models.dinov3_vit.modeling_dinov3_vit import apply_rotary_pos_emb
 
-torch.set_default_dtype(torch.float64)
-torch.manual_seed(0)
-tensors = {}
-
-
-def rand(*shape):
-    # Of the precision that the reader has.
-    return (2 * torch.rand(shape) - 1).float().double()
-
-
-def case(name, function, *inputs, constants=0):
-    variables = [x.clone().requires_grad_(i < len(inputs) - constants) for i, x in enumerate(inputs)]
-    y = function(*variables)
-    w = rand(*y.shape)
-    (w * y).sum().backward()
-    for i, x in enumerate(variables):
-        tensors[f"{name}.x{i}"] = x.detach()
-        if x.requires_grad:
-            tensors[f"{name}.gradient{i}"] = x.grad
-    tensors[f"{name}.value"] = y.detach()
-    tensors[f"{name}.weights"] = w
+from cases import case, rand, tensors  # noqa: E402
 
 
 case("scaledColumns", lambda x, g: x * g, rand(2, 35, 7), rand(7))
