@@ -21,12 +21,12 @@ extension Backbone {
 }
 
 extension VisionTransformer: Backbone {
-    /// A hash of some elements of each parameter, and of how positions are resampled. Complexity: O(number of
+    /// A hash of some elements of each parameter that has a part in features, and of how positions are resampled. Complexity: O(number of
     /// parameters of different names).
     public var fingerprint: String {
         var hash = FNV1a()
         func add(_ bits: UInt64) { withUnsafeBytes(of: bits.littleEndian) { hash.add($0) } }
-        for (name, tensor) in parameters {
+        for (name, tensor) in parameters where name != Self.maskTokenName {
             hash.add(name.utf8)
             add(UInt64(tensor.count))
             let step = max(1, tensor.count / 64)

@@ -28,6 +28,8 @@ extension VisionTransformer {
         public var hasLayerScale = false
         /// Whether keys have biases; DINOv3's do not.
         public var hasKeyBias = true
+        /// Whether it has a token that takes the place of masked patches in training (Zhou et al. 2022).
+        public var hasMaskToken = false
         /// What pictures' colours are brought to.
         public var normalization = Normalization.imageNet
 
@@ -96,7 +98,8 @@ extension VisionTransformer.Configuration: Codable {
     private enum CodingKeys: String, CodingKey {
         case width, depth, heads, patchSize, hiddenWidth, positionGrid, layerNormEpsilon
         // Not in the files of the first versions, which had DINO's networks alone.
-        case rotaryPeriods, registers, feedForward, hasLayerScale, hasKeyBias, normalization
+        case rotaryPeriods, registers, feedForward, hasLayerScale, hasKeyBias, hasMaskToken,
+            normalization
     }
 
     public init(from decoder: any Decoder) throws {
@@ -119,6 +122,7 @@ extension VisionTransformer.Configuration: Codable {
         feedForward = try value(.feedForward, or: .perceptron)
         hasLayerScale = try value(.hasLayerScale, or: false)
         hasKeyBias = try value(.hasKeyBias, or: true)
+        hasMaskToken = try value(.hasMaskToken, or: false)
         normalization = try value(.normalization, or: .imageNet)
     }
 
@@ -138,6 +142,7 @@ extension VisionTransformer.Configuration: Codable {
         try container.encode(feedForward, forKey: .feedForward)
         try container.encode(hasLayerScale, forKey: .hasLayerScale)
         try container.encode(hasKeyBias, forKey: .hasKeyBias)
+        try container.encode(hasMaskToken, forKey: .hasMaskToken)
         try container.encode(normalization, forKey: .normalization)
     }
 }

@@ -16,6 +16,8 @@ public struct VisionTransformer: Sendable {
     public var positionEncoding: PositionEncoding?
     /// `[registers, width]`.
     public var registers: Tensor?
+    /// In place of masked patches, `[1, width]`.
+    public var maskToken: Tensor?
     public var patchEmbedding: PatchEmbedding
     public var blocks: [Block]
     public var norm: LayerNorm
@@ -48,6 +50,9 @@ public struct VisionTransformer: Sendable {
             // As dinov2 draws them.
             registers = try tokens("register_tokens", configuration.registers, 1e-6)
         }
+        if configuration.hasMaskToken {
+            maskToken = try source.parameter(Self.maskTokenName, [1, width], .constant(0))
+        }
         patchEmbedding = try PatchEmbedding(configuration, from: source.under("patch_embed"))
         blocks = []
         for index in 0..<configuration.depth {
@@ -67,6 +72,15 @@ public struct VisionTransformer: Sendable {
     ) {
         self = untrained(using: &generator) { VisionTransformer(configuration, from: $0) }
     }
+
+    /// Adds a mask token, zero at first, where there is none: for training with masks.
+    public mutating func addMaskToken() {
+        guard maskToken == nil else { return }
+        configuration.hasMaskToken = true
+        maskToken = Tensor(repeating: 0, shape: [1, configuration.width])
+    }
+
+    static let maskTokenName = "mask_token"
 
     /// What pictures' colours are brought to.
     public var normalization: Normalization {
@@ -91,11 +105,12 @@ public struct VisionTransformer: Sendable {
     ///   - images: `[batch, 3, height, width]`, normalised (see `Preprocessing`).
     ///   - taps: what is wanted.
     ///   - stride: the step from patch to patch; the patch size unless given.
+    ///   - mask: patches that are not shown to the network, which then has a mask token; none unless given.
     ///   - stochasticDepth: what each image passes through in training; everything unless given.
     /// - Complexity: O(depth x (tokens x width² + tokens² x width)) time; memory O(tokens x width).
     public func features(
         of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil,
-        stochasticDepth: StochasticDepth? = nil
+        mask: PatchMask? = nil, stochasticDepth: StochasticDepth? = nil
     ) -> Features {
         require(
             images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
@@ -112,7 +127,7 @@ public struct VisionTransformer: Sendable {
         guard let last = wanted.keys.max() else {
             return Features(layout: layout, configuration: configuration, values: [:])
         }
-        var x = tokens(of: images, layout.grid, stride)
+        var x = tokens(of: images, layout.grid, stride, mask)
         let angles = rotaryPositions?.angles(on: layout.grid)
         for (index, block) in blocks[...last].enumerated() {
             let facets = Set(wanted[index, default: []].map(\.facet))
@@ -137,7 +152,11 @@ public struct VisionTransformer: Sendable {
                 }
                 break
             }
-            x = block(x, turnedBy: angles, branches: branches, observe: collectAttention)
+            // What passes through a branch may be some of the images alone.
+            if branches?.attention != nil { collectAttention(nil) }
+            x = block(x, turnedBy: angles, branches: branches) {
+                if branches?.attention == nil { collectAttention($0) }
+            }
             if facets.contains(.token) { collect(.token, x) }
             if facets.contains(.normedToken) { collect(.normedToken, norm(x)) }
             if facets.contains(.embedding) { collect(.embedding, norm(x.slices(at: 0))) }
@@ -146,10 +165,17 @@ public struct VisionTransformer: Sendable {
     }
 
     /// The tokens that enter the first block: `[batch, tokens, width]`.
-    private func tokens(of images: Tensor, _ grid: PatchGrid, _ stride: PatchStride) -> Tensor {
+    private func tokens(
+        of images: Tensor, _ grid: PatchGrid, _ stride: PatchStride, _ mask: PatchMask?
+    ) -> Tensor {
         let codes = positionEncoding?.codes(
             on: grid, isSquare: images.shape[2] == images.shape[3])
-        let patches = patchEmbedding(images, grid: grid, stride: stride)
+        var patches = patchEmbedding(images, grid: grid, stride: stride)
+        if let mask {
+            guard let maskToken else { fail("features: a mask for a network without a mask token") }
+            patches = patches.replacingRows(
+                mask.rows(images: images.shape[0], patches: grid.count), by: maskToken)
+        }
         let leading = registers.map { Tensor.concatenated([classToken, $0]) } ?? classToken
         return Tensor.tokens(leading: leading, patches: patches, codes: codes)
     }
@@ -173,6 +199,7 @@ extension VisionTransformer: Module {
             try body("pos_embed", &encoding.table)
         }
         try Self.visit("register_tokens", &registers, body)
+        try Self.visit(Self.maskTokenName, &maskToken, body)
         try patchEmbedding.forEachParameter(under: "patch_embed", body)
         for index in blocks.indices {
             try blocks[index].forEachParameter(under: "blocks.\(index)", body)

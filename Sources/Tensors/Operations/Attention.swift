@@ -97,45 +97,6 @@ extension Tensor {
         }
         return result
     }
-
-    /// The attention that each image's first token pays to every token: the first row of
-    /// `softmax(scale Q Kᵀ)` for each head.
-    ///
-    /// - Parameters:
-    ///   - query: the first token's queries, `[batch, width]`.
-    ///   - keys: `[batch, tokens, width]`, the heads one after the other.
-    /// - Returns: `[batch, heads, tokens]`.
-    /// - Complexity: O(batch x tokens x width).
-    public static func firstTokenAttention(query: Tensor, keys: Tensor, heads: Int) -> Tensor {
-        require(
-            query.shape.rank == 2 && keys.shape.rank == 3 && query.shape[0] == keys.shape[0]
-                && query.shape[1] == keys.shape[2] && keys.shape[2] % heads == 0,
-            "firstTokenAttention: queries \(query.shape), keys \(keys.shape), \(heads) heads")
-        let batch = keys.shape[0]
-        let tokens = keys.shape[1]
-        let width = keys.shape[2]
-        let headWidth = width / heads
-        let scale = 1 / Float(headWidth).squareRoot()
-        let result = Tensor(uninitialized: [batch, heads, tokens])
-        withExtendedLifetime((query, keys, result)) {
-            for row in 0..<batch * heads {
-                let image = row / heads
-                let channel = row % heads * headWidth
-                let scores = result.mutableBase + row * tokens
-                multiply(
-                    MatrixView(
-                        query.base + image * width + channel, rows: 1, columns: headWidth),
-                    MatrixView(
-                        keys.base + image * tokens * width + channel, rows: tokens,
-                        columns: headWidth, rowStride: width
-                    ).transposed,
-                    into: scores, rowStride: tokens)
-                softmaxInPlace(
-                    UnsafeMutableBufferPointer(start: scores, count: tokens), scale: scale)
-            }
-        }
-        return result
-    }
 }
 
 /// Queries that go through the kernel together: the widest instruction set's vector.
@@ -143,16 +104,3 @@ private let queryVector = 16
 
 /// Such vectors of one attention task at most: whole panels of the kernel.
 private let attentionGroup = Int(CK_ATTENTION_QUERIES) / queryVector
-
-/// `exp(scale x) / sum exp(scale x)` in place, the largest score taken off first.
-private func softmaxInPlace(_ scores: UnsafeMutableBufferPointer<Float>, scale: Float) {
-    guard let highest = scores.max() else { return }
-    var total = 0.0
-    for i in scores.indices {
-        let weight = exp(scale * (scores[i] - highest))
-        scores[i] = weight
-        total += Double(weight)
-    }
-    let inverse = Float(1 / total)
-    for i in scores.indices { scores[i] *= inverse }
-}

@@ -76,6 +76,49 @@ extension Tensor {
         }
     }
 
+    /// This tensor with some of its innermost rows replaced by another one.
+    ///
+    /// `dx = dy`, but 0 in the rows that were replaced; the other row gets the sum of theirs. Complexity: O(count).
+    ///
+    /// - Parameters:
+    ///   - indices: of the rows of the innermost dimension, all others taken as one.
+    ///   - row: `[1, width]`.
+    /// - Precondition: no index occurs twice.
+    public func replacingRows(_ indices: [Int], by row: Tensor) -> Tensor {
+        let width = shape[-1]
+        let rows = width > 0 ? count / width : 0
+        require(
+            row.shape == [1, width] && indices.allSatisfy { 0..<rows ~= $0 }
+                && Set(indices).count == indices.count,
+            "replacingRows: \(indices.count) of \(shape) by \(row.shape)")
+        let result = Tensor(uninitialized: shape)
+        withExtendedLifetime((self, row, result)) {
+            result.mutableBase.update(from: base, count: count)
+            for index in indices {
+                (result.mutableBase + index * width).update(from: row.base, count: width)
+            }
+        }
+        guard let tape = Tape.of(self, row) else { return result }
+        return tape.record(result) {
+            [x = trace?.index, row = row.trace?.index] gradient, cotangents in
+            cotangents.update(row, shape: [1, width]) { sum, isSum in
+                if !isSum { fill(sum, count: width, with: 0) }
+                gradient.withUnsafeElements { gradient in
+                    for index in indices {
+                        for i in 0..<width { sum[i] += gradient[index * width + i] }
+                    }
+                }
+            }
+            guard x != nil else { return }
+            gradient.withUnsafeMutableElements { gradient in
+                for index in indices {
+                    for i in index * width..<(index + 1) * width { gradient[i] = 0 }
+                }
+            }
+            cotangents.add(gradient, to: x)
+        }
+    }
+
     /// The elements of a slice of the outermost dimension, having checked the indices.
     private func sampleLength(_ indices: [Int], _ operation: String) -> Int {
         require(

@@ -23,6 +23,18 @@ extension Tensor {
             count: shape[0], shape: Shape([shape[0]] + inner.dimensions))
     }
 
+    /// A range of the second dimension: `[n, range.count, ...]` of `[n, m, ...]`. Complexity: O(result).
+    public func slices(in range: Range<Int>) -> Tensor {
+        require(
+            shape.rank >= 2 && 0 <= range.lowerBound && range.upperBound <= shape[1],
+            "slices: \(range) outside \(shape)")
+        let inner = Shape(Array(shape.dimensions.dropFirst(2)))
+        return runs(
+            of: range.count * inner.count, at: range.lowerBound * inner.count,
+            every: shape[1] * inner.count, count: shape[0],
+            shape: Shape([shape[0], range.count] + inner.dimensions))
+    }
+
     /// `count` runs of elements that lie at equal steps, one after the other. The gradient of what
     /// lies between them is zero.
     private func runs(

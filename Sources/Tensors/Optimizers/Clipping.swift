@@ -17,6 +17,19 @@ extension Gradients {
         return lengths
     }
 
+    /// Shortens some gradients together, as if they were one: each is multiplied by `limit / (length + 1e-6)` where
+    /// that is below 1, length being that of all (`clip_grad_norm_` of PyTorch). Complexity: O(elements).
+    public mutating func clip(_ indices: [Int], togetherTo limit: Double) {
+        let lengths = lengths
+        let length = indices.reduce(0) { $0 + (lengths[$1] ?? 0) * (lengths[$1] ?? 0) }.squareRoot()
+        guard limit / (length + 1e-6) < 1 else { return }
+        for index in indices {
+            guard var gradient = tensors[index].take() else { continue }
+            gradient.scale(by: Float(limit / (length + 1e-6)))
+            tensors[index] = gradient
+        }
+    }
+
     /// The Euclidean length of each parameter's gradient. Complexity: O(elements).
     public var lengths: [Double?] { tensors.map { $0?.squaredLength.squareRoot() } }
 }

@@ -90,6 +90,9 @@ struct WeightFileShapes {
         }
         configuration.registers = registers
         configuration.hasLayerScale = try shape(of: block("ls1.gamma")) != nil
+        // Only training with masks reads it: one that does not fit is left over.
+        configuration.hasMaskToken =
+            try shape(of: VisionTransformer.maskTokenName)?.count == width
         (configuration.feedForward, configuration.hiddenWidth) = try feedForward(width)
         configuration.layerNormEpsilon = told.epsilon ?? (isRotary ? 1e-5 : 1e-6)
         return configuration

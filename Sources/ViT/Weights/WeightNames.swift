@@ -191,6 +191,7 @@ extension VisionTransformer.Configuration {
             configuration.feedForward = feedForward
             configuration.registers = 1
             configuration.hasLayerScale = true
+            configuration.hasMaskToken = true
             for (name, _) in configuration.parameterShapes {
                 all.insert(name.replacing("blocks.0.", with: "blocks.#."))
             }

@@ -38,7 +38,8 @@ struct WeightNaming: Hashable, Sendable {
         naming == .official && family == .dinov3 ? "rope_embed.periods" : nil
     }
 
-    /// The token that takes the place of masked patches in training, of those files that have it.
+    /// The token that takes the place of masked patches in training, of those files that have it even where the
+    /// network has none.
     func maskToken(width: Int) -> (name: String, shape: Shape)? {
         switch (naming, family) {
         case (.timm, _), (_, .dino): nil

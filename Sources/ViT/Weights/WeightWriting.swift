@@ -94,6 +94,10 @@ extension VisionTransformer {
             }
         }
         var result: [String: Tensor] = [:]
+        if naming.maskToken(width: width) == nil && naming.naming != .official {
+            // Those tools have no such parameter.
+            tensors[Self.maskTokenName] = nil
+        }
         for (name, tensor) in tensors {
             let parts = naming.parts(of: name)
             let isBias = name.hasSuffix(".attn.qkv.bias")
@@ -118,7 +122,8 @@ extension VisionTransformer {
         }
         if let (name, shape) = naming.maskToken(width: width) {
             // Only training with masks reads it; the tools ask for it all the same.
-            result[name] = Tensor(repeating: 0, shape: shape)
+            let own = tensors[Self.maskTokenName] ?? Tensor(repeating: 0, shape: shape)
+            result[name] = own.reshaped(to: shape)
         }
         return result
     }

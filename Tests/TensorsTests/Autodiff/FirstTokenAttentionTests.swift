@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import Testing
 
@@ -27,6 +28,28 @@ import Testing
         ) {
             Tensor.firstTokenAttention(query: $0[0], keysAndValues: $0[1], heads: 2)
         }
+    }
+
+    @Test("The first token's attention to each token, its gradient and its cross-entropy")
+    func weights() {
+        var noise = Noise(seed: 34)
+        let inputs = [noise.tensor([2, 8], scale: 2), noise.tensor([2, 5, 8], scale: 2)]
+        checkGradient(at: inputs, tolerance: 5e-4) {
+            Tensor.firstTokenAttention(query: $0[0], keys: $0[1], heads: 2)
+        }
+        let targets = Tensor((0..<2 * 3).map { _ in noise.next() + 1 }, shape: [2, 3])
+        checkGradient(at: inputs, tolerance: 5e-4) {
+            Tensor.firstTokenAttention(query: $0[0], keys: $0[1], heads: 2)
+                .attentionCrossEntropy(targets: targets, on: 2..<5)
+        }
+    }
+
+    /// By hand: two heads and three tokens, of which the last two count: means 3/8 and 1/8, shares 3/4 and 1/4.
+    @Test func crossEntropyOfAttention() {
+        let attention = Tensor([0.5, 0.25, 0.25, 0.5, 0.5, 0], shape: [1, 2, 3])
+        let targets = Tensor([0.5, 1], shape: [1, 2])
+        let loss = attention.attentionCrossEntropy(targets: targets, on: 1..<3)
+        #expect(abs(Double(loss[]) + 0.5 * log(0.75) + log(0.25)) < 1e-6)
     }
 
     @Test("Concatenation and weighted sums")

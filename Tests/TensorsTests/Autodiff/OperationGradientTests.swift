@@ -215,4 +215,35 @@ import Testing
             $0[0].crossEntropy(softTargets: weights, temperature: 0.5)
         }
     }
+
+    @Test("Squared errors, and a range of slices")
+    func squaredError() {
+        var noise = Noise(seed: 13)
+        let targets = noise.tensor([70, 3])
+        checkGradient(at: [noise.tensor([70, 3])], tolerance: 3e-4) {
+            $0[0].squaredError(to: targets)
+        }
+        let x = Tensor([1, 2, 4], shape: [3])
+        #expect(x.squaredError(to: Tensor([0, 2, 1], shape: [3]))[] == 10)
+        let whole = noise.tensor([2, 5, 3])
+        let part = whole.slices(in: 1..<4)
+        #expect(part.shape == [2, 3, 3])
+        #expect(part.slices(at: 1) == whole.slices(at: 2))
+        checkGradient(at: [whole]) { $0[0].slices(in: 1..<4) }
+    }
+
+    @Test("Rows that are replaced, and the closeness of nearest neighbours")
+    func replacedRows() {
+        var noise = Noise(seed: 14)
+        checkGradient(at: [noise.tensor([2, 3, 4]), noise.tensor([1, 4])]) {
+            $0[0].replacingRows([1, 2, 5], by: $0[1])
+        }
+        checkGradient(at: [noise.tensor([5, 4])], tolerance: 5e-4) {
+            $0[0].nearestNeighbourCloseness()
+        }
+        // By hand: neighbours 1 and 0 of (1, 0) and (0, 1), at the distance of the root of 2, and 1 of (-1, 0), whose
+        // products are -1 and 0.
+        let x = Tensor([1, 0, 0, 1, -1, 0], shape: [3, 2])
+        #expect(abs(x.nearestNeighbourCloseness()[] + 0.34657359) < 1e-6)
+    }
 }

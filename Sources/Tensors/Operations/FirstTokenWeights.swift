@@ -1,0 +1,169 @@
+internal import CKernels
+import Foundation
+import Platform
+
+extension Tensor {
+    /// The attention that each image's first token pays to every token: the first row of
+    /// `softmax(scale Q Kᵀ)` for each head.
+    ///
+    /// With p the result: `ds_t = scale p_t (dp_t - Σ p dp)`, `dq = Σ ds_t k_t`, `dk_t = ds_t q`. Kept for it:
+    /// queries, keys and p.
+    ///
+    /// - Parameters:
+    ///   - query: the first token's queries, `[batch, width]`.
+    ///   - keys: `[batch, tokens, width]`, the heads one after the other.
+    /// - Returns: `[batch, heads, tokens]`.
+    /// - Complexity: O(batch x tokens x width).
+    public static func firstTokenAttention(query: Tensor, keys: Tensor, heads: Int) -> Tensor {
+        require(
+            query.shape.rank == 2 && keys.shape.rank == 3 && query.shape[0] == keys.shape[0]
+                && query.shape[1] == keys.shape[2] && keys.shape[2] % heads == 0,
+            "firstTokenAttention: queries \(query.shape), keys \(keys.shape), \(heads) heads")
+        let batch = keys.shape[0]
+        let tokens = keys.shape[1]
+        let width = keys.shape[2]
+        let headWidth = width / heads
+        let scale = 1 / Float(headWidth).squareRoot()
+        let result = Tensor(uninitialized: [batch, heads, tokens])
+        withExtendedLifetime((query, keys, result)) {
+            for row in 0..<batch * heads {
+                let image = row / heads
+                let channel = row % heads * headWidth
+                let scores = result.mutableBase + row * tokens
+                multiply(
+                    MatrixView(
+                        query.base + image * width + channel, rows: 1, columns: headWidth),
+                    MatrixView(
+                        keys.base + image * tokens * width + channel, rows: tokens,
+                        columns: headWidth, rowStride: width
+                    ).transposed,
+                    into: scores, rowStride: tokens)
+                softmaxInPlace(
+                    UnsafeMutableBufferPointer(start: scores, count: tokens), scale: scale)
+            }
+        }
+        guard let tape = Tape.of(query, keys) else { return result }
+        return tape.record(result) {
+            [
+                q = query.untracked, k = keys.untracked,
+                indices = (q: query.trace?.index, k: keys.trace?.index)
+            ] gradient, cotangents in
+            let scores = Tensor(uninitialized: result.shape)
+            withExtendedLifetime((q, k, result, scores, gradient)) {
+                let (dp, ds) = (gradient.base, scores.mutableBase)
+                Parallelism.perform(count: batch * heads) { row in
+                    let (p, dp, ds) = (
+                        result.base + row * tokens, dp + row * tokens, ds + row * tokens
+                    )
+                    let mean = Float(Kernels.best.dot(tokens, p, dp))
+                    for t in 0..<tokens { ds[t] = scale * p[t] * (dp[t] - mean) }
+                }
+                /// Calls `body` with the slope of each score of a row, and where its key lies.
+                func forEachKey(_ row: Int, _ body: (_ slope: Float, _ place: Int) -> Void) {
+                    let first = row / heads * tokens * width + row % heads * headWidth
+                    for t in 0..<tokens { body(ds[row * tokens + t], first + t * width) }
+                }
+                cotangents.update(indices.q, shape: q.shape) { sum, isSum in
+                    if !isSum { fill(sum, count: q.count, with: 0) }
+                    Parallelism.perform(count: batch * heads) { row in
+                        let target = sum + row * headWidth
+                        forEachKey(row) { slope, place in
+                            let key = k.base + place
+                            for i in 0..<headWidth { target[i] += slope * key[i] }
+                        }
+                    }
+                }
+                cotangents.update(indices.k, shape: k.shape) { sum, isSum in
+                    if !isSum { fill(sum, count: k.count, with: 0) }
+                    Parallelism.perform(count: batch * heads) { row in
+                        let query = q.base + row * headWidth
+                        forEachKey(row) { slope, place in
+                            let target = sum + place
+                            for i in 0..<headWidth { target[i] += slope * query[i] }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// How far the mean over heads of an attention lies from what it is to be: the cross-entropy of each row
+    /// of targets with the mean attention to some tokens, as shares of what these get together, summed
+    /// over the images.
+    ///
+    ///     m_p = (Σ_h x_hp) / heads,  loss = Σ_images -Σ_p t_p log(m_p / Σ_q m_q)
+    ///
+    /// `dx_hp = (Σ t / Σ m - t_p / m_p) / heads`. Kept for it: the targets and m.
+    ///
+    /// - Parameters:
+    ///   - targets: constants t, `[batch, tokens.count]`.
+    ///   - tokens: those that the targets are of.
+    /// - Returns: a scalar, for attention x of `[batch, heads, all tokens]`.
+    /// - Complexity: O(count).
+    public func attentionCrossEntropy(targets: Tensor, on tokens: Range<Int>) -> Tensor {
+        require(
+            shape.rank == 3 && targets.shape == [shape[0], tokens.count]
+                && 0 <= tokens.lowerBound && tokens.upperBound <= shape[2]
+                && !targets.isTracked,
+            "attentionCrossEntropy: \(shape), targets \(targets.shape) on \(tokens)")
+        let (batch, heads, all, count) = (shape[0], shape[1], shape[2], tokens.count)
+        // Attention that was rounded to nothing counts as the least that is not.
+        let least = Float.leastNormalMagnitude
+        let means = Tensor(uninitialized: [batch, count])
+        let losses = Tensor(uninitialized: [batch])
+        withExtendedLifetime((self, targets, means, losses)) {
+            Parallelism.perform(count: batch) { image in
+                let (m, t) = (means.mutableBase + image * count, targets.base + image * count)
+                let x = base + image * heads * all + tokens.lowerBound
+                var (loss, total, weight) = (0.0, 0.0, 0.0)
+                for p in 0..<count {
+                    var sum: Float = 0
+                    for head in 0..<heads { sum += x[head * all + p] }
+                    m[p] = max(sum / Float(heads), least)
+                    loss -= Double(t[p]) * log(Double(m[p]))
+                    total += Double(m[p])
+                    weight += Double(t[p])
+                }
+                losses.mutableBase[image] = Float(loss + weight * log(total))
+            }
+        }
+        let result = Tensor(
+            repeating: Float(losses.elements.reduce(0.0) { $0 + Double($1) }), shape: [])
+        guard let trace else { return result }
+        return trace.tape.record(result) { [shape, index = trace.index] gradient, cotangents in
+            let factor = gradient[] / Float(heads)
+            cotangents.update(index, shape: shape) { sum, isSum in
+                if !isSum { fill(sum, count: shape.count, with: 0) }
+                withExtendedLifetime((targets, means)) {
+                    Parallelism.perform(count: batch) { image in
+                        let (m, t) = (means.base + image * count, targets.base + image * count)
+                        let target = sum + image * heads * all + tokens.lowerBound
+                        var (total, weight) = (0.0, 0.0)
+                        for p in 0..<count {
+                            total += Double(m[p])
+                            weight += Double(t[p])
+                        }
+                        let share = Float(weight / total)
+                        for p in 0..<count {
+                            let slope = factor * (share - t[p] / m[p])
+                            for head in 0..<heads { target[head * all + p] += slope }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `exp(scale x) / sum exp(scale x)` in place, the largest score taken off first.
+private func softmaxInPlace(_ scores: UnsafeMutableBufferPointer<Float>, scale: Float) {
+    guard let highest = scores.max() else { return }
+    var total = 0.0
+    for i in scores.indices {
+        let weight = exp(scale * (scores[i] - highest))
+        scores[i] = weight
+        total += Double(weight)
+    }
+    let inverse = Float(1 / total)
+    for i in scores.indices { scores[i] *= inverse }
+}

@@ -1,0 +1,72 @@
+internal import CKernels
+import Foundation
+import Platform
+
+extension Tensor {
+    /// How close the rows of a matrix lie to their nearest neighbours: the mean of `-ln(|y_i - y_j + e| + e)`, e
+    /// = 1e-8 in each component, over the rows y, j being that other row whose product with y_i is the largest.
+    ///
+    /// For rows of length 1 this is, but for constants, Kozachenko and Leonenko's estimate of the entropy of what
+    /// they were drawn from, with the opposite sign (Sablayrolles et al. 2019; KoLeoLoss of dinov2).
+    ///
+    /// With `g_i = -(y_i - y_j + e) / (n d_i (d_i + e))`, d the distance, row i gets g_i and its neighbour -g_i.
+    /// Kept for it: y, the neighbours and the distances.
+    ///
+    /// - Returns: a scalar, for `[n, width]`.
+    /// - Precondition: there are two rows at least.
+    /// - Complexity: O(n² width).
+    public func nearestNeighbourCloseness() -> Tensor {
+        require(
+            shape.rank == 2 && shape[0] >= 2,
+            "nearestNeighbourCloseness: \(shape) has no neighbours")
+        let (rows, width) = (shape[0], shape[1])
+        let epsilon: Float = 1e-8
+        let y = untracked
+        var neighbours = [Int](repeating: 0, count: rows)
+        let distances = Tensor(uninitialized: [rows])
+        let base = y.base
+        withExtendedLifetime((y, distances)) {
+            neighbours.withUnsafeMutableBufferPointer { neighbours in
+                nonisolated(unsafe) let neighbours = neighbours
+                Parallelism.perform(count: rows) { i in
+                    var best = (product: -Double.infinity, row: 0)
+                    for j in 0..<rows where j != i {
+                        let product = Kernels.best.dot(width, base + i * width, base + j * width)
+                        if product > best.product { best = (product, j) }
+                    }
+                    var sum = 0.0
+                    for k in 0..<width {
+                        let difference = Double(
+                            base[i * width + k] - base[best.row * width + k] + epsilon)
+                        sum += difference * difference
+                    }
+                    neighbours[i] = best.row
+                    distances.mutableBase[i] = Float(sum.squareRoot())
+                }
+            }
+        }
+        let total = distances.elements.reduce(0.0) { $0 - log(Double($1) + Double(epsilon)) }
+        let result = Tensor(repeating: Float(total / Double(rows)), shape: [])
+        guard let trace else { return result }
+        return trace.tape.record(result) {
+            [shape, index = trace.index, neighbours] gradient, cotangents in
+            let factor = gradient[] / Float(rows)
+            cotangents.update(index, shape: shape) { sum, isSum in
+                if !isSum { fill(sum, count: shape.count, with: 0) }
+                withExtendedLifetime((y, distances)) {
+                    // One after the other: rows share neighbours.
+                    for (i, j) in neighbours.enumerated() {
+                        let distance = distances.base[i]
+                        let share = -factor / (distance * (distance + epsilon))
+                        for k in 0..<width {
+                            let slope =
+                                share * (y.base[i * width + k] - y.base[j * width + k] + epsilon)
+                            sum[i * width + k] += slope
+                            sum[j * width + k] -= slope
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

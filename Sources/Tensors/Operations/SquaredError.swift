@@ -1,0 +1,44 @@
+internal import CKernels
+import Platform
+
+extension Tensor {
+    /// The sum of the squared differences from a constant: `Σ (x - t)²`; `dx = 2 (x - t)`, times the sum's own.
+    /// Kept for it: x - t.
+    ///
+    /// - Parameter targets: of this tensor's shape.
+    /// - Returns: a scalar.
+    /// - Complexity: O(count).
+    public func squaredError(to targets: Tensor) -> Tensor {
+        require(
+            targets.shape == shape && !targets.isTracked,
+            "squaredError: \(shape) to \(targets.shape)")
+        let width = max(shape.rank > 0 ? shape[-1] : 1, 1)
+        let rows = count / width
+        let differences = Tensor(uninitialized: shape)
+        let sums = Tensor(repeating: 0, shape: [rowBlocks(rows)])
+        withExtendedLifetime((self, targets, differences, sums)) {
+            inRowBlocks(of: rows) { block, rows in
+                let elements = rows.lowerBound * width..<rows.upperBound * width
+                let target = differences.mutableBase
+                for i in elements { target[i] = base[i] - targets.base[i] }
+                let first = target + elements.lowerBound
+                sums.mutableBase[block] = Float(
+                    Kernels.best.dot(elements.count, first, first))
+            }
+        }
+        let total = sums.elements.reduce(0.0) { $0 + Double($1) }
+        let result = Tensor(repeating: Float(total), shape: [])
+        guard let trace else { return result }
+        return trace.tape.record(result) { [shape, index = trace.index] gradient, cotangents in
+            let factor = 2 * gradient[]
+            cotangents.update(index, shape: shape) { sum, isSum in
+                withExtendedLifetime(differences) {
+                    let source = differences.base
+                    inChunks(of: shape.count) { chunk in
+                        for i in chunk { sum[i] = (isSum ? sum[i] : 0) + factor * source[i] }
+                    }
+                }
+            }
+        }
+    }
+}
