@@ -39,12 +39,17 @@ struct Train: ParsableCommand {
             """)
     var resume = false
 
-    @Option(help: "Options to begin with: reference, small or quick. (default: reference)")
+    @Option(
+        help: """
+            Options to begin with: reference, small, quick, auto, which goes by the number of pictures, or \
+            distillation. (default: reference)
+            """)
     var preset: TrainingConfiguration.Preset?
 
     @OptionGroup(title: "Network") var network: TrainedNetworkOptions
     @OptionGroup(title: "Crops") var crops: CropOptions
     @OptionGroup(title: "Steps") var schedule: ScheduleOptions
+    @OptionGroup(title: "Objectives") var objectives: ObjectiveOptions
     @OptionGroup(title: "Teacher") var teacher: TeacherOptions
     @OptionGroup(title: "Weights to begin with") var start: StartOptions
     @OptionGroup(title: "Memory and files") var resources: ResourceOptions
@@ -57,15 +62,18 @@ struct Train: ParsableCommand {
             Terminal.note("passed over in \(pictures): \(summary)")
         }
         let stored = resume ? try TrainingRun.configuration(in: output) : nil
-        let usual = stored ?? TrainingConfiguration(preset: preset ?? .reference)
-        let starting = try start.opened(
-            heads: network.arch?.heads,
-            prototypes: network.outDim ?? usual.options.head.prototypes)
-        let configuration = try configuration(starting, stored: stored)
+        let starting = try start.opened(heads: network.arch?.heads)
+        let features = try objectives.source(for: folder)
+        let configuration = try configuration(
+            starting, features, pictures: folder.count, stored: stored)
+        if preset == .auto, stored == nil, !options.quiet {
+            Terminal.note("for \(folder.count) pictures: \(configuration.sentenceOfDataSize)")
+        }
         var run = try TrainingRun(
             in: output, configuration: configuration, pictures: folder, resuming: resume,
             stepsPerCheckpoint: resources.saveEvery,
-            cacheBytes: (resources.cache ?? 1024) << 20, start: { try starting.point() })
+            cacheBytes: (resources.cache ?? 1024) << 20, features: features,
+            start: { try starting.point() })
         let interruption = Interruption()
         var report = TrainingReport(run, quiet: options.quiet)
         let ending = try run.train(

@@ -7,18 +7,27 @@ extension Train {
     ///
     /// - Throws: `Failure` where what was given does not go together.
     func configuration(
-        _ starting: OpenedWeights, stored: TrainingConfiguration?
+        _ starting: OpenedWeights, _ features: FeatureSource?, pictures: Int,
+        stored: TrainingConfiguration?
     ) throws -> TrainingConfiguration {
         // Of a run that goes on, a preset is compared like single options.
         let isBeginning = stored == nil || preset != nil
         var result = TrainingConfiguration(preset: preset ?? .reference)
         if let stored, !isBeginning { result = stored }
-        try apply(to: &result, starting, isBeginning: isBeginning)
+        if preset == .auto {
+            // By these the number of steps goes.
+            set(&result.batchSize, schedule.batchSize)
+            set(&result.accumulation, schedule.accumulate)
+            set(&result.options.epochs, schedule.epochs)
+            result.fit(toPictures: pictures)
+        }
+        try apply(to: &result, starting, features, isBeginning: isBeginning)
         return result
     }
 
     private func apply(
-        to result: inout TrainingConfiguration, _ starting: OpenedWeights, isBeginning: Bool
+        to result: inout TrainingConfiguration, _ starting: OpenedWeights,
+        _ features: FeatureSource?, isBeginning: Bool
     ) throws {
         set(&result.crops.globalSide, crops.globalCropSize)
         set(&result.crops.localSide, crops.localCropSize)
@@ -31,18 +40,7 @@ extension Train {
         result.options.network = try networkConfiguration(
             result, starting, isBeginning: isBeginning)
         apply(to: &result.options, isBeginning: isBeginning)
-        if let teacher = starting.teacher {
-            result.fixedTeacher = teacher.description
-            guard
-                teacher.description.head.prototypes == result.options.head.prototypes
-                    || network.outDim == nil
-            else {
-                throw Failure(
-                    "\(teacher.path) has \(teacher.description.head.prototypes) outputs, not"
-                        + " \(result.options.head.prototypes); leave out --out-dim")
-            }
-            result.options.head.prototypes = teacher.description.head.prototypes
-        }
+        try objectives.apply(to: &result.options, features, isBeginning: isBeginning)
     }
 
     private func apply(to options: inout DINOOptions, isBeginning: Bool) {
@@ -50,6 +48,7 @@ extension Train {
         set(&options.head.learnsMagnitude, network.normLastLayer.map { !$0 })
         set(&options.head.hasBatchNorm, network.useBnInHead)
         set(&options.stochasticDepth, network.dropPath)
+        set(&options.initialization, network.initialization)
         set(&options.epochs, schedule.epochs)
         set(&options.optimizer, schedule.optimizer)
         set(&options.learningRate, schedule.lr)
@@ -59,6 +58,8 @@ extension Train {
         set(&options.finalWeightDecay, schedule.weightDecayEnd)
         set(&options.gradientClip, schedule.clipGrad.map { $0 == 0 ? nil : $0 })
         set(&options.frozenLastLayerEpochs, schedule.freezeLastLayer)
+        set(&options.parameterRules.layerDecay, schedule.layerDecay)
+        set(&options.parameterRules.patchEmbedding, schedule.patchEmbedLr)
         set(&options.seed, schedule.seed)
         set(&options.teacherMomentum, teacher.momentumTeacher)
         let temperature = options.loss.teacherTemperature
@@ -102,11 +103,23 @@ extension Train {
 }
 
 /// Changes a value where another was given.
-private func set<Value>(_ value: inout Value, _ given: Value?) {
+func set<Value>(_ value: inout Value, _ given: Value?) {
     if let given { value = given }
 }
 
 extension [Double] {
     /// The range of two numbers, which were checked; nil where none were given.
-    fileprivate var range: ClosedRange<Double>? { count == 2 ? self[0]...self[1] : nil }
+    var range: ClosedRange<Double>? { count == 2 ? self[0]...self[1] : nil }
+}
+
+extension TrainingConfiguration {
+    /// What goes by the number of pictures.
+    var sentenceOfDataSize: String {
+        let temperature = options.loss.teacherTemperature
+        return "\(options.head.prototypes) outputs, a teacher's temperature of \(temperature.start)"
+            + " to \(temperature.end) over \(temperature.warmupEpochs) epochs and a momentum of"
+            + " \(options.teacherMomentum), \(options.warmupEpochs) epochs of warm-up, the last layer"
+            + " frozen for \(options.frozenLastLayerEpochs), a weight decay of \(options.weightDecay)"
+            + " to \(options.finalWeightDecay)"
+    }
 }

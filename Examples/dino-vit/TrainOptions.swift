@@ -12,6 +12,8 @@ extension VisionTransformer.Configuration: ExpressibleByArgument {
 
 extension OptimizerKind: ExpressibleByArgument {}
 
+extension Initialization: ExpressibleByArgument {}
+
 struct TrainedNetworkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -46,6 +48,13 @@ struct TrainedNetworkOptions: ParsableArguments {
             "How often the last block's branches are left out in training. (default: 0.1)",
             valueName: "rate"))
     var dropPath: Double?
+
+    @Option(
+        help: """
+            What an untrained network starts as: plain, or mimetic, whose attention is like that of \
+            trained ones (Trockman and Kolter 2023). (default: plain)
+            """)
+    var initialization: Initialization?
 
     func validate() throws {
         if let fault = arch?.faultOfSize { throw ValidationError("--arch: \(fault).") }
@@ -149,6 +158,17 @@ struct ScheduleOptions: ParsableArguments {
             valueName: "epochs"))
     var freezeLastLayer: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "By what factor the rate shrinks from a block to the one before it. (default: 1)",
+            valueName: "factor"))
+    var layerDecay: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "A further factor of the patch embedding's rate. (default: 1)", valueName: "factor"))
+    var patchEmbedLr: Double?
+
     @Option(help: "What all that is drawn by lot follows from. (default: 0)")
     var seed: UInt64?
 
@@ -164,6 +184,8 @@ struct ScheduleOptions: ParsableArguments {
         try check(weightDecay, Bounds.weightDecay, "--weight-decay")
         try check(weightDecayEnd, Bounds.weightDecay, "--weight-decay-end")
         try check(clipGrad, Bounds.gradientClip, "--clip-grad")
+        try check(layerDecay, ParameterRules.Bounds.factor, "--layer-decay")
+        try check(patchEmbedLr, ParameterRules.Bounds.factor, "--patch-embed-lr")
     }
 }
 

@@ -19,14 +19,6 @@ struct StartOptions: ParsableArguments {
             """, valueName: "epochs"))
     var freezeBackbone: Int?
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Distillation: a trained network that stays the teacher, best with its head, as in a \
-            training checkpoint; the trained network is then student.safetensors.
-            """, valueName: "file"))
-    var teacherWeights: String?
-
     func validate() throws {
         try check(freezeBackbone, DINOOptions.Bounds.frozenEpochs, "--freeze-backbone")
     }
@@ -76,19 +68,16 @@ extension TrainingConfiguration.Preset: ExpressibleByArgument {}
 /// The files that a run begins with, opened.
 struct OpenedWeights {
     let network: WeightFile?
-    let teacher: DINONetworkFile?
 
     /// Reads them.
     func point() throws -> StartingPoint {
-        StartingPoint(network: try network?.network(), teacher: try teacher?.network())
+        StartingPoint(network: try network?.network())
     }
 }
 
 extension StartOptions {
-    /// - Parameters:
-    ///   - heads: attention heads of the weights to begin with, where they are known.
-    ///   - prototypes: the outputs of a teacher that comes without a head.
-    func opened(heads: Int?, prototypes: Int) throws -> OpenedWeights {
+    /// - Parameter heads: attention heads of the weights to begin with, where they are known.
+    func opened(heads: Int?) throws -> OpenedWeights {
         let network = try initWeights.map { path in
             do {
                 let file = try WeightFile(contentsOf: path)
@@ -99,19 +88,11 @@ extension StartOptions {
             }
             return try WeightFile(contentsOf: path, heads: heads)
         }
-        let teacher = try teacherWeights.map {
-            try DINONetworkFile(contentsOf: $0, prototypes: prototypes)
-        }
         if let network, network.headsAreAssumed {
             Note.heads(
                 of: network.path, network.configuration,
                 "--arch WIDTHxDEPTHxHEADS gives another number")
         }
-        if let teacher, teacher.headsAreAssumed {
-            Note.heads(
-                of: teacher.path, teacher.description.network,
-                "weights convert --heads writes a file that says another number")
-        }
-        return OpenedWeights(network: network, teacher: teacher)
+        return OpenedWeights(network: network)
     }
 }

@@ -54,9 +54,8 @@ struct TrainingReport {
             Terminal.say("\(run.folder): training was complete after \(schedule.steps) steps")
             return
         }
-        let trained = configuration.fixedTeacher == nil ? "teacher" : "student"
         Terminal.say(
-            "\(run.folder)/\(trained).safetensors: \(configuration.options.network.name),"
+            "\(run.folder)/teacher.safetensors: \(configuration.options.network.name),"
                 + " \(last.step) steps (\(configuration.options.epochs) epochs);"
                 + " loss \(figure(first.loss)) to \(figure(last.loss))")
         Terminal.say("beside it: checkpoint.safetensors, log.jsonl, loss.png")

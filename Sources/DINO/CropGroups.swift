@@ -41,12 +41,15 @@ struct StepCrops {
             pictures > 0
                 && batches.allSatisfy {
                     $0.globals.count == globalViews && $0.locals.count == views - globalViews
+                        && $0.features.count == batches[0].features.count
+                        && $0.masks.count == batches[0].masks.count
                         && zip($0.globals + $0.locals, batches[0].globals + batches[0].locals)
                             .allSatisfy { $0.shape.dimensions[1...] == $1.shape.dimensions[1...] }
                 }, "DINOTrainer: micro-batches of different forms")
     }
 
-    private func shape(of view: Int) -> Shape {
+    /// `[batch, 3, height, width]`.
+    func shape(of view: Int) -> Shape {
         let batch = batches[0]
         return view < globalViews
             ? batch.globals[view].shape : batch.locals[view - globalViews].shape
@@ -98,5 +101,18 @@ struct StepCrops {
             }
         }
         return images
+    }
+
+    /// The feature teacher's vectors of a view's crops, which came with the batches.
+    func features(ofView view: Int) -> TeacherFeatures {
+        TeacherFeatures(joining: batches.map { $0.features[view] })
+    }
+
+    /// The masks of the large crops, which came with the batches.
+    var masks: StepMasks {
+        StepMasks(
+            batches[0].masks.indices.map { view in
+                PatchMask(patches: batches.flatMap { $0.masks[view].patches })
+            })
     }
 }

@@ -8,9 +8,19 @@ import ViT
 public struct DINOOptions: Sendable, Codable, Hashable {
     /// The student, and the teacher unless that is a fixed one.
     public var network: VisionTransformer.Configuration
+    /// What the network starts as, unless it is given.
+    public var initialization = Initialization.plain
     public var head: DINOHead.Options
+    /// The head of masked patches; nil where they share that of the class token: `ibot.separate_head` of dinov2.
+    public var patchHead: DINOHead.Options?
     public var loss: DINOLoss.Options
     public var optimizer: OptimizerKind
+    public var parameterRules = ParameterRules()
+    public var objectives = ObjectiveWeights()
+    /// How patches are masked for iBOT's objective.
+    public var masking = PatchMasking()
+    /// What is learnt from the features of a trained network.
+    public var distillation: DistillationOptions?
 
     /// Passes over the set of pictures: `--epochs`.
     public var epochs = 100
@@ -50,6 +60,85 @@ public struct DINOOptions: Sendable, Codable, Hashable {
         self.head = head
         self.loss = loss
         self.optimizer = optimizer
+    }
+}
+
+/// By how much each objective of self-distillation counts in the loss; one with 0 is not computed.
+public struct ObjectiveWeights: Sendable, Codable, Hashable {
+    /// DINO's, of the class token (Caron et al. 2021).
+    public var dino: Double
+    /// iBOT's, of masked patches (Zhou et al. 2022; 1 in dinov2).
+    public var ibot: Double
+    /// KoLeo's, which spreads class tokens (Sablayrolles et al. 2019; 0.1 in dinov2).
+    public var koLeo: Double
+
+    public init(dino: Double = 1, ibot: Double = 0, koLeo: Double = 0) {
+        self.dino = dino
+        self.ibot = ibot
+        self.koLeo = koLeo
+    }
+
+    /// Whether anything is asked of prototypes.
+    var needPrototypes: Bool { dino > 0 || ibot > 0 }
+}
+
+extension DINOOptions {
+    /// Whether there is a head of the class token, which masked patches may share.
+    var needsHead: Bool { objectives.dino > 0 || objectives.ibot > 0 && patchHead == nil }
+
+    /// The head of masked patches alone, where there is one.
+    var separatePatchHead: DINOHead.Options? { objectives.ibot > 0 ? patchHead : nil }
+
+    /// The head of masked patches.
+    var usedPatchHead: DINOHead.Options { patchHead ?? head }
+}
+
+/// Options as they were before they had all of their fields.
+extension DINOOptions {
+    private enum CodingKeys: String, CodingKey {
+        case network, initialization, head, patchHead, masking, loss, optimizer, parameterRules,
+            objectives, distillation, epochs,
+            learningRate,
+            minimumLearningRate, warmupEpochs, weightDecay, finalWeightDecay, teacherMomentum,
+            gradientClip, frozenLastLayerEpochs, frozenNetworkEpochs, stochasticDepth, seed,
+            activationMemory
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        func read<Value: Decodable>(_ value: inout Value, _ key: CodingKeys) throws {
+            value = try container.decode(Value.self, forKey: key)
+        }
+        self.init(
+            network: try container.decode(VisionTransformer.Configuration.self, forKey: .network))
+        try read(&head, .head)
+        try read(&loss, .loss)
+        try read(&optimizer, .optimizer)
+        try read(&epochs, .epochs)
+        try read(&learningRate, .learningRate)
+        try read(&minimumLearningRate, .minimumLearningRate)
+        try read(&warmupEpochs, .warmupEpochs)
+        try read(&weightDecay, .weightDecay)
+        try read(&finalWeightDecay, .finalWeightDecay)
+        try read(&teacherMomentum, .teacherMomentum)
+        gradientClip = try container.decodeIfPresent(Double.self, forKey: .gradientClip)
+        try read(&frozenLastLayerEpochs, .frozenLastLayerEpochs)
+        try read(&frozenNetworkEpochs, .frozenNetworkEpochs)
+        try read(&stochasticDepth, .stochasticDepth)
+        try read(&seed, .seed)
+        try read(&activationMemory, .activationMemory)
+        // Not in the checkpoints of the first versions.
+        initialization =
+            try container.decodeIfPresent(Initialization.self, forKey: .initialization) ?? .plain
+        objectives =
+            try container.decodeIfPresent(ObjectiveWeights.self, forKey: .objectives) ?? .init()
+        parameterRules =
+            try container.decodeIfPresent(ParameterRules.self, forKey: .parameterRules) ?? .init()
+        patchHead = try container.decodeIfPresent(DINOHead.Options.self, forKey: .patchHead)
+        masking =
+            try container.decodeIfPresent(PatchMasking.self, forKey: .masking) ?? PatchMasking()
+        distillation = try container.decodeIfPresent(
+            DistillationOptions.self, forKey: .distillation)
     }
 }
 

@@ -35,8 +35,22 @@ extension DINOOptions: Bounded {
             Bounds.frozenEpochs.fault(frozenLastLayerEpochs),
             Bounds.frozenEpochs.fault(frozenNetworkEpochs),
             Bounds.stochasticDepth.fault(stochasticDepth),
+            DistillationOptions.Bounds.weight.fault(objectives.dino),
+            DistillationOptions.Bounds.weight.fault(objectives.ibot),
+            DistillationOptions.Bounds.weight.fault(objectives.koLeo), distillation?.fault,
+            patchHead?.fault, masking.fault, parameterRules.fault,
             Bounds.activationMemory.fault(activationMemory))
         if let single { return single }
+        if !objectives.needPrototypes && distillation == nil { return "nothing is learnt" }
+        if objectives.ibot > 0 {
+            if !network.hasMaskToken { return "masked patches need a network with a mask token" }
+            if usedPatchHead.hasBatchNorm {
+                return "batch normalisation in the head does not go with masked patches"
+            }
+        }
+        if let tap = distillation?.taps.first(where: { network.layer($0.layer) == nil }) {
+            return "the network has no layer \(tap.layer) that could learn a teacher's features"
+        }
         return warmupEpochs <= epochs
             ? nil : "a warm-up of \(warmupEpochs) epochs is longer than the training's \(epochs)"
     }

@@ -3,15 +3,6 @@ import Platform
 import Tensors
 import ViT
 
-/// Where a teacher comes from.
-public enum TeacherRule: String, Sendable, Codable, Hashable, CaseIterable {
-    /// A moving average of the student (Caron et al. 2021): self-distillation.
-    case movingAverage
-    /// A network that has been trained before and stays as it is: distillation. Teacher and student
-    /// then also meet on the same large crop.
-    case fixed
-}
-
 /// DINO's training, step by step: a value that holds all there is to it (`train_one_epoch` of
 /// main_dino.py).
 ///
@@ -25,50 +16,56 @@ public enum TeacherRule: String, Sendable, Codable, Hashable, CaseIterable {
 public struct DINOTrainer: Sendable {
     public let options: DINOOptions
     public let schedule: DINOSchedule
-    public let teacherRule: TeacherRule
     public internal(set) var student: DINONetwork
+    /// The student's moving average.
     public internal(set) var teacher: DINONetwork
+    /// The network whose features are learnt; nil where none are, or where they come with the batches.
+    public let featureTeacher: (any Backbone)?
     public internal(set) var loss: DINOLoss
+    /// What the teacher says of masked patches, and their own centre.
+    public internal(set) var patchLoss: DINOLoss
     /// Steps done: the number of the next.
     public internal(set) var step = 0
+    /// Of the features that are learnt; nil before the first step.
+    var standardizations: Standardizations?
     var optimizer: any Optimizer
 
     /// Starts a training.
     ///
     /// - Parameters:
     ///   - weights: those that the network starts from; untrained ones unless given.
-    ///   - fixedTeacher: the network to learn from, for distillation; unless given, the teacher is the
-    ///     student's moving average.
+    ///   - featureTeacher: the network whose features are learnt, where the options ask for one.
     ///   - batchSize: the pictures of a step, those of all its micro-batches: the learning rate goes by
     ///     it.
-    /// - Precondition: the weights are of the options' network; a fixed teacher has as many
-    ///   prototypes as the options' head.
+    /// - Precondition: the weights are of the options' network, the feature teacher is that of the options.
     public init(
         _ options: DINOOptions, startingFrom weights: VisionTransformer? = nil,
-        fixedTeacher: DINONetwork? = nil, batchSize: Int, stepsPerEpoch: Int
+        featureTeacher: (any Backbone)? = nil, batchSize: Int, stepsPerEpoch: Int
     ) {
         var generator = Xoshiro256(seed: options.seed)
         self.init(
             options, student: DINONetwork(options, backbone: weights, using: &generator),
-            fixedTeacher: fixedTeacher, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch)
+            featureTeacher: featureTeacher, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch)
     }
 
-    /// Starts a training from a network with its head.
+    /// Starts a training from a network with its heads.
     public init(
-        _ options: DINOOptions, student: DINONetwork, fixedTeacher: DINONetwork? = nil,
+        _ options: DINOOptions, student: DINONetwork, featureTeacher: (any Backbone)? = nil,
         batchSize: Int, stepsPerEpoch: Int
     ) {
-        require(
-            fixedTeacher.map { $0.head.options.prototypes == options.head.prototypes } ?? true,
-            "DINOTrainer: a teacher with \(fixedTeacher?.head.options.prototypes ?? 0) prototypes for"
-                + " a student with \(options.head.prototypes)")
+        if case .network(let fingerprint) = options.distillation?.teacher {
+            require(
+                featureTeacher?.fingerprint == fingerprint,
+                "DINOTrainer: the options' feature teacher is another one")
+        }
         self.options = options
         schedule = DINOSchedule(options, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch)
-        teacherRule = fixedTeacher == nil ? .movingAverage : .fixed
         self.student = student
-        teacher = fixedTeacher ?? student
+        self.featureTeacher = featureTeacher
+        teacher = student
         loss = DINOLoss(prototypes: options.head.prototypes, options: options.loss)
-        optimizer = options.optimizer.optimizer(for: student)
+        patchLoss = DINOLoss(prototypes: options.usedPatchHead.prototypes, options: options.loss)
+        optimizer = options.optimizer.optimizer(for: student, options.parameterRules)
     }
 
     /// One step on the pictures of a batch.
@@ -86,14 +83,11 @@ public struct DINOTrainer: Sendable {
     public mutating func step(_ batches: [MultiCropBatch]) throws(NonFiniteStep) -> StepReport {
         let crops = StepCrops(batches)
         let epoch = schedule.epoch(of: step)
-        let temperature = schedule.teacherTemperature[epoch]
-        let said = teach(crops)
-        let targets = loss.targets(of: said.output, temperature: temperature)
-
+        let plan = plan(for: crops)
         var gradients = Gradients(of: student)
-        let value = learn(crops, from: targets, gradients: &gradients)
-        guard value.isFinite else {
-            throw NonFiniteStep(step: step, quantity: .loss, value: value)
+        let learnt = learn(crops, plan.objectives, gradients: &gradients)
+        guard learnt.loss.isFinite else {
+            throw NonFiniteStep(step: step, quantity: .loss, value: learnt.loss)
         }
         let lengths = gradients.lengths
         let norm = lengths.reduce(0) { $0 + ($1 ?? 0) * ($1 ?? 0) }.squareRoot()
@@ -101,34 +95,45 @@ public struct DINOTrainer: Sendable {
             throw NonFiniteStep(step: step, quantity: .gradient, value: norm)
         }
 
-        let readings = FeatureReadings(of: said.embeddings)
+        let readings = FeatureReadings(of: plan.prototypes.embeddings ?? learnt.embeddings)
         let report = StepReport(
-            step: step, epoch: epoch, loss: value, learningRate: schedule.learningRate[step],
-            weightDecay: schedule.weightDecay[step],
-            momentum: teacherRule == .fixed ? 1 : schedule.teacherMomentum[step],
-            teacherTemperature: temperature, teacherEntropy: DINOLoss.entropy(of: targets),
+            step: step, epoch: epoch, loss: learnt.loss, losses: learnt.losses,
+            learningRate: schedule.learningRate[step], weightDecay: schedule.weightDecay[step],
+            momentum: schedule.teacherMomentum[step],
+            teacherTemperature: schedule.teacherTemperature[epoch],
+            teacherEntropy: (plan.prototypes.targets ?? plan.prototypes.patchTargets).map {
+                DINOLoss.entropy(of: $0)
+            },
             uniformEntropy: log(Double(options.head.prototypes)),
             deviation: readings.deviation, rank: readings.rank, gradientNorm: norm)
 
-        if let clip = options.gradientClip { gradients.clip(eachTo: clip) }
+        if let limit = options.gradientClip {
+            gradients.clip(
+                to: limit, options.parameterRules.clipping, names: student.parameters.map(\.name))
+        }
         optimizer.step(
             &student, by: gradients, rate: report.learningRate, weightDecay: report.weightDecay)
-        if teacherRule == .movingAverage {
-            teacher.moveAverage(towards: student, momentum: report.momentum)
-        }
-        loss.moveCentre(by: said.output)
+        teacher.moveAverage(towards: student, momentum: report.momentum)
+        if let output = plan.prototypes.output { loss.moveCentre(by: output) }
+        if let output = plan.prototypes.patchOutput { patchLoss.moveCentre(by: output) }
+        standardizations = plan.standardizations
         step += 1
         return report
     }
 }
 
 extension OptimizerKind {
-    /// The optimiser, with no decay of biases and norms.
-    fileprivate func optimizer(for network: DINONetwork) -> any Optimizer {
-        switch self {
-        case .adamW: AdamW(for: network, scaling: ParameterScaling.ofDINO)
-        case .sgd: SGD(for: network, scaling: ParameterScaling.ofDINO)
-        case .lars: LARS(for: network, scaling: ParameterScaling.ofDINO)
+    fileprivate func optimizer(
+        for network: DINONetwork, _ rules: ParameterRules
+    ) -> any Optimizer {
+        let depth = network.backbone.configuration.depth
+        func scaling(_ name: String, _ parameter: Tensor) -> ParameterScaling {
+            rules.scaling(name: name, parameter: parameter, depth: depth)
+        }
+        return switch self {
+        case .adamW: AdamW(for: network, scaling: scaling)
+        case .sgd: SGD(for: network, scaling: scaling)
+        case .lars: LARS(for: network, scaling: scaling)
         }
     }
 }

@@ -91,20 +91,48 @@ public struct MultiCrop: Sendable, Hashable, Codable {
         of image: Image, to batch: inout MultiCropBatch, at index: Int,
         using generator: inout some RandomNumberGenerator
     ) {
+        writeCrops(
+            views(of: image, using: &generator), of: image, to: &batch, at: index)
+    }
+
+    /// Draws what is left to chance in each crop, the large ones first.
+    func views(
+        of image: Image, using generator: inout some RandomNumberGenerator
+    ) -> [CropChoices] {
+        var views: [CropChoices] = []
+        for finish in [firstGlobal, secondGlobal] {
+            views.append(
+                choices(for: image, scale: globalScale, finish: finish, using: &generator))
+        }
+        for _ in 0..<localCount {
+            views.append(choices(for: image, scale: localScale, finish: local, using: &generator))
+        }
+        return views
+    }
+
+    /// Makes the crops that were drawn.
+    func writeCrops(
+        _ views: [CropChoices], of image: Image, to batch: inout MultiCropBatch, at index: Int
+    ) {
         require(
             batch.globals.count == 2 && batch.locals.count == localCount,
             "writeCrops: \(batch.globals.count) and \(batch.locals.count) crops where 2 and"
                 + " \(localCount) are made")
-        for (number, finish) in [firstGlobal, secondGlobal].enumerated() {
-            let choices = choices(
-                for: image, scale: globalScale, finish: finish, using: &generator)
-            write(choices.view(of: image, side: globalSide), to: &batch.globals[number], at: index)
-        }
-        for number in 0..<localCount {
-            let choices = choices(for: image, scale: localScale, finish: local, using: &generator)
-            write(choices.view(of: image, side: localSide), to: &batch.locals[number], at: index)
+        for (number, choices) in views.enumerated() {
+            if number < 2 {
+                write(
+                    choices.view(of: image, side: globalSide), to: &batch.globals[number],
+                    at: index)
+            } else {
+                write(
+                    choices.view(of: image, side: localSide), to: &batch.locals[number - 2],
+                    at: index)
+            }
         }
     }
+
+    /// The sides of the views in pixels, the large crops first.
+    var sides: [Int] { [globalSide, globalSide] + Array(repeating: localSide, count: localCount) }
 
     private func write(_ view: Image, to crops: inout Tensor, at index: Int) {
         require(

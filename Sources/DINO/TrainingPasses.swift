@@ -1,98 +1,262 @@
+import Platform
 import Tensors
 import ViT
 
-// The two networks' passes over the crops of a step.
+// The networks' passes over the crops of a step.
+
+/// What a step asks of the student, and what the teachers said for that.
+struct StepPlan {
+    /// What the student's average gave for the large crops, view by view.
+    struct Prototypes {
+        /// `[views * pictures, width]`.
+        var embeddings: Tensor?
+        /// Of its head, `[views * pictures, prototypes]`.
+        var output: Tensor?
+        /// What it says with that, of the same shape.
+        var targets: Tensor?
+        /// The same of masked patches, `[masked, prototypes]`; nil where none are.
+        var patchOutput: Tensor?
+        var patchTargets: Tensor?
+    }
+
+    var objectives: [any Objective] = []
+    var prototypes = Prototypes()
+    var standardizations: Standardizations?
+}
+
+/// How a feature teacher's vectors are standardised.
+struct Standardizations: Sendable {
+    var patches: Standardization
+    var classToken: Standardization
+}
+
+/// What the student made of a step.
+struct StepOutcome {
+    var loss = 0.0
+    /// Of each objective, without its weight.
+    var losses: [ObjectiveName: Double] = [:]
+    /// Of the first large crops, `[pictures, width]`; empty where no class token was computed.
+    var embeddings = Tensor(repeating: 0, shape: [0, 0])
+}
 
 extension DINOTrainer {
     /// The gradient of each parameter that the next step would start from. Nothing is changed.
     package func gradients(of batches: [MultiCropBatch]) -> Gradients {
         let crops = StepCrops(batches)
-        let targets = loss.targets(
-            of: teach(crops).output,
-            temperature: schedule.teacherTemperature[schedule.epoch(of: step)])
         var gradients = Gradients(of: student)
-        _ = learn(crops, from: targets, gradients: &gradients)
+        _ = learn(crops, plan(for: crops).objectives, gradients: &gradients)
         return gradients
     }
 
-    /// What the teacher gives for the large crops, view by view: its embeddings `[views * pictures,
-    /// width]` and its head's output `[views * pictures, prototypes]`.
-    func teach(_ crops: StepCrops) -> (embeddings: Tensor, output: Tensor) {
-        let groups = crops.groups(of: 0..<crops.globalViews, limit: options.activationMemory) {
-            teacher.backbone.passingMemory(forImage: $0)
+    /// Asks the teachers, and says what the student is asked for with that.
+    func plan(for crops: StepCrops) -> StepPlan {
+        var plan = StepPlan()
+        let weights = options.objectives
+        let temperature = options.loss.studentTemperature
+        if weights.needPrototypes {
+            plan.prototypes = prototypes(of: crops)
+            if let targets = plan.prototypes.targets {
+                plan.objectives.append(
+                    ClassObjective(
+                        weight: weights.dino, temperature: temperature, targets: targets,
+                        pictures: crops.pictures, globalViews: crops.globalViews,
+                        views: crops.views, isJoint: options.head.hasBatchNorm))
+            }
+            if let targets = plan.prototypes.patchTargets {
+                plan.objectives.append(
+                    PatchObjective(
+                        weight: weights.ibot, temperature: temperature, masks: crops.masks,
+                        targets: targets))
+            }
         }
-        let embeddings = Tensor.concatenated(
-            groups.flatMap(\.passes).map { teacher.backbone.embeddings(of: crops.images(of: $0)) })
-        return (embeddings, teacher.head(embeddings))
+        if weights.koLeo > 0, crops.pictures > 1 {
+            plan.objectives.append(
+                KoLeoObjective(weight: weights.koLeo, globalViews: crops.globalViews))
+        }
+        if let distillation = options.distillation {
+            add(distillation, features(of: crops), to: &plan)
+        }
+        return plan
     }
 
-    /// The student's loss and the gradient of each of its parameters that is not frozen.
-    ///
-    /// - Parameter targets: what the teacher says of the large crops, view by view.
+    private func add(
+        _ distillation: DistillationOptions, _ features: [TeacherFeatures], to plan: inout StepPlan
+    ) {
+        let standardizations =
+            standardizations
+            ?? Standardizations(
+                patches: Standardization(of: features.map(\.patches)),
+                classToken: Standardization(of: features.map(\.classToken)))
+        plan.standardizations = standardizations
+        if distillation.patchWeight > 0 {
+            plan.objectives.append(
+                PatchDistillation(
+                    weight: distillation.patchWeight, taps: distillation.taps,
+                    targets: features.map { standardizations.patches($0.patches) }))
+        }
+        if distillation.classWeight > 0 {
+            plan.objectives.append(
+                ClassDistillation(
+                    weight: distillation.classWeight,
+                    targets: features.map { standardizations.classToken($0.classToken) }))
+        }
+        let attention = features.compactMap(\.attention)
+        if distillation.attentionWeight > 0, attention.count == features.count {
+            plan.objectives.append(
+                AttentionDistillation(weight: distillation.attentionWeight, targets: attention))
+        }
+    }
+
+    /// What the student's average says of the large crops, of which it sees every patch.
+    private func prototypes(of crops: StepCrops) -> StepPlan.Prototypes {
+        let groups = crops.groups(of: 0..<crops.globalViews, limit: options.activationMemory) {
+            teacher.backbone.configuration.passingMemory(forImage: $0)
+        }
+        let masks = options.objectives.ibot > 0 ? crops.masks : StepMasks([])
+        var embeddings: [Tensor] = []
+        var patches: [Tensor] = []
+        for pass in groups.flatMap(\.passes) {
+            let taps = [FeatureTap.classToken] + (masks.count > 0 ? [.patchTokens] : [])
+            let features = teacher.backbone.features(of: crops.images(of: pass), at: taps)
+            embeddings.append(features[.classToken])
+            guard masks.count > 0 else { continue }
+            let rows = pass.enumerated().flatMap { index, place in
+                masks.patches(of: place).map {
+                    index * features.layout.count + features.layout.patches.lowerBound + $0
+                }
+            }
+            if !rows.isEmpty { patches.append(features[.patchTokens].innerRows(rows)) }
+        }
+        let temperature = schedule.teacherTemperature[schedule.epoch(of: step)]
+        var said = StepPlan.Prototypes(embeddings: .concatenated(embeddings))
+        if options.objectives.dino > 0, let head = teacher.head {
+            let output = head(.concatenated(embeddings))
+            said.output = output
+            said.targets = loss.targets(of: output, temperature: temperature)
+        }
+        if !patches.isEmpty, let head = teacher.patchHead ?? teacher.head {
+            let output = head(.concatenated(patches))
+            said.patchOutput = output
+            said.patchTargets = patchLoss.targets(of: output, temperature: temperature)
+        }
+        return said
+    }
+
+    /// What the feature teacher gives for the crops of each view.
+    private func features(of crops: StepCrops) -> [TeacherFeatures] {
+        guard let featureTeacher else {
+            return (0..<crops.views).map { crops.features(ofView: $0) }
+        }
+        let patches = FeatureTap(layer: -1, facet: .normedToken)
+        let attention = FeatureTap(layer: -1, facet: .classAttention)
+        return (0..<crops.views).map { view in
+            let grid = student.backbone.layout(ofImage: crops.shape(of: view)).grid
+            let groups = crops.groups(of: view..<view + 1, limit: options.activationMemory) {
+                featureTeacher.configuration.passingMemory(forImage: $0)
+            }
+            return TeacherFeatures(
+                joining: groups.flatMap(\.passes).map { pass in
+                    let features = featureTeacher.features(
+                        of: crops.images(of: pass), at: [patches, attention], stride: nil)
+                    return TeacherFeatures(
+                        features, patches: patches, attention: attention, on: grid)
+                })
+        }
+    }
+
+    /// The student's losses, and the gradient of each of its parameters that is not frozen.
     func learn(
-        _ crops: StepCrops, from targets: Tensor, gradients: inout Gradients
-    ) -> Double {
+        _ crops: StepCrops, _ objectives: [any Objective], gradients: inout Gradients
+    ) -> StepOutcome {
         let groups = crops.groups(of: 0..<crops.views, limit: options.activationMemory) {
             options.recordingMemory(tokens: student.backbone.layout(ofImage: $0).count)
         }
-        if options.head.hasBatchNorm && groups.count > 1 {
-            return learnWithSharedStatistics(crops, groups, from: targets, gradients: &gradients)
+        var outcome = StepOutcome()
+        var seen: [Tensor] = []
+        let masks = options.objectives.ibot > 0 ? crops.masks : StepMasks([])
+        let joint = groups.count > 1 ? objectives.filter(\.isJoint) : []
+        let classGradient =
+            joint.isEmpty ? nil : learnJointly(crops, groups, masks, joint, &outcome, &gradients)
+        let single = objectives.filter { objective in !joint.contains { $0.name == objective.name }
         }
-        return groups.reduce(0) { sum, group in
-            let value = valueWithGradient(
+        if single.isEmpty && classGradient == nil { return outcome }
+        for group in groups {
+            let asked = group.places.contains { place in
+                single.contains { $0.asks(view: place.view) } || classGradient?[place] != nil
+            }
+            guard asked else { continue }
+            _ = valueWithGradient(
                 at: student, addingTo: &gradients, tracking: isLearning
             ) { student in
-                let embeddings = embeddings(of: group, in: crops, by: student.backbone)
-                return self.loss(of: student.head(embeddings), group.places, crops, targets)
+                let passes = passes(of: group, in: crops, masks, by: student.backbone, objectives)
+                let tokens = Tensor.concatenated(passes.map(\.classTokens))
+                seen += passes.filter { $0.places[0].view == 0 }.map { $0.classTokens.untracked }
+                var terms = [Tensor]()
+                if let classGradient {
+                    terms.append(tokens.weightedSum(classGradient.rows(of: group.places)))
+                }
+                for objective in single {
+                    let own =
+                        [objective.term(ofClassTokens: tokens, group.places, by: student)]
+                        + passes.map { objective.term(of: $0, by: student) }
+                    for term in own.compactMap(\.self) {
+                        terms.append(outcome.add(term, of: objective))
+                    }
+                }
+                // Crops without a mask may have nothing to say.
+                return terms.sum ?? tokens.weightedSum(Tensor(repeating: 0, shape: tokens.shape))
             }
-            return sum + Double(value.elements[0])
         }
+        outcome.embeddings = .concatenated(seen)
+        return outcome
     }
 
-    /// The same for a head with batch normalisation, which must see all crops at once: a first pass
-    /// over the groups gives the embeddings alone, the head turns them into the loss and their
-    /// gradient, and a second pass hands that on.
-    private func learnWithSharedStatistics(
-        _ crops: StepCrops, _ groups: [CropGroup], from targets: Tensor,
-        gradients: inout Gradients
-    ) -> Double {
-        let places = groups.flatMap(\.places)
-        let joint = HeadWithInput(
-            head: student.head,
-            input: .concatenated(
-                groups.map { embeddings(of: $0, in: crops, by: student.backbone) }))
-        var jointGradients = Gradients(of: joint)
-        let isTracked = { name in
-            name == HeadWithInput.inputName || isLearning("head." + name)
+    /// The objectives that must see all class tokens at once: a first pass over the groups gives these alone,
+    /// and the objectives turn them into losses and gradients of theirs.
+    ///
+    /// - Returns: the gradient of the class tokens; nil where the network does not learn.
+    private func learnJointly(
+        _ crops: StepCrops, _ groups: [CropGroup], _ masks: StepMasks,
+        _ objectives: [any Objective], _ outcome: inout StepOutcome, _ gradients: inout Gradients
+    ) -> ClassTokenGradient? {
+        let asked = groups.compactMap { group in
+            CropGroup(
+                passes: group.passes.map { pass in
+                    pass.filter { place in objectives.contains { $0.asks(view: place.view) } }
+                }.filter { !$0.isEmpty })
         }
-        let value = valueWithGradient(
+        let places = asked.flatMap(\.places)
+        let tokens = asked.flatMap { group in
+            passes(of: group, in: crops, masks, by: student.backbone, []).map(\.classTokens)
+        }
+        let joint = HeadWithInput(head: student.head, input: .concatenated(tokens))
+        var jointGradients = Gradients(of: joint)
+        let names = joint.parameters.map(\.name)
+        func isTracked(_ name: String) -> Bool {
+            name == HeadWithInput.inputName || isLearning(name)
+        }
+        _ = valueWithGradient(
             at: joint, addingTo: &jointGradients, tracking: isTracked
         ) { joint in
-            self.loss(of: joint.head(joint.input), places, crops, targets)
-        }
-        let headCount = jointGradients.tensors.count - 1
-        let backboneCount = gradients.tensors.count - headCount
-        for index in 0..<headCount {
-            gradients.tensors[backboneCount + index] = jointGradients.tensors[index]
-        }
-
-        guard let inputGradient = jointGradients.tensors[headCount],
-            isLearning("backbone.norm.weight")
-        else { return Double(value.elements[0]) }
-        var backboneGradients = Gradients(count: backboneCount)
-        var row = 0
-        for group in groups {
-            let count = group.places.count
-            _ = valueWithGradient(at: student.backbone, addingTo: &backboneGradients) { backbone in
-                embeddings(of: group, in: crops, by: backbone)
-                    .weightedSum(inputGradient.rows(row..<row + count))
+            var student = student
+            student.head = joint.head
+            let terms = objectives.compactMap { objective in
+                objective.term(ofClassTokens: joint.input, places, by: student).map {
+                    outcome.add($0, of: objective)
+                }
             }
-            row += count
+            guard let loss = terms.sum else {
+                fail("DINOTrainer: nothing is asked of class tokens")
+            }
+            return loss
         }
-        for index in 0..<backboneCount {
-            gradients.tensors[index] = backboneGradients.tensors[index]
+        for (position, (name, _)) in student.parameters.enumerated() {
+            guard let index = names.firstIndex(of: name) else { continue }
+            gradients.tensors[position] = jointGradients.tensors[index]
         }
-        return Double(value.elements[0])
+        guard isLearning("backbone.norm.weight"), let gradient = jointGradients.tensors.last ?? nil
+        else { return nil }
+        return ClassTokenGradient(places: places, values: gradient)
     }
 
     /// Whether a parameter of the student is learnt at this step.
@@ -103,68 +267,93 @@ extension DINOTrainer {
     /// For how many epochs from the start a parameter of the student stays as it is; nil for ever.
     func frozenEpochs(_ name: String) -> Int? {
         if name.hasPrefix("backbone.") { return options.frozenNetworkEpochs }
-        guard name.hasPrefix("head.last_layer.") else { return 0 }
-        return options.head.learnsMagnitude || !name.hasSuffix("weight_g")
+        let head: DINOHead.Options
+        switch name {
+        case _ where name.hasPrefix("head.last_layer."): head = options.head
+        case _ where name.hasPrefix("patch_head.last_layer."): head = options.usedPatchHead
+        default: return 0
+        }
+        return head.learnsMagnitude || !name.hasSuffix("weight_g")
             ? options.frozenLastLayerEpochs : nil
     }
 
-    private func embeddings(
-        of group: CropGroup, in crops: StepCrops, by backbone: VisionTransformer
-    ) -> Tensor {
-        let depth = backbone.blocks.count
-        return .concatenated(
-            group.passes.map { pass in
-                // Drawn for each crop apart: neither groups nor micro-batches change it.
-                let dropping =
-                    options.stochasticDepth > 0
-                    ? StochasticDepth(
-                        rate: options.stochasticDepth, depth: depth,
-                        generators: pass.lazy.map {
-                            Xoshiro256(seed: options.seed, stream: step, $0.view, $0.picture)
-                        }) : nil
-                return backbone.embeddings(of: crops.images(of: pass), stochasticDepth: dropping)
-            })
-    }
-
-    /// The part of the loss that some crops have.
-    ///
-    /// - Parameter output: of the student's head for these crops, `[places, prototypes]`.
-    private func loss(
-        of output: Tensor, _ places: [CropPlace], _ crops: StepCrops, _ targets: Tensor
-    ) -> Tensor {
-        let count = options.head.prototypes
-        let pairs = crops.globalViews * crops.views
-        let terms = teacherRule == .fixed ? pairs : pairs - crops.globalViews
-        // What is asked of each crop: the sum of what the teacher says of the picture's other large
-        // crops.
-        let asked = Tensor(uninitialized: [places.count, count])
-        withExtendedLifetime((targets, asked)) {
-            Parallelism.perform(count: places.count) { row in
-                let target = asked.mutableBase + row * count
-                target.update(repeating: 0, count: count)
-                for view in 0..<crops.globalViews
-                where teacherRule == .fixed || view != places[row].view {
-                    let source =
-                        targets.base + (view * crops.pictures + places[row].picture) * count
-                    for i in 0..<count { target[i] += source[i] }
-                }
+    /// The student's passes over the crops of a group, with what the objectives read of them.
+    private func passes(
+        of group: CropGroup, in crops: StepCrops, _ masks: StepMasks,
+        by backbone: VisionTransformer, _ objectives: [any Objective]
+    ) -> [StudentPass] {
+        group.passes.map { pass in
+            // Drawn for each crop apart: neither groups nor micro-batches change it.
+            let dropping =
+                options.stochasticDepth > 0
+                ? StochasticDepth(
+                    rate: options.stochasticDepth, depth: backbone.blocks.count,
+                    generators: pass.lazy.map {
+                        Xoshiro256(seed: options.seed, stream: step, $0.view, $0.picture)
+                    }) : nil
+            let taps = objectives.reduce(into: [FeatureTap.classToken] as Set) { taps, objective in
+                for view in Set(pass.map(\.view)) { taps.formUnion(objective.taps(ofView: view)) }
             }
+            return StudentPass(
+                places: pass,
+                features: backbone.features(
+                    of: crops.images(of: pass), at: taps, mask: masks.mask(of: pass),
+                    stochasticDepth: dropping))
         }
-        return output.crossEntropy(
-            softTargets: asked, temperature: Float(options.loss.studentTemperature)
-        ).scaled(by: 1 / Float(terms * crops.pictures))
     }
 }
 
-/// A head with the embeddings that it takes, so that these have a gradient too.
+extension StepOutcome {
+    /// Notes a term of an objective, and gives what it adds to the loss.
+    fileprivate mutating func add(_ term: Tensor, of objective: any Objective) -> Tensor {
+        let value = Double(term.untracked[])
+        losses[objective.name, default: 0] += value
+        loss += objective.weight * value
+        return objective.weight == 1 ? term : term.scaled(by: Float(objective.weight))
+    }
+}
+
+/// What was found of class tokens before the network's own gradient.
+private struct ClassTokenGradient {
+    private let rows: [CropPlace: Int]
+    private let values: Tensor
+
+    /// - Parameter values: `[places, width]`.
+    init(places: [CropPlace], values: Tensor) {
+        rows = Dictionary(uniqueKeysWithValues: zip(places, places.indices))
+        self.values = values
+    }
+
+    subscript(place: CropPlace) -> Int? { rows[place] }
+
+    /// `[places, width]`; zeros where nothing is asked.
+    func rows(of places: [CropPlace]) -> Tensor {
+        let width = values.shape[1]
+        return Tensor(shape: [places.count, width]) { target in
+            values.withUnsafeElements { source in
+                for (index, place) in places.enumerated() {
+                    for i in 0..<width {
+                        target[index * width + i] = rows[place].map { source[$0 * width + i] } ?? 0
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A head with the class tokens that it takes, so that these have a gradient too.
 private struct HeadWithInput: Module {
     static let inputName = "input"
 
-    var head: DINOHead
+    var head: DINOHead?
     var input: Tensor
 
     mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
-        try head.forEachParameter(body)
+        if var module = head {
+            head = nil
+            defer { head = module }
+            try module.forEachParameter(under: "head", body)
+        }
         try body(Self.inputName, &input)
     }
 }
@@ -174,22 +363,32 @@ extension VisionTransformer {
     fileprivate func layout(ofImage shape: Shape) -> TokenLayout {
         layout(height: shape[2], width: shape[3])
     }
+}
 
+extension VisionTransformer.Configuration {
     /// About the bytes that one image's values need in a pass that is not recorded.
     ///
     /// - Parameter shape: `[batch, 3, height, width]`.
     fileprivate func passingMemory(forImage shape: Shape) -> Int {
-        4 * layout(ofImage: shape).count
-            * (6 * configuration.width + configuration.channelsOfHiddenLayer)
+        let patches = (shape[2] / patchSize) * (shape[3] / patchSize)
+        return 4 * (1 + registers + patches) * (6 * width + channelsOfHiddenLayer)
     }
 }
 
 extension DINOOptions {
     /// About the bytes that one crop's values need until their gradients are known: in each block six
     /// tokens' widths (queries, keys and values, what was attended to, both sums) and the hidden layer
-    /// before its GELU; then the head's.
+    /// before its GELU; then the heads'.
     func recordingMemory(tokens: Int) -> Int {
-        4 * tokens * network.depth * (6 * network.width + network.channelsOfHiddenLayer)
-            + 4 * (4 * head.hiddenWidth + 3 * head.prototypes)
+        var prototypes = needsHead ? 4 * head.hiddenWidth + 3 * head.prototypes : 0
+        if objectives.ibot > 0 {
+            // Of the masked patches at the most.
+            let rows = Int(masking.ratio.upperBound * Double(tokens)) + 1
+            prototypes += rows * (4 * usedPatchHead.hiddenWidth + 3 * usedPatchHead.prototypes)
+        }
+        let features = distillation.map { 2 * $0.taps.count * tokens * $0.channels } ?? 0
+        return 4
+            * (tokens * network.depth * (6 * network.width + network.channelsOfHiddenLayer)
+                + prototypes + features)
     }
 }

@@ -10,9 +10,13 @@ extension DINOTrainer {
     /// remembers of each parameter (`optimizer.0.backbone.cls_token` …). Elements are shared.
     public var state: [String: Tensor] {
         var tensors = ["centre": loss.centre]
+        if options.objectives.ibot > 0 { tensors["patch_centre"] = patchLoss.centre }
         for (name, tensor) in student.parameters { tensors["student." + name] = tensor }
         for (name, tensor) in teacher.parameters { tensors["teacher." + name] = tensor }
         for (name, tensor) in zip(optimizerNames, optimizer.state) { tensors[name] = tensor }
+        for (name, path) in Self.standardizationNames {
+            if let standardizations { tensors[name] = standardizations[keyPath: path] }
+        }
         return tensors
     }
 
@@ -33,6 +37,9 @@ extension DINOTrainer {
         }
         var restored = self
         restored.loss.centre = try stored("centre", loss.centre.shape)
+        if options.objectives.ibot > 0 {
+            restored.patchLoss.centre = try stored("patch_centre", patchLoss.centre.shape)
+        }
         try restored.student.forEachParameter { name, parameter in
             parameter = try stored("student." + name, parameter.shape)
         }
@@ -41,6 +48,15 @@ extension DINOTrainer {
         }
         restored.optimizer.state = try zip(optimizerNames, optimizer.state).map {
             try stored($0, $1.shape)
+        }
+        if let channels = options.distillation?.channels, step > 0 {
+            let unset = Tensor(repeating: 0, shape: [channels])
+            let none = Standardization(mean: unset, scale: unset)
+            var standardizations = Standardizations(patches: none, classToken: none)
+            for (name, path) in Self.standardizationNames {
+                standardizations[keyPath: path] = try stored(name, [channels])
+            }
+            restored.standardizations = standardizations
         }
         restored.step = step
         self = restored
@@ -74,6 +90,17 @@ extension DINOTrainer {
             }
         }
         return nil
+    }
+
+    /// Those of a feature teacher's means and of 1 over the deviations.
+    private static var standardizationNames:
+        [(name: String, path: WritableKeyPath<Standardizations, Tensor>)]
+    {
+        [
+            ("features.patches.mean", \.patches.mean), ("features.patches.scale", \.patches.scale),
+            ("features.class_token.mean", \.classToken.mean),
+            ("features.class_token.scale", \.classToken.scale),
+        ]
     }
 
     private static let countsName = "optimizer.steps"

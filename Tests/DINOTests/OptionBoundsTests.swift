@@ -9,15 +9,9 @@ import ViT
 @Suite struct OptionBoundsTests {
     /// A configuration with all that may be left out.
     static func full() throws -> TrainingConfiguration {
-        struct Teacher: Encodable {
-            var network: VisionTransformer.Configuration
-            var head: DINOHead.Options
-        }
         var configuration = TrainingConfiguration(preset: .quick)
-        let teacher = Teacher(
-            network: configuration.options.network, head: configuration.options.head)
-        configuration.fixedTeacher = try JSONDecoder().decode(
-            DINONetworkFile.Description.self, from: JSONEncoder().encode(teacher))
+        configuration.options.distillation = DistillationOptions(
+            teacher: .maps(hasSaliency: true), channels: 8)
         return configuration
     }
 
@@ -38,7 +32,7 @@ import ViT
 
     @Test(arguments: [
         "not finite", "a list too short", "a crop smaller than a patch", "heads that do not divide",
-        "a warm-up that is too long", "another teacher", "too many parameters",
+        "a warm-up that is too long", "a layer too many", "nothing to learn", "too many parameters",
     ])
     func whatDoesNotGoTogether(_ case: String) throws {
         var configuration = try Self.full()
@@ -48,7 +42,10 @@ import ViT
         case "a crop smaller than a patch": configuration.crops.localSide = 7
         case "heads that do not divide": configuration.options.network.heads = 5
         case "a warm-up that is too long": configuration.options.warmupEpochs = 11
-        case "another teacher": configuration.fixedTeacher?.head.prototypes = 64
+        case "a layer too many": configuration.options.distillation?.taps[0].layer = 4
+        case "nothing to learn":
+            configuration.options.objectives.dino = 0
+            configuration.options.distillation = nil
         default:
             configuration.options.network = .init(width: 65536, depth: 1024, heads: 1, patchSize: 8)
         }
@@ -114,4 +111,37 @@ func unboundedNumbers(of options: some Codable & Bounded) throws -> Set<String> 
     }
     #expect(count > 3, "no numbers were found in \(json)")
     return names
+}
+
+/// LightlyTrain's table (`DINOArgs.resolve_auto` of src/lightly_train/_methods/dino/dino.py).
+@Suite struct DataSizeDefaultsTests {
+    @Test(arguments: [
+        (1000, 1024, 0.02, 0.02, 0.99), (20_000, 2048, 0.02, 0.02, 0.99),
+        (650_000, 65536, 0.045, 0.03, 0.993), (5_000_000, 65536, 0.07, 0.04, 0.996),
+    ])
+    func table(_ pictures: Int, _ prototypes: Int, _ last: Double, _ first: Double, _ kept: Double)
+    {
+        let defaults = DataSizeDefaults(pictures: pictures)
+        #expect(defaults.prototypes == prototypes)
+        #expect(abs(defaults.teacherTemperature - last) < 1e-9)
+        #expect(abs(defaults.firstTeacherTemperature - first) < 1e-9)
+        #expect(abs(defaults.teacherMomentum - kept) < 1e-9)
+    }
+
+    /// 1,000 pictures in batches of 100 are 10 steps an epoch: tenths of 200 epochs are fewer than all the steps.
+    @Test func warmUps() {
+        var configuration = TrainingConfiguration(preset: .auto)
+        (configuration.batchSize, configuration.options.epochs) = (100, 200)
+        configuration.fit(toPictures: 1000)
+        #expect(configuration.options.warmupEpochs == 20)
+        #expect(configuration.options.loss.teacherTemperature.warmupEpochs == 60)
+        #expect(configuration.options.frozenLastLayerEpochs == 20)
+        // 1,000 steps an epoch: 37.5, 12.5 and 1.25 epochs.
+        configuration.fit(toPictures: 100_000)
+        #expect(
+            configuration.options.warmupEpochs == 12 || configuration.options.warmupEpochs == 13)
+        #expect([37, 38].contains(configuration.options.loss.teacherTemperature.warmupEpochs))
+        #expect(configuration.options.frozenLastLayerEpochs == 1)
+        #expect(configuration.options.finalWeightDecay == configuration.options.weightDecay)
+    }
 }

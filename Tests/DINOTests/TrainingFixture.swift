@@ -94,7 +94,7 @@ enum TrainingFixture {
             let shape = parameter.shape
             let isMatrix = shape.rank > 1
             var factor: Float = isMatrix ? Float(1.5 / Double(shape[1]).squareRoot()) : 0.2
-            if name.contains("token") || name.contains("pos_embed") { factor = 1 }
+            if isMatrix && (name.contains("token") || name.contains("pos_embed")) { factor = 1 }
             var offset: Float = 0
             if name.hasSuffix("gamma") { offset = 0.5 }
             if !isMatrix && name.hasSuffix("weight") { offset = 1 }

@@ -98,7 +98,6 @@ import ViT
         for (option, name) in [
             ("--init-weights", "teacher.backbone.norm.weight"),
             ("--teacher-weights", "teacher.backbone.blocks.1.norm1.bias"),
-            ("--teacher-weights", "teacher.head.mlp.0.bias"),
         ] {
             var tensors: [String: Tensor] = [:]
             for name in file.names { tensors[name] = try file.tensor(named: name) }

@@ -26,7 +26,8 @@ import Testing
 
     /// Options that take a text.
     private static let texts: Set<String> = [
-        "weights", "output", "init-weights", "teacher-weights", "train", "test", "model",
+        "weights", "output", "init-weights", "teacher-weights",
+        "teacher-features", "teacher-saliency", "train", "test", "model",
         "save-model",
         "basis", "save-basis", "first-mask", "truth", "metadata", "arch", "optimizer", "preset",
         "facet",
@@ -72,7 +73,7 @@ import Testing
                 for value in ["9223372036854775807", "-1", "nan"] {
                     if Self.anyNumber.contains(option) && value.hasPrefix("9") { continue }
                     // Any threshold near a saliency is one; a level of -1 takes all. The last layer is -1.
-                    let isBelowZero = option == "layer" || option.hasSuffix("threshold")
+                    let isBelowZero = option.hasSuffix("layer") || option.hasSuffix("threshold")
                     if isBelowZero && value == "-1" { continue }
                     let given = isRange ? ["--" + option, value, value] : ["--\(option)=\(value)"]
                     let outcome = try Program.run(command + arguments(command) + given)

@@ -147,7 +147,10 @@ import Testing
     /// What does not go together, but is no wrong call by itself.
     @Test(arguments: [
         ["--local-crop-size", "4"], ["--warmup-epochs", "3"],
-        ["--init-weights", "missing.pth"], ["--teacher-weights", Fixtures.weights],
+        ["--init-weights", "missing.pth"],
+        ["--teacher-weights", Fixtures.weights, "--global-crop-size", "20"],
+        ["--teacher-features", "missing"], ["--feature-layer", "-1"],
+        ["--teacher-weights", Fixtures.weights, "--feature-layer", "9"],
     ])
     func optionsThatDoNotGoTogether(_ options: [String]) throws {
         let training = try Training()

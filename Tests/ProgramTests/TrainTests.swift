@@ -116,20 +116,74 @@ import ViT
         let misfit = try training.train(
             "misfit", epochs: 1, ["--init-weights", weights, "--arch", "64x2x2"])
         #expect(misfit.status == 1 && misfit.sentence?.contains("not --arch 64x2x2") == true)
-        // Teachers with their head, and without.
         for teacher in ["checkpoint", "teacher"] {
             let options = ["--teacher-weights", training.folder["first/\(teacher).safetensors"]]
             let run = "from \(teacher)"
             let distilled = try training.train(run, epochs: 2, options)
             #expect(distilled.status == 0, "\(distilled.errors)")
-            #expect(distilled.output.contains("student.safetensors"))
+            #expect(distilled.output.contains("teacher.safetensors"))
             let student = training.folder[run + "/student.safetensors"]
             #expect(
                 try WeightFile(contentsOf: student).network().tensors
                     != WeightFile(contentsOf: weights).network().tensors)
             let again = try training.train(run, epochs: 2, options + ["--resume"])
             #expect(again.status == 0 && again.output.contains("complete"), "\(again.errors)")
+            let alone = try training.train(run, epochs: 2, ["--resume"])
+            #expect(alone.sentence?.contains("distillation.teacher.network") == true)
         }
+    }
+
+    /// Features from files, as another program would write them.
+    @Test func featuresFromFiles() throws {
+        let training = try Training()
+        for folder in ["maps", "saliency"] {
+            try FileManager.default.createDirectory(
+                atPath: training.folder[folder], withIntermediateDirectories: true)
+        }
+        for name in training.folder.names(in: "pictures") {
+            var noise = SplitMix64(seed: UInt64(name.count))
+            let map = Tensor(shape: [3, 4, 5]) { elements in
+                for i in elements.indices { elements[i] = Float(noise.nextNormal()) }
+            }
+            for (folder, values) in [
+                ("maps", map), ("saliency", Tensor(repeating: 1, shape: [3, 4])),
+            ] {
+                try values.writeNPY(to: training.folder["\(folder)/\(name).npy"])
+            }
+        }
+        let options = [
+            "--teacher-features", training.folder["maps"], "--teacher-saliency",
+            training.folder["saliency"], "--feature-layer", "-1", "--feature-layer", "1:key",
+        ]
+        let outcome = try training.train("run", epochs: 2, options)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let last = try #require(try training.log("run").last)
+        for part in ["patches", "classToken", "attention"] {
+            #expect(last.contains("\"\(part)\":"), "\(last)")
+        }
+        let checkpoint = try TensorFile(contentsOf: training.folder["run/checkpoint.safetensors"])
+        #expect(checkpoint.shape(of: "student.distillation.patches.1.weight") == [5, 32])
+        let student = try WeightFile(contentsOf: training.folder["run/student.safetensors"])
+        #expect(student.leftOver.isEmpty)
+        try FileManager.default.removeItem(atPath: training.folder["maps/12.png.npy"])
+        let missing = try training.train("other", epochs: 1, options)
+        #expect(missing.status == 1 && missing.sentence?.contains("maps/12.png.npy") == true)
+    }
+
+    @Test func defaultsByTheNumberOfPictures() throws {
+        let training = try Training(count: 16)
+        let outcome = try Program.run([
+            "train", training.pictures, "--output", training.folder["run"], "--preset", "auto",
+            "--arch", "32x2x2", "--epochs", "1", "--batch-size", "8", "--ibot-weight", "1",
+            "--koleo-weight", "0.1", "--centering", "sinkhorn-knopp", "--teacher-temp", "0.03",
+        ])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(
+            outcome.errors.contains(
+                "for 16 pictures: 1024 outputs, a teacher's temperature of 0.02"))
+        let checkpoint = try TensorFile(contentsOf: training.folder["run/checkpoint.safetensors"])
+        #expect(checkpoint.shape(of: "student.head.last_layer.weight_v")?[0] == 1024)
+        #expect(checkpoint.names.contains("student.backbone.mask_token"))
     }
 
     @Test func brokenCheckpoints() throws {

@@ -1,6 +1,7 @@
 import Images
 import Platform
 import Tensors
+import ViT
 
 /// The batches of every epoch over a folder of pictures. Nothing is remembered from one to the next:
 /// each follows from the seed, the epoch and the step alone, whoever asks for it when.
@@ -10,10 +11,26 @@ public struct BatchSource: Sendable {
     /// The number of pictures in a batch.
     public let batchSize: Int
     public let seed: UInt64
+    /// Where each view's features come from, and the side of the patches that are to give them.
+    public let maps: (teacher: TeacherMaps, patchSize: Int)?
+    /// How patches of large crops are masked, and their grid.
+    public let masking: (rule: PatchMasking, grid: PatchGrid)?
 
-    /// - Precondition: `batchSize` is at least 1.
-    public init(_ cache: PictureCache, multiCrop: MultiCrop, batchSize: Int, seed: UInt64) {
+    /// - Parameters:
+    ///   - maps: features of the same pictures, and the side of the student's patches.
+    ///   - masking: how patches of large crops are masked, and their grid.
+    /// - Precondition: `batchSize` is at least 1; the maps are of the cache's folder.
+    public init(
+        _ cache: PictureCache, multiCrop: MultiCrop, batchSize: Int, seed: UInt64,
+        maps: (teacher: TeacherMaps, patchSize: Int)? = nil,
+        masking: (rule: PatchMasking, grid: PatchGrid)? = nil
+    ) {
+        self.masking = masking
         require(batchSize > 0, "BatchSource: batches of \(batchSize) pictures")
+        require(
+            maps.map { $0.teacher.pictures == cache.folder && $0.patchSize > 0 } ?? true,
+            "BatchSource: maps of other pictures")
+        self.maps = maps
         self.cache = cache
         self.multiCrop = multiCrop
         self.batchSize = batchSize
@@ -63,11 +80,28 @@ public struct BatchSource: Sendable {
                 0 <= step && step < source.stepsPerEpoch,
                 "batch: step \(step) of \(source.stepsPerEpoch)")
             var batch = source.multiCrop.emptyBatch(count: source.batchSize)
+            let maps = source.maps.map {
+                MapBatch($0.teacher, source.multiCrop, $0.patchSize, source.batchSize)
+            }
             for index in 0..<source.batchSize {
                 let place = step * source.batchSize + index
-                let image = try readablePicture(from: place)
+                let (picture, image) = try readablePicture(from: place)
                 var generator = generator(for: place)
-                source.multiCrop.writeCrops(of: image, to: &batch, at: index, using: &generator)
+                let views = source.multiCrop.views(of: image, using: &generator)
+                source.multiCrop.writeCrops(views, of: image, to: &batch, at: index)
+                do throws(TeacherMapError) {
+                    try maps?.write(picture, image, views, at: index)
+                } catch {
+                    throw .map(error)
+                }
+            }
+            batch.features = maps?.features ?? []
+            if let (rule, grid) = source.masking {
+                // -2 is no picture's number either.
+                var generator = Xoshiro256(seed: source.seed, stream: number, -2, step)
+                batch.masks = rule.masks(
+                    views: batch.globals.count, pictures: source.batchSize, grid: grid,
+                    using: &generator)
             }
             return batch
         }
@@ -80,30 +114,34 @@ public struct BatchSource: Sendable {
                 seed: source.seed, stream: number, order[place] + place / count * count)
         }
 
-        private func readablePicture(from place: Int) throws(BatchError) -> Image {
+        private func readablePicture(
+            from place: Int
+        ) throws(BatchError) -> (index: Int, image: Image) {
             let count = source.cache.folder.count
             let pass = place / count * count
             for further in 0..<count {
                 let picture = order[pass + (place + further) % count]
-                if let image = try? source.cache.picture(at: picture) { return image }
+                if let image = try? source.cache.picture(at: picture) { return (picture, image) }
             }
             let reasons = source.cache.unreadable
-            throw BatchError(
+            throw .pictures(
                 folder: source.cache.folder.path, count: count,
                 first: reasons.first.map { "\($0.reason)" } ?? "")
         }
     }
 }
 
-/// Not one picture of a folder can be read; the `description` is one sentence.
-public struct BatchError: Error, Hashable, Sendable, CustomStringConvertible {
-    public let folder: String
-    /// The number of pictures that were tried.
-    public let count: Int
-    /// What was wrong with the first of them.
-    public let first: String
+/// Why no batch can be made; the `description` is one sentence.
+public enum BatchError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Not one of a folder's pictures, so many, can be read; `first` says what was wrong with the first.
+    case pictures(folder: String, count: Int, first: String)
+    case map(TeacherMapError)
 
     public var description: String {
-        "none of the \(count) pictures in \(folder) can be read; the first: \(first)"
+        switch self {
+        case .pictures(let folder, let count, let first):
+            "none of the \(count) pictures in \(folder) can be read; the first: \(first)"
+        case .map(let error): error.description
+        }
     }
 }

@@ -72,6 +72,17 @@ struct Checkpoint {
         step = try value(Key.step)
         configuration = try value(Key.configuration)
         pictures = try value(Key.pictures)
+        struct Former: Decodable {
+            struct Teacher: Decodable {}
+            var fixedTeacher: Teacher?
+        }
+        let former: Former = try value(Key.configuration)
+        guard former.fixedTeacher == nil else {
+            throw .unreadable(
+                path: path,
+                reason: "its teacher's outputs are learnt, which this version no longer does; it"
+                    + " learns a teacher's features")
+        }
         if let fault = configuration.fault {
             throw .unreadable(path: path, reason: "its configuration is not sound: \(fault)")
         }
@@ -86,12 +97,10 @@ struct Checkpoint {
                 path: file.path,
                 reason: "it is no checkpoint of training: it is no safetensors file")
         }
-        let student = configuration.studentParameterCount
-        let teacher = configuration.teacherParameterCount
-        for (prefix, expected) in [
-            ("student.backbone.", student.backbone), ("student.head.", student.head),
-            ("teacher.backbone.", teacher.backbone), ("teacher.head.", teacher.head),
-        ] {
+        let counts = configuration.parameterCounts
+        for (prefix, expected) in ["student.", "teacher."].flatMap({ network in
+            counts.map { (network + $0.prefix, $0.count) }
+        }) {
             let found = file.names.reduce(0) { sum, name in
                 sum + (name.hasPrefix(prefix) ? file.shape(of: name)?.count ?? 0 : 0)
             }
@@ -140,23 +149,17 @@ struct Checkpoint {
     ///   a tensor of another shape or with elements that are not finite.
     /// - Precondition: the configuration gives the same results as the checkpoint's.
     func trainer(
-        _ configuration: TrainingConfiguration, stepsPerEpoch: Int
+        _ configuration: TrainingConfiguration, _ featureTeacher: (any Backbone)?,
+        stepsPerEpoch: Int
     ) throws(TrainingRunError) -> DINOTrainer {
         let steps = configuration.options.epochs * stepsPerEpoch
         guard 0...steps ~= step else {
             throw .unreadable(
                 path: file.path, reason: "it says that \(step) steps of \(steps) were taken")
         }
-        var generator = SplitMix64(seed: 0)
         var trainer = DINOTrainer(
-            configuration.options,
-            fixedTeacher: configuration.fixedTeacher.map { teacher in
-                DINONetwork(
-                    backbone: VisionTransformer(untrained: teacher.network, using: &generator),
-                    head: DINOHead(
-                        inputWidth: teacher.network.width, options: teacher.head,
-                        using: &generator))
-            }, batchSize: configuration.picturesPerStep, stepsPerEpoch: stepsPerEpoch)
+            configuration.options, featureTeacher: featureTeacher,
+            batchSize: configuration.picturesPerStep, stepsPerEpoch: stepsPerEpoch)
         do {
             let started = trainer
             try trainer.restore(step: step) { name, shape in

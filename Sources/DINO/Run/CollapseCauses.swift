@@ -31,6 +31,32 @@ extension CollapseWatch {
     func causes(of verdict: Verdict, _ record: TrainingRecord) -> [String] {
         let evident = evidentCauses(record)
         guard evident.isEmpty else { return evident }
+        return causesByDataSize(verdict) + usualCauses(verdict)
+    }
+
+    /// Options that differ from what suits the number of pictures.
+    private func causesByDataSize(_ verdict: Verdict) -> [String] {
+        guard let pictures = circumstances.pictures, verdict != .notFinite, verdict != .rankOne
+        else { return [] }
+        func figure(_ value: Double) -> String { String(format: "%.3g", value) }
+        let usual = DataSizeDefaults(pictures: pictures)
+        var causes: [String] = []
+        if circumstances.outputs > usual.prototypes, verdict != .entropyAtZero {
+            causes.append(
+                "\(circumstances.outputs) outputs are many for \(pictures) pictures: --preset auto"
+                    + " has --out-dim \(usual.prototypes)")
+        }
+        if circumstances.teacherTemperature > 1.2 * usual.teacherTemperature,
+            verdict != .entropyAtZero
+        {
+            causes.append(
+                "for \(pictures) pictures --preset auto has --teacher-temp"
+                    + " \(figure(usual.teacherTemperature))")
+        }
+        return causes
+    }
+
+    private func usualCauses(_ verdict: Verdict) -> [String] {
         switch verdict {
         case .notFinite:
             return [

@@ -45,6 +45,8 @@ public struct CollapseWatch: Sendable {
         public var outputs: Int
         /// Pictures whose features are read together.
         public var batchSize: Int
+        /// Pictures to train on; nil where it is not known.
+        public var pictures: Int?
         /// The highest learning rate, and the reference's for this batch.
         public var learningRate: Double
         public var usualLearningRate: Double
@@ -57,10 +59,12 @@ public struct CollapseWatch: Sendable {
 
         public init(
             outputs: Int, batchSize: Int, learningRate: Double, usualLearningRate: Double,
-            momentum: Double, centreMomentum: Double, teacherTemperature: Double
+            momentum: Double, centreMomentum: Double, teacherTemperature: Double,
+            pictures: Int? = nil
         ) {
             self.outputs = outputs
             self.batchSize = batchSize
+            self.pictures = pictures
             self.learningRate = learningRate
             self.usualLearningRate = usualLearningRate
             self.momentum = momentum
@@ -165,7 +169,8 @@ public struct CollapseWatch: Sendable {
         mutating func add(_ record: TrainingRecord) {
             let weight = isEmpty ? 1 : 0.1
             isEmpty = false
-            loss += weight * (record.loss - loss)
+            let dino = record.losses[.dino] ?? (record.losses.isEmpty ? record.loss : .nan)
+            loss += weight * (dino - loss)
             entropy += weight * (record.teacherEntropy - entropy)
             divergence += weight * (record.divergence - divergence)
             rank += weight * (record.rank - rank)
@@ -175,16 +180,17 @@ public struct CollapseWatch: Sendable {
 }
 
 extension CollapseWatch.Circumstances {
-    public init(_ configuration: TrainingConfiguration) {
+    public init(_ configuration: TrainingConfiguration, pictures: Int? = nil) {
         let options = configuration.options
         let scale = Double(configuration.picturesPerStep) / 256
         self.init(
             outputs: options.head.prototypes, batchSize: configuration.picturesPerStep,
             learningRate: options.learningRate * scale,
             usualLearningRate: DINOOptions(network: options.network).learningRate * scale,
-            momentum: configuration.fixedTeacher == nil ? options.teacherMomentum : 1,
+            momentum: options.teacherMomentum,
             centreMomentum: options.loss.centreMomentum,
             teacherTemperature: max(
-                options.loss.teacherTemperature.start, options.loss.teacherTemperature.end))
+                options.loss.teacherTemperature.start, options.loss.teacherTemperature.end),
+            pictures: pictures)
     }
 }

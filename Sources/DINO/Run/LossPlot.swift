@@ -1,23 +1,29 @@
 import Foundation
 import Images
 
-/// `loss.png`: the loss over the steps of training, each step's faint and their running mean strong,
-/// beside the logarithm of the number of outputs, at which a loss rests that learns nothing; below
-/// it the teacher's entropy and the rank of its features.
+/// `loss.png`: the loss over the steps of training, each step's faint and their running mean strong; where
+/// prototypes are learnt beside the logarithm of the number of outputs, at which DINO's loss rests that learns
+/// nothing; below it each objective's part where there are several, the teacher's entropy, and the rank of the
+/// features.
 public struct LossPlot: Sendable {
-    private let outputs: Int
+    private let outputs: Int?
     private var steps: [Int] = []
     private var losses: [Float] = []
+    private var parts: [ObjectiveName: [Float]] = [:]
     private var entropies: [Float] = []
     private var ranks: [Float] = []
 
-    /// - Parameter outputs: the number of the head's outputs, K.
-    public init(outputs: Int) {
+    /// - Parameter outputs: the number of the head's outputs, K; nil where nothing is asked of prototypes.
+    public init(outputs: Int?) {
         self.outputs = outputs
     }
 
     /// Adds a step; steps come in order.
     public mutating func add(_ record: TrainingRecord) {
+        for name in record.losses.keys where parts[name] == nil {
+            parts[name] = Array(repeating: .nan, count: steps.count)
+        }
+        for name in parts.keys { parts[name]?.append(Float(record.losses[name] ?? .nan)) }
         steps.append(record.step)
         losses.append(Float(record.loss))
         entropies.append(Float(record.teacherEntropy))
@@ -27,27 +33,71 @@ public struct LossPlot: Sendable {
     /// The last step that was added; 0 before the first.
     var lastStep: Int { steps.last ?? 0 }
 
-    /// The plot, 1200x980 pixels. Complexity: O(steps).
+    /// One chart.
+    private struct Panel {
+        var title: String
+        var values: [Float]
+        var height = 140
+        var range: ClosedRange<Double>
+        var level: (value: Double, label: String)?
+        var colour: Colour
+        var faint: Colour
+    }
+
+    /// The plot, 1200 pixels wide; 980 high for DINO alone. Complexity: O(steps).
     public func image() -> Image {
-        var image = Image(width: 1200, height: 980)
-        let limit = log(Double(outputs))
-        let level = "ln \(outputs) = \(String(format: "%.2f", limit))"
-        draw(
-            losses, title: "loss", Box(x: 110, y: 50, width: 980, height: 430),
-            range: Self.range(of: losses, including: limit), level: (limit, level),
-            colour: Colour(0x1F77B4), faint: Colour(0xBFDBEE), on: &image)
-        draw(
-            entropies, title: "entropy of the teacher's outputs",
-            Box(x: 110, y: 550, width: 980, height: 140),
-            range: 0...max(limit * 1.05, 1e-3), level: (limit, ""),
-            colour: Colour(0xE6740A), faint: Colour(0xFBDDBF), on: &image)
-        let most = Double(ranks.filter(\.isFinite).max() ?? 1)
-        draw(
-            ranks, title: "effective rank of the teacher's features",
-            Box(x: 110, y: 760, width: 980, height: 140), range: 0...max(most * 1.1, 2),
-            level: nil, colour: Colour(0x2C8A2C), faint: Colour(0xC9E6C9), on: &image,
-            isLast: true)
+        let panels = panels
+        let height = panels.reduce(0) { $0 + $1.height + 70 } + 60
+        var image = Image(width: 1200, height: height)
+        var y = 50
+        for (index, panel) in panels.enumerated() {
+            draw(
+                panel.values, title: panel.title,
+                Box(x: 110, y: y, width: 980, height: panel.height), range: panel.range,
+                level: panel.level, colour: panel.colour, faint: panel.faint, on: &image,
+                isLast: index == panels.count - 1)
+            y += panel.height + 70
+        }
         return image
+    }
+
+    private var panels: [Panel] {
+        let level = outputs.map { outputs in
+            let limit = log(Double(outputs))
+            return (value: limit, label: "ln \(outputs) = \(String(format: "%.2f", limit))")
+        }
+        let (blue, paleBlue) = (Colour(0x1F77B4), Colour(0xBFDBEE))
+        // The whole loss has no such level where it has other parts.
+        let isAlone = parts.count < 2
+        var panels = [
+            Panel(
+                title: "loss", values: losses, height: 430,
+                range: Self.range(of: losses, including: isAlone ? level?.value : nil),
+                level: isAlone ? level : nil, colour: blue, faint: paleBlue)
+        ]
+        for name in ObjectiveName.allCases where !isAlone {
+            guard let values = parts[name] else { continue }
+            let own = name == .dino ? level : nil
+            panels.append(
+                Panel(
+                    title: name.title, values: values,
+                    range: Self.range(of: values, including: own?.value), level: own,
+                    colour: blue, faint: paleBlue))
+        }
+        if let limit = level?.value {
+            panels.append(
+                Panel(
+                    title: "entropy of the teacher's outputs", values: entropies,
+                    range: 0...max(limit * 1.05, 1e-3), level: (limit, ""),
+                    colour: Colour(0xE6740A), faint: Colour(0xFBDDBF)))
+        }
+        let most = Double(ranks.filter(\.isFinite).max() ?? 1)
+        panels.append(
+            Panel(
+                title: "effective rank of the features", values: ranks,
+                range: 0...max(most * 1.1, 2), level: nil, colour: Colour(0x2C8A2C),
+                faint: Colour(0xC9E6C9)))
+        return panels
     }
 
     private func draw(
@@ -119,12 +169,13 @@ public struct LossPlot: Sendable {
     /// From the lowest to the highest value, of which the outermost hundredth on each side may be
     /// left out, and a little more.
     private static func range(
-        of values: [Float], including level: Double
+        of values: [Float], including level: Double?
     ) -> ClosedRange<Double> {
         let sorted = values.filter(\.isFinite).sorted()
         let skipped = sorted.count / 100
-        let low = min(sorted.isEmpty ? level : Double(sorted[skipped]), level)
-        let high = max(sorted.isEmpty ? level : Double(sorted[sorted.count - 1 - skipped]), level)
+        let seen = sorted.isEmpty ? [] : [sorted[skipped], sorted[sorted.count - 1 - skipped]]
+        let ends = seen.map { Double($0) } + (level.map { [$0] } ?? [])
+        let (low, high) = (ends.min() ?? 0, ends.max() ?? 0)
         let margin = max((high - low) * 0.06, 0.02)
         return low - margin...high + margin
     }

@@ -11,12 +11,17 @@ public struct TrainingConfiguration: Sendable, Codable, Hashable {
     /// Batches of a step: as one of as many pictures, since the options' memory for activations bounds
     /// what goes through the network at a time, not the batch.
     public var accumulation = 1
-    /// The network that stays the teacher, in distillation; nil where the teacher follows the student.
-    public var fixedTeacher: DINONetworkFile.Description?
 
     public init(options: DINOOptions, crops: MultiCrop = MultiCrop()) {
         self.options = options
         self.crops = crops
+    }
+
+    /// How patches are masked, where they are, and the grid of the large crops.
+    var masking: (rule: PatchMasking, grid: PatchGrid)? {
+        guard options.objectives.ibot > 0 else { return nil }
+        let side = crops.globalSide / options.network.patchSize
+        return (options.masking, PatchGrid(rows: side, columns: side))
     }
 
     /// Pictures of a step.
@@ -32,13 +37,17 @@ extension TrainingConfiguration {
         case small
         /// Some hundred to some thousand pictures, minutes on two cores.
         case quick
+        /// As `small`, but for what `fit(toPictures:)` sets.
+        case auto
+        /// A small network that learns a teacher's features; hours on two cores.
+        case distillation
     }
 
     public init(preset: Preset) {
         switch preset {
         case .reference:
             self.init(options: DINOOptions(network: .small()))
-        case .small:
+        case .small, .auto:
             self.init(
                 options: DINOOptions(network: .tiny().sized(patchSize: 8, imageSize: 96)))
             (crops.globalSide, crops.localSide, crops.localCount) = (96, 48, 6)
@@ -57,6 +66,31 @@ extension TrainingConfiguration {
             options.learningRate = 0.006
             options.teacherMomentum = 0.99
             options.epochs = 10
+            options.warmupEpochs = 1
+            batchSize = 32
+        case .distillation:
+            self.init(
+                options: DINOOptions(
+                    network: .init(width: 192, depth: 8, heads: 3)
+                        .sized(patchSize: 8, imageSize: 112)))
+            // A teacher's features are of the picture as it is: crops are of about its size and change
+            // little of its colours.
+            (crops.globalSide, crops.localCount) = (112, 0)
+            crops.globalScale = 0.15...0.5
+            crops.jitter = .init()
+            (crops.jitter.brightness, crops.jitter.contrast) = (0.2, 0.2)
+            (crops.jitter.saturation, crops.jitter.hue) = (0.2, 0.05)
+            crops.grayscale = 0.05
+            (crops.firstGlobal, crops.secondGlobal) = (
+                .init(blur: 0, solarization: 0), .init(blur: 0.1, solarization: 0)
+            )
+            crops.blurRadius = 0.1...1
+            options.initialization = .mimetic
+            options.learningRate = 0.008
+            options.weightDecay = 0.05
+            options.finalWeightDecay = 0.05
+            options.stochasticDepth = 0
+            options.teacherMomentum = 0.999
             options.warmupEpochs = 1
             batchSize = 32
         }

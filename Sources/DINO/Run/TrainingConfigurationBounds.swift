@@ -12,36 +12,53 @@ extension TrainingConfiguration: Bounded {
     /// What is wrong with the values, as a clause; nil where they make a training.
     public var fault: String? {
         let single = firstFault(
-            options.fault, crops.fault, fixedTeacher?.network.fault, fixedTeacher?.head.fault,
+            options.fault, crops.fault,
             Bounds.batchSize.fault(batchSize), Bounds.accumulation.fault(accumulation))
         if let single { return single }
-        if let teacher = fixedTeacher, teacher.head.prototypes != options.head.prototypes {
-            return "the head has \(options.head.prototypes) outputs, and the teacher's"
-                + " \(teacher.head.prototypes)"
-        }
-        let patch = max(options.network.patchSize, fixedTeacher?.network.patchSize ?? 1)
+        let patch = options.network.patchSize
         let smallest =
             crops.localCount > 0 ? min(crops.globalSide, crops.localSide) : crops.globalSide
         return smallest >= patch
             ? nil : "a crop of \(smallest) pixels is smaller than a patch of \(patch)"
     }
 
-    /// The parameters of the student with its head.
+    /// What is wrong with where features are to come from, as a clause; nil where nothing is.
+    func fault(of source: FeatureSource?) -> String? {
+        guard let distillation = options.distillation else {
+            return source == nil ? nil : "features are given that nothing is to learn"
+        }
+        guard let source else {
+            return distillation.teacher.isNetwork
+                ? "it learns from a network; give it by --teacher-weights"
+                : "it learns from features in files; give them by --teacher-features"
+        }
+        guard source.teacher == distillation.teacher, source.channels == distillation.channels
+        else { return "it learns from other features than those that are given" }
+        guard case .network(let network) = source else { return nil }
+        let side = [crops.globalSide] + (crops.localCount > 0 ? [crops.localSide] : [])
+        let patch = network.configuration.patchSize
+        if let odd = side.first(where: { $0 % patch != 0 }) {
+            return "crops of \(odd) pixels are not whole patches of \(patch), the teacher's"
+        }
+        let normalization = network.configuration.normalization
+        return crops.mean == normalization.mean
+            && crops.standardDeviation == normalization.standardDeviation
+            ? nil : "the teacher takes pictures of another normalization"
+    }
+
+    /// The parameters of the network and of each of its heads, by what stands before their names.
     ///
     /// - Precondition: there is no fault.
-    var studentParameterCount: (backbone: Int, head: Int) {
-        Self.parameterCount(options.network, options.head)
-    }
-
-    /// The parameters of the teacher with its head.
-    var teacherParameterCount: (backbone: Int, head: Int) {
-        fixedTeacher.map { Self.parameterCount($0.network, $0.head) } ?? studentParameterCount
-    }
-
-    private static func parameterCount(
-        _ network: VisionTransformer.Configuration, _ head: DINOHead.Options
-    ) -> (backbone: Int, head: Int) {
-        (network.parameterCount, head.parameterCount(inputWidth: network.width))
+    var parameterCounts: [(prefix: String, count: Int)] {
+        let width = options.network.width
+        let head = options.needsHead ? options.head.parameterCount(inputWidth: width) : 0
+        let patchHead = options.separatePatchHead?.parameterCount(inputWidth: width)
+        let maps = options.distillation.map { ($0.taps.count + 1) * (width + 1) * $0.channels }
+        return [
+            ("backbone.", options.network.parameterCount), ("head.", head),
+            ("patch_head.", patchHead ?? 0),
+            ("distillation.", maps ?? 0),
+        ]
     }
 
     /// Bytes of the crops of a step.
@@ -55,13 +72,17 @@ extension TrainingConfiguration: Bounded {
     ///
     /// - Precondition: there is no fault.
     package var leastMemory: Double {
-        let student = studentParameterCount
-        let teacher = teacherParameterCount
-        let copies = 2 + Double(options.optimizer.averages)
-        let parameters =
-            copies * Double(student.backbone + student.head)
-            + Double(teacher.backbone + teacher.head)
-        let outputs = 2 * 2 * Double(picturesPerStep) * Double(options.head.prototypes)
+        let copies = 3 + Double(options.optimizer.averages)
+        let parameters = copies * Double(parameterCounts.reduce(0) { $0 + $1.count })
+        var outputs =
+            options.objectives.dino > 0
+            ? 2 * 2 * Double(picturesPerStep) * Double(options.head.prototypes) : 0
+        if let (rule, grid) = masking {
+            // At the most.
+            let share = rule.probability * rule.ratio.upperBound * Double(grid.count)
+            outputs +=
+                2 * 2 * Double(picturesPerStep) * share * Double(options.usedPatchHead.prototypes)
+        }
         return Double(MemoryLayout<Float>.size) * (parameters + outputs)
             + Double(picturesPerStep) * Double(crops.bytesPerPicture) + leastActivations
     }

@@ -78,9 +78,9 @@ extension TrainingRun {
     private func writeResults() throws {
         let place = RunFolder(folder)
         do {
-            switch trainer.teacherRule {
-            case .movingAverage: try trainer.teacher.backbone.write(to: place.teacher)
-            case .fixed: try trainer.student.backbone.write(to: place.student)
+            try trainer.teacher.backbone.write(to: place.teacher)
+            if configuration.options.distillation != nil {
+                try trainer.student.backbone.write(to: place.student)
             }
         } catch {
             throw TrainingRunError.file(error)

@@ -4,14 +4,17 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
     public var step: Int
     /// The pass over the pictures, from 1.
     public var epoch: Int
-    /// The cross-entropy of the student's outputs under the teacher's, in nats.
+    /// What training lowers: the sum of the objectives' parts, each times its weight.
     public var loss: Double
+    /// The parts; none in the logs of the first versions, whose loss is DINO's.
+    public var losses: [ObjectiveName: Double] = [:]
     public var learningRate: Double
     public var weightDecay: Double
     /// How much of the teacher stays at each step.
     public var momentum: Double
     public var teacherTemperature: Double
-    /// The mean entropy of the teacher's outputs, in nats: from 0 to the logarithm of their number.
+    /// The mean entropy of the teacher's outputs, in nats: from 0 to the logarithm of their number. Not a number
+    /// where nothing is asked of prototypes.
     public var teacherEntropy: Double
     /// The effective rank of the teacher's features: see ``FeatureReadings``.
     public var rank: Double
@@ -26,7 +29,7 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
 
     /// How much the student differs from the teacher: the cross-entropy less the teacher's own
     /// entropy (Caron et al. 2021, section 5.3).
-    public var divergence: Double { loss - teacherEntropy }
+    public var divergence: Double { (losses[.dino] ?? loss) - teacherEntropy }
 
     public init(
         step: Int, epoch: Int, loss: Double, learningRate: Double, weightDecay: Double,
@@ -56,9 +59,10 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
             step: report.step + 1, epoch: report.epoch + 1, loss: report.loss,
             learningRate: report.learningRate, weightDecay: report.weightDecay,
             momentum: report.momentum, teacherTemperature: report.teacherTemperature,
-            teacherEntropy: report.teacherEntropy, rank: report.rank,
+            teacherEntropy: report.teacherEntropy ?? .nan, rank: report.rank,
             featureDeviation: report.deviation, contrast: contrast,
             gradientNorm: report.gradientNorm, seconds: seconds)
+        losses = report.losses
     }
 
     /// Reads a line back; numbers that JSON has no word for, which stand there as null, are NaN.
@@ -75,21 +79,29 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
             teacherEntropy: try number(.teacherEntropy), rank: try number(.rank),
             featureDeviation: try number(.featureDeviation), contrast: try number(.contrast),
             gradientNorm: try number(.gradientNorm), seconds: try number(.seconds))
+        losses =
+            try values.decodeIfPresent([ObjectiveName: Double?].self, forKey: .losses)?
+            .mapValues { $0 ?? .nan } ?? [:]
     }
 
     /// The record as one line of JSON, its keys in the order of the properties.
     package var line: String {
         // What JSON has no number for is null.
         func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
-        let fields: [(String, String)] = [
-            ("step", "\(step)"), ("epoch", "\(epoch)"), ("loss", number(loss)),
-            ("learningRate", number(learningRate)), ("weightDecay", number(weightDecay)),
-            ("momentum", number(momentum)), ("teacherTemperature", number(teacherTemperature)),
-            ("teacherEntropy", number(teacherEntropy)), ("rank", number(rank)),
-            ("featureDeviation", number(featureDeviation)),
-            ("contrast", number(contrast)), ("gradientNorm", number(gradientNorm)),
-            ("seconds", number(seconds)),
-        ]
+        let parts = ObjectiveName.allCases.compactMap { name in
+            losses[name].map { "\"\(name.rawValue)\":\(number($0))" }
+        }
+        let fields: [(String, String)] =
+            [
+                ("step", "\(step)"), ("epoch", "\(epoch)"), ("loss", number(loss)),
+            ] + (parts.isEmpty ? [] : [("losses", "{" + parts.joined(separator: ",") + "}")]) + [
+                ("learningRate", number(learningRate)), ("weightDecay", number(weightDecay)),
+                ("momentum", number(momentum)), ("teacherTemperature", number(teacherTemperature)),
+                ("teacherEntropy", number(teacherEntropy)), ("rank", number(rank)),
+                ("featureDeviation", number(featureDeviation)),
+                ("contrast", number(contrast)), ("gradientNorm", number(gradientNorm)),
+                ("seconds", number(seconds)),
+            ]
         return "{" + fields.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}\n"
     }
 }

@@ -8,8 +8,8 @@ import ViT
 /// The folder holds
 /// - `checkpoint.safetensors`: everything there is to the training, student, teacher, optimiser,
 ///   centre, step and configuration;
-/// - `teacher.safetensors`: the teacher without its head, with the official names; in distillation,
-///   where the teacher stays as it is, `student.safetensors`;
+/// - `teacher.safetensors`: the student's moving average without its heads, with the official names; where it
+///   learns from another network, `student.safetensors`, the student itself, too;
 /// - `log.jsonl`: a line a step, see ``TrainingRecord``;
 /// - `loss.png`: see ``LossPlot``.
 ///
@@ -58,6 +58,7 @@ public struct TrainingRun: ~Copyable {
     ///   - resuming: whether to go on where the folder holds a checkpoint.
     ///   - stepsPerCheckpoint: nil for checkpoints at the ends of epochs and every five minutes.
     ///   - cacheBytes: for decoded pictures.
+    ///   - features: where the features come from that are learnt, where the options ask for them.
     ///   - start: what a run that begins starts from.
     /// - Throws: ``TrainingRunError``, also where the folder holds a run and `resuming` is false, or
     ///   one with other options or pictures or without its checkpoint; what `start` throws.
@@ -65,14 +66,25 @@ public struct TrainingRun: ~Copyable {
     public init(
         in folder: String, configuration: TrainingConfiguration, pictures: PictureFolder,
         resuming: Bool, stepsPerCheckpoint: Int? = nil, cacheBytes: Int = 1 << 30,
+        features: FeatureSource? = nil,
         start: () throws -> StartingPoint = { StartingPoint() }
     ) throws {
         if let fault = configuration.fault ?? configuration.shortage() {
             throw TrainingRunError.options(fault)
         }
+        if let fault = configuration.fault(of: features) { throw TrainingRunError.options(fault) }
+        var maps: TeacherMaps?
+        var featureTeacher: (any Backbone)?
+        switch features {
+        case .network(let network): featureTeacher = network
+        case .maps(let files): maps = files
+        case nil: break
+        }
         let source = BatchSource(
             PictureCache(pictures, byteLimit: cacheBytes), multiCrop: configuration.crops,
-            batchSize: configuration.picturesPerStep, seed: configuration.options.seed)
+            batchSize: configuration.picturesPerStep, seed: configuration.options.seed,
+            maps: maps.map { ($0, configuration.options.network.patchSize) },
+            masking: configuration.masking)
         let place = RunFolder(folder)
         try place.make()
         // Again below, when no other process can change it.
@@ -89,11 +101,12 @@ public struct TrainingRun: ~Copyable {
                 throw TrainingRunError.holdsRun(folder: folder, step: checkpoint.step)
             }
             try checkpoint.check(configuration, fingerprint, folder: folder)
-            trainer = try checkpoint.trainer(configuration, stepsPerEpoch: source.stepsPerEpoch)
+            trainer = try checkpoint.trainer(
+                configuration, featureTeacher, stepsPerEpoch: source.stepsPerEpoch)
         } else {
             let start = try start()
             trainer = DINOTrainer(
-                configuration.options, startingFrom: start.network, fixedTeacher: start.teacher,
+                configuration.options, startingFrom: start.network, featureTeacher: featureTeacher,
                 batchSize: configuration.picturesPerStep, stepsPerEpoch: source.stepsPerEpoch)
             if resuming { notices.append(.startsAnew(folder: folder)) }
             if !log.isEmpty { notices.append(.logSetAside(path: try log.setAside())) }
@@ -105,8 +118,10 @@ public struct TrainingRun: ~Copyable {
                 .picturesChanged(
                     count: changed.count, of: pictures.count, first: pictures.path(of: first)))
         }
-        var plot = LossPlot(outputs: configuration.options.head.prototypes)
-        var watch = CollapseWatch(.init(configuration))
+        let options = configuration.options
+        var plot = LossPlot(
+            outputs: options.objectives.needPrototypes ? options.head.prototypes : nil)
+        var watch = CollapseWatch(.init(configuration, pictures: pictures.count))
         try log.cut(after: trainer.step) { record in
             plot.add(record)
             _ = watch.observe(record)

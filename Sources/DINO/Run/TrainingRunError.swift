@@ -24,8 +24,6 @@ public enum TrainingRunError: Error, Sendable, Hashable {
     case otherPictures(folder: String, found: Int, expected: Int)
     /// The options make no training, or none that this machine has the memory for.
     case options(String)
-    /// Weights to learn from have only part of a head, or one that does not fit.
-    case noHead(path: String, reason: String)
     /// The loss of a step is infinite or not a number; nothing of it was kept.
     case notFinite(CollapseWatch.Finding)
 }
@@ -58,8 +56,6 @@ extension TrainingRunError: CustomStringConvertible {
             "\(folder) holds a run over pictures of other names; a run goes on over the same"
                 + " pictures only"
         case .options(let fault): "training cannot be run: \(fault)"
-        case .noHead(let path, let reason):
-            "\(path) holds no whole projection head: \(reason)"
         case .notFinite(let finding):
             "training stopped at step \(finding.step), of which nothing was kept:"
                 + " \(finding.explanation)"

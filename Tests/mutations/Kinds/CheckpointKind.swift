@@ -37,10 +37,10 @@ struct CheckpointKind: Kind {
     static func resume(_ folder: String) throws {
         guard let configuration = try TrainingRun.configuration(in: folder) else { return }
         // What a configuration may ask for in earnest is not what is tested.
-        guard configuration.cost <= 4 * (try configurations.get()[0].cost) else { return }
+        guard configuration.cost <= 4 * configurations.get()[0].cost else { return }
         var run = try TrainingRun(
             in: folder, configuration: configuration, pictures: PictureFolder(pictures.get()),
-            resuming: true, cacheBytes: 1 << 20)
+            resuming: true, cacheBytes: 1 << 20, features: features(of: configuration))
         do {
             _ = try run.train(stoppingWhen: { true })
         } catch TrainingRunError.notFinite {
@@ -81,15 +81,16 @@ struct CheckpointKind: Kind {
         other.options.gradientClip = nil
         var distilled = plain
         distilled.options.optimizer = .sgd
-        distilled.fixedTeacher = try teacher().description
+        let source = FeatureSource.network(Fixtures.model)
+        distilled.options.distillation = DistillationOptions(
+            teacher: source.teacher, channels: source.channels)
+        distilled.options.objectives.dino = 0
         return [plain, other, distilled]
     }
 
-    /// A network to learn from, whose head is made up.
-    private static func teacher() throws -> DINONetworkFile {
-        let path = Path.joined(Scratch.folder, "teacher.safetensors")
-        try Fixtures.model.write(to: path)
-        return try DINONetworkFile(contentsOf: path, prototypes: 6)
+    /// The network to learn from, where there is one.
+    private static func features(of configuration: TrainingConfiguration) -> FeatureSource? {
+        configuration.options.distillation.map { _ in .network(Fixtures.model) }
     }
 
     /// Takes two steps.
@@ -101,11 +102,7 @@ struct CheckpointKind: Kind {
         Scratch.remove(folder)
         var run = try TrainingRun(
             in: folder, configuration: configuration, pictures: PictureFolder(pictures.get()),
-            resuming: false
-        ) {
-            StartingPoint(
-                teacher: try configuration.fixedTeacher.map { _ in try teacher().network() })
-        }
+            resuming: false, features: features(of: configuration))
         var steps = 0
         _ = try run.train(stoppingWhen: {
             steps += 1

@@ -16,10 +16,20 @@ public struct DINOLoss: Sendable {
         public var studentTemperature = 0.1
         /// What the centre keeps of itself at a step; 1 for no centring: `center_momentum`.
         public var centreMomentum = 0.9
+        /// How the teacher's outputs become what it says: `centering` of dinov2.
+        public var targets = TargetRule.centring
         /// By epoch: `--warmup_teacher_temp`, `--teacher_temp`, `--warmup_teacher_temp_epochs`.
         public var teacherTemperature = LinearWarmup(from: 0.04, to: 0.04, warmupEpochs: 0)
 
         public init() {}
+
+        /// How prototypes are kept from winning all or sharing all alike.
+        public enum TargetRule: String, Sendable, Codable, Hashable, CaseIterable {
+            /// A running mean of the outputs is taken off (Caron et al. 2021).
+            case centring = "centering"
+            /// The outputs of a step are balanced (Caron et al. 2020).
+            case sinkhornKnopp = "sinkhorn-knopp"
+        }
     }
 
     public let options: Options
@@ -31,12 +41,16 @@ public struct DINOLoss: Sendable {
         centre = Tensor(repeating: 0, shape: [prototypes])
     }
 
-    /// What the teacher says: `softmax((output - centre) / temperature)` for each row.
+    /// What the teacher says: `softmax((output - centre) / temperature)` for each row, or the outputs of all
+    /// rows balanced.
     ///
-    /// - Parameter output: of the teacher's head, `[rows, prototypes]`.
+    /// - Parameter output: of the teacher's head, `[rows, prototypes]`, of the whole step.
     /// - Complexity: O(elements).
     func targets(of output: Tensor, temperature: Double) -> Tensor {
-        output.softmax(centre: centre, temperature: Float(temperature))
+        guard options.targets == .centring else {
+            return output.sinkhornKnopp(temperature: temperature)
+        }
+        return output.softmax(centre: centre, temperature: Float(temperature))
     }
 
     /// Moves the centre towards the mean of what the teacher gave in a step.
@@ -77,5 +91,20 @@ public struct DINOLoss: Sendable {
             }
         }
         return sums.elements.reduce(0) { $0 + Double($1) } / Double(rows)
+    }
+}
+
+extension DINOLoss.Options {
+    private enum CodingKeys: String, CodingKey {
+        case studentTemperature, centreMomentum, targets, teacherTemperature
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        studentTemperature = try container.decode(Double.self, forKey: .studentTemperature)
+        centreMomentum = try container.decode(Double.self, forKey: .centreMomentum)
+        // Not in the checkpoints of the first versions.
+        targets = try container.decodeIfPresent(TargetRule.self, forKey: .targets) ?? .centring
+        teacherTemperature = try container.decode(LinearWarmup.self, forKey: .teacherTemperature)
     }
 }

@@ -1,0 +1,46 @@
+import Images
+import Tensors
+import ViT
+
+/// What a teacher's maps give for the views of a batch of pictures.
+struct MapBatch {
+    private let teacher: TeacherMaps
+    private let grids: [PatchGrid]
+    /// For each view `[pictures, cells, channels]` and `[pictures, cells]`.
+    private let maps: [Tensor]
+    private let saliency: [Tensor]
+
+    init(_ teacher: TeacherMaps, _ crops: MultiCrop, _ patchSize: Int, _ pictures: Int) {
+        self.teacher = teacher
+        grids = crops.sides.map { PatchGrid(rows: $0 / patchSize, columns: $0 / patchSize) }
+        maps = grids.map { Tensor(uninitialized: [pictures, $0.count, teacher.channels]) }
+        saliency =
+            teacher.saliencyFolder == nil
+            ? [] : grids.map { Tensor(uninitialized: [pictures, $0.count]) }
+    }
+
+    /// Writes what the maps of a picture give for its views.
+    func write(
+        _ picture: Int, _ image: Image, _ views: [CropChoices], at index: Int
+    ) throws(TeacherMapError) {
+        let (width, height) = (Double(image.width), Double(image.height))
+        let crops = views.enumerated().map { number, view in
+            let (part, cells) = (view.part, grids[number].count)
+            let (left, top) = (Double(part.x), Double(part.y))
+            return TeacherMaps.Crop(
+                part: (
+                    left / width...(left + Double(part.width)) / width,
+                    top / height...(top + Double(part.height)) / height
+                ), isMirrored: view.mirrored, grid: grids[number],
+                features: maps[number].mutableBase + index * cells * teacher.channels,
+                saliency: saliency.isEmpty ? nil : saliency[number].mutableBase + index * cells)
+        }
+        try teacher.write(picture: picture, size: (image.width, image.height), crops: crops)
+    }
+
+    var features: [TeacherFeatures] {
+        maps.indices.map {
+            TeacherFeatures(maps: maps[$0], saliency: saliency.isEmpty ? nil : saliency[$0])
+        }
+    }
+}

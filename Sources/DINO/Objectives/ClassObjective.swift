@@ -1,0 +1,40 @@
+import Tensors
+import ViT
+
+/// DINO's objective: the student is to say of each crop what the teacher says of the picture's other large
+/// crops (see ``DINOLoss``).
+struct ClassObjective: Objective {
+    let name = ObjectiveName.dino
+    let weight: Double
+    let temperature: Double
+    /// What the teacher says of the large crops, view by view: `[globalViews * pictures, prototypes]`.
+    let targets: Tensor
+    let pictures: Int
+    let globalViews: Int
+    let views: Int
+    /// Batch normalisation in the head, whose statistics are of all crops.
+    let isJoint: Bool
+
+    func term(
+        ofClassTokens tokens: Tensor, _ places: [CropPlace], by student: DINONetwork
+    ) -> Tensor? {
+        guard let head = student.head else { return nil }
+        let count = targets.shape[1]
+        let terms = globalViews * views - globalViews
+        // What is asked of each crop: the sum of what the teacher says of the picture's other large
+        // crops.
+        let asked = Tensor(uninitialized: [places.count, count])
+        withExtendedLifetime((targets, asked)) {
+            Parallelism.perform(count: places.count) { row in
+                let target = asked.mutableBase + row * count
+                target.update(repeating: 0, count: count)
+                for view in 0..<globalViews where view != places[row].view {
+                    let source = targets.base + (view * pictures + places[row].picture) * count
+                    for i in 0..<count { target[i] += source[i] }
+                }
+            }
+        }
+        return head(tokens).crossEntropy(softTargets: asked, temperature: Float(temperature))
+            .scaled(by: 1 / Float(terms * pictures))
+    }
+}

@@ -1,0 +1,23 @@
+import Tensors
+import ViT
+
+/// Spreads the class tokens of different pictures: the closeness of nearest neighbours among those of each large
+/// crop, brought to length one (KoLeo; `KoLeoLoss` of dinov2, which takes the student's output before the head).
+struct KoLeoObjective: Objective {
+    let name = ObjectiveName.koLeo
+    let weight: Double
+    let globalViews: Int
+    let isJoint = true
+
+    func asks(view: Int) -> Bool { view < globalViews }
+
+    func term(
+        ofClassTokens tokens: Tensor, _ places: [CropPlace], by student: DINONetwork
+    ) -> Tensor? {
+        (0..<globalViews).compactMap { view in
+            let rows = places.indices.filter { places[$0].view == view }
+            guard rows.count > 1 else { return nil }
+            return tokens.samples(rows).normalizedRows(epsilon: 1e-8).nearestNeighbourCloseness()
+        }.sum
+    }
+}

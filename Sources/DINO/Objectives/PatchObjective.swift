@@ -1,0 +1,97 @@
+import Tensors
+import ViT
+
+/// iBOT's objective (Zhou et al. 2022, in the form of dinov2's `iBOTPatchLoss`): the student is to say of each patch
+/// that is masked what the teacher, which sees the whole crop, says of it.
+///
+///     loss = -1 / crops Σ_crops 1 / masked Σ_masked Σ_k q_k log softmax(student / temperature)_k
+///
+/// Crops without a mask count too, with nothing.
+struct PatchObjective: Objective {
+    let name = ObjectiveName.ibot
+    let weight: Double
+    let temperature: Double
+    let masks: StepMasks
+    /// What the teacher says of the masked patches, crop by crop: `[masked, prototypes]`.
+    let targets: Tensor
+
+    func asks(view: Int) -> Bool { view < masks.views }
+
+    func taps(ofView view: Int) -> Set<FeatureTap> { asks(view: view) ? [.patchTokens] : [] }
+
+    func term(of pass: StudentPass, by student: DINONetwork) -> Tensor? {
+        guard let head = student.patchHead ?? student.head else { return nil }
+        var rows: [Int] = []
+        var weights: [(row: Int, weight: Float)] = []
+        for (index, place) in pass.places.enumerated() where place.view < masks.views {
+            let patches = masks.patches(of: place)
+            let first = masks.firstRow(of: place)
+            rows += patches.map {
+                index * pass.features.layout.count + pass.features.layout.patches.lowerBound + $0
+            }
+            let weight = 1 / Float(patches.count * masks.crops)
+            weights += patches.indices.map { (first + $0, weight) }
+        }
+        guard !rows.isEmpty else { return nil }
+        let count = targets.shape[1]
+        let asked = Tensor(uninitialized: [rows.count, count])
+        withExtendedLifetime((targets, asked)) {
+            Parallelism.perform(count: rows.count) { index in
+                let (source, target) = (
+                    targets.base + weights[index].row * count, asked.mutableBase + index * count
+                )
+                for i in 0..<count { target[i] = weights[index].weight * source[i] }
+            }
+        }
+        return head(pass.features[.patchTokens].innerRows(rows))
+            .crossEntropy(softTargets: asked, temperature: Float(temperature))
+    }
+}
+
+/// The masks of a step's large crops, in the order of its crops: view by view.
+struct StepMasks: Sendable {
+    private let masks: [[Int]]
+    private let firstRows: [Int]
+    private let pictures: Int
+
+    /// - Parameter masks: of each view's pictures.
+    init(_ masks: [PatchMask]) {
+        pictures = masks.first?.patches.count ?? 0
+        self.masks = masks.flatMap(\.patches)
+        var count = 0
+        firstRows = self.masks.map { mask in
+            defer { count += mask.count }
+            return count
+        }
+    }
+
+    /// Those with a mask and those without.
+    var crops: Int { masks.count }
+    var views: Int { pictures > 0 ? crops / pictures : 0 }
+    /// Masked patches of all.
+    var count: Int { masks.reduce(0) { $0 + $1.count } }
+
+    func patches(of place: CropPlace) -> [Int] { masks[place.view * pictures + place.picture] }
+
+    /// The number of masked patches before a crop's.
+    func firstRow(of place: CropPlace) -> Int { firstRows[place.view * pictures + place.picture] }
+
+    /// Those of the crops of a pass; nil where none has any.
+    func mask(of places: [CropPlace]) -> PatchMask? {
+        let mask = PatchMask(
+            patches: places.map { $0.view < views ? patches(of: $0) : [] })
+        return mask.count > 0 ? mask : nil
+    }
+}
+
+extension FeatureTap {
+    /// The last layer's tokens after the norm.
+    static let patchTokens = FeatureTap(layer: -1, facet: .normedToken)
+}
+
+extension Tensor {
+    /// Some rows of the innermost dimension, all others taken as one: `[indices.count, width]`.
+    func innerRows(_ indices: [Int]) -> Tensor {
+        reshaped(to: [count / shape[-1], shape[-1]]).samples(indices)
+    }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import Platform
+import Tensors
+import ViT
+
+/// What a teacher gives for the crops of one view.
+public struct TeacherFeatures: Sendable {
+    /// `[pictures, cells, channels]`, of the student's patches.
+    public var patches: Tensor
+    /// `[pictures, channels]`, of the whole crop.
+    public var classToken: Tensor
+    /// Where to look: shares of each crop, `[pictures, cells]`; nil where the teacher does not tell.
+    public var attention: Tensor?
+
+    /// - Parameter attention: weights of any scale, `[pictures, cells]`, not negative.
+    init(patches: Tensor, classToken: Tensor, attention: Tensor?) {
+        self.patches = patches
+        self.classToken = classToken
+        self.attention = attention?.sharesOfRows()
+    }
+
+    /// Features of a network's patches, brought to another grid, and of its class token; where to look is the
+    /// mean over its heads.
+    init(_ features: Features, patches: FeatureTap, attention: FeatureTap, on grid: PatchGrid) {
+        let tokens = features[patches]
+        let heads = features[attention]
+        let (images, width) = (tokens.shape[0], tokens.shape[2])
+        let whole = MapSampling(from: features.grid, to: grid)
+        let maps = Tensor(uninitialized: [images, grid.count, width])
+        let weights = Tensor(uninitialized: [images, grid.count])
+        withExtendedLifetime((tokens, heads, maps, weights)) {
+            for image in 0..<images {
+                features.patches(at: patches, image: image).withUnsafeElements {
+                    whole.sample(
+                        $0, channels: width, into: maps.mutableBase + image * grid.count * width)
+                }
+                let attention = features.classAttention(inLayer: attention.layer, image: image)
+                attention.meanOfRows().withUnsafeElements {
+                    whole.sample($0, channels: 1, into: weights.mutableBase + image * grid.count)
+                }
+            }
+        }
+        self.init(patches: maps, classToken: tokens.slices(at: 0), attention: weights)
+    }
+
+    /// Those of pictures of one view, one after the other.
+    init(joining parts: [TeacherFeatures]) {
+        patches = .concatenated(parts.map(\.patches))
+        classToken = .concatenated(parts.map(\.classToken))
+        let attention = parts.compactMap(\.attention)
+        self.attention = attention.count == parts.count ? .concatenated(attention) : nil
+    }
+
+    /// Features of maps, `[pictures, cells, channels]`: a crop's is the mean over its cells, weighted by
+    /// where to look where that is known.
+    ///
+    /// - Complexity: O(elements).
+    public init(maps: Tensor, saliency: Tensor?) {
+        let (pictures, cells, channels) = (maps.shape[0], maps.shape[1], maps.shape[2])
+        let shares =
+            saliency?.sharesOfRows()
+            ?? Tensor(repeating: 1 / Float(cells), shape: [pictures, cells])
+        let means = Tensor(repeating: 0, shape: [pictures, channels])
+        withExtendedLifetime((maps, shares, means)) {
+            Parallelism.perform(count: pictures) { picture in
+                let target = means.mutableBase + picture * channels
+                for cell in 0..<cells {
+                    let share = shares.base[picture * cells + cell]
+                    let source = maps.base + (picture * cells + cell) * channels
+                    for i in 0..<channels { target[i] += share * source[i] }
+                }
+            }
+        }
+        patches = maps
+        classToken = means
+        attention = saliency.map { _ in shares }
+    }
+}
+
+extension Tensor {
+    /// `[columns]` of a matrix.
+    fileprivate func meanOfRows() -> Tensor {
+        let (rows, columns) = (shape[0], shape[1])
+        return Tensor(shape: [columns]) { target in
+            withUnsafeElements { source in
+                for column in 0..<columns {
+                    var sum: Float = 0
+                    for row in 0..<rows { sum += source[row * columns + column] }
+                    target[column] = sum / Float(rows)
+                }
+            }
+        }
+    }
+
+    /// Each row over its sum; even shares where all of it is 0.
+    fileprivate func sharesOfRows() -> Tensor {
+        let columns = shape[1]
+        return Tensor(shape: shape) { target in
+            withUnsafeElements { source in
+                for row in 0..<shape[0] {
+                    let line = row * columns..<(row + 1) * columns
+                    let sum = source[line].reduce(0.0) { $0 + Double($1) }
+                    for i in line {
+                        target[i] =
+                            sum > 0 ? Float(Double(source[i]) / sum) : 1 / Float(columns)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The mean and the deviation of each channel of a teacher's features.
+struct Standardization: Sendable {
+    /// `[channels]`.
+    var mean: Tensor
+    /// 1 / deviation, `[channels]`.
+    var scale: Tensor
+
+    init(mean: Tensor, scale: Tensor) {
+        self.mean = mean
+        self.scale = scale
+    }
+
+    /// Of the rows of some matrices.
+    ///
+    /// A channel that hardly varies counts as if it had a tenth of the usual deviation: the noise in it is
+    /// not to be learnt.
+    ///
+    /// - Parameter parts: `[…, channels]` each.
+    /// - Complexity: O(elements).
+    init(of parts: [Tensor]) {
+        let channels = parts[0].shape[-1]
+        var (sums, squares) = (
+            [Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels)
+        )
+        let rows = parts.reduce(0) { $0 + $1.count / channels }
+        func add(_ body: (_ channel: Int, _ value: Double) -> Void) {
+            for part in parts {
+                part.withUnsafeElements { elements in
+                    for (index, value) in elements.enumerated() {
+                        body(index % channels, Double(value))
+                    }
+                }
+            }
+        }
+        add { sums[$0] += $1 }
+        let means = sums.map { $0 / Double(rows) }
+        add { squares[$0] += ($1 - means[$0]) * ($1 - means[$0]) }
+        let variances = squares.map { $0 / Double(rows) }
+        let usual = variances.reduce(0, +) / Double(channels)
+        mean = Tensor(means.map { Float($0) }, shape: [channels])
+        scale = Tensor(
+            variances.map { Float(1 / max($0, usual / 100, 1e-30).squareRoot()) },
+            shape: [channels])
+    }
+
+    /// `(x - mean) / deviation`. Complexity: O(elements).
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        let channels = mean.count
+        let result = Tensor(uninitialized: x.shape)
+        withExtendedLifetime((x, mean, scale, result)) {
+            Parallelism.perform(count: x.count / channels) { row in
+                let (source, target) = (
+                    x.base + row * channels, result.mutableBase + row * channels
+                )
+                for i in 0..<channels { target[i] = (source[i] - mean.base[i]) * scale.base[i] }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+import Tensors
+import ViT
+
+/// How patches of large crops are masked for iBOT's objective, block by block (`MaskingGenerator` and
+/// `collate_data_and_cast` of dinov2, after BEiT, Bao et al. 2022).
+public struct PatchMasking: Sendable, Codable, Hashable {
+    /// The share of the large crops that get a mask: `mask_sample_probability`.
+    public var probability = 0.5
+    /// The share of their patches that are masked, spread evenly over the crops that are:
+    /// `mask_ratio_min_max`.
+    public var ratio = 0.1...0.5
+    /// A block's least number of patches; no block has more than half of the crop's.
+    public var leastPatches = 4
+    /// The height of a block by its width; its logarithm is drawn evenly.
+    public var aspectRatio = 0.3...1 / 0.3
+
+    public init() {}
+
+    /// Draws the masks of a step's large crops: of each view the patches of each picture, in ascending order.
+    ///
+    /// So many crops get one, which they are is drawn; the ratios are one from each of as many equal parts of
+    /// their range.
+    ///
+    /// - Complexity: O(views x pictures x patches).
+    public func masks(
+        views: Int, pictures: Int, grid: PatchGrid,
+        using generator: inout some RandomNumberGenerator
+    ) -> [PatchMask] {
+        let crops = views * pictures
+        let masked = Int(Double(crops) * probability)
+        var masks = (0..<masked).map { index -> [Int] in
+            let step = (ratio.upperBound - ratio.lowerBound) / Double(masked)
+            let low = ratio.lowerBound + Double(index) * step
+            let share = generator.nextUniform(in: low...low + step)
+            return blocks(Int(Double(grid.count) * share), grid, using: &generator)
+        }
+        masks += Array(repeating: [], count: crops - masked)
+        generator.shuffle(&masks)
+        return (0..<views).map {
+            PatchMask(patches: Array(masks[$0 * pictures..<($0 + 1) * pictures]))
+        }
+    }
+
+    /// Blocks until about so many patches are masked; fewer where no more would fit.
+    private func blocks(
+        _ target: Int, _ grid: PatchGrid, using generator: inout some RandomNumberGenerator
+    ) -> [Int] {
+        var isMasked = [Bool](repeating: false, count: grid.count)
+        var count = 0
+        while count < target {
+            let most = min(target - count, grid.count / 2)
+            guard
+                let added = addBlock(ofAtMost: most, to: &isMasked, grid, using: &generator)
+            else { break }
+            count += added
+        }
+        return isMasked.indices.filter { isMasked[$0] }
+    }
+
+    /// Masks a block, if in ten draws one fits that adds a patch and no more than so many.
+    ///
+    /// - Returns: how many it added.
+    private func addBlock(
+        ofAtMost most: Int, to isMasked: inout [Bool], _ grid: PatchGrid,
+        using generator: inout some RandomNumberGenerator
+    ) -> Int? {
+        let logarithms = log(aspectRatio.lowerBound)...log(aspectRatio.upperBound)
+        for _ in 0..<10 {
+            // Where there is room for less than the least, the draw goes the other way, as Python's does.
+            let (low, high) = (Double(leastPatches), Double(most))
+            let area = low + (high - low) * generator.nextUniform()
+            let aspect = exp(generator.nextUniform(in: logarithms))
+            let height = Int((area * aspect).squareRoot().rounded(.toNearestOrEven))
+            let width = Int((area / aspect).squareRoot().rounded(.toNearestOrEven))
+            guard width < grid.columns, height < grid.rows else { continue }
+            let top = generator.nextIndex(below: grid.rows - height + 1)
+            let left = generator.nextIndex(below: grid.columns - width + 1)
+            let patches = (top..<top + height).flatMap { row in
+                (left..<left + width).map { row * grid.columns + $0 }
+            }.filter { !isMasked[$0] }
+            guard 1...most ~= patches.count else { continue }
+            for patch in patches { isMasked[patch] = true }
+            return patches.count
+        }
+        return nil
+    }
+}
+
+extension PatchMasking: Bounded {
+    package enum Bounds {
+        package static let share = Bound("share of what is masked", 0.0...1)
+        package static let leastPatches = Bound("least patches of a mask's block", 1...1 << 20)
+        package static let aspectRatio = Bound("aspect ratio of a mask's block", 1e-3...1e3)
+    }
+
+    public var fault: String? {
+        firstFault(
+            Bounds.share.fault(probability), Bounds.share.fault(ratio),
+            Bounds.leastPatches.fault(leastPatches), Bounds.aspectRatio.fault(aspectRatio))
+    }
+}
