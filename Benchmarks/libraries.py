@@ -14,11 +14,16 @@ from turns import serve
 warnings.filterwarnings('ignore')
 SIDE = 224
 # Network, patch, side of the two large crops, number and side of the small ones, batch, prototypes.
-STEPS = {
-    'step-vit-s16': ('vit_small', 16, 224, 8, 96, 8, 65536),
-    'step-vit-ti16': ('vit_tiny', 16, 224, 8, 96, 8, 4096),
-    'step-vit-ti8': ('vit_tiny', 8, 64, 6, 32, 32, 1024),
+SHAPES = {
+    'vit-s16': ('vit_small', 16, 224, 8, 96, 8, 65536),
+    'vit-ti16': ('vit_tiny', 16, 224, 8, 96, 8, 4096),
+    'vit-ti8': ('vit_tiny', 8, 64, 6, 32, 32, 1024),
 }
+OBJECTIVES = ['dino', 'ibot', 'distillation']
+STEPS = {
+    f'step-{shape}' + ('' if objective == 'dino' else f'-{objective}'): (shape, objective)
+    for shape in SHAPES for objective in OBJECTIVES}
+FEATURES = 384  # channels of the features that are learnt
 
 
 def prepare(folder, weights, paths):
@@ -46,22 +51,54 @@ def pictures(folder):
 
 
 def dino(folder, threads, checkout):
-    """A step of training with facebookresearch/dino's networks, head, clipping and groups of parameters."""
+    """A step of training with facebookresearch/dino's networks, head, clipping and groups of parameters: by
+    DINO's objective, by DINO's, iBOT's and KoLeo's together, or on the features of another network."""
     import torch
+    from torch import nn
+    from torch.nn import functional as F
     torch.set_num_threads(threads)
     sys.path.insert(0, checkout)
     import utils
     import vision_transformer as vits
-    softmax, log_softmax = torch.nn.functional.softmax, torch.nn.functional.log_softmax
+
+    def cross_entropy(wanted, found):
+        return -(wanted * found).sum(-1)
+
+    def tokens(network, images, mask=None, last=None):
+        """After the norm; masked patches are replaced. `last` gets what enters the last block."""
+        x = network.patch_embed(images)
+        if mask is not None:
+            x = torch.where(mask[..., None], network.mask_token, x)
+        x = torch.cat([network.cls_token.expand(len(x), -1, -1), x], 1)
+        x = x + network.interpolate_pos_encoding(x, *images.shape[2:])
+        for index, block in enumerate(network.blocks):
+            if last is not None and index == len(network.blocks) - 1:
+                last(block, x)
+            x = block(x)
+        return network.norm(x)
+
+    def koleo(x):
+        x = F.normalize(x, dim=-1)
+        with torch.no_grad():
+            nearest = (x @ x.T).fill_diagonal_(-1).argmax(1)
+        return -(nn.functional.pairwise_distance(x, x[nearest], 2, 1e-8) + 1e-8).log().mean()
 
     @functools.cache
     def trainer(name):
         """A step; made when first asked for, since each holds gigabytes."""
-        kind, patch, side, locals_, local_side, batch, prototypes = STEPS[name]
+        shape, objective = STEPS[name]
+        kind, patch, side, locals_, local_side, batch, prototypes = SHAPES[shape]
 
         def network(**options):
             backbone = getattr(vits, kind)(patch_size=patch, **options)
-            return utils.MultiCropWrapper(backbone, vits.DINOHead(backbone.embed_dim, prototypes))
+            width = backbone.embed_dim
+            if objective == 'ibot':
+                backbone.mask_token = nn.Parameter(torch.zeros(1, width))
+            made = utils.MultiCropWrapper(backbone, vits.DINOHead(width, prototypes))
+            if objective == 'distillation':
+                made.head = nn.Identity()
+                made.patches, made.class_token = nn.Linear(width, FEATURES), nn.Linear(width, FEATURES)
+            return made
 
         student, teacher = network(drop_path_rate=0.1), network()
         teacher.load_state_dict(student.state_dict())
@@ -69,19 +106,70 @@ def dino(folder, threads, checkout):
         optimizer = torch.optim.AdamW(utils.get_params_groups(student), lr=1e-4)
         crops = [torch.randn(batch, 3, side, side) for _ in range(2)]
         crops += [torch.randn(batch, 3, local_side, local_side) for _ in range(locals_)]
-        centre = torch.zeros(prototypes)
+        grids = [(len(x), (x.shape[2] // patch) ** 2) for x in crops]
+        mask = torch.zeros(2 * batch, grids[0][1], dtype=torch.bool)
+        mask[::2, :grids[0][1] * 3 // 10] = True
+        weight = (1 / mask.sum(1, keepdim=True).clamp(min=1)).expand_as(mask)[mask]
+        maps = [torch.randn(*grid, FEATURES) for grid in grids]
+        looks = [torch.rand(*grid).softmax(1) for grid in grids]
+        centre, patch_centre = torch.zeros(prototypes), torch.zeros(prototypes)
+
+        def said(outputs, centre):
+            wanted = F.softmax((outputs - centre) / 0.04, -1)
+            centre.mul_(0.9).add_(outputs.mean(0), alpha=0.1)
+            return wanted
+
+        def class_loss(wanted, outputs):
+            found = F.log_softmax(outputs / 0.1, -1).chunk(len(crops))
+            losses = [cross_entropy(q, p).mean() for i, q in enumerate(wanted) for j, p in enumerate(found) if i != j]
+            return sum(losses) / len(losses)
+
+        def dino_loss():
+            with torch.no_grad():
+                wanted = said(teacher(crops[:2]), centre).chunk(2)
+            return class_loss(wanted, student(crops))
+
+        def ibot_loss():
+            large, small = torch.cat(crops[:2]), torch.cat(crops[2:])
+            with torch.no_grad():
+                seen = tokens(teacher.backbone, large)
+                wanted = said(teacher.head(seen[:, 0]), centre).chunk(2)
+                wanted_patches = said(teacher.head(seen[:, 1:][mask]), patch_centre)
+            seen = tokens(student.backbone, large, mask)
+            classes = torch.cat([seen[:, 0], tokens(student.backbone, small)[:, 0]])
+            found = F.log_softmax(student.head(seen[:, 1:][mask]) / 0.1, -1)
+            patches = (cross_entropy(wanted_patches, found) * weight).sum() / len(large)
+            spread = sum(koleo(x) for x in seen[:, 0].chunk(2))
+            return class_loss(wanted, student.head(classes)) + patches + 0.1 * spread
+
+        def distillation_loss():
+            losses = []
+            for views in (range(2), range(2, len(crops))):
+                images, features, look = (torch.cat([x[i] for i in views]) for x in (crops, maps, looks))
+
+                def attention(block, x):
+                    """Of the class token alone."""
+                    own, x = block.attn, block.norm1(x)
+                    width, heads = x.shape[2], own.num_heads
+                    q = F.linear(x[:, :1], own.qkv.weight[:width], own.qkv.bias[:width])
+                    k = F.linear(x, own.qkv.weight[width:2 * width], own.qkv.bias[width:2 * width])
+                    q, k = (t.unflatten(2, (heads, -1)).transpose(1, 2) for t in (q, k))
+                    mean = (q @ k.transpose(2, 3) * own.scale).softmax(-1)[:, :, 0, 1:].mean(1)
+                    losses.append(cross_entropy(look, (mean / mean.sum(1, keepdim=True)).log()).sum() * 0.1)
+
+                seen = tokens(student.backbone, images, last=attention)
+                losses.append((student.patches(seen[:, 1:]) - features).square().mean((1, 2)).sum())
+                losses.append((student.class_token(seen[:, 0]) - features.mean(1)).square().mean(1).sum())
+            return sum(losses) / (batch * len(crops))
+
+        loss = {'dino': dino_loss, 'ibot': ibot_loss, 'distillation': distillation_loss}[objective]
 
         def step():
-            with torch.no_grad():
-                targets = teacher(crops[:2])
-                wanted = softmax((targets - centre) / 0.04, -1).chunk(2)
-                centre.mul_(0.9).add_(targets.mean(0), alpha=0.1)
-            found = [log_softmax(x, -1) for x in (student(crops) / 0.1).chunk(len(crops))]
-            losses = [-(q * p).sum(-1).mean() for i, q in enumerate(wanted) for j, p in enumerate(found) if i != j]
             optimizer.zero_grad()
-            (sum(losses) / len(losses)).backward()
+            loss().backward()
             utils.clip_gradients(student, 3.0)
-            utils.cancel_gradients_last_layer(0, student, 1)
+            if objective != 'distillation':
+                utils.cancel_gradients_last_layer(0, student, 1)
             optimizer.step()
             with torch.no_grad():
                 for mean, new in zip(teacher.parameters(), student.parameters()):

@@ -139,15 +139,16 @@ struct NetworkOptions: ParsableArguments {
 }
 
 extension PatchStride {
-    /// The step that was given, or that of dino-vit-features, 4 pixels; of a network with smaller patches
-    /// their side, which is said.
+    /// The step that was given, or the library's; where that is less than usual, it is said.
     static func fine(_ given: Int?, for network: VisionTransformer.Configuration) -> PatchStride {
-        let usual = Correspondences.Options().stride.vertical
-        guard given == nil, network.patchSize < usual else { return PatchStride(given ?? usual) }
-        Note.write(
-            "the step from patch to patch is \(network.patchSize) pixels, the side of the network's"
-                + " patches, not \(usual)")
-        return PatchStride(network.patchSize)
+        if let given { return PatchStride(given) }
+        let (own, usual) = (fine(for: network), fine(for: .small()))
+        if own != usual {
+            Note.write(
+                "the step from patch to patch is \(own.vertical) pixels, the side of the network's"
+                    + " patches, not \(usual.vertical)")
+        }
+        return own
     }
 }
 

@@ -37,7 +37,8 @@ public struct Correspondences: Hashable, Sendable, Codable {
         public var layer: Int?
         /// What is matched of it.
         public var facet = Facet.key
-        public var stride = PatchStride(4)
+        /// The step from patch to patch; nil: `PatchStride.fine(for:)`.
+        public var stride: PatchStride?
         /// The shorter side that photos are resized to, in pixels; nil leaves them as they are.
         public var loadSize: Int? = 224
         public var binning = Binning.logarithmic()

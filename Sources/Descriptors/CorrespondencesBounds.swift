@@ -7,7 +7,7 @@ extension Correspondences.Options: Bounded {
 
     public var fault: String? {
         firstFault(
-            FeatureTap.layers.fault(layer), stride.fault, Preprocessing.loadSizes.fault(loadSize),
+            FeatureTap.layers.fault(layer), stride?.fault, Preprocessing.loadSizes.fault(loadSize),
             binning.fault, SaliencyMap.fault(ofHeads: saliencyHeads),
             SaliencyMap.thresholds.fault(threshold), Self.pairCounts.fault(pairs),
             DescriptorClustering.Bounds.restarts.fault(restarts),

@@ -182,6 +182,13 @@ public struct Extractor: Sendable {
     }
 }
 
+extension PatchStride {
+    /// 4 pixels, as dino-vit-features steps for descriptors, or the side of smaller patches.
+    public static func fine(for network: VisionTransformer.Configuration) -> PatchStride {
+        PatchStride(min(4, network.patchSize))
+    }
+}
+
 /// Finds pairs of points that show the same in two photos: each runs through the network once, for
 /// descriptors and saliency; see `correspondences(between:and:options:)` for the rest.
 public func correspondences(
@@ -189,7 +196,8 @@ public func correspondences(
     options: Correspondences.Options = Correspondences.Options()
 ) throws(ExtractionError) -> Correspondences {
     let extractor = Extractor(
-        model, preprocessing: Preprocessing(loadSize: options.loadSize), stride: options.stride)
+        model, preprocessing: Preprocessing(loadSize: options.loadSize),
+        stride: options.stride ?? .fine(for: model.configuration))
     func features(of photo: Image) throws(ExtractionError) -> ImageFeatures {
         try extractor.imageFeatures(
             of: extractor.networkImage(of: photo),

@@ -204,7 +204,7 @@ import ViT
         check("iterations of GrabCut 0 is not from 1")
         try write(whole) { $0.taps.layer = -1025 }
         check("layer -1025")
-        try write(whole) { $0.taps.stride.horizontal = 0 }
+        try write(whole) { $0.taps.stride = PatchStride(vertical: 4, horizontal: 0) }
         check("stride 0")
         try write(whole) { $0.votePercentage = 101 }
         check("votes")

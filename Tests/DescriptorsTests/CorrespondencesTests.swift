@@ -117,7 +117,9 @@ private func axes(_ rows: Int, _ columns: Int, saliency: [Float]) -> ImageFeatur
         ] {
             #expect(network.layerForMatching == layer)
         }
-        #expect(options.stride == PatchStride(4) && options.loadSize == 224)
+        #expect(options.stride == nil && options.loadSize == 224)
+        #expect(PatchStride.fine(for: .small()) == PatchStride(4))
+        #expect(PatchStride.fine(for: .small(patchSize: 2)) == PatchStride(2))
         #expect(options.threshold == 0.05 && options.binning == .logarithmic(hierarchy: 2))
         let stored = try JSONEncoder().encode(options)
         #expect(

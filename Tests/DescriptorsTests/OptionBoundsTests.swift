@@ -9,6 +9,7 @@ import ViT
     @Test func everyNumberHasABound() throws {
         var foreground = CoSegmentation.Options()
         foreground.outlierThreshold = 0.7
+        foreground.taps.stride = PatchStride(4)
         foreground.taps.binning = .logarithmic()
         foreground.taps.saliencyHeads = [0, 2]
         var parts = PartCoSegmentation.Options()
@@ -16,6 +17,7 @@ import ViT
         parts.stages = .three()
         var matching = Correspondences.Options()
         matching.saliencyHeads = [1]
+        matching.stride = PatchStride(4)
         #expect(foreground.fault == nil && parts.fault == nil && matching.fault == nil)
         #expect(VideoSegmenter.Options().fault == nil)
         #expect(try unboundedNumbers(of: foreground) == ["seed"])

@@ -4,7 +4,7 @@ import ViT
 extension SegmentationTaps: Bounded {
     public var fault: String? {
         let single = firstFault(
-            FeatureTap.layers.fault(layer), stride.fault, Preprocessing.loadSizes.fault(loadSize),
+            FeatureTap.layers.fault(layer), stride?.fault, Preprocessing.loadSizes.fault(loadSize),
             binning.fault, SaliencyMap.fault(ofHeads: saliencyHeads))
         if let single { return single }
         return facet.isAttention ? "class attention makes no descriptors" : nil

@@ -48,7 +48,8 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
     /// whose network has twelve.
     public var layer = -1
     public var facet = Facet.key
-    public var stride = PatchStride(4)
+    /// The step from patch to patch; nil: `PatchStride.fine(for:)`.
+    public var stride: PatchStride?
     /// The shorter side that pictures are resized to, in pixels; nil leaves them as they are.
     public var loadSize: Int? = 224
     public var binning = Binning.none
@@ -75,7 +76,7 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         if let network, network != model.fingerprint {
             throw .otherNetwork(expected: network, found: model.fingerprint)
         }
-        try Extractor(model, stride: stride).check([FeatureTap(layer: layer, facet: facet)])
+        try Extractor(model, stride: stride ?? .fine(for: model.configuration)).check([FeatureTap(layer: layer, facet: facet)])
     }
 
     /// A picture in the sizes that go through the network.
@@ -116,7 +117,8 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         of input: Input, using model: any Backbone, withSaliency: Bool = true
     ) throws(ExtractionError) -> SegmentationFeatures {
         let extractor = Extractor(
-            model, preprocessing: Preprocessing(loadSize: loadSize), stride: stride)
+            model, preprocessing: Preprocessing(loadSize: loadSize),
+            stride: stride ?? .fine(for: model.configuration))
         if withSaliency && saliency == .whole {
             let features = try extractor.imageFeatures(
                 of: input.picture, layer: layer, facet: facet, saliencyHeads: saliencyHeads)
