@@ -26,7 +26,7 @@ public struct DINOTrainer: Sendable {
     public internal(set) var patchLoss: DINOLoss
     /// Steps done: the number of the next.
     public internal(set) var step = 0
-    /// Of the features that are learnt; nil before the first step.
+    /// Of the features that are learnt, so far; nil before the first step.
     var standardizations: Standardizations?
     var optimizer: any Optimizer
 

@@ -26,6 +26,9 @@ struct StepPlan {
 
 /// How a feature teacher's vectors are standardised.
 struct Standardizations: Sendable {
+    /// The steps by whose crops means and deviations go: those of the warm-up, in which they still move.
+    static let steps = 100
+
     var patches: Standardization
     var classToken: Standardization
 }
@@ -82,11 +85,7 @@ extension DINOTrainer {
     private func add(
         _ distillation: DistillationOptions, _ features: [TeacherFeatures], to plan: inout StepPlan
     ) {
-        let standardizations =
-            standardizations
-            ?? Standardizations(
-                patches: Standardization(of: features.map(\.patches)),
-                classToken: Standardization(of: features.map(\.classToken)))
+        let standardizations = standardizations(of: features)
         plan.standardizations = standardizations
         if distillation.patchWeight > 0 {
             plan.objectives.append(
@@ -105,6 +104,18 @@ extension DINOTrainer {
             plan.objectives.append(
                 AttentionDistillation(weight: distillation.attentionWeight, targets: attention))
         }
+    }
+
+    /// How a teacher's features are standardised: by the crops of the first steps, this one's among them.
+    private func standardizations(of features: [TeacherFeatures]) -> Standardizations {
+        if let standardizations, step >= Standardizations.steps { return standardizations }
+        let own = Standardizations(
+            patches: Standardization(of: features.map(\.patches)),
+            classToken: Standardization(of: features.map(\.classToken)))
+        guard let former = standardizations else { return own }
+        return Standardizations(
+            patches: former.patches.adding(own.patches, after: step),
+            classToken: former.classToken.adding(own.classToken, after: step))
     }
 
     /// What the student's average says of the large crops, of which it sees every patch.

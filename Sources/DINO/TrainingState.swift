@@ -51,7 +51,7 @@ extension DINOTrainer {
         }
         if let channels = options.distillation?.channels, step > 0 {
             let unset = Tensor(repeating: 0, shape: [channels])
-            let none = Standardization(mean: unset, scale: unset)
+            let none = Standardization(mean: unset, variance: unset)
             var standardizations = Standardizations(patches: none, classToken: none)
             for (name, path) in Self.standardizationNames {
                 standardizations[keyPath: path] = try stored(name, [channels])
@@ -75,6 +75,9 @@ extension DINOTrainer {
         {
             return "\(name), an average of squares, is negative"
         }
+        if name.hasSuffix(".variance"), tensor.elements.contains(where: { $0 < 0 }) {
+            return "\(name) is negative"
+        }
         guard name == Self.countsName else { return nil }
         let exact: Float = 0x1p24
         for (parameter, count) in zip(student.parameters.map(\.name), tensor.elements) {
@@ -92,14 +95,15 @@ extension DINOTrainer {
         return nil
     }
 
-    /// Those of a feature teacher's means and of 1 over the deviations.
+    /// Those of a feature teacher's means and variances.
     private static var standardizationNames:
         [(name: String, path: WritableKeyPath<Standardizations, Tensor>)]
     {
         [
-            ("features.patches.mean", \.patches.mean), ("features.patches.scale", \.patches.scale),
+            ("features.patches.mean", \.patches.mean),
+            ("features.patches.variance", \.patches.variance),
             ("features.class_token.mean", \.classToken.mean),
-            ("features.class_token.scale", \.classToken.scale),
+            ("features.class_token.variance", \.classToken.variance),
         ]
     }
 

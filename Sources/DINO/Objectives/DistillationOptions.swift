@@ -5,7 +5,7 @@ import ViT
 ///
 /// Each patch's token is to give, through one linear map, the teacher's vector of the same place; the class
 /// token that of the whole crop. The vectors are standardised: each channel has the mean 0 and the deviation
-/// 1 over the crops of the first step, so that none counts for more than another (as AM-RADIO does, Ranzinger et
+/// 1 over the crops of the first hundred steps, so that none counts for more than another (as AM-RADIO does, Ranzinger et
 /// al. 2024, section 3.3; the squared error is LightlyTrain's). The maps are part of the training and no part of
 /// the network that comes of it.
 public struct DistillationOptions: Sendable, Codable, Hashable {

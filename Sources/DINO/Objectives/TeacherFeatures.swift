@@ -110,61 +110,81 @@ extension Tensor {
     }
 }
 
-/// The mean and the deviation of each channel of a teacher's features.
+/// The mean and the variance of each channel of a teacher's features, over the crops of some steps.
 struct Standardization: Sendable {
     /// `[channels]`.
     var mean: Tensor
-    /// 1 / deviation, `[channels]`.
-    var scale: Tensor
+    /// `[channels]`.
+    var variance: Tensor
 
-    init(mean: Tensor, scale: Tensor) {
+    init(mean: Tensor, variance: Tensor) {
         self.mean = mean
-        self.scale = scale
+        self.variance = variance
     }
 
-    /// Of the rows of some matrices.
-    ///
-    /// A channel that hardly varies counts as if it had a tenth of the usual deviation: the noise in it is
-    /// not to be learnt.
-    ///
-    /// - Parameter parts: `[…, channels]` each.
-    /// - Complexity: O(elements).
+    /// Of the rows of some matrices, `[…, channels]` each. Complexity: O(elements).
     init(of parts: [Tensor]) {
         let channels = parts[0].shape[-1]
         var (sums, squares) = (
             [Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels)
         )
         let rows = parts.reduce(0) { $0 + $1.count / channels }
-        func add(_ body: (_ channel: Int, _ value: Double) -> Void) {
+        func forEach(_ body: (_ channel: Int, _ value: Double) -> Void) {
             for part in parts {
                 part.withUnsafeElements { elements in
-                    for (index, value) in elements.enumerated() {
-                        body(index % channels, Double(value))
+                    for row in 0..<elements.count / channels {
+                        for channel in 0..<channels {
+                            body(channel, Double(elements[row * channels + channel]))
+                        }
                     }
                 }
             }
         }
-        add { sums[$0] += $1 }
+        forEach { sums[$0] += $1 }
         let means = sums.map { $0 / Double(rows) }
-        add { squares[$0] += ($1 - means[$0]) * ($1 - means[$0]) }
-        let variances = squares.map { $0 / Double(rows) }
-        let usual = variances.reduce(0, +) / Double(channels)
+        forEach { squares[$0] += ($1 - means[$0]) * ($1 - means[$0]) }
         mean = Tensor(means.map { Float($0) }, shape: [channels])
-        scale = Tensor(
-            variances.map { Float(1 / max($0, usual / 100, 1e-30).squareRoot()) },
-            shape: [channels])
+        variance = Tensor(squares.map { Float($0 / Double(rows)) }, shape: [channels])
     }
 
-    /// `(x - mean) / deviation`. Complexity: O(elements).
+    /// That of so many steps and of one more with as many rows (Chan et al. 1983). Complexity: O(channels).
+    func adding(_ next: Standardization, after steps: Int) -> Standardization {
+        let count = Double(steps)
+        var (means, variances) = ([Float](), [Float]())
+        for (own, other) in zip(
+            zip(mean.elements, variance.elements), zip(next.mean.elements, next.variance.elements))
+        {
+            let difference = Double(other.0) - Double(own.0)
+            means.append(Float(Double(own.0) + difference / (count + 1)))
+            variances.append(
+                Float(
+                    (count * Double(own.1) + Double(other.1)) / (count + 1)
+                        + count / ((count + 1) * (count + 1)) * difference * difference))
+        }
+        return Standardization(
+            mean: Tensor(means, shape: mean.shape), variance: Tensor(variances, shape: mean.shape))
+    }
+
+    /// `(x - mean) / deviation`.
+    ///
+    /// A channel that hardly varies counts as if it had a tenth of the usual deviation: the noise in it is
+    /// not to be learnt.
+    ///
+    /// - Complexity: O(elements).
     func callAsFunction(_ x: Tensor) -> Tensor {
         let channels = mean.count
+        let usual = variance.elements.reduce(0, +) / Float(channels)
+        let scales = variance.elements.map { 1 / max($0, usual / 100, 1e-30).squareRoot() }
         let result = Tensor(uninitialized: x.shape)
-        withExtendedLifetime((x, mean, scale, result)) {
-            Parallelism.perform(count: x.count / channels) { row in
-                let (source, target) = (
-                    x.base + row * channels, result.mutableBase + row * channels
-                )
-                for i in 0..<channels { target[i] = (source[i] - mean.base[i]) * scale.base[i] }
+        withExtendedLifetime((x, mean, result)) {
+            scales.withUnsafeBufferPointer { scales in
+                nonisolated(unsafe) let scales = scales
+                Parallelism.perform(count: x.count / channels) { row in
+                    let (source, target) = (
+                        x.base + row * channels, result.mutableBase + row * channels
+                    )
+                    for i in 0..<channels { target[i] = (source[i] - mean.base[i]) * scales[i] }
+                }
             }
         }
         return result

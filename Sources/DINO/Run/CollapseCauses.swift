@@ -21,6 +21,10 @@ extension CollapseWatch {
         case .entropyAtLimit:
             return "all pictures are given to all prototypes alike (the teacher's entropy is "
                 + "\(figure(record.teacherEntropy)) of \(limit))"
+        case .featuresAtMean:
+            return
+                "what is learnt of the patches' features is no better than their mean (an error of"
+                + " \(figure(record.losses[.patches] ?? .nan)) of their variance)"
         case .lossAtLimit:
             return "the loss rests at \(figure(record.loss)), \(limit): the student predicts the "
                 + "teacher no better than by chance"
@@ -36,19 +40,17 @@ extension CollapseWatch {
 
     /// Options that differ from what suits the number of pictures.
     private func causesByDataSize(_ verdict: Verdict) -> [String] {
-        guard let pictures = circumstances.pictures, verdict != .notFinite, verdict != .rankOne
-        else { return [] }
+        let verdicts: [Verdict] = [.entropyAtLimit, .lossAtLimit]
+        guard let pictures = circumstances.pictures, verdicts.contains(verdict) else { return [] }
         func figure(_ value: Double) -> String { String(format: "%.3g", value) }
         let usual = DataSizeDefaults(pictures: pictures)
         var causes: [String] = []
-        if circumstances.outputs > usual.prototypes, verdict != .entropyAtZero {
+        if circumstances.outputs > usual.prototypes {
             causes.append(
                 "\(circumstances.outputs) outputs are many for \(pictures) pictures: --preset auto"
                     + " has --out-dim \(usual.prototypes)")
         }
-        if circumstances.teacherTemperature > 1.2 * usual.teacherTemperature,
-            verdict != .entropyAtZero
-        {
+        if circumstances.teacherTemperature > 1.2 * usual.teacherTemperature {
             causes.append(
                 "for \(pictures) pictures --preset auto has --teacher-temp"
                     + " \(figure(usual.teacherTemperature))")
@@ -78,6 +80,11 @@ extension CollapseWatch {
             return [
                 "the teacher's outputs are not sharp enough: lower --warmup-teacher-temp and "
                     + "--teacher-temp", "the learning rate is too high: lower --lr",
+            ]
+        case .featuresAtMean:
+            return [
+                "the learning rate does not suit: lower --lr, or raise it where the loss falls evenly",
+                "the maps of --teacher-features are of other pictures, or mirrored",
             ]
         case .lossAtLimit:
             return [

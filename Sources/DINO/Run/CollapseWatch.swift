@@ -20,6 +20,8 @@ public struct CollapseWatch: Sendable {
         case entropyAtLimit
         /// The loss stays at ln K: the student predicts the teacher no better than by chance.
         case lossAtLimit
+        /// What is learnt of a teacher's features stays at what their mean would give.
+        case featuresAtMean
     }
 
     /// A verdict with what it rests on.
@@ -41,7 +43,7 @@ public struct CollapseWatch: Sendable {
 
     /// What the watch knows of the training.
     public struct Circumstances: Sendable, Hashable, Codable {
-        /// The head's outputs, K.
+        /// The head's outputs, K; 0 where nothing is asked of prototypes.
         public var outputs: Int
         /// Pictures whose features are read together.
         public var batchSize: Int
@@ -135,6 +137,7 @@ public struct CollapseWatch: Sendable {
         // Sound runs stay some tenths of a nat below the limit, whatever it is.
         case .entropyAtLimit: return mean.entropy > limit - 0.05 && mean.divergence < 0.05
         case .lossAtLimit: return abs(mean.loss - limit) < 0.05
+        case .featuresAtMean: return mean.features > 0.99
         }
     }
 
@@ -142,10 +145,13 @@ public struct CollapseWatch: Sendable {
     private func patience(_ verdict: Verdict) -> Int {
         switch verdict {
         case .notFinite: 1
+        // A student of features does not follow itself: it may begin there.
+        case .rankOne where circumstances.outputs == 0: 500
         case .rankOne, .entropyAtZero: 20
         case .entropyAtLimit: 60
         // Sound runs may begin there, until the first prototypes come apart.
         case .lossAtLimit: 300
+        case .featuresAtMean: 1000
         }
     }
 
@@ -160,6 +166,7 @@ public struct CollapseWatch: Sendable {
     /// Running means over about ten steps.
     private struct Readings: Sendable {
         var loss = 0.0
+        var features = 0.0
         var entropy = 0.0
         var divergence = 0.0
         var rank = 0.0
@@ -171,6 +178,7 @@ public struct CollapseWatch: Sendable {
             isEmpty = false
             let dino = record.losses[.dino] ?? (record.losses.isEmpty ? record.loss : .nan)
             loss += weight * (dino - loss)
+            features += weight * ((record.losses[.patches] ?? 0) - features)
             entropy += weight * (record.teacherEntropy - entropy)
             divergence += weight * (record.divergence - divergence)
             rank += weight * (record.rank - rank)
@@ -184,7 +192,8 @@ extension CollapseWatch.Circumstances {
         let options = configuration.options
         let scale = Double(configuration.picturesPerStep) / 256
         self.init(
-            outputs: options.head.prototypes, batchSize: configuration.picturesPerStep,
+            outputs: options.objectives.needPrototypes ? options.head.prototypes : 0,
+            batchSize: configuration.picturesPerStep,
             learningRate: options.learningRate * scale,
             usualLearningRate: DINOOptions(network: options.network).learningRate * scale,
             momentum: options.teacherMomentum,

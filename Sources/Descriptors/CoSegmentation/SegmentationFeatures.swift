@@ -76,7 +76,9 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         if let network, network != model.fingerprint {
             throw .otherNetwork(expected: network, found: model.fingerprint)
         }
-        try Extractor(model, stride: stride ?? .fine(for: model.configuration)).check([FeatureTap(layer: layer, facet: facet)])
+        try Extractor(model, stride: stride ?? .fine(for: model.configuration)).check([
+            FeatureTap(layer: layer, facet: facet)
+        ])
     }
 
     /// A picture in the sizes that go through the network.

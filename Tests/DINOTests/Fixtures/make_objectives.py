@@ -268,9 +268,6 @@ class Distillation:
             model.to(dtype)
         self.optimizer = torch.optim.AdamW(utils.get_params_groups(self.models[0]))
         self.schedules = schedules(case)
-        maps, _, classes = zip(*self.targets(0))
-        self.of_patches = Standardization(torch.cat([map.flatten(0, 1) for map in maps]))
-        self.of_classes = Standardization(torch.cat(classes))
 
     def student(self):
         return dict(self.models[0].named_parameters())
@@ -291,16 +288,25 @@ class Distillation:
             shares = saliency / saliency.sum(dim=1, keepdim=True)
             yield maps, shares, (shares.unsqueeze(-1) * maps).sum(dim=1)
 
+    def standardizations(self, step):
+        """Of patches and of class tokens, by all that came up to a step."""
+        views = [view for earlier in range(step + 1) for view in self.targets(earlier)]
+        maps, _, classes = zip(*views)
+        return (
+            Standardization(torch.cat([map.flatten(0, 1) for map in maps])),
+            Standardization(torch.cat(classes)))
+
     def backward(self, step):
         self.optimizer.zero_grad()
+        of_patches, of_classes = self.standardizations(step)
         sums = dict(patches=0, classToken=0, attention=0)
         images = [view.to(self.dtype) for view in crops(TINY, step)]
         for view, (maps, shares, classes) in zip(images, self.targets(step)):
             patches, class_token, attention = self.models[0](view)
             for prediction in patches:
-                error = (prediction - self.of_patches(maps)) ** 2
+                error = (prediction - of_patches(maps)) ** 2
                 sums["patches"] = sums["patches"] + error.mean(dim=(1, 2)).sum() / len(patches)
-            error = (class_token - self.of_classes(classes)) ** 2
+            error = (class_token - of_classes(classes)) ** 2
             sums["classToken"] = sums["classToken"] + error.mean(dim=1).sum()
             seen = attention / attention.sum(dim=1, keepdim=True)
             sums["attention"] = sums["attention"] - (shares * seen.log()).sum()

@@ -105,4 +105,37 @@ import Testing
         let one = Step(loss: 4, entropy: 3, rank: 1, deviation: 0, gradientNorm: 1)
         #expect(findings(of: Array(repeating: one, count: 100), circumstances).isEmpty)
     }
+
+    /// A student of features, made up: it stays at their mean, or learns, from features all alike at first.
+    @Test(arguments: [0.995, 0.9])
+    func featuresAtTheirMean(error: Double) {
+        var circumstances = circumstances
+        circumstances.outputs = 0
+        var watch = CollapseWatch(circumstances)
+        for step in 1...1100 {
+            var record = TrainingRecord(
+                step: step, epoch: 1, loss: 2, learningRate: 1e-3, weightDecay: 0.04,
+                momentum: 0.99, teacherTemperature: 0.04, teacherEntropy: .nan,
+                rank: step < 100 ? 1 : 8, featureDeviation: step < 100 ? 0.01 : 0.5, contrast: 1,
+                gradientNorm: 1, seconds: 1)
+            record.losses = [.patches: error, .classToken: 1]
+            _ = watch.observe(record)
+        }
+        #expect(watch.findings.map(\.verdict) == (error > 0.99 ? [.featuresAtMean] : []))
+        #expect(watch.findings.allSatisfy { $0.reading.contains("0.995 of their variance") })
+    }
+
+    /// What suits the number of pictures is named.
+    @Test func prototypesForFewPictures() throws {
+        var circumstances = circumstances
+        circumstances.outputs = 65536
+        circumstances.pictures = 5000
+        let limit = log(65536.0)
+        let resting = Step(
+            loss: limit + 0.01, entropy: limit - 1, rank: 8, deviation: 0.5, gradientNorm: 0.01)
+        let found = findings(of: Array(repeating: resting, count: 400), circumstances)
+        #expect(found.map(\.verdict) == [.lossAtLimit])
+        #expect(found[0].causes[0].contains("--preset auto has --out-dim 1024"))
+        #expect(found[0].causes[1].contains("--preset auto has --teacher-temp 0.02"))
+    }
 }

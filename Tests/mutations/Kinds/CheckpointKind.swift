@@ -85,7 +85,12 @@ struct CheckpointKind: Kind {
         distilled.options.distillation = DistillationOptions(
             teacher: source.teacher, channels: source.channels)
         distilled.options.objectives.dino = 0
-        return [plain, other, distilled]
+        var masked = plain
+        masked.options.network.hasMaskToken = true
+        masked.options.objectives = ObjectiveWeights(dino: 1, ibot: 1, koLeo: 0.1)
+        masked.options.patchHead = masked.options.head
+        masked.options.loss.targets = .sinkhornKnopp
+        return [plain, other, distilled, masked]
     }
 
     /// The network to learn from, where there is one.
