@@ -43,32 +43,44 @@ public struct DINOHead: Sendable {
     /// g, `[prototypes, 1]`.
     public var magnitude: Tensor
 
-    /// A head with which training starts: matrices normal with deviation 0.02, biases 0; the last
-    /// layer's directions, as PyTorch's `Linear`, uniform within ±1 / sqrt(bottleneckWidth), their
-    /// lengths 1.
+    /// Creates a head whose parameters have the names of vision_transformer.py: `mlp.0.weight` (`mlp.weight`
+    /// where there is one layer alone), `last_layer.weight_g`, `last_layer.weight_v`. At first matrices are
+    /// normal with deviation 0.02, biases 0; the last layer's directions, as PyTorch's `Linear`, uniform within
+    /// ±1 / sqrt(bottleneckWidth), their lengths 1.
+    public init<Failure>(
+        inputWidth: Int, options: Options, from source: ParameterSource<Failure>
+    ) throws(Failure) {
+        require(options.layers >= 1, "DINOHead: \(options.layers) layers")
+        self.options = options
+        layers = []
+        for index in 0..<options.layers {
+            let isLast = index == options.layers - 1
+            let names = options.names(ofLayer: index)
+            layers.append(
+                Layer(
+                    linear: try Linear(
+                        from: source.under(names.linear),
+                        inputs: index == 0 ? inputWidth : options.hiddenWidth,
+                        outputs: isLast ? options.bottleneckWidth : options.hiddenWidth),
+                    norm: isLast || !options.hasBatchNorm
+                        ? nil
+                        : try BatchNorm(
+                            from: source.under(names.norm), width: options.hiddenWidth)))
+        }
+        let last = source.under("last_layer")
+        magnitude = try last.parameter("weight_g", [options.prototypes, 1], .constant(1))
+        direction = try last.parameter(
+            "weight_v", [options.prototypes, options.bottleneckWidth],
+            .uniform(bound: 1 / Double(options.bottleneckWidth).squareRoot()))
+    }
+
+    /// A head with which training starts.
     public init(
         inputWidth: Int, options: Options, using generator: inout some RandomNumberGenerator
     ) {
-        require(options.layers >= 1, "DINOHead: \(options.layers) layers")
-        func linear(_ inputs: Int, _ outputs: Int) -> Linear {
-            Linear(
-                weight: Tensor(shape: [outputs, inputs]) {
-                    for i in $0.indices { $0[i] = Float(0.02 * generator.nextNormal()) }
-                }, bias: Tensor(repeating: 0, shape: [outputs]))
+        self = untrained(using: &generator) {
+            DINOHead(inputWidth: inputWidth, options: options, from: $0)
         }
-        self.options = options
-        let widths = options.widths(from: inputWidth)
-        layers = widths.enumerated().map { index, width in
-            let isLast = index == widths.count - 1
-            return Layer(
-                linear: linear(width.inputs, width.outputs),
-                norm: isLast || !options.hasBatchNorm ? nil : BatchNorm(width: width.outputs))
-        }
-        let bound = 1 / Double(options.bottleneckWidth).squareRoot()
-        direction = Tensor(shape: [options.prototypes, options.bottleneckWidth]) {
-            for i in $0.indices { $0[i] = Float((2 * generator.nextUniform() - 1) * bound) }
-        }
-        magnitude = Tensor(repeating: 1, shape: [options.prototypes, 1])
     }
 
     /// Channels of the embeddings that it takes.
@@ -89,17 +101,21 @@ public struct DINOHead: Sendable {
 }
 
 extension DINOHead: Module {
-    /// The names of vision_transformer.py: `mlp.0.weight` (`mlp.weight` where there is one layer
-    /// alone), `last_layer.weight_g`, `last_layer.weight_v`.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
-        var position = 0
         for index in layers.indices {
-            let name = layers.count == 1 ? "mlp" : "mlp.\(position)"
-            try layers[index].linear.forEachParameter(under: name, body)
-            try layers[index].norm?.forEachParameter(under: "mlp.\(position + 1)", body)
-            position += options.hasBatchNorm ? 3 : 2
+            let names = options.names(ofLayer: index)
+            try layers[index].linear.forEachParameter(under: names.linear, body)
+            try layers[index].norm?.forEachParameter(under: names.norm, body)
         }
         try body("last_layer.weight_g", &magnitude)
         try body("last_layer.weight_v", &direction)
+    }
+}
+
+extension DINOHead.Options {
+    /// The parts of a layer of the perceptron, by their places in PyTorch's `Sequential`.
+    fileprivate func names(ofLayer index: Int) -> (linear: String, norm: String) {
+        let place = index * (hasBatchNorm ? 3 : 2)
+        return (layers == 1 ? "mlp" : "mlp.\(place)", "mlp.\(place + 1)")
     }
 }

@@ -19,22 +19,11 @@ extension DINOHead.Options: Bounded {
             Bounds.hiddenWidth.fault(hiddenWidth), Bounds.bottleneckWidth.fault(bottleneckWidth))
     }
 
-    /// The inputs and outputs of the perceptron's layers.
-    func widths(from inputWidth: Int) -> [(inputs: Int, outputs: Int)] {
-        (0..<layers).map { index in
-            (
-                inputs: index == 0 ? inputWidth : hiddenWidth,
-                outputs: index == layers - 1 ? bottleneckWidth : hiddenWidth
-            )
-        }
-    }
-
     /// The number of parameters of a head for embeddings of a width.
     ///
     /// - Precondition: each value is within its bound, so that nothing overflows.
     func parameterCount(inputWidth: Int) -> Int {
-        let norms = hasBatchNorm ? 2 * (layers - 1) * hiddenWidth : 0
-        return widths(from: inputWidth).reduce(norms) { $0 + ($1.inputs + 1) * $1.outputs }
-            + prototypes * (bottleneckWidth + 1)
+        parameterShapes { DINOHead(inputWidth: inputWidth, options: self, from: $0) }
+            .reduce(0) { $0 + $1.shape.count }
     }
 }

@@ -13,7 +13,8 @@ public protocol Backbone: Sendable {
 }
 
 extension Backbone {
-    /// The network's own output, `[batch, width]`; see `VisionTransformer.embeddings`.
+    /// The network's own output: the class token after the last norm, `[batch, width]`, as `forward` of
+    /// vision_transformer.py returns it.
     public func embeddings(of images: Tensor) -> Tensor {
         let tap = FeatureTap(layer: -1, facet: .embedding)
         return features(of: images, at: [tap], stride: nil)[tap]
@@ -21,8 +22,8 @@ extension Backbone {
 }
 
 extension VisionTransformer: Backbone {
-    /// A hash of some elements of each parameter that has a part in features, and of how positions are resampled. Complexity: O(number of
-    /// parameters of different names).
+    /// A hash of some elements of each parameter that has a part in features, and of how positions are
+    /// resampled. Complexity: O(number of parameters of different names).
     public var fingerprint: String {
         var hash = FNV1a()
         func add(_ bits: UInt64) { withUnsafeBytes(of: bits.littleEndian) { hash.add($0) } }

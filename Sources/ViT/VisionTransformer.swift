@@ -179,13 +179,6 @@ public struct VisionTransformer: Sendable {
         let leading = registers.map { Tensor.concatenated([classToken, $0]) } ?? classToken
         return Tensor.tokens(leading: leading, patches: patches, codes: codes)
     }
-
-    /// The network's own output: the class token after the last norm, `[batch, width]`, as
-    /// `forward` of vision_transformer.py returns it.
-    public func embeddings(of images: Tensor, stochasticDepth: StochasticDepth? = nil) -> Tensor {
-        let tap = FeatureTap(layer: -1, facet: .embedding)
-        return features(of: images, at: [tap], stochasticDepth: stochasticDepth)[tap]
-    }
 }
 
 /// The parameters by their official names, in the order of PyTorch's `named_parameters()`.

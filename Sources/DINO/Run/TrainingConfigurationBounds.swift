@@ -53,7 +53,10 @@ extension TrainingConfiguration: Bounded {
         let width = options.network.width
         let head = options.needsHead ? options.head.parameterCount(inputWidth: width) : 0
         let patchHead = options.separatePatchHead?.parameterCount(inputWidth: width)
-        let maps = options.distillation.map { ($0.taps.count + 1) * (width + 1) * $0.channels }
+        let maps = options.distillation.map { distillation in
+            parameterShapes { DistillationHeads(distillation, inputWidth: width, from: $0) }
+                .reduce(0) { $0 + $1.shape.count }
+        }
         return [
             ("backbone.", options.network.parameterCount), ("head.", head),
             ("patch_head.", patchHead ?? 0),

@@ -7,10 +7,12 @@ public struct BatchNorm: Sendable {
     /// Added to the variance; PyTorch's default.
     public var epsilon: Float = 1e-5
 
-    /// The layer with which training starts: weights 1, biases 0.
-    public init(width: Int) {
-        weight = Tensor(repeating: 1, shape: [width])
-        bias = Tensor(repeating: 0, shape: [width])
+    /// Asks for `weight` and `bias`: at first 1 and 0.
+    public init<Failure>(
+        from source: ParameterSource<Failure>, width: Int
+    ) throws(Failure) {
+        weight = try source.parameter("weight", [width], .constant(1))
+        bias = try source.parameter("bias", [width], .constant(0))
     }
 
     /// Normalises a batch `[rows, width]` by its own statistics.
