@@ -65,8 +65,8 @@ extension DINOTrainer {
     /// What is wrong with a tensor that is to be restored, as a clause; nil where nothing is.
     ///
     /// Elements are finite, averages of squares not negative, and the optimiser has counted for each
-    /// parameter the steps in which it was learnt; those of a block's may be fewer, where both of its
-    /// branches were left out for all crops of a step. Counts are kept as float32, which are exact up to
+    /// parameter the steps in which it was learnt; these may be fewer, where a block's branches were left out
+    /// for all crops of a step, or where no objective reached it. Counts are kept as float32, which are exact up to
     /// 2^24: beyond that they are not told apart.
     func fault(of tensor: Tensor, named name: String, step: Int) -> String? {
         guard tensor.isFinite else { return "\(name) is not finite" }
@@ -84,15 +84,23 @@ extension DINOTrainer {
             let learnt =
                 frozenEpochs(parameter).map { max(0, step - $0 * schedule.stepsPerEpoch) } ?? 0
             let most = min(Float(learnt), exact)
-            let isBranch =
-                options.stochasticDepth > 0 && parameter.hasPrefix("backbone.blocks.")
-            guard count == count.rounded(), (isBranch ? 0 : most)...most ~= min(count, exact)
+            let least = isLearntInEveryStep(parameter) ? most : 0
+            guard count == count.rounded(), least...most ~= min(count, exact)
             else {
                 return
                     "its optimiser counts \(count) steps of \(parameter), and \(learnt) were taken"
             }
         }
         return nil
+    }
+
+    /// Whether a parameter has a gradient in every step in which it is not frozen: DINO's objective reaches all
+    /// that lies before its head, but for what stochastic depth may leave out. Others may reach less.
+    private func isLearntInEveryStep(_ name: String) -> Bool {
+        let isBranch = options.stochasticDepth > 0 && name.hasPrefix("backbone.blocks.")
+        let isReached = name.hasPrefix("backbone.") || name.hasPrefix("head.")
+        return options.objectives.dino > 0 && isReached && !isBranch
+            && name != "backbone.mask_token"
     }
 
     /// Those of a feature teacher's means and variances.

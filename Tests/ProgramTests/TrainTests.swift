@@ -170,6 +170,36 @@ import ViT
         #expect(missing.status == 1 && missing.sentence?.contains("maps/12.png.npy") == true)
     }
 
+    /// A finished run is taken up, whatever of the network its objectives reach.
+    @Test func whatNoObjectiveReaches() throws {
+        let training = try Training()
+        #expect(try training.train("masked", epochs: 1, ["--ibot-weight", "1"]).status == 0)
+        let weights = training.folder["masked/teacher.safetensors"]
+        for (run, options) in [
+            ("unmasked", ["--init-weights", weights]),
+            // In its first epoch, when the network stays as it is, nothing is learnt.
+            (
+                "looking",
+                [
+                    "--init-weights", weights, "--teacher-weights", weights, "--patch-weight", "0",
+                    "--class-weight", "0", "--attention-weight", "1",
+                ]
+            ),
+            (
+                "half",
+                [
+                    "--teacher-weights", weights, "--feature-layer", "0", "--class-weight", "0",
+                    "--attention-weight", "0",
+                ]
+            ),
+        ] {
+            let outcome = try training.train(run, epochs: 2, options)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let again = try training.train(run, epochs: 2, options + ["--resume"])
+            #expect(again.status == 0 && again.output.contains("complete"), "\(again.errors)")
+        }
+    }
+
     @Test func defaultsByTheNumberOfPictures() throws {
         let training = try Training(count: 16)
         let outcome = try Program.run([

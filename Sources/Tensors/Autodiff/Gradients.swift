@@ -49,7 +49,8 @@ public struct Gradients: Sendable {
 ///     added to in place: the gradient of a sum of losses comes from one call for each.
 ///   - isTracked: whether there is a gradient for the parameter of this name. The others are
 ///     constants, and what only they need is not computed.
-///   - loss: returns one element, computed from the model's parameters. It is run once.
+///   - loss: returns one element, computed from the model's parameters. It is run once. Where it depends on
+///     none of them, gradients stay as they are.
 /// - Returns: what `loss` returned, untracked.
 /// - Complexity: two to three times the arithmetic of `loss`; memory for what its pullbacks keep.
 public func valueWithGradient<Model: Module>(
@@ -73,6 +74,8 @@ public func valueWithGradient<Model: Module>(
     require(
         gradients.tensors.count == position,
         "valueWithGradient: \(gradients.tensors.count) gradients for \(position) parameters")
+    // A value that depends on no parameter that is tracked has no gradient.
+    guard value.isTracked else { return value }
     // Moved out and back, so that nobody shares them while they are added to.
     var sums = tracked.map { gradients.tensors[$0].take() }
     tape.backward(from: value, into: &sums)
