@@ -120,7 +120,7 @@ struct ScheduleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Passes over the pictures. (default: 100)", valueName: "epochs"))
     var epochs: Int?
 
-    @Option(help: "adamw, sgd or lars. (default: adamw)")
+    @Option(help: "adamw, sgd, lars or muon. (default: adamw)")
     var optimizer: OptimizerKind?
 
     @Option(

@@ -150,6 +150,8 @@ public enum OptimizerKind: String, Sendable, Codable, Hashable, CaseIterable {
     case sgd
     /// You et al. 2017: for convolutional networks and large batches.
     case lars
+    /// Jordan et al. 2024: the blocks' weight matrices by Muon, all else by AdamW. It learns more from each picture.
+    case muon
 }
 
 /// What changes from step to step, by `DINOOptions` and the number of steps in an epoch.

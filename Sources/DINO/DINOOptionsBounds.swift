@@ -77,6 +77,11 @@ extension DINOLoss.Options: Bounded {
 }
 
 extension OptimizerKind {
-    /// How many running averages it keeps of each parameter.
-    var averages: Int { self == .adamW ? 2 : 1 }
+    /// The most running averages that it keeps of a parameter.
+    var averages: Int {
+        switch self {
+        case .adamW, .muon: 2
+        case .sgd, .lars: 1
+        }
+    }
 }

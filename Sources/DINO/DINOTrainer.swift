@@ -134,6 +134,7 @@ extension OptimizerKind {
         case .adamW: AdamW(for: network, scaling: scaling)
         case .sgd: SGD(for: network, scaling: scaling)
         case .lars: LARS(for: network, scaling: scaling)
+        case .muon: Muon(for: network, matrices: ParameterRules.matrices, scaling: scaling)
         }
     }
 }

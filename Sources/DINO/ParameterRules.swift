@@ -55,6 +55,14 @@ public struct ParameterRules: Sendable, Codable, Hashable {
         return result
     }
 
+    /// The number of weight matrices in a parameter of a `DINONetwork` that Muon makes orthogonal: all but tokens,
+    /// positions and prototypes. A patch embedding counts as the matrix by which a patch's pixels are multiplied.
+    static func matrices(name: String, parameter: Tensor) -> Int {
+        guard parameter.shape.rank > 1, name.hasSuffix(".weight") else { return 0 }
+        if name.hasSuffix(".qkv.weight") { return 3 }
+        return name.hasSuffix(".w12.weight") ? 2 : 1
+    }
+
     /// From 0 for what stands before the blocks to depth + 1 for what is behind them.
     private func layer(of name: String, depth: Int) -> Int {
         let pieces = name.split(separator: ".")

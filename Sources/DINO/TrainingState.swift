@@ -13,7 +13,7 @@ extension DINOTrainer {
         if options.objectives.ibot > 0 { tensors["patch_centre"] = patchLoss.centre }
         for (name, tensor) in student.parameters { tensors["student." + name] = tensor }
         for (name, tensor) in teacher.parameters { tensors["teacher." + name] = tensor }
-        for (name, tensor) in zip(optimizerNames, optimizer.state) { tensors[name] = tensor }
+        for (name, tensor) in optimizer.state { tensors["optimizer." + name] = tensor }
         for (name, path) in Self.standardizationNames {
             if let standardizations { tensors[name] = standardizations[keyPath: path] }
         }
@@ -46,8 +46,8 @@ extension DINOTrainer {
         try restored.teacher.forEachParameter { name, parameter in
             parameter = try stored("teacher." + name, parameter.shape)
         }
-        restored.optimizer.state = try zip(optimizerNames, optimizer.state).map {
-            try stored($0, $1.shape)
+        restored.optimizer.state = try optimizer.state.map {
+            ($0.name, try stored("optimizer." + $0.name, $0.tensor.shape))
         }
         if let channels = options.distillation?.channels, step > 0 {
             let unset = Tensor(repeating: 0, shape: [channels])
@@ -70,9 +70,7 @@ extension DINOTrainer {
     /// 2^24: beyond that they are not told apart.
     func fault(of tensor: Tensor, named name: String, step: Int) -> String? {
         guard tensor.isFinite else { return "\(name) is not finite" }
-        if options.optimizer == .adamW, name.hasPrefix("optimizer.1."),
-            tensor.elements.contains(where: { $0 < 0 })
-        {
+        if name.hasPrefix("optimizer.1."), tensor.elements.contains(where: { $0 < 0 }) {
             return "\(name), an average of squares, is negative"
         }
         if name.hasSuffix(".variance"), tensor.elements.contains(where: { $0 < 0 }) {
@@ -116,13 +114,4 @@ extension DINOTrainer {
     }
 
     private static let countsName = "optimizer.steps"
-
-    /// The names of the optimiser's state, in its order: the averages of each parameter, and last how
-    /// many steps each has taken.
-    private var optimizerNames: [String] {
-        let names = student.parameters.map(\.name)
-        let averages = (optimizer.state.count - 1) / names.count
-        return names.flatMap { name in (0..<averages).map { "optimizer.\($0).\(name)" } }
-            + [Self.countsName]
-    }
 }

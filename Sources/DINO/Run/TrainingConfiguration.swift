@@ -86,13 +86,14 @@ extension TrainingConfiguration {
             )
             crops.blurRadius = 0.1...1
             options.initialization = .mimetic
-            options.learningRate = 0.008
+            options.optimizer = .muon
+            options.learningRate = 0.19
             options.weightDecay = 0.05
             options.finalWeightDecay = 0.05
             options.stochasticDepth = 0
             options.teacherMomentum = 0.999
             options.warmupEpochs = 1
-            batchSize = 32
+            batchSize = 8
         }
     }
 }

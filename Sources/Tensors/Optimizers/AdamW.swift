@@ -27,10 +27,10 @@ public struct AdamW: Optimizer {
         scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling = { _, _ in .init() }
     ) {
         self.options = options
-        parameters = ParameterState.all(of: module, averages: 2, scaling)
+        parameters = ParameterState.all(of: module, averages: { _, _ in 2 }, scaling)
     }
 
-    public var state: [Tensor] {
+    public var state: [(name: String, tensor: Tensor)] {
         get { parameters.tensors }
         set { parameters.tensors = newValue }
     }
@@ -40,24 +40,33 @@ public struct AdamW: Optimizer {
     ) {
         let options = options
         parameters.forEach(in: &module, gradients) { state, parameter, gradient in
-            let rate = rate * state.scaling.rate
-            let step = ck_adamw(
-                keep: Float(1 - rate * weightDecay * state.scaling.weightDecay),
-                first_share: Float(1 - options.beta1), second_keep: Float(options.beta2),
-                second_share: Float(1 - options.beta2),
-                rate: Float(rate / (1 - pow(options.beta1, Double(state.steps)))),
-                deviation_scale: Float(
-                    1 / (1 - pow(options.beta2, Double(state.steps))).squareRoot()),
-                epsilon: Float(options.epsilon))
-            let p = parameter.uniqueBase()
-            let m = state.averages[0].uniqueBase()
-            let v = state.averages[1].uniqueBase()
-            gradient.withUnsafeElements { gradient in
-                guard let g = gradient.baseAddress else { return }
-                inChunks(of: gradient.count) {
-                    let start = $0.lowerBound
-                    Kernels.best.adamw($0.count, p + start, g + start, m + start, v + start, step)
-                }
+            options.step(&state, &parameter, gradient, rate: rate, weightDecay: weightDecay)
+        }
+    }
+}
+
+extension AdamW.Options {
+    /// A step of one parameter, whose state has two averages.
+    func step(
+        _ state: inout ParameterState, _ parameter: inout Tensor, _ gradient: Tensor, rate: Double,
+        weightDecay: Double
+    ) {
+        let rate = rate * state.scaling.rate
+        let step = ck_adamw(
+            keep: Float(1 - rate * weightDecay * state.scaling.weightDecay),
+            first_share: Float(1 - beta1), second_keep: Float(beta2),
+            second_share: Float(1 - beta2),
+            rate: Float(rate / (1 - pow(beta1, Double(state.steps)))),
+            deviation_scale: Float(1 / (1 - pow(beta2, Double(state.steps))).squareRoot()),
+            epsilon: Float(epsilon))
+        let p = parameter.uniqueBase()
+        let m = state.averages[0].uniqueBase()
+        let v = state.averages[1].uniqueBase()
+        gradient.withUnsafeElements { gradient in
+            guard let g = gradient.baseAddress else { return }
+            inChunks(of: gradient.count) {
+                let start = $0.lowerBound
+                Kernels.best.adamw($0.count, p + start, g + start, m + start, v + start, step)
             }
         }
     }

@@ -24,10 +24,10 @@ public struct LARS: Optimizer {
         scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling = { _, _ in .init() }
     ) {
         self.options = options
-        parameters = ParameterState.all(of: module, averages: 1, scaling)
+        parameters = ParameterState.all(of: module, averages: { _, _ in 1 }, scaling)
     }
 
-    public var state: [Tensor] {
+    public var state: [(name: String, tensor: Tensor)] {
         get { parameters.tensors }
         set { parameters.tensors = newValue }
     }

@@ -15,14 +15,15 @@ public protocol Optimizer: Sendable {
     mutating func step(
         _ module: inout some Module, by gradients: Gradients, rate: Double, weightDecay: Double)
 
-    /// All that is remembered, in an order that depends on the module alone: to be stored, and put
-    /// back into an optimiser made for the same module.
+    /// The optimiser's complete state, in an order fixed by the module: its running averages of each parameter,
+    /// numbered from 0 (`0.cls_token`), and last `steps`, the number of steps that each parameter has taken. To
+    /// resume, assign it to an optimiser made for the same module.
     ///
-    /// - Precondition: what is put back has the shapes of what is there.
-    var state: [Tensor] { get set }
+    /// - Precondition: a state that is assigned has the names and shapes of the present one.
+    var state: [(name: String, tensor: Tensor)] { get set }
 }
 
-/// By how much the rate and the weight decay of a step count for one parameter.
+/// Multipliers of the learning rate and the weight decay for one parameter.
 public struct ParameterScaling: Sendable, Hashable, Codable {
     public var rate: Double
     public var weightDecay: Double
@@ -40,8 +41,9 @@ public struct ParameterScaling: Sendable, Hashable, Codable {
     }
 }
 
-/// What is remembered of one parameter, and how steps count for it.
+/// An optimiser's memory of one parameter.
 struct ParameterState: Sendable {
+    let name: String
     var scaling: ParameterScaling
     /// Running averages, each of the parameter's shape.
     var averages: [Tensor]
@@ -50,34 +52,40 @@ struct ParameterState: Sendable {
 
     /// One for each parameter of a module, with averages of zero.
     static func all(
-        of module: some Module, averages: Int,
+        of module: some Module,
+        averages: (_ name: String, _ parameter: Tensor) -> Int,
         _ scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling
     ) -> [ParameterState] {
         module.parameters.map { name, parameter in
             ParameterState(
-                scaling: scaling(name, parameter),
-                averages: (0..<averages).map { _ in Tensor(repeating: 0, shape: parameter.shape) })
+                name: name, scaling: scaling(name, parameter),
+                averages: (0..<averages(name, parameter)).map { _ in
+                    Tensor(repeating: 0, shape: parameter.shape)
+                })
         }
     }
 }
 
 extension [ParameterState] {
-    /// The averages, parameter by parameter, and last the counts of steps.
-    var tensors: [Tensor] {
+    /// `Optimizer.state`.
+    var tensors: [(name: String, tensor: Tensor)] {
         get {
-            flatMap(\.averages) + [Tensor(map { Float($0.steps) }, shape: [count])]
+            flatMap { parameter in
+                parameter.averages.enumerated().map { ("\($0).\(parameter.name)", $1) }
+            } + [("steps", Tensor(map { Float($0.steps) }, shape: [count]))]
         }
         set {
             require(
-                newValue.map(\.shape) == tensors.map(\.shape),
-                "Optimizer: a state of another module")
+                newValue.elementsEqual(tensors) {
+                    $0.name == $1.name && $0.tensor.shape == $1.tensor.shape
+                }, "Optimizer: a state of another module")
             var rest = newValue[...]
             for index in indices {
                 let averages = self[index].averages.count
-                self[index].averages = rest.prefix(averages).map { $0 }
+                self[index].averages = rest.prefix(averages).map(\.tensor)
                 rest = rest.dropFirst(averages)
             }
-            for (index, steps) in (rest.first?.elements ?? []).enumerated() {
+            for (index, steps) in (rest.first?.tensor.elements ?? []).enumerated() {
                 self[index].steps = Int(steps)
             }
         }

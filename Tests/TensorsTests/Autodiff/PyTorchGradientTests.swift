@@ -121,6 +121,17 @@ import Testing
         try check("lars") { LARS(for: $0) }
     }
 
+    @Test("Muon, a wide matrix, a tall one, two in one parameter, and a bias by AdamW")
+    func muon() throws {
+        for (name, matrices) in [("muon", 1), ("muon.tall", 1), ("muon.stacked", 2)] {
+            try check(name) {
+                Muon(
+                    for: $0, matrices: { $1.shape.rank == 2 ? matrices : 0 },
+                    scaling: ParameterScaling.ofDINO)
+            }
+        }
+    }
+
     /// Four steps, the second without a gradient of the second parameter; after two of them the
     /// optimiser is replaced by one with its state, and nothing that it holds has moved in memory.
     private func check(
@@ -144,12 +155,12 @@ import Testing
                 }
             }
             let addresses =
-                [pair.first.base, pair.second.base] + optimizer.state.dropLast().map(\.base)
+                [pair.first.base, pair.second.base] + optimizer.state.dropLast().map(\.tensor.base)
             optimizer.step(
                 &pair, by: gradients, rate: 0.01 * Double(step + 1), weightDecay: 0.3)
             #expect(
                 addresses == [pair.first.base, pair.second.base]
-                    + optimizer.state.dropLast().map(\.base), "in place")
+                    + optimizer.state.dropLast().map(\.tensor.base), "in place")
             expectNear(pair.first, try file.tensor(named: "\(name).value\(step)0"), name)
             expectNear(pair.second, try file.tensor(named: "\(name).value\(step)1"), name)
             if step == 1 {

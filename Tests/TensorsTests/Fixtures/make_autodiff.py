@@ -7,6 +7,7 @@ Everything is computed in double precision. Of a case NAME with inputs x0, x1, �
 NAME.x0 … the inputs, NAME.value the value y, NAME.weights w, NAME.gradient0 … the gradients of
 sum(w y) with respect to the inputs. (Not all inputs are variables.)
 """
+import inspect
 import pathlib
 import sys
 
@@ -58,8 +59,8 @@ case("block", block, rand(2, 7, 16), rand(16), rand(16), rand(48, 16), rand(48),
 
 
 # Optimisers: four steps of two parameters; the second has no gradient in the second step.
-def steps(name, make, clip=None):
-    parameters = [torch.nn.Parameter(rand(3, 7)), torch.nn.Parameter(rand(5))]
+def steps(name, make, clip=None, shape=(3, 7)):
+    parameters = [torch.nn.Parameter(rand(*shape)), torch.nn.Parameter(rand(5))]
     for i, p in enumerate(parameters):
         tensors[f"{name}.x{i}"] = p.detach().clone()
     optimizer = make(parameters)
@@ -86,5 +87,32 @@ steps("adamW", lambda p: torch.optim.AdamW(groups(p)))
 steps("adamW.clipped", lambda p: torch.optim.AdamW(groups(p)), clip=1.5)
 steps("sgd", lambda p: torch.optim.SGD(groups(p), lr=0.01, momentum=0.9))
 steps("lars", lambda p: utils.LARS([{"params": p, "weight_decay": 0.3}]))
+
+
+class Muon:
+    """torch.optim.Muon of the matrices that lie in the first parameter below each other, and AdamW of the second."""
+
+    def __init__(self, parameters, matrices=1):
+        self.stack = parameters[0]
+        self.parts = [torch.nn.Parameter(p.detach().clone()) for p in self.stack.chunk(matrices)]
+        muon = torch.optim.Muon(self.parts, weight_decay=0.3, adjust_lr_fn="match_rms_adamw")
+        self.optimizers = [muon, torch.optim.AdamW(parameters[1:], weight_decay=0)]
+        self.param_groups = [g for o in self.optimizers for g in o.param_groups]
+
+    def step(self):
+        for part, gradient in zip(self.parts, self.stack.grad.chunk(len(self.parts))):
+            part.grad = gradient.clone()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.stack.data.copy_(torch.cat([p.detach() for p in self.parts]))
+
+
+# PyTorch iterates in bfloat16; here as exactly as everything else.
+source = inspect.getsource(torch.optim._muon._zeropower_via_newtonschulz)
+assert "torch.bfloat16" in source
+exec(source.replace("torch.bfloat16", "torch.float64"), vars(torch.optim._muon))
+steps("muon", Muon)
+steps("muon.tall", Muon, shape=(7, 3))
+steps("muon.stacked", lambda p: Muon(p, 2), shape=(6, 5))
 
 save_file({k: v.float().contiguous() for k, v in tensors.items()}, pathlib.Path(__file__).parent / "autodiff.safetensors")
