@@ -50,20 +50,19 @@ struct Examination {
             : nil
     }
 
+    /// What a network or a baseline is worth; a baseline has no figures that need a class token.
     func figures(of describer: some Describer) throws -> [Figure] {
         var figures: [Figure] = []
-        func add(_ name: String, _ value: Double?) {
+        func add(_ name: String, _ value: Double) {
             figures.append(Figure(name: name, value: value))
         }
-        func add(
-            _ name: String, of sequences: MaskedSequences, _ overlaps: () throws -> [Double]?
-        ) rethrows {
-            let overlaps = try overlaps()
-            for (index, sequence) in sequences.sequences.enumerated() {
-                add("\(name.prefix(3))-\(sequence.name.prefix(5))", overlaps?[index])
+        func add(_ name: String, of sequences: MaskedSequences, _ overlaps: [Double]) {
+            for (overlap, sequence) in zip(overlaps, sequences.sequences) {
+                add("\(name.prefix(3))-\(sequence.name.prefix(5))", overlap)
             }
-            add(name, overlaps.map { $0.reduce(0, +) / Double($0.count) })
+            add(name, overlaps.reduce(0, +) / Double(overlaps.count))
         }
+        let network = describer as? NetworkDescriber
         if let flowers {
             let train = try describer.features(of: flowers.train)
             let test = try describer.features(of: flowers.test)
@@ -76,39 +75,28 @@ struct Examination {
             }
         }
         if let animals {
-            let transfer = try KeypointTransfer(animals.pictures, describer)
-            for (name, source, target) in [
-                ("dog", "dog", "dog"), ("horse", "horsejump", "horsejump"),
-                ("dog-horse", "dog", "horsejump"),
-            ] {
-                add(name, transfer.score(animals.pairs(from: source, to: target)).percentage)
-            }
+            figures += self.figures(of: try KeypointTransfer(animals.pictures, describer), animals)
         }
-        if let sequences {
-            let network = describer as? NetworkDescriber
-            try add("saliency", of: sequences) {
-                try network.map { network in
-                    try sequences.overlap { try network.saliency(of: $0).foreground() }
-                }
-            }
-            try add("segment", of: sequences) {
-                try network.map {
-                    try sequences.coSegmentationOverlap(
-                        of: $0.extractor.model, options: $0.segmentation)
-                }
-            }
+        if let sequences, let network {
+            add(
+                "saliency", of: sequences,
+                try sequences.overlap { try network.saliency(of: $0).foreground() })
+            add(
+                "segment", of: sequences,
+                try sequences.coSegmentationOverlap(
+                    of: network.extractor.model, options: network.segmentation))
         }
         if let creatures, let jointed {
             let transfer = try KeypointTransfer(creatures.keypointPictures, describer)
             add("creatures", transfer.score(creatures.pairs).percentage)
-            let agreement = try (describer as? NetworkDescriber).map { network in
+            if let network {
                 var options = PartCoSegmentation.Options()
                 options.foreground = network.segmentation
                 options.parts = Part.allCases.count - 1
-                return try jointed.partAgreement(
-                    of: network.extractor.model, options: options)
+                add(
+                    "parts",
+                    try jointed.partAgreement(of: network.extractor.model, options: options))
             }
-            add("parts", agreement)
         }
         if let wall {
             for view in 2...3 {
@@ -118,10 +106,32 @@ struct Examination {
         }
         return figures
     }
+
+    /// What features in files are worth, those of the pictures with keypoints, compared as they are.
+    ///
+    /// - Parameter folder: holds `keypoints/NAME.npy`, a map of each picture.
+    func figures(ofMapsIn folder: String) throws -> [Figure] {
+        guard let animals else { return [] }
+        let grids = try zip(animals.names, animals.pictures).map { name, picture in
+            try DescriptorGrid(map: "\(folder)/keypoints/\(name).npy", of: picture.image)
+        }
+        return figures(
+            of: KeypointTransfer(animals.pictures, grids: grids, binning: .none), animals)
+    }
+
+    private func figures(of transfer: KeypointTransfer, _ animals: AnimalFrames) -> [Figure] {
+        [
+            ("dog", "dog", "dog"), ("horse", "horsejump", "horsejump"),
+            ("dog-horse", "dog", "horsejump"), ("horse-dog", "horsejump", "dog"),
+        ].map { name, source, target in
+            let score = transfer.score(animals.pairs(from: source, to: target))
+            return Figure(name: name, value: score.percentage)
+        }
+    }
 }
 
-/// A number with its name; nil for what cannot be measured.
+/// A number with its name.
 struct Figure {
     var name: String
-    var value: Double?
+    var value: Double
 }

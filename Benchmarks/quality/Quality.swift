@@ -40,7 +40,14 @@ struct Quality: ParsableCommand {
     @Option(help: "The seed of the untrained network.")
     var seed: UInt64 = 0
 
-    @Option(help: "The layer of the descriptors, from 0. (default: 9, or the last of fewer)")
+    @Option(
+        help: ArgumentHelp(
+            "A folder of features in files, to be measured too: keypoints/NAME.npy for each picture of keypoints.",
+            valueName: "dir"))
+    var maps: String?
+
+    @Option(
+        help: "The layer of the descriptors, from 0. (default: three quarters up, 9 of twelve)")
     var layer: Int?
 
     @Option(help: "What is compared of it: key, query, value, token or classAttention.")
@@ -79,10 +86,13 @@ struct Quality: ParsableCommand {
         let examination = try Examination(
             data: data, isQuick: quick, only: only.isEmpty ? nil : Set(only))
         var table = Table(isJSON: json)
-        func measure(_ title: String, _ make: () throws -> any Describer) throws {
+        func add(_ title: String, _ figures: () throws -> [Figure]) rethrows {
             let start = ContinuousClock.now
-            let row = try examination.figures(of: try make())
+            let row = try figures()
             table.add(title, row, time: ContinuousClock.now - start)
+        }
+        func measure(_ title: String, _ make: () throws -> any Describer) throws {
+            try add(title) { try examination.figures(of: try make()) }
         }
         func describer(_ model: VisionTransformer) -> NetworkDescriber {
             NetworkDescriber(
@@ -102,6 +112,11 @@ struct Quality: ParsableCommand {
             try measure("untrained \(configuration.name)") {
                 var generator = Xoshiro256(seed: seed)
                 return describer(VisionTransformer(untrained: configuration, using: &generator))
+            }
+        }
+        if let maps {
+            try add(URL(fileURLWithPath: maps).lastPathComponent) {
+                try examination.figures(ofMapsIn: maps)
             }
         }
         if !noBaselines {

@@ -14,9 +14,7 @@ struct Table {
         let seconds = time / .seconds(1)
         rows.append((title, figures, seconds))
         guard isJSON else { return }
-        let numbers = figures.compactMap { figure in
-            figure.value.map { "\"\(figure.name)\":\(String(format: "%.3f", $0))" }
-        }
+        let numbers = figures.map { "\"\($0.name)\":\(String(format: "%.3f", $0.value))" }
         print(
             "{\"row\":\"\(title)\",\(numbers.joined(separator: ",")),"
                 + "\"seconds\":\(String(format: "%.1f", seconds))}")
@@ -34,8 +32,9 @@ struct Table {
         }
         print(line([""] + first.figures.map(\.name)))
         for row in rows {
-            let cells = row.figures.map { figure in
-                figure.value.map { String(format: "%.1f", $0) } ?? "-"
+            let cells = first.figures.map { column in
+                row.figures.first { $0.name == column.name }
+                    .map { String(format: "%.1f", $0.value) } ?? "-"
             }
             print(line([row.title] + cells) + String(format: "  (%.0f s)", row.seconds))
         }

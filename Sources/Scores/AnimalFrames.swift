@@ -5,6 +5,8 @@ import Images
 /// and BADJA's joints.
 package struct AnimalFrames {
     package let pictures: [KeypointPicture]
+    /// The file names of the pictures.
+    package let names: [String]
     /// By picture, the sequence that it is from and its number there, as in `dog-00003.jpg`.
     package let frames: [(sequence: String, number: Int)]
 
@@ -30,6 +32,7 @@ package struct AnimalFrames {
                 },
                 boxSide: mask.boxSide)
         }
+        names = listing.images.map(\.image)
         frames = listing.images.map { entry in
             let parts = entry.image.prefix { $0 != "." }.split(separator: "-")
             return (

@@ -46,12 +46,20 @@ package struct KeypointTransfer {
 
     /// - Complexity: memory for the plain descriptors of all pictures.
     package init(_ pictures: [KeypointPicture], _ describer: some Describer) throws {
+        self.init(
+            pictures, grids: try pictures.map { try describer.descriptors(of: $0.image) },
+            binning: describer.binning)
+    }
+
+    /// - Parameters:
+    ///   - grids: the descriptors of each picture.
+    ///   - binning: how they are compared.
+    package init(_ pictures: [KeypointPicture], grids: [DescriptorGrid], binning: Binning) {
         self.pictures = pictures
-        binning = describer.binning
-        let grids = try pictures.map { try describer.descriptors(of: $0.image) }
+        self.binning = binning
         let names = pictures.map { $0.places.keys.sorted() }
         queries = zip(pictures.indices, grids).map { picture, grid in
-            let all = rows(of: grid, binning: describer.binning)
+            let all = rows(of: grid, binning: binning)
             return .concatenated(
                 names[picture].compactMap { name in
                     guard let place = pictures[picture].places[name] else { return nil }
