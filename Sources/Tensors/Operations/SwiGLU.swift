@@ -12,7 +12,8 @@ extension Tensor {
     /// - Complexity: O(count), in one pass over memory.
     public func swiGLU() -> Tensor {
         require(
-            shape.rank >= 1 && shape[-1] % 2 == 0, "swiGLU: \(shape) does not split into two halves")
+            shape.rank >= 1 && shape[-1] % 2 == 0,
+            "swiGLU: \(shape) does not split into two halves")
         let hidden = shape[-1] / 2
         let rows = hidden > 0 ? count / (2 * hidden) : 0
         let result = Tensor(uninitialized: Shape(shape.dimensions.dropLast() + [hidden]))
