@@ -22,7 +22,7 @@ struct TensorRecord: Sendable {
     ///   - offset: the position of the first element in bytes.
     ///   - available: the number of bytes from there that may belong to the tensor.
     ///   - file: the file that holds the elements.
-    /// - Throws: if the claim leads outside those bytes, overflows, or has more than eight
+    /// - Throws: if the claim leads outside those bytes, overflows, or has more than eight dimensions.
     init(
         name: String, elementType: ElementType, dimensions: [Int], strides: [Int]? = nil,
         offset: Int, available: Int, in file: RandomAccessFile
