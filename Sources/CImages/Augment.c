@@ -1,4 +1,4 @@
-// Augmentations of whole pictures, by the kernels of the processor's best instruction set.
+// Augmentations of whole pictures, using the processor's best instruction set.
 #include <string.h>
 
 #include "AugmentTable.h"
@@ -22,7 +22,7 @@ static const AugmentTable *table(void) {
     return &cimage_augment_baseline;
 }
 
-/// The pixels after the last whole block are done in a block of their own, filled up with black.
+/// Changes pixels in blocks; those after the last whole block go through a block padded with black.
 static void recolour(Recolouring *kernel, uint8_t *pixels, ptrdiff_t count, float first,
                      float second) {
     const ptrdiff_t whole = count / 16, rest = count % 16;
@@ -101,7 +101,7 @@ void cimage_box_blur(uint8_t *pixels, ptrdiff_t width, ptrdiff_t height, ptrdiff
         }
     }
     uint8_t *pictures[2] = {scratch.picture, pixels};
-    for (int pass = 0; pass < passes; ++pass) {  // An odd number: the last one ends in `pixels`.
+    for (int pass = 0; pass < passes; ++pass) {  // An odd number, so that the last ends in `pixels`.
         for (ptrdiff_t y = 0; y < height; ++y) {
             for (ptrdiff_t k = 0; k <= last; ++k) {
                 ptrdiff_t row = y + k - beside;

@@ -1,16 +1,16 @@
-// The augmentations of one instruction set, with Pillow's numbers to the bit, and their table. The
-// including file has set TABLE. Vectors have 16 lanes with every set: the compiler splits them.
+// The augmentations for one instruction set, bit-identical to Pillow, and their table. The including file
+// defines TABLE. Vectors have 16 lanes with every set: the compiler splits them.
 //
-// Pixels come in blocks of 16, 48 bytes of red, green, blue in turn.
+// Pixels are processed in blocks of 16: 48 bytes of interleaved red, green and blue.
 
 #include <string.h>
 
 #include "AugmentTable.h"
 
-// A multiply-add that is not rounded between would not be Pillow's.
+// A multiply-add without intermediate rounding would differ from Pillow.
 #pragma STDC FP_CONTRACT OFF
 
-// Vectors are wider than some sets' registers; they are passed to inlined functions only.
+// Vectors are wider than some sets' registers; they are only passed to inlined functions.
 #pragma clang diagnostic ignored "-Wpsabi"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -57,14 +57,14 @@ INLINE void store_block(uint8_t *p, block v) {
     store(p + 32, pick(c, v.blue, 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31));
 }
 
-// ITU-R 601-2 in units of 2^-16, rounded: Pillow's conversion to L.
+// ITU-R 601-2 in units of 2^-16, rounded: Pillow's conversion to "L".
 INLINE integers luminance(block v) {
     integers sum = integers_of(v.red) * 19595 + integers_of(v.green) * 38470
         + integers_of(v.blue) * 7471 + 0x8000;
     return sum >> 16;
 }
 
-// From `level` to `v` and beyond, the fraction cut off: Pillow's blend, in its float32.
+// Interpolates from `level` to `v` and beyond, truncated: Pillow's blend, in the same float32 arithmetic.
 INLINE bytes blended(floats level, bytes v, float factor) {
     floats sum = level + factor * (floats_of(v) - level);
     sum = sum > 0.0f ? sum : 0.0f;
@@ -92,7 +92,7 @@ static void blend_with_luminance(uint8_t *pixels, ptrdiff_t blocks, float factor
 
 static uint64_t luminance_sum(const uint8_t *pixels, ptrdiff_t blocks) {
     uint64_t total = 0;
-    for (ptrdiff_t from = 0; from < blocks; from += 1 << 16) {  // So that no lane overflows.
+    for (ptrdiff_t from = 0; from < blocks; from += 1 << 16) {  // In parts, so that no lane overflows.
         ptrdiff_t to = blocks < from + (1 << 16) ? blocks : from + (1 << 16);
         integers sum = 0;
         for (ptrdiff_t i = from; i < to; ++i) sum += luminance(load_block(pixels + i * 48));
@@ -104,19 +104,19 @@ static uint64_t luminance_sum(const uint8_t *pixels, ptrdiff_t blocks) {
 INLINE integers smaller(integers a, integers b) { return a < b ? a : b; }
 INLINE integers larger(integers a, integers b) { return a > b ? a : b; }
 
-// One channel from hue, saturation and value (Smith's hexcone): value less the saturation's part of
-// it, which counts by how far round, in 255ths of a sixth, the channel is from the hue.
-// Up to the last factor all are whole numbers below 2^24, and no halves occur.
+// One channel from hue, saturation and value (Smith's hexcone): the value minus a share of the saturation that
+// depends on the channel's distance from the hue, in 255ths of a sixth of the circle. All quantities before the
+// last factor are integers below 2^24, and no ties occur.
 INLINE bytes channel(integers hue, int turn, floats saturation, floats value) {
-    integers place = hue * 6 + turn;  // 0 to 1530 is once around.
+    integers place = hue * 6 + turn;  // 1530 is a full circle.
     place = place >= 1530 ? place - 1530 : place;
     integers away = larger((integers)0, smaller((integers)255, smaller(place, 1020 - place)));
     floats rest = value * (65025.0f - saturation * __builtin_convertvector(away, floats));
     return bytes_of(truncated(rest * (1.0f / 65025.0f) + 0.5f));
 }
 
-// To hue, saturation and value of 8 bits, the hue turned, and back. In float32 this is what Pillow
-// does partly in float64: equal for all 2^24 colours and all 2^24 triples back.
+// Converts to 8-bit hue, saturation and value, shifts the hue, and converts back. Pillow uses float64 in places;
+// float32 gives the same for all 2^24 colours, and for all 2^24 triples on the way back.
 static void turn_hue(uint8_t *pixels, ptrdiff_t blocks, float turn, float unused) {
     (void)unused;
     const int levels = (int)turn;
@@ -129,7 +129,7 @@ static void turn_hue(uint8_t *pixels, ptrdiff_t blocks, float turn, float unused
         integers is_gray = most == least;
         floats range = __builtin_convertvector(most - least - is_gray, floats);  // Never 0.
 
-        // Going round from the largest, the middle channel lies before or after.
+        // Around the circle from the largest channel, the middle one is before or after.
         integers red_most = red == most, green_most = ~red_most & (green == most);
         integers before = red_most ? green == least : green_most ? blue == least : red == least;
         integers middle = red + green + blue - most - least;
@@ -163,7 +163,7 @@ static void normalize(const uint8_t *pixels, ptrdiff_t blocks, const float mean[
                       const float deviation[3], float *result, ptrdiff_t plane) {
     for (ptrdiff_t i = 0; i < blocks; ++i, pixels += 48, result += 16) {
         block v = load_block(pixels);
-        // Divided, as torchvision does: a reciprocal would round otherwise.
+        // A division, as in torchvision: a reciprocal would round differently.
         *(unaligned_floats *)result = (floats_of(v.red) / 255.0f - mean[0]) / deviation[0];
         *(unaligned_floats *)(result + plane)
             = (floats_of(v.green) / 255.0f - mean[1]) / deviation[1];
@@ -172,9 +172,9 @@ static void normalize(const uint8_t *pixels, ptrdiff_t blocks, const float mean[
     }
 }
 
-// A box of whole samples and a part of the one at either end, at all of `count` places at once:
-// sources[k][i] is the k-th sample of place i, the first and the last weigh `ends` each, the others
-// `weight`, in units of 2^-24.
+// A box of whole samples and a fraction of one at either end, for 16 positions at once from i on: sources[k][i] is
+// the k-th sample of position i. The first and the last are weighted by `ends`, the others by `weight`, in units of
+// 2^-24.
 INLINE bytes boxed(const uint8_t *const *sources, ptrdiff_t last, ptrdiff_t i, uint32_t weight,
                    uint32_t ends) {
     naturals sum = 0;

@@ -1,3 +1,3 @@
-// What every processor of the architecture has: SSE2 on x86-64, NEON on 64-bit ARM.
+// The instructions of every processor of the architecture: SSE2 on x86-64, NEON on 64-bit ARM.
 #define TABLE cimage_augment_baseline
 #include "Augment.h"

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Changes blocks of 16 pixels in place; what the two numbers mean is the kernel's affair.
+/// Changes blocks of 16 pixels in place; the meaning of the two numbers depends on the kernel.
 typedef void Recolouring(uint8_t *pixels, ptrdiff_t blocks, float first, float second);
 
 /// The kernels of `Augment.h` for one instruction set.

@@ -19,9 +19,9 @@ typedef struct {
     char *message;
 } JPEGReader;
 
-// A progressive file can ask for a pass over the whole picture with a dozen bytes. Encoders write
-// about ten scans; 500 is the limit that libjpeg-turbo's own tools and fuzzers use. Of large pictures, of which
-// a pass takes a tenth of a second and more, fewer are allowed: 32 of the largest that is read.
+// A dozen bytes of a progressive file can demand a pass over the whole picture. Encoders write about
+// ten scans; 500 is the limit of libjpeg-turbo's own tools and fuzzers. Large pictures, for which a pass
+// takes a tenth of a second or more, are allowed fewer: 32 for the largest accepted.
 enum { max_scans = 500 };
 static const double max_scanned_pixels = 32.0 * (1 << 28);
 
@@ -33,8 +33,8 @@ static void jpeg_failed(j_common_ptr jpeg) {
     longjmp(self->jump, 1);
 }
 
-// Faults inside the data are concealed by libjpeg and tolerated, as browsers and Pillow do; but a
-// file that ends before its picture does is an error: the rest would be gray.
+// libjpeg conceals faults inside the data; they are tolerated, as in browsers and Pillow. A truncated file
+// is an error, since the rest of the picture would be gray.
 static void jpeg_noted(j_common_ptr jpeg, int level) {
     if (level >= 0) return;
     if (jpeg->err->msg_code == JWRN_JPEG_EOF) jpeg_failed(jpeg);
@@ -68,12 +68,12 @@ static inline uint8_t scaled(unsigned a, unsigned b) {  // round(a * b / 255)
     return (uint8_t)((t + (t >> 8)) >> 8);
 }
 
-// Four-component JPEGs are stored inverted (Adobe's convention, which Pillow assumes of all), so
-// that 255 is no ink: each of red, green, blue is the rounded product of its paper and the black's.
+// Four-component JPEGs are stored inverted (Adobe's convention, which Pillow assumes for all), so that
+// 255 means no ink: red, green and blue are each the rounded product of their own value and black's.
 static void rgb_from_inverted_cmyk(const uint8_t *cmyk, uint8_t *rgb, size_t pixels) {
     for (size_t i = 0; i < pixels; ++i, cmyk += 4, rgb += 3) {
         for (int c = 0; c < 3; ++c) {
-            // As Pillow rounds: the ink is rounded, not the paper.
+            // As in Pillow, the ink is rounded, not its complement.
             rgb[c] = (uint8_t)(cmyk[3] - scaled(255u - cmyk[c], cmyk[3]));
         }
     }
@@ -91,7 +91,7 @@ static bool read_jpeg(CImageReader *reader, uint8_t *pixels, CImageHeader *heade
     size_t width = header->width;
     if (jpeg->output_width != width || jpeg->output_height != header->height ||
         jpeg->output_components != (four ? 4 : 3)) {
-        strcpy(self->message, "its rows do not become RGB");
+        strcpy(self->message, "its rows cannot be converted to RGB");
         return false;
     }
     if (four) {
@@ -145,7 +145,7 @@ CImageReader *cimage_open_jpeg(const uint8_t *bytes, size_t count, CImageHeader 
     int components = self->jpeg.num_components;
     if (components != 1 && components != 3 && components != 4) {
         snprintf(header->message, sizeof header->message,
-                 "it has %d components where 1, 3 or 4 are known", components);
+                 "it has %d components; expected 1, 3 or 4", components);
         close_jpeg(&self->reader);
         return NULL;
     }

@@ -12,7 +12,7 @@ typedef struct {
     png_infop info;
     const uint8_t *next;
     size_t left;
-    uint8_t *rgba;  // Rows with alpha before they are laid over white.
+    uint8_t *rgba;  // Rows with alpha, before they are composited over white.
     jmp_buf jump;
     char *message;
 } PNGReader;
@@ -23,7 +23,7 @@ static void png_failed(png_structp png, png_const_charp text) {
     longjmp(self->jump, 1);
 }
 
-// Warnings tell of ancillary chunks and of data after the picture; its pixels are whole.
+// Warnings concern ancillary chunks and data after the picture; its pixels are complete.
 static void png_warned(png_structp png, png_const_charp text) {
     (void)png, (void)text;
 }
@@ -43,12 +43,12 @@ static void close_png(CImageReader *reader) {
     free(self);
 }
 
-// Every row. Of an interlaced picture each pass adds to what the last one left of a row.
+// Reads every row. In an interlaced picture each pass fills in more of the same rows.
 static void read_rows(PNGReader *self, uint8_t *rows, size_t row_bytes, size_t height, int passes) {
     for (int pass = 0; pass < passes; ++pass) {
         for (size_t y = 0; y < height; ++y) png_read_row(self->png, rows + y * row_bytes, NULL);
     }
-    png_read_end(self->png, NULL);  // Checks the last checksums.
+    png_read_end(self->png, NULL);  // Verifies the remaining checksums.
 }
 
 // round(alpha * sample + (1 - alpha) * 255), exact in integers: t / 255 = (t + 128 + (t + 128 >> 8)) >> 8.
@@ -68,7 +68,7 @@ static bool read_png(CImageReader *reader, uint8_t *pixels, CImageHeader *header
     self->message = header->message;
     if (setjmp(self->jump)) return false;
 
-    // Everything becomes RGB or RGBA of 8 bits. Of 16 bits the high 8 stay, as in Pillow.
+    // Everything is converted to 8-bit RGB or RGBA. Of 16 bits the high 8 are kept, as in Pillow.
     png_set_expand(self->png);
     png_set_strip_16(self->png);
     png_set_gray_to_rgb(self->png);
@@ -79,14 +79,14 @@ static bool read_png(CImageReader *reader, uint8_t *pixels, CImageHeader *header
     int channels = png_get_channels(self->png, self->info);
     if (png_get_rowbytes(self->png, self->info) != width * (size_t)channels ||
         (channels != 3 && channels != 4)) {
-        png_error(self->png, "its rows do not become RGB");
+        png_error(self->png, "its rows cannot be converted to RGB");
     }
 
     if (channels == 3) {
         read_rows(self, pixels, width * 3, height, passes);
         return true;
     }
-    // All rows of an interlaced picture stay until the end.
+    // An interlaced picture needs all rows until the end.
     self->rgba = malloc(width * 4 * (passes == 1 ? 1 : height));
     if (!self->rgba) png_error(self->png, "out of memory");
     if (passes > 1) {
@@ -115,7 +115,7 @@ static bool read_stored(CImageReader *reader, uint8_t *samples, CImageHeader *he
     png_read_update_info(self->png, self->info);
     size_t row_bytes = (size_t)header->width * header->channels * (header->bit_depth == 16 ? 2 : 1);
     if (png_get_rowbytes(self->png, self->info) != row_bytes) {
-        png_error(self->png, "its rows are not as its header has them");
+        png_error(self->png, "its rows do not match its header");
     }
     read_rows(self, samples, row_bytes, header->height, passes);
     return true;
@@ -138,7 +138,7 @@ static uint32_t big_endian(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 }
 
-// PNG's checksum (ISO 3309). Of one small chunk alone, so bit by bit; libpng checks the others.
+// PNG's checksum (ISO 3309). Used for one small chunk only, so bit by bit; libpng checks the others.
 static uint32_t checksum(const uint8_t *bytes, size_t count) {
     uint32_t sum = UINT32_MAX;
     for (size_t i = 0; i < count; ++i) {
@@ -148,16 +148,16 @@ static uint32_t checksum(const uint8_t *bytes, size_t count) {
     return ~sum;
 }
 
-// Goes through the list of chunks, a look at each: libpng takes memory for some by the length that
-// they claim, so every length is compared with the file's before it sees any. Notes the length of the
-// compressed picture and EXIF, of which the last chunk counts, as in Pillow, where it is whole.
+// Walks through the chunks before libpng sees any: libpng allocates memory for some by the length that they
+// claim, so every length is first compared with the file's. Records the length of the compressed picture and
+// the EXIF data: those of the last intact eXIf chunk, as in Pillow.
 static bool list_chunks(const uint8_t *bytes, size_t count, CImageHeader *header) {
     for (size_t at = 8;;) {
         size_t left = count - at;
         uint32_t length = left < 12 ? 0 : big_endian(bytes + at);
         if (left < 12 || length > left - 12) {
             snprintf(header->message, sizeof header->message,
-                     "the data ends too soon: of a part of %zu bytes there are %zu",
+                     "the data ends too soon: a chunk of %zu bytes has only %zu",
                      (size_t)length + 12, left);
             return false;
         }
@@ -196,8 +196,7 @@ CImageReader *cimage_open_png(const uint8_t *bytes, size_t count, CImageHeader *
         return NULL;
     }
 #ifdef PNG_HANDLE_AS_UNKNOWN_SUPPORTED
-    // All that a picture can do without: texts and colour profiles may be compressed bombs of their
-    // own.
+    // Drop all optional chunks: texts and colour profiles may be decompression bombs of their own.
     png_set_keep_unknown_chunks(self->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 #endif
     png_set_read_fn(self->png, self, png_take);

@@ -53,7 +53,7 @@ uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t heigh
     png_structp volatile png = NULL;
     png_infop volatile info = NULL;
     uint8_t *volatile encoded = NULL;
-    uint8_t *volatile wide = NULL;  // A row in 16 bits.
+    uint8_t *volatile wide = NULL;  // One row with 16-bit samples.
     if (!setjmp(self->jump)) {
         png = png_create_write_struct(PNG_LIBPNG_VER_STRING, self, write_failed, write_warned);
         if (png) info = png_create_info_struct(png);
@@ -68,11 +68,11 @@ uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t heigh
         png_set_IHDR(png, info, width, height, depth, type, PNG_INTERLACE_NONE,
                      PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
         if (palette_count > 0) png_set_PLTE(png, info, (png_const_colorp)palette, palette_count);
-        // Pictures are looked at once: most of the size for a small part of the time.
+        // Most pictures are viewed once: this level gives most of the compression in a small part of the time.
         png_set_compression_level(png, 3);
         if (palette_count == 0) png_set_filter(png, 0, PNG_FILTER_SUB | PNG_FILTER_UP);
         png_write_info(png, info);
-        png_set_packing(png);  // A byte for each sample here, also where a depth is less.
+        png_set_packing(png);  // The samples passed in have one byte each even if the depth is less.
         size_t row_bytes = (size_t)width * (size_t)channels;
         if (depth == 16 && !(wide = calloc(row_bytes, 2))) png_error(png, "out of memory");
         for (uint32_t y = 0; y < height; ++y) {

@@ -3,10 +3,10 @@
 
 #include "CImages.h"
 
-/// The first member of each format's reader.
+/// The first member of every format's reader.
 struct CImageReader {
     bool (*read)(CImageReader *, uint8_t *pixels, CImageHeader *);
-    bool (*read_stored)(CImageReader *, uint8_t *samples, CImageHeader *);  // PNG.
+    bool (*read_stored)(CImageReader *, uint8_t *samples, CImageHeader *);  // PNG only.
     void (*close)(CImageReader *);
 };
 

@@ -1,8 +1,8 @@
-// Resampling in fixed point, the same to the bit with each instruction set.
+// Resampling in fixed point, bit-identical with every instruction set.
 //
-// A weight w is a signed count of 2^-22. w * sample takes 31 bits, but there are 16-bit
-// multiply-add instructions only (pmaddwd), so w = high * 2048 + low with both in 16 bits, and two
-// sums run side by side. They may wrap: the result is right modulo 2^32, and it fits.
+// A weight w is a signed multiple of 2^-22. w * sample takes 31 bits, but the only multiply-add instructions
+// have 16-bit operands (pmaddwd), so w = high * 2048 + low with both in 16 bits, and two sums are kept side
+// by side. They may wrap: the result is right modulo 2^32, and it fits.
 #include <string.h>
 
 #include "Reader.h"
@@ -28,8 +28,8 @@ static inline int32_t weight(CImageTaps taps, ptrdiff_t i) {
     return taps.high[i] * (1 << low_bits) + taps.low[i];
 }
 
-/// Four rows at once, so that the weights are read once for the four. The taps that pad to a
-/// multiple of 4 weigh nothing, but are read: 13 bytes after the last tap are read at most.
+/// Processes four rows at once, so that the weights are read once for the four. The padding taps up to a
+/// multiple of 4 have zero weight but are read: at most 13 bytes after the last tap.
 typedef void FourRows(const uint8_t *const rows[4], uint8_t *const results[4], ptrdiff_t width,
                       CImageTaps taps);
 
@@ -76,7 +76,7 @@ static inline __m128i four_bytes(const uint8_t *bytes) {
     return _mm_cvtsi32_si128(four);
 }
 
-/// The samples of sums of four 32-bit lanes each, clamped to 0...255, in the low 4 bytes.
+/// Rounds sums of four 32-bit lanes to samples, clamped to 0...255, in the low 4 bytes.
 static inline __m128i rounded_lanes(__m128i high, __m128i low) {
     __m128i sum = _mm_add_epi32(_mm_slli_epi32(high, low_bits), low);
     sum = _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(1 << (weight_bits - 1))), weight_bits);
@@ -151,7 +151,7 @@ __attribute__((target("avx2"))) static void four_rows_avx2(const uint8_t *const 
     }
 }
 
-/// Eight bytes of a row at once; returns how many bytes are done.
+/// Processes eight bytes of a row at once; returns the number of bytes done.
 static ptrdiff_t columns_sse2(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
                               ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps) {
     const __m128i zero = _mm_setzero_si128();
@@ -163,7 +163,7 @@ static ptrdiff_t columns_sse2(const uint8_t *source, ptrdiff_t row_bytes, uint8_
         for (ptrdiff_t t = 0; t < count; t += 2, sample += 2 * row_bytes) {
             __m128i h = _mm_set1_epi32(two_weights(highs + t));
             __m128i l = _mm_set1_epi32(two_weights(lows + t));
-            // An odd count's last partner weighs nothing; the row itself stands in for it.
+            // With an odd count the last partner has zero weight; the row itself takes its place.
             const uint8_t *next = t + 1 < count ? sample + row_bytes : sample;
             __m128i both = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)sample),
                                              _mm_loadl_epi64((const __m128i *)next));
@@ -193,11 +193,11 @@ void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t r
         const uint8_t *from[4];
         uint8_t *to[4];
         for (int r = 0; r < 4; ++r) {
-            // Less than four rows are left: the last one is made again, from the same samples.
+            // With fewer than four rows left, the last one is computed repeatedly.
             ptrdiff_t row = y + r < rows ? y + r : rows - 1;
             from[r] = source + row * row_bytes;
             to[r] = result + row * width * 3;
-            if (end - from[r] < bytes + 32) {  // Reading on would leave the picture.
+            if (end - from[r] < bytes + 32) {  // Reading past the row would leave the picture.
                 uint8_t *copy = scratch + r * (bytes + 32);
                 memcpy(copy, from[r], (size_t)bytes);
                 memset(copy + bytes, 0, 32);

@@ -1,14 +1,13 @@
-// softmax(scale Q K^T) V for a group of queries, without the square of scores.
+// softmax(scale Q K^T) V for a group of queries, without storing the score matrix.
 //
-// All is kept transposed, queries in the lanes: a panel of up to PANEL queries, packed once, is the right
-// factor of S^T = K Q^T, whose left factor is the keys read where they lie. The tile S^T
-// [KEYS, PANEL] is then, as it stands, the right factor of O^T += V^T P^T, whose left factor is the
-// values read where they lie. So neither keys nor values are ever copied, and the softmax's maxima
-// and sums run down the tile without crossing lanes.
+// Everything is transposed, with queries in the lanes: a panel of up to PANEL queries, packed once, is the
+// right factor of S^T = K Q^T; its left factor, the keys, is read in place. The tile S^T [KEYS, PANEL] is
+// then, unchanged, the right factor of O^T += V^T P^T; its left factor, the values, is read in place too.
+// So neither keys nor values are copied, and the softmax's maxima and sums run down the tile without
+// crossing lanes.
 
-// What is taken off the scores is not always their highest: it is raised only when the highest has
-// outgrown it by this many powers of two, which costs no accuracy and spares nearly every rescaling
-// of what was summed before.
+// The offset subtracted need not be the true maximum: it is raised only when a block exceeds it by SLACK
+// powers of two, which loses no accuracy and avoids nearly all rescaling.
 static const float SLACK = 16;
 
 INLINE bool any_above(vector a, vector b) {
@@ -18,7 +17,7 @@ INLINE bool any_above(vector a, vector b) {
     return found != 0;
 }
 
-// The highest of `count` vectors, `stride` apart, by four chains that hide the latency.
+// The highest of `count` vectors, `stride` apart, in four chains that hide the latency.
 INLINE vector highest(const float *x, ptrdiff_t count, ptrdiff_t stride) {
     vector high[4];
     UNROLL for (int i = 0; i < 4; i++) high[i] = load(x + (i < count ? i : 0) * stride);
@@ -32,8 +31,8 @@ INLINE vector highest(const float *x, ptrdiff_t count, ptrdiff_t stride) {
     return maximum(maximum(high[0], high[1]), maximum(high[2], high[3]));
 }
 
-// Asks for the next keys and values while this block's are at work: their rows are too far apart
-// for the processor to see the pattern.
+// Prefetches the next keys and values while this block is processed: their rows are too far apart for
+// the hardware prefetcher.
 INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, ptrdiff_t width) {
     for (ptrdiff_t r = 0; r < rows; r++) {
         for (ptrdiff_t d = 0; d < width; d += 16) __builtin_prefetch(x + r * row_stride + d, 0, 2);
@@ -42,8 +41,8 @@ INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, 
 
 #if PAIRED
 
-// Keys and values as the paired tiles take them for left factors, a block after another: strips of keys,
-// then strips of the values' columns.
+// Lays out keys and values as left factors of the paired tiles, block by block: strips of keys, then
+// strips of the values' columns.
 static void prepare_keys(
     ptrdiff_t keys, ptrdiff_t width, const float *key, const float *value, ptrdiff_t row_stride,
     float *prepared) {
@@ -61,15 +60,15 @@ static void prepare_keys(
 #endif
 
 INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
-    float *scores = scratch;                           // a panel [KEYS, PANEL], and what balances it
-    float *query = scores + (KEYS + BESIDE) * PANEL;   // such panels [width, PANEL]
-    float *output = query + CK_ATTENTION_QUERIES * (t.width + BESIDE);  // [width, PANEL] each
+    float *scores = scratch;                           // a panel [KEYS, PANEL] and its balancing terms
+    float *query = scores + (KEYS + BESIDE) * PANEL;   // panels [width, PANEL] with theirs
+    float *output = query + CK_ATTENTION_QUERIES * (t.width + BESIDE);  // panels [width, PANEL]
     vector offset[CK_ATTENTION_QUERIES / LANES], total[CK_ATTENTION_QUERIES / LANES];
 #if PAIRED
     const float *prepared = t.prepared;
 #endif
 
-    // Scores are kept in units of log 2: the softmax's exponential is then 2^x.
+    // Scores are in units of log 2, so that the softmax's exponential is 2^x.
     const float scale = t.scale * 1.44269504088896341f;
     for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
         ptrdiff_t left = t.queries - i;
@@ -136,8 +135,8 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 }
 #if PAIRED
                 if (paired) {
-                    // Relative to the block's own highest, powers need no balancing; the tile's scale
-                    // makes up for it.
+                    // Relative to the block's own maximum, powers need no balancing; the tile's scale
+                    // compensates.
                     const vector back = exponential2(high - offset[lane]);
                     store(scores + (keys + 1) * columns + j, back);
                     vector added[2] = {0, 0}, products = 0;
@@ -194,7 +193,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
         float *line = t.output + i * t.output_row_stride;
         const vector inverse = 1.0f / total[i / LANES];
         for (ptrdiff_t next = 0; next < t.width; next += LANES) {
-            // The last block overlaps another, or holds fewer than LANES.
+            // The last block overlaps the one before, or has fewer than LANES columns.
             const ptrdiff_t d = next + LANES <= t.width || t.width < LANES ? next : t.width - LANES;
             ptrdiff_t offsets[LANES];
             UNROLL for (int k = 0; k < LANES; k++) {

@@ -1,14 +1,14 @@
-// The gradients of softmax(scale Q K^T) V for a group of keys of one head, without the square of scores.
+// The gradients of softmax(scale Q K^T) V for a group of keys of one head, without storing the score matrix.
 //
-// With P = softmax(scale Q K^T), given again by P = 2^(S - L) from the scores S in units of log 2 and
+// With P = softmax(scale Q K^T), recomputed as P = 2^(S - L) from the scores S in units of log 2 and
 // each query's log-sum-exp L, and G the gradient of the output O (Dao et al. 2022, algorithm 4):
 //     dV = P^T G,  dS = scale P o (G V^T - rowsum(G o O)),  dQ = dS K,  dK = dS^T Q.
-// A block of keys lies in the lanes: its keys and values, packed once, are the right factors of the tiles
-// S = Q K^T and G V^T, whose left factors are queries and gradients read where they lie. The tiles P
-// and dS are then left factors of the other three products, dV and dK reading them with rows and
-// columns exchanged; their right factors are packed by rows, channels in the lanes.
+// A block of keys is held in the lanes: its keys and values, packed once, are the right factors of the
+// tiles S = Q K^T and G V^T; the left factors, queries and gradients, are read in place. The tiles P and
+// dS are then left factors of the other three products, read transposed for dV and dK; the right factors
+// are packed by rows, with channels in the lanes.
 
-// `count` vectors in as few panels as there must be, as even as can be: where panel `p` begins.
+// Splits `count` vectors as evenly as possible into the fewest panels; returns the start of panel `p` in floats.
 INLINE ptrdiff_t panel_start(ptrdiff_t p, ptrdiff_t count, ptrdiff_t panels) {
     return count * p / panels * LANES;
 }
@@ -29,7 +29,7 @@ INLINE void copy(ptrdiff_t count, const float *from, float *to) {
     }
 }
 
-// Packs factor B, B [depth, n], into even panels, one after another. B^T is given: its rows are
+// Packs factor B, B [depth, n], into even panels, one after another. The argument is B^T, with rows
 // `row` apart.
 static void pack_transposed(
     ptrdiff_t depth, ptrdiff_t n, const float *b, ptrdiff_t row, float factor, float *packed) {
@@ -43,7 +43,7 @@ static void pack_transposed(
     }
 }
 
-// Packs B [depth, n], its rows `row` apart, likewise.
+// Packs B [depth, n], with rows `row` apart, into even panels.
 static void pack_rows(
     ptrdiff_t depth, ptrdiff_t n, const float *b, ptrdiff_t row, float *packed) {
     const ptrdiff_t vectors = vector_count(n), panels = panel_count(vectors);
@@ -58,8 +58,7 @@ static void pack_rows(
     }
 }
 
-// C (+)= A B for C of `m` rows and n columns and B packed in even panels. Nothing is written past
-// C's columns.
+// C (+)= A B for C of `m` rows and n columns, with B packed in even panels. Writes only C's columns.
 static void product_of_panels(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
     ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
@@ -98,7 +97,7 @@ INLINE float inner_product(ptrdiff_t count, const float *x, const float *y) {
     if (d < count && count < LANES) {
         products = load_some(x, count) * load_some(y, count);
     } else if (d < count) {
-        // The last vector, without what it has in common with the one before.
+        // The last vector, without its overlap with the one before.
         vector last = load(x + count - LANES) * load(y + count - LANES);
         UNROLL for (int i = 0; i < LANES; i++) last[i] = i < d + LANES - count ? 0 : last[i];
         products += last;
@@ -112,20 +111,20 @@ static void attention_pullback(ck_attention_pullback_task t, float *scratch) {
     const ptrdiff_t groups = (t.queries + BACKWARD_QUERIES - 1) / BACKWARD_QUERIES;
     const ptrdiff_t line = vector_count(t.width) * LANES;
     float *packed_keys = scratch;                                // [width, keys] in panels
-    float *packed_values = packed_keys + BACKWARD_KEYS * line;   // likewise
+    float *packed_values = packed_keys + BACKWARD_KEYS * line;   // the same shape
     float *key_rows = packed_values + BACKWARD_KEYS * line;      // [keys, width] in panels
     float *query_rows = key_rows + BACKWARD_KEYS * line;         // [queries, width] in panels
-    float *output_rows = query_rows + BACKWARD_QUERIES * line;   // likewise
+    float *output_rows = query_rows + BACKWARD_QUERIES * line;   // the same shape
     float *weights = output_rows + BACKWARD_QUERIES * line;      // P [queries, keys]
-    float *scores = weights + BACKWARD_QUERIES * BACKWARD_KEYS;  // dS, likewise
+    float *scores = weights + BACKWARD_QUERIES * BACKWARD_KEYS;  // dS, the same shape
 
     for (ptrdiff_t block = 0; block < blocks; block++) {
         const ptrdiff_t first = panel_start(block, vectors, blocks);
         const ptrdiff_t padded = panel_start(block + 1, vectors, blocks) - first;
         const ptrdiff_t keys = t.keys - first < padded ? t.keys - first : padded;
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
-        // In units of log 2, as the log-sum-exp is; the gradient of the scores is to be multiplied by
-        // the scale, which the values and the row sums bring along.
+        // In units of log 2, like the log-sum-exp. The gradient of the scores has to be multiplied by the
+        // scale, which is included in the values and the row sums.
         pack_transposed(
             t.width, keys, key, t.row_stride, t.scale * 1.44269504088896341f, packed_keys);
         pack_transposed(t.width, keys, value, t.row_stride, t.scale, packed_values);

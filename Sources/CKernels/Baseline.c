@@ -1,4 +1,4 @@
-// What every processor of the architecture has: SSE2 on x86-64, NEON on 64-bit ARM.
+// The instructions of every processor of the architecture: SSE2 on x86-64, NEON on 64-bit ARM.
 #define LANES 4
 #if defined(__aarch64__)
 #define REGISTERS 32

@@ -4,14 +4,14 @@
 ptrdiff_t ck_depth_blocks(ptrdiff_t k) { return k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1; }
 
 ptrdiff_t ck_packed_block(ptrdiff_t depth, ptrdiff_t columns) {
-    // Whole vectors, and beside each column two numbers.
+    // Whole vectors of columns, with two extra numbers for each.
     return (columns + WIDEST_VECTOR - 1) / WIDEST_VECTOR * WIDEST_VECTOR * (depth + 2);
 }
 
 ptrdiff_t ck_balanced_block(ptrdiff_t rows, ptrdiff_t depth) { return balanced_block(rows, depth); }
 
 ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
-    // Scores, queries and outputs; two numbers beside each column of the first two.
+    // Scores, queries and outputs; two extra numbers for each column of the first two.
     return (KEYS + 2) * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * (width + 1);
 }
 

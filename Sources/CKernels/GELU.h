@@ -1,7 +1,7 @@
-// GELU of elements, and its derivative.
+// The GELU of elements, and its derivative.
 
-// Phi(-z), Phi the normal distribution, for z from 0 to 6: within 5e-8, as 2^g(z) with g a minimax
-// polynomial of degree 9 weighted for that.
+// Phi(-z), Phi the normal distribution function, for z from 0 to 6, within 5e-8: 2^g(z) with g a minimax
+// polynomial of degree 9 weighted for this purpose.
 INLINE vector normal_tail(vector z) {
     vector g = 2.9626542641381093e-07f;
     g = g * z + -6.251084414543584e-06f;
@@ -17,14 +17,14 @@ INLINE vector normal_tail(vector z) {
 }
 
 // The exact GELU, x Phi(x), within 1e-7 absolute: with z = |x| it is max(x, 0) - z Phi(-z), which
-// loses nothing by cancellation, as (1 + erf) / 2 does.
+// avoids the cancellation of (1 + erf) / 2.
 INLINE vector gelu(vector x) {
     vector z = minimum((vector)6.0f, maximum(x, -x));
     return maximum((vector)0.0f, x) - z * normal_tail(z);
 }
 
-// x Phi(x) has the derivative Phi(x) + x phi(x), phi the normal density. With z = |x|, Phi(x) is Phi(-z)
-// or 1 - Phi(-z), by the sign of x.
+// The derivative of x Phi(x), Phi(x) + x phi(x), phi the normal density. With z = |x|, Phi(x) is Phi(-z)
+// or 1 - Phi(-z), depending on the sign of x.
 INLINE vector gelu_derivative(vector x) {
     vector z = maximum(x, -x);
     vector tail = normal_tail(minimum((vector)6.0f, z));
@@ -32,8 +32,8 @@ INLINE vector gelu_derivative(vector x) {
     return (x > 0 ? 1.0f - tail : tail) + x * density;
 }
 
-// y = gelu(x) for rows, by four chains that hide each other's latency. Parts of rows are no pattern that
-// the processor sees: the next ones are asked for.
+// y = gelu(x) for rows, in four chains that hide each other's latency. The hardware prefetcher does not
+// follow parts of rows, so the next ones are prefetched.
 static void gelu_rows(
     ptrdiff_t rows, ptrdiff_t columns, const float *x, ptrdiff_t x_row, float *y,
     ptrdiff_t y_row) {
@@ -53,7 +53,7 @@ static void gelu_rows(
     }
 }
 
-// gradient *= gelu'(x), likewise.
+// gradient *= gelu'(x), in four chains too.
 static void gelu_gradient(ptrdiff_t count, const float *x, float *gradient) {
     ptrdiff_t i = 0;
     for (; i + 4 * LANES <= count; i += 4 * LANES) {

@@ -1,8 +1,8 @@
-// The gradients of what is done to rows.
+// Gradients of operations on rows.
 
 // With n = (x - mean) scale and g = dy weight: dx = scale (g - mean(g) - n mean(g n)), weight's
-// gradient is the sum of dy n over the rows, bias's that of dy. The row's statistics are computed
-// again: it has to be read anyway, and they are not worth keeping.
+// gradient is the sum of dy n over the rows, bias's that of dy. The row's statistics are recomputed: the
+// row has to be read anyway.
 static void layer_norm_gradient(
     ptrdiff_t rows, ptrdiff_t width, const float *x, const float *dy, const float *weight,
     float epsilon, float *dx, bool accumulates, float *dweight, float *dbias) {
@@ -38,7 +38,7 @@ static void layer_norm_gradient(
     }
 }
 
-// Four rows at a time: a line of sums is loaded and stored for four of x.
+// Four rows at a time, so that the sums are loaded and stored once per four rows of x.
 static void column_sums(
     ptrdiff_t rows, ptrdiff_t columns, const float *x, ptrdiff_t x_row, float *sums) {
     ptrdiff_t r = 0;

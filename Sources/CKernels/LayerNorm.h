@@ -1,4 +1,4 @@
-// Mean and variance by two passes over a row that the first one brings into cache.
+// Mean and variance take one pass each; the first brings the row into cache.
 
 static void layer_norm(
     ptrdiff_t rows, ptrdiff_t width, const float *x, ptrdiff_t x_row, const float *weight,

@@ -1,32 +1,31 @@
-// C = A B, a block of the depth at a time. B is packed into panels of PANEL columns; A is read where
-// it lies, since each of its elements is broadcast: a row costs no more than a packed copy.
+// C = A B, one depth block at a time. B is packed into panels of PANEL columns. A is read in place, since
+// each of its elements is broadcast: a row costs no more than a packed copy would.
 //
 // A tile of C, ROWS x PANEL, stays in registers while the block's depth runs through it: 8 rows of 3
-// vectors out of 32 registers, 6 rows of 2 out of 16, which leaves enough for a line of B and a
-// broadcast. The rows of A (12 KB) stay in the first-level cache while the packed panels stream from
-// the second.
+// vectors with 32 registers, 6 rows of 2 with 16, which leaves room for a line of B and a broadcast. The
+// rows of A (12 KB) stay in the first-level cache while the packed panels stream from the second.
 
 enum {
     VECTORS = REGISTERS >= 32 ? 3 : 2,
     PANEL = VECTORS * LANES,
     ROWS = REGISTERS >= 32 ? 8 : 6,
-    AHEAD = 192,      // floats by which packing reads ahead along columns
-    ROWS_AHEAD = 16,  // rows by which it does so where these are contiguous
-    BESIDE = 2,  // numbers that go with a packed column, where factors are balanced
-    STRIP = PAIRED ? CK_STRIP : ROWS,  // rows of A that go through a panel together
+    AHEAD = 192,      // floats that packing prefetches ahead along columns
+    ROWS_AHEAD = 16,  // rows that it prefetches ahead where rows are contiguous
+    BESIDE = 2,  // extra numbers per packed column in balanced factors: its term and its scale
+    STRIP = PAIRED ? CK_STRIP : ROWS,  // rows of A multiplied by a panel together
 };
 _Static_assert(PANEL <= WIDEST_PANEL, "scratch memory is laid out for WIDEST_PANEL columns");
 _Static_assert(GROUP % PANEL == 0, "a group of columns is a whole number of panels");
 
-// The width of a panel that holds `columns` at most PANEL columns: a whole number of vectors.
+// The width of a panel that holds `columns`, at most PANEL: a whole number of vectors.
 INLINE ptrdiff_t panel_width(ptrdiff_t columns) {
     return columns >= PANEL ? PANEL : (columns + LANES - 1) / LANES * LANES;
 }
 
 static const ck_epilogue NOTHING = {0};
 
-// Asks for columns of a row of C that will be written, and for what an epilogue reads beside them: at many rows they
-// come from memory.
+// Prefetches part of a row of C for writing, and the residual or slope that its epilogue reads: with many
+// rows they come from memory.
 INLINE void ask_for_row(
     ptrdiff_t row, ptrdiff_t column, ptrdiff_t width, const float *c, ptrdiff_t c_row,
     ck_epilogue e) {
@@ -38,7 +37,8 @@ INLINE void ask_for_row(
     }
 }
 
-// c (+)= A B + bias + residual for a tile of `rows` by `vectors` (both constants); of an epilogue no more.
+// c (+)= A B + bias + residual for a tile of `rows` by `vectors` (both constants). The rest of the
+// epilogue is ignored.
 INLINE void tile_of(
     int rows, int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
     const float *b, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
@@ -68,7 +68,7 @@ INLINE void tile_of(
     }
 }
 
-// The same for any `rows` up to ROWS, and `width` as panel_width gives it.
+// The same for any `rows` up to ROWS and `width` from panel_width.
 static void tile(
     ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
     ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate,
@@ -90,7 +90,8 @@ static void tile(
 #undef TILE_BY
 }
 
-// Single numbers, or pairs, of a and b by turns, in each four of their lanes: of its lower half or its upper.
+// Interleave a and b, by single lanes or by pairs, within each group of four lanes: LOW takes the group's
+// lower half, HIGH its upper.
 #if LANES == 16
 #define IN_FOURS(a, b, i, j, k, l)                                                               \
     __builtin_shufflevector(                                                                     \
@@ -110,8 +111,8 @@ static void tile(
 typedef float four __attribute__((ext_vector_type(4)));
 typedef four unaligned_four __attribute__((aligned(4)));
 
-// block[c] = the numbers at c of LANES lines, which begin `offsets` behind x: a transposition whose coarse rounds
-// are done by loading four numbers at a time to where they belong.
+// block[c] = element c of each of LANES lines, which start at x + offsets: a transposition whose coarse
+// rounds are done by loading four elements at a time into place.
 INLINE void load_transposed(const float *x, const ptrdiff_t offsets[LANES], vector block[LANES]) {
 #define FOUR(line) (*(const unaligned_four *)(x + c + offsets[line]))
 #define EIGHT(line) \
@@ -139,8 +140,8 @@ INLINE void load_transposed(const float *x, const ptrdiff_t offsets[LANES], vect
 #undef LINES
 }
 
-// Packs LANES columns that are contiguous and at least LANES deep; beyond `columns` the last stands for those
-// that are missing. Gives the sums of the columns' squares.
+// Packs LANES columns that are contiguous and at least LANES deep; if there are fewer `columns`, the last
+// one is repeated. Returns the sums of squares of the columns.
 INLINE vector pack_columns(
     ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_column, float factor,
     float *packed, ptrdiff_t width) {
@@ -150,8 +151,8 @@ INLINE vector pack_columns(
     const ptrdiff_t step = depth < AHEAD ? depth : AHEAD;
     ptrdiff_t p = 0;
     for (; p + LANES <= depth; p += LANES) {
-        // A layer's weights come from memory, in more streams than processors follow, and none is long:
-        // behind the end of these columns are the next ones.
+        // A layer's weights come from memory, in more and shorter streams than hardware prefetchers follow;
+        // after the end of these columns come the next ones.
         const ptrdiff_t ahead = p + step < depth ? step : step - depth + LANES * b_column;
         load_transposed(b + p, offsets, block);
         UNROLL for (int i = 0; i < LANES; i++) {
@@ -173,8 +174,8 @@ INLINE vector pack_columns(
     return squares[0] + squares[1];
 }
 
-// packed[p, j] = factor b[p, j] for j below panel_width(columns); what stands there from `columns` on counts for
-// nothing. Leaves the sums of the columns' squares in `squares`, if there is one.
+// packed[p, j] = factor b[p, j] for j below panel_width(columns); the values from `columns` on are ignored.
+// Stores the sums of squares of the columns in `squares` unless it is NULL.
 INLINE void pack_panel(
     ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
     float factor, float *packed, vector *squares) {
@@ -193,7 +194,7 @@ INLINE void pack_panel(
             if (j >= width) break;
             vector x = 0;
             if (b_column == 1) {
-                // Rows are no pattern that the processor sees.
+                // The hardware prefetcher does not follow these rows.
                 __builtin_prefetch(b + ROWS_AHEAD * b_row + j, 0, 3);
                 x = load_part(b + j, columns - j) * factor;
             } else {
@@ -233,8 +234,8 @@ static void finish(ptrdiff_t m, ptrdiff_t n, float *c, ptrdiff_t c_row, ck_epilo
     }
 }
 
-// The right factor's block as `product` takes it: a panel after another, each followed by what
-// balances it.
+// Packs a block of the right factor for `product`: panel by panel, each followed by room for its
+// balancing terms.
 static void pack(
     ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
     float *packed) {
@@ -254,7 +255,7 @@ static void product(
     ptrdiff_t a_column, const float *packed, const float *next, float *c, ptrdiff_t c_row,
     bool accumulates, const ck_epilogue *epilogue) {
     const ck_epilogue e = epilogue ? *epilogue : NOTHING;
-    // Columns by as many as stay in the second-level cache while all rows meet them.
+    // Process columns in groups that stay in the second-level cache while all rows use them.
     for (ptrdiff_t first_column = 0; first_column < n; first_column += GROUP) {
         const ptrdiff_t end = n - first_column < GROUP ? n : first_column + GROUP;
         for (ptrdiff_t first = 0; first < m; first += STRIP) {
@@ -265,7 +266,7 @@ static void product(
                 const ptrdiff_t columns = end - j < PANEL ? end - j : PANEL;
                 const ptrdiff_t width = panel_width(columns);
                 const float *panel = packed + j * (depth + BESIDE);
-                const bool isWider = columns < width;  // The panel, than what is left of C.
+                const bool isWider = columns < width;  // The panel exceeds the rest of C.
                 float edge[STRIP * PANEL];
                 float *target = isWider ? edge : c_strip + j;
                 const ptrdiff_t target_row = isWider ? width : c_row;
@@ -279,11 +280,11 @@ static void product(
                 if (isWider && accumulates) {
                     copy_rows(rows, columns, c_strip + j, c_row, edge, width);
                 }
-                // Bias and residual go with the tile where they are as wide as it is.
+                // The tile adds bias and residual itself if they are as wide as it is.
                 const ck_epilogue within = isWider ? NOTHING : left;
 #if PAIRED
-                // Each strip asks for its share of the panel as many columns on: panels come from far away
-                // where they are kept, or were packed by another thread.
+                // Each strip prefetches its share of the panel GROUP columns ahead: panels that were cached
+                // or packed by another thread come from far away.
                 const ptrdiff_t strips = (m + STRIP - 1) / STRIP;
                 const ptrdiff_t share = width * (depth + BESIDE) / strips * (first / STRIP);
                 const float *ahead = j + GROUP < n ? panel + GROUP * (depth + BESIDE) + share
@@ -293,7 +294,7 @@ static void product(
                     rows, width, depth, a_strip, panel, ahead, target, target_row, accumulates,
                     within);
 #else
-                // The strip below, which has this panel next but a few.
+                // The strip below, which uses this panel in its turn.
                 for (ptrdiff_t r = STRIP; r < 2 * STRIP && first + r < m; r++) {
                     ask_for_row(r, 0, columns, c_strip + j, c_row, left);
                 }
@@ -303,7 +304,7 @@ static void product(
 #endif
                 if (!isWider) left.bias = left.residual = 0;
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);
-                // The tile has just been computed: it is still in cache.
+                // The tile was just computed and is still in cache.
                 if (left.bias || left.residual || left.slope_at) {
                     finish(rows, columns, c_strip + j, c_row, left);
                 }
@@ -313,9 +314,9 @@ static void product(
 }
 
 static double multiply_add_limit(ptrdiff_t count, float *sink) {
-    // Twelve chains hide the latency of every processor and fit the registers of any. Each starts
-    // elsewhere, and none at the fixed point 1/2: the compiler would compute equal ones once, and
-    // one that stays not at all.
+    // Twelve chains hide the latency of every processor and fit the registers of any. They start at
+    // different values, because the compiler would merge equal chains, and none at the fixed point
+    // 1/2, because it would not compute a constant chain at all.
     enum { CHAINS = 12 };
     vector sums[CHAINS];
     vector x = 0.999f, y = 5e-4f;

@@ -1,31 +1,31 @@
-// C = A B with two multiplications out of three, for processors that add beside multiplying.
+// C = A B with two multiplications instead of three, for processors that add and multiply in parallel.
 //
 // By Winograd's identity (1968, "A new algorithm for inner product")
 //     a0 b0 + a1 b1 = (a0 + b1)(a1 + b0) - a0 a1 - b0 b1,
-// and the last two terms depend on a row of A or a column of B alone. Two additions take the place of
-// a multiplication, which gains nothing where both want the same units (Intel), and much where
-// additions have units of their own (AMD since Zen 4): of each three parts of the depth, two are
-// paired with one another and one is multiplied as usual, which keeps both kinds of units busy.
+// where the last two terms depend only on a row of A or only on a column of B. Two additions replace a
+// multiplication, which gains nothing where both use the same units (Intel), but much where additions
+// have units of their own (AMD since Zen 4): of three parts of the depth, two are paired with each other
+// and one is multiplied as usual, which keeps both kinds of units busy.
 //
-// Rounding. The identity adds numbers of A to numbers of B: they have to be of one size. Each row of
-// A and each column of B is brought to a root mean square between 0.7 and 2 by a power of two, which
-// is exact, a block of the depth at a time, and the tile is brought back as it is added to C. The
-// error is then in proportion to |a_i| |b_j|, as for the usual product. A line of zeros has no size: what the
-// other factor's squares leave there is noise, and the tile is brought back by a factor of 0, so that the result
-// is 0, or NaN where the other line has an infinity or a NaN.
+// Rounding. The identity adds elements of A to elements of B, so they must be of similar size. Each row
+// of A and each column of B is scaled to a root mean square between 0.7 and 2 by a power of two, which is
+// exact, one depth block at a time, and the tile is scaled back as it is added to C. The error is then
+// proportional to |a_i| |b_j|, as in the usual product. A line of zeros cannot be scaled: what the other
+// factor's squares leave in its results is noise, so the tile is scaled back by 0, which gives 0, or NaN
+// if the other line has an infinity or a NaN.
 
 #if PAIRED
 
 enum {
     LAG = 3,          // rows by which a tile's second multiplication follows the first
-    STEPS_A_ROW = 4,  // of the depth, after which a tile asks for another row of C
+    STEPS_A_ROW = 4,  // steps of the depth after which a tile prefetches another row of C
 };
 _Static_assert(CK_STRIP == LANES, "a strip of A is packed as a vector of columns");
 
 #if AVX512
 
-// y + *x in every lane. Spelled out, as the two below: the compiler would load x into a register for all its
-// uses, which takes an execution slot, where from memory it is free.
+// y + *x in every lane. Inline assembly, as in the two below: the compiler would hoist *x into a register,
+// which costs an issue slot; as a memory operand the broadcast is free.
 INLINE vector add_broadcast(vector y, const float *x) {
     vector sum;
     __asm__("vaddps %2%{1to16%}, %1, %0" : "=v"(sum) : "v"(y), "m"(*x));
@@ -38,7 +38,7 @@ INLINE vector multiply_add_broadcast(vector y, const float *x, vector sum) {
     return sum;
 }
 
-// sum + x * y; spelled out, it keeps its place among these.
+// sum + x * y; in inline assembly it keeps its place among the others.
 INLINE vector multiply_add(vector x, vector y, vector sum) {
     __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
     return sum;
@@ -46,19 +46,20 @@ INLINE vector multiply_add(vector x, vector y, vector sum) {
 
 #else
 
-// The same in plain text, for AVX2Paired.c.
+// The same in plain C, for AVX2Paired.c.
 INLINE vector add_broadcast(vector y, const float *x) { return y + *x; }
 INLINE vector multiply_add_broadcast(vector y, const float *x, vector sum) { return y * *x + sum; }
 INLINE vector multiply_add(vector x, vector y, vector sum) { return x * y + sum; }
 
 #endif
 
-// The exponents of numbers, as they lie in their bits.
+// The exponents of floats, unbiased, from their bits.
 INLINE integers exponents(vector x) { return ((integers)x >> 23 & 255) - 127; }
 
-// The exponent of the highest of `count` numbers, `stride` apart, up to that of a power of two whose inverse is
-// one too. Numbers near the subnormals and within are multiplied by LIFT first, and *lift is set to its inverse: no
-// power of two would bring them near 1. The exponent of 0 is -127.
+// The exponent of the largest magnitude among `count` elements, `stride` apart, limited to those of
+// powers of two whose inverse is normal. If all are subnormal or nearly so, they are multiplied by LIFT
+// first, and *lift is set to its inverse: no power of two would scale them to near 1. The exponent of 0
+// is -127.
 static int32_t highest_exponent(ptrdiff_t count, float *x, ptrdiff_t stride, float *lift) {
     const float LIFT = 0x1p24f;
     float high = 0;
@@ -75,10 +76,10 @@ static int32_t highest_exponent(ptrdiff_t count, float *x, ptrdiff_t stride, flo
     return found > 125 ? 125 : found;
 }
 
-// The powers of two that bring LANES lines of `count` numbers to a root mean square near 1, from the sums of
-// their squares, and the powers' inverses, 0 for a line of zeros. The lines lie side by side, a line's numbers
-// `stride` apart. Where the sum of a line's squares is too large or too small to be told, its highest number comes
-// near 1 instead.
+// The powers of two that scale LANES lines of `count` elements to a root mean square near 1, given the sums
+// of their squares, and the inverses of these powers, 0 for a line of zeros. The lines are side by side, the
+// elements of a line `stride` apart. If a line's sum of squares is too close to overflow or underflow, its
+// largest magnitude is scaled to near 1 instead.
 INLINE vector balance(
     vector squares, ptrdiff_t count, float *x, ptrdiff_t stride, vector *inverse) {
     const integers found = exponents(squares / (float)count);
@@ -90,16 +91,16 @@ INLINE vector balance(
         if (untold[i]) half[i] = highest_exponent(count, x + i, stride, &lifted);
         lift[i] = lifted;
     }
-    // The exponent of 0 gives the bits of 0.
+    // The exponent of 0, -127, gives the bits of 0.
     *inverse = lift * (vector)((127 + half) << 23);
     return (vector)((127 - half) << 23);
 }
 
-// The depth's parts: `part` values paired with as many, as many unpaired, and up to two left over.
+// The size of the depth's three parts, of which the first two are paired; up to two steps are left over.
 INLINE ptrdiff_t paired_part(ptrdiff_t depth) { return depth / 3; }
 
-// Packs columns of B as pack_panel does, balanced, and writes behind them a line of terms, -sum b0 b1, and
-// one of scales, which take the balance back.
+// Packs columns of B as pack_panel does, but balanced, and appends a line of terms, -sum b0 b1, and one of
+// scales, which undo the balancing.
 static void pack_balanced(
     ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
     float factor, float *packed) {
@@ -127,8 +128,8 @@ static void pack_balanced(
     }
 }
 
-// Brings a block of A to the form in which `product` takes its left factor: strips of CK_STRIP rows, each packed
-// as B's columns are. A tile so has three streams of numbers to broadcast.
+// Lays out a block of A as the left factor of `product`: strips of CK_STRIP rows, each packed like columns
+// of B. A tile thus broadcasts from three streams of elements.
 static void balance_rows(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
     float *balanced) {
@@ -140,18 +141,19 @@ static void balance_rows(
     }
 }
 
-// c (+)= A B + bias + residual for a strip of `rows` rows (a constant) and a panel, a vector of its columns at a
-// time; of an epilogue no more.
+// c (+)= A B + bias + residual for a strip of `rows` rows (a constant) and a panel, one vector of its columns
+// at a time. The rest of the epilogue is ignored.
 //
-// A strip, 24 KB, stays in the first-level cache while a vector's columns stream by. Every number of A comes
-// from memory, spread over the lanes on the way, and a vector of B serves all rows: 48 numbers, of which a
-// processor reads two at a time, and three vectors for 32 multiplications and 32 additions, of which it does
-// one and one. An addition stands beside each multiplication, and a row's two multiplications some rows apart:
-// so a processor that shares its window with another thread of its core still sees work for all its units.
+// A strip, 24 KB, stays in the first-level cache while a vector's columns stream by. Every element of A is a
+// memory operand, broadcast on loading, and a vector of B serves all rows: 48 elements, of which a processor
+// loads two at a time, and three vectors for 32 multiplications and 32 additions, of which it does one each
+// at a time. Additions alternate with multiplications, and a row's two multiplications are some rows
+// apart, so that a processor that shares its window with another thread of its core still finds work for all
+// its units.
 //
-// A line of the cache is asked for at each step, from `ahead` on: what some later tile will read. Rows of C are asked
-// for one by one: all at once they would hold every place that the nearest cache has for misses, and the panel would
-// wait behind them.
+// Each step prefetches a cache line from `ahead` onwards, which some later tile will read. Rows of C are
+// prefetched one by one: all at once they would occupy every miss slot of the first-level cache, and the
+// panel would wait behind them.
 INLINE void paired_tile_of(
     int rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b,
     const float *ahead, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
@@ -195,7 +197,7 @@ INLINE void paired_tile_of(
         }
         UNROLL for (int r = 0; r < rows; r++) {
             float *place = c + r * c_row + j;
-            // The sum with 0 gives a result of 0 its plus sign.
+            // Adding 0 turns a result of -0 into +0.
             vector x = sums[r] * (load(scales) * row_scales[r])
                 + (accumulate ? load(place) : (vector)0.0f);
             if (e.bias) x += load(e.bias + j);

@@ -1,4 +1,4 @@
-// Sums over a row in blocks of vectors, the blocks in double precision: rows are up to some 100,000 long.
+// Sums over a row, in vector blocks that are added in double precision: rows have up to some 100,000 elements.
 
 enum { SUM_BLOCK = 64 * LANES };
 

@@ -1,5 +1,5 @@
-// Softmax of a long row, and its cross-entropy with a row of weights. The highest score is taken off
-// before anything is exponentiated.
+// Softmax of a long row, and its cross-entropy with a row of weights. The highest score is subtracted
+// before exponentiation.
 
 #define LOG2_E 1.4426950408889634f
 
@@ -9,8 +9,8 @@ INLINE float highest_lane(vector v) {
     return result;
 }
 
-// A block's sum of exponentials; lanes beyond the row hold minus infinity, whose power of two would
-// not be zero.
+// A vector of exponentials; lanes beyond the row are set to 0, because they hold minus infinity, for which
+// exponential2 does not return 0.
 INLINE vector powers(vector below, ptrdiff_t count, float scale) {
     vector v = exponential2(below * scale);
     return count < LANES ? fill_from(v, count, 0) : v;

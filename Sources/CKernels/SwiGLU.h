@@ -1,11 +1,11 @@
-// SwiGLU of rows, and its gradient: y = silu(a) b, a row of x being [a | b] and silu(a) = a s(a),
+// SwiGLU of rows, and its gradient: y = silu(a) b, where a row of x is [a | b], silu(a) = a s(a),
 // s(a) = 1 / (1 + e^-a).
 
-// 2^64 e^-z for z from 0 to 128, within 1e-7 relative: what stays a normal number where e^-z is none.
-// -z = n ln 2 + r, ln 2 in two parts, the first with so few bits that n times it is exact: r is as
+// 2^64 e^-z for z from 0 to 128, within 1e-7 relative: it stays a normal number where e^-z would underflow.
+// -z = n ln 2 + r, with ln 2 in two parts, the first of so few bits that n times it is exact: r is as
 // accurate for large z as for small. e^r is a minimax polynomial of degree 6 (relative error 4e-9).
 INLINE vector raised_decay(vector z) {
-    const vector shift = 0x1.8p23f;  // adding it rounds to a whole number, left in the low bits
+    const vector shift = 0x1.8p23f;  // adding it rounds to an integer, left in the low bits
     const vector shifted = z * -LOG2_E + shift;
     const vector n = shifted - shift;
     const vector r = -z - n * 0x1.62ep-1f - n * 0x1.0bfbe8p-15f;
@@ -19,10 +19,10 @@ INLINE vector raised_decay(vector z) {
     return (vector)((integers)p + (((integers)shifted + 64) << 23));
 }
 
-// What silu and its slope are made of: with z = |a|, s(-z) = e^-z / (1 + e^-z) loses nothing by
-// cancellation, and 1 - s(-z) = 1 / (1 + e^-z). A NaN passes through `bounded`.
+// The parts of silu and its slope: with z = |a|, s(-z) = e^-z / (1 + e^-z) avoids cancellation, and
+// 1 - s(-z) = 1 / (1 + e^-z). A NaN passes through `bounded`.
 typedef struct {
-    vector bounded;  // a, from -128 to 128: beyond, e^-z a is zero
+    vector bounded;  // a, clamped to -128...128: beyond that, e^-z a is zero
     vector power;    // 2^64 e^-z
     vector decay;    // e^-z
 } gate_parts;

@@ -1,4 +1,4 @@
-// All kernels of one instruction set, and their table. The including file has set LANES, REGISTERS,
+// All kernels of one instruction set, and their table. The including file defines LANES, REGISTERS,
 // FUSED, AVX512, PAIRED, SET_NAME and TABLE.
 
 #include "Vector.h"

@@ -1,5 +1,5 @@
-// Rows and columns exchanged, by squares of LANES x LANES in registers; the squares of a band of the
-// target's rows one after the other, so that its lines are filled while they are in cache.
+// Transposes by squares of LANES x LANES in registers. The squares that share rows of the target follow
+// one another, so that its cache lines are filled while they are in cache.
 
 static void transpose_matrix(
     ptrdiff_t rows, ptrdiff_t columns, const float *source, ptrdiff_t source_row, float *target,
@@ -16,7 +16,7 @@ static void transpose_matrix(
             vector block[LANES];
             if (height == LANES && width == LANES) {
                 load_transposed(from, offsets, block);
-                // What the next band of as many rows will read.
+                // What the next band of this many rows will read.
                 UNROLL for (int i = 0; i < LANES; i++) {
                     __builtin_prefetch(from + (i + rows) * source_row, 0, 3);
                 }

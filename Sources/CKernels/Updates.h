@@ -1,4 +1,4 @@
-// A step of an optimiser.
+// One optimiser step.
 
 INLINE vector square_root(vector v) {
 #if __has_builtin(__builtin_elementwise_sqrt)

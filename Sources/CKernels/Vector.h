@@ -1,6 +1,6 @@
 // The vector types and the few functions on them that the kernels share. Included once by each
-// instruction set's file, which has set LANES (floats in a vector), REGISTERS (vector registers) and AVX512 (whether
-// its instructions may be used by name).
+// instruction set's file, which defines LANES (floats per vector), REGISTERS (vector registers) and AVX512
+// (whether its instructions may be used by name).
 
 #include <math.h>
 #include <stdint.h>
@@ -17,14 +17,14 @@ typedef int32_t integers __attribute__((ext_vector_type(LANES)));
 typedef vector unaligned_vector __attribute__((aligned(4)));
 
 #if AVX512
-enum { CURRENT_ROUNDING = 4 };  // For the instructions that let it be chosen.
+enum { CURRENT_ROUNDING = 4 };  // For instructions with a rounding argument.
 #endif
 
 INLINE vector load(const float *p) { return *(const unaligned_vector *)p; }
 INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
 
-// Where either is no number these give b, as x86's own instructions do: the bound stands first, so
-// that a NaN passes through.
+// If either is NaN the result is b, as with x86's own instructions: callers pass the bound first, so that a
+// NaN passes through.
 INLINE vector maximum(vector a, vector b) { return a > b ? a : b; }
 INLINE vector minimum(vector a, vector b) { return a < b ? a : b; }
 
@@ -47,8 +47,7 @@ INLINE void store_some(float *p, vector v, ptrdiff_t count) {
 #endif
 }
 
-// The same where `count` may be more than LANES, of which LANES are meant: the last step of a loop is
-// then written as the others are.
+// The same for any `count`, limited to LANES: the last step of a loop can then be written like the others.
 INLINE vector load_part(const float *p, ptrdiff_t count) {
     return count >= LANES ? load(p) : load_some(p, count);
 }
@@ -78,18 +77,18 @@ INLINE float sum(vector v) {
     return v[0] + v[1];
 }
 
-// 2^x, within 1e-7 relative for x >= -126; smaller x give at most 2^-126, and a NaN that arithmetic makes
+// 2^x, within 1e-7 relative for x >= -126; smaller x give at most 2^-126, and a NaN produced by arithmetic
 // (one without a payload) gives NaN.
-// x is split into a whole number n and f in [-1/2, 1/2]; 2^f is a minimax polynomial of degree 5
-// (relative error 6e-8), and n goes straight into the exponent.
+// x is split into an integer n and f in [-1/2, 1/2]; 2^f is a minimax polynomial of degree 5
+// (relative error 6e-8), and n is added to the exponent.
 INLINE vector exponential2(vector x) {
 #if AVX512
-    // Two instructions of AVX-512 round and put a number into the exponent, of whatever size it is.
+    // AVX-512 has instructions that round and that scale by any power of two.
     const vector n = __builtin_ia32_rndscaleps_mask(x, 0, x, 0xffff, CURRENT_ROUNDING);
     const vector f = x - n;
 #else
     x = maximum((vector)-126.0f, x);
-    const vector shift = 0x1.8p23f;  // adding it rounds to a whole number, left in the low bits
+    const vector shift = 0x1.8p23f;  // adding it rounds to an integer, left in the low bits
     const vector shifted = x + shift;
     const vector f = x - (shifted - shift);
 #endif

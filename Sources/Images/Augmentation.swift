@@ -1,13 +1,12 @@
 import CImages
 import Platform
 
-// Changes of colour with the numbers of Pillow's `ImageEnhance`, `ImageOps` and colour conversions,
-// in the form in which torchvision 0.29 applies them to its pictures: the same to the bit. What is
-// chosen at random in training is an argument here.
+// Colour changes with the arithmetic of Pillow's `ImageEnhance`, `ImageOps` and colour conversions, as torchvision 0.29
+// applies them to pictures: bit-identical. What training chooses at random is an argument here.
 extension Image {
-    /// Makes the picture brighter or darker: from black (0) by `factor` to itself (1), and beyond.
+    /// Changes the brightness: interpolates between black (factor 0) and the picture (1), or extrapolates beyond it.
     ///
-    /// torchvision's `adjust_brightness`; fractions of a level are cut off.
+    /// torchvision's `adjust_brightness`; levels are truncated.
     ///
     /// - Precondition: `factor` is finite and not negative.
     /// - Complexity: O(pixels).
@@ -16,10 +15,10 @@ extension Image {
         withPixels { cimage_blend_with_level($0, $1, factor, 0) }
     }
 
-    /// Raises or lowers the contrast: from the picture's mean luminance (0) by `factor` to itself
-    /// (1), and beyond.
+    /// Changes the contrast: interpolates between the picture's mean luminance (factor 0) and the picture (1), or
+    /// extrapolates beyond it.
     ///
-    /// torchvision's `adjust_contrast`. The mean is one of 8-bit luminances, rounded to a level.
+    /// torchvision's `adjust_contrast`. The mean is that of 8-bit luminances, rounded to a level.
     ///
     /// - Precondition: `factor` is finite and not negative.
     /// - Complexity: O(pixels).
@@ -31,8 +30,8 @@ extension Image {
         }
     }
 
-    /// Makes colours stronger or weaker: from each pixel's luminance (0) by `factor` to itself (1),
-    /// and beyond.
+    /// Changes the saturation: interpolates between each pixel's luminance (factor 0) and the picture (1), or
+    /// extrapolates beyond it.
     ///
     /// torchvision's `adjust_saturation`; luminance as in ``convertToGrayscale()``.
     ///
@@ -43,11 +42,10 @@ extension Image {
         withPixels { cimage_blend_with_luminance($0, $1, factor) }
     }
 
-    /// Turns all hues by a part of the colour circle.
+    /// Shifts all hues by a fraction of the colour circle.
     ///
-    /// torchvision's `adjust_hue`: hue, saturation and value have 8 bits each between, so that even
-    /// a turn by 0 changes colours a little; the turn is a whole number of 255ths, its fraction cut
-    /// off.
+    /// torchvision's `adjust_hue`: hue, saturation and value are rounded to 8 bits in between, so that even a shift by
+    /// 0 changes colours a little; the shift is truncated to a whole number of 255ths.
     ///
     /// - Precondition: `turn` lies in -0.5...0.5.
     /// - Complexity: O(pixels).
@@ -64,7 +62,7 @@ extension Image {
         withPixels { cimage_blend_with_luminance($0, $1, 0) }
     }
 
-    /// Inverts all samples of 128 and more: `ImageOps.solarize` with its default threshold.
+    /// Inverts all samples of 128 or more: `ImageOps.solarize` with its default threshold.
     ///
     /// - Complexity: O(pixels).
     public mutating func solarize() {
@@ -79,12 +77,13 @@ extension Image {
         return resizedCrop(whole, width: width, height: height, using: .nearest, mirrored: true)
     }
 
-    /// Writes the picture channel by channel, each sample as (sample / 255 - mean) / deviation:
-    /// torchvision's `ToTensor` and `Normalize`, in their float32.
+    /// Writes the picture channel by channel, each sample as (sample / 255 - mean) / deviation: torchvision's
+    /// `ToTensor` and `Normalize`, in the same float32 arithmetic.
     ///
     /// - Parameters:
-    ///   - result: room for `3 * height * width` numbers.
-    ///   - mean: of each channel, in 0...1; `deviation` likewise.
+    ///   - result: memory for `3 * height * width` numbers, `[3, height, width]`.
+    ///   - mean: the mean of each channel, in 0...1.
+    ///   - deviation: the standard deviation of each channel, in 0...1.
     package func writeNormalized(
         to result: UnsafeMutablePointer<Float>, mean: [Float], deviation: [Float]
     ) {
@@ -105,6 +104,7 @@ extension Image {
 
     private func check(_ factor: Float, _ operation: String) {
         require(
-            factor >= 0 && factor.isFinite, "\(operation): the factor \(factor) is no blend")
+            factor >= 0 && factor.isFinite,
+            "\(operation): the factor \(factor) is negative or not finite")
     }
 }

@@ -1,19 +1,23 @@
 import Platform
 
-/// A colour of 8-bit red, green and blue, in the encoding of the file that it came from (sRGB, as a
-/// rule; nothing here converts).
+/// A colour of 8-bit red, green and blue, in the encoding of the file it came from (usually sRGB; nothing here
+/// converts).
 public struct Colour: Sendable, Hashable, Codable {
+    /// The red level.
     public var red: UInt8
+    /// The green level.
     public var green: UInt8
+    /// The blue level.
     public var blue: UInt8
 
+    /// Creates a colour from its levels.
     public init(red: UInt8, green: UInt8, blue: UInt8) {
         self.red = red
         self.green = green
         self.blue = blue
     }
 
-    /// A colour from its usual notation: `Colour(0xFF8000)` is orange.
+    /// Creates a colour from hexadecimal notation: `Colour(0xFF8000)` is orange.
     ///
     /// - Precondition: `hex` is at most 0xFFFFFF.
     public init(_ hex: UInt32) {
@@ -22,11 +26,12 @@ public struct Colour: Sendable, Hashable, Codable {
             red: UInt8(hex >> 16), green: UInt8(hex >> 8 & 0xFF), blue: UInt8(hex & 0xFF))
     }
 
+    /// Black, 0x000000.
     public static let black = Colour(0x000000)
+    /// White, 0xFFFFFF.
     public static let white = Colour(0xFFFFFF)
 
-    /// This colour and `other` mixed: `1 - factor` parts of this, `factor` of the other, rounded to
-    /// the nearest level.
+    /// Mixes two colours: `1 - factor` parts of this one and `factor` of the other, rounded to the nearest level.
     ///
     /// - Precondition: `factor` is in 0...1.
     public func mixed(with other: Colour, factor: Double) -> Colour {
@@ -37,7 +42,7 @@ public struct Colour: Sendable, Hashable, Codable {
     }
 }
 
-/// Two samples mixed in 16-bit fixed point; factors 0 and 1 give their sample exactly.
+/// Mixes two samples in 16-bit fixed point; factors 0 and 1 return a sample unchanged.
 struct Mix {
     private let weight: UInt32
 

@@ -1,6 +1,6 @@
 import Platform
 
-/// Colour maps by their usual names, with matplotlib's colours.
+/// Colour maps by their usual names, with the colours of matplotlib.
 public enum ColourMap: String, Sendable, Hashable, Codable, CaseIterable {
     /// Blue, cyan, yellow, red.
     case jet
@@ -12,10 +12,10 @@ public enum ColourMap: String, Sendable, Hashable, Codable, CaseIterable {
     case turbo
     /// Black to white.
     case gray
-    /// Ten colours that are easily told apart: a map for kinds, not for amounts.
+    /// Ten clearly distinct colours: a map for categories, not for quantities.
     case tab10
 
-    /// The colours from the lowest value to the highest: 256, of `tab10` 10.
+    /// The colours from the lowest value to the highest: 256, or 10 for `tab10`.
     public var colours: [Colour] {
         switch self {
         case .jet: Tables.jet
@@ -27,8 +27,8 @@ public enum ColourMap: String, Sendable, Hashable, Codable, CaseIterable {
         }
     }
 
-    /// The colour of a value: 0...1 is cut into as many equal parts as there are colours. Lower
-    /// values, and what is no number, get the first colour, higher ones the last.
+    /// The colour of a value: 0...1 is divided into one equal interval per colour. Lower values and NaN get the first
+    /// colour, higher values the last.
     public func colour(at value: Double) -> Colour {
         let colours = colours
         let place = value * Double(colours.count)
@@ -36,8 +36,7 @@ public enum ColourMap: String, Sendable, Hashable, Codable, CaseIterable {
         return colours[Int(min(place, Double(colours.count - 1)))]
     }
 
-    /// Colours for `count` kinds of things: spread over the whole map; of `tab10` in their order,
-    /// which starts again after ten.
+    /// Colours for `count` categories: spread over the whole map or, for `tab10`, in order and repeating after ten.
     ///
     /// - Precondition: `count` is at least 0.
     public func colours(count: Int) -> [Colour] {
@@ -46,9 +45,13 @@ public enum ColourMap: String, Sendable, Hashable, Codable, CaseIterable {
         return (0..<count).map { colour(at: Double($0) / Double(max(count - 1, 1))) }
     }
 
-    /// A picture of `height * width` values, row by row.
+    /// Renders a map of values as a picture.
     ///
-    /// - Precondition: there are as many values, and at least one.
+    /// - Parameters:
+    ///   - values: `height * width` values, row by row, for ``colour(at:)``.
+    ///   - width: in pixels.
+    ///   - height: in pixels.
+    /// - Precondition: `values.count == height * width`, which is at least 1.
     /// - Complexity: O(values).
     public func image(_ values: [Float], width: Int, height: Int) -> Image {
         require(
@@ -73,7 +76,7 @@ private enum Tables {
         Colour(0x8C564B), Colour(0xE377C2), Colour(0x7F7F7F), Colour(0xBCBD22), Colour(0x17BECF),
     ]
 
-    /// Straight pieces between the corners of matplotlib's `_jet_data`.
+    /// Linear interpolation between the corners of matplotlib's `_jet_data`.
     static let jet = (0..<256).map { index in
         let x = Double(index) / 255
         return Colour(
@@ -82,7 +85,7 @@ private enum Tables {
             blue: level(x, [(0, 0.5), (0.11, 1), (0.34, 1), (0.65, 0), (1, 0)]))
     }
 
-    /// The level at `x` of a line through corners; its fraction is cut off, as matplotlib does.
+    /// The level at `x` of a polyline through `corners`, truncated as matplotlib does.
     private static func level(_ x: Double, _ corners: [(x: Double, y: Double)]) -> UInt8 {
         for (low, high) in zip(corners, corners.dropFirst()) where x <= high.x {
             return UInt8((low.y + (high.y - low.y) * (x - low.x) / (high.x - low.x)) * 255)

@@ -1,4 +1,4 @@
-// The 256 colours of each map, six hexadecimal digits a colour, from matplotlib's `colormaps`.
+// The 256 colours of each map from matplotlib's `colormaps`, six hexadecimal digits per colour.
 // viridis and magma: S. van der Walt and N. Smith, CC0. turbo: A. Mikhailov, Google, Apache-2.0.
 
 let viridisTable = """

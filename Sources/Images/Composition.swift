@@ -1,7 +1,7 @@
 import Platform
 
 extension Image {
-    /// `1 - factor` parts of this picture and `factor` of the other, to the nearest level.
+    /// Mixes the pictures: `1 - factor` parts of this one and `factor` of the other, rounded to the nearest level.
     ///
     /// - Precondition: the pictures have the same size; `factor` is in 0...1.
     /// - Complexity: O(pixels).
@@ -11,10 +11,12 @@ extension Image {
         return combined(with: other) { first, second, _ in mix(first, second) }
     }
 
-    /// This picture where `mask` is 0, the other where it is 255, in proportion between.
+    /// Mixes the pictures by a mask: this one where `mask` is 0, the other where it is 255, in proportion in between.
     ///
-    /// - Parameter mask: `height * width` weights of the other picture, row by row.
-    /// - Precondition: the pictures have the same size and `mask` a weight for each pixel.
+    /// - Parameters:
+    ///   - other: a picture of the same size.
+    ///   - mask: `height * width` weights of the other picture, row by row.
+    /// - Precondition: the pictures have the same size, and `mask` has one weight for each pixel.
     /// - Complexity: O(pixels).
     public func blended(with other: Image, mask: [UInt8]) -> Image {
         require(
@@ -50,12 +52,12 @@ extension Image {
         }
     }
 
-    /// The pictures in a row from the left, their tops aligned, `gap` pixels of the background
-    /// between them and below the lower ones.
+    /// Arranges pictures in a row from left to right, with their tops aligned and `gap` pixels of background between
+    /// them. Below shorter pictures the background shows.
     ///
-    /// The left edge of picture k stands at the widths and gaps before it.
+    /// The left edge of a picture is at the sum of the widths and gaps before it.
     ///
-    /// - Precondition: there is a picture, and `gap` is at least 0.
+    /// - Precondition: there is at least one picture, and `gap` is not negative.
     public static func sideBySide(
         _ images: [Image], gap: Int = 8, background: Colour = .white
     ) -> Image {
@@ -72,8 +74,7 @@ extension Image {
         return result
     }
 
-    /// Copies `image` over this one, its upper left corner at column `x` and row `y`; what lies
-    /// outside is left out.
+    /// Copies `image` onto this picture with its upper left corner at column `x` and row `y`, clipped to this picture.
     public mutating func draw(_ image: Image, x: Int, y: Int) {
         let columns = max(0, x)..<max(0, x, min(width, x + image.width))
         if columns.isEmpty { return }
@@ -85,10 +86,13 @@ extension Image {
         }
     }
 
-    /// Fills the part of `box` that lies in the picture.
+    /// Fills the part of `box` that lies within the picture.
     ///
-    /// - Parameter opacity: how much of the colour is mixed in, 0...1.
-    /// - Precondition: `box` has no negative size; `opacity` is in 0...1.
+    /// - Parameters:
+    ///   - box: the rectangle to fill.
+    ///   - colour: the colour to fill with.
+    ///   - opacity: the share of the colour in the result, 0...1.
+    /// - Precondition: the size of `box` is not negative; `opacity` is in 0...1.
     public mutating func fill(_ box: Box, with colour: Colour, opacity: Double = 1) {
         require(
             box.width >= 0 && box.height >= 0 && (0...1).contains(opacity),

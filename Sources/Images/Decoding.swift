@@ -1,24 +1,26 @@
 import CImages
 
 extension Image {
-    /// The most pixels that a picture is read with: 2^28 take 805 MB. The largest photos of today's
-    /// telephones have 200 million.
+    /// The most pixels that a picture may have to be decoded: 2^28 take 805 MB. The largest phone photos have 200
+    /// million.
     public static let mostPixels = 1 << 28
 
-    /// Decodes a PNG or JPEG picture, told apart by its first bytes.
+    /// Decodes a PNG or JPEG picture, which its first bytes identify.
     ///
-    /// PNG of every colour type and depth; alpha is laid over white, rounded to the nearest level;
-    /// of 16-bit samples the upper 8 bits stay. JPEG gray, RGB, YCbCr, CMYK and YCCK, converted as
-    /// Pillow does. The orientation in EXIF is applied, of a PNG's eXIf chunk as of a JPEG. Colour
-    /// profiles and gamma are not.
+    /// PNG of every colour type and depth is supported: alpha is composited over white, rounded to the nearest level;
+    /// of 16-bit samples the upper 8 bits are kept. JPEG may be gray, RGB, YCbCr, CMYK or YCCK, converted as Pillow
+    /// does. The EXIF orientation is applied, for a PNG's eXIf chunk as for a JPEG. Colour profiles and gamma are
+    /// ignored.
     ///
-    /// A JPEG that ends before its picture does is refused; other faults inside its compressed data
-    /// are concealed by libjpeg and tolerated, as in Pillow and browsers.
+    /// A truncated JPEG is refused; libjpeg conceals other faults in the compressed data, which are tolerated, as in
+    /// Pillow and browsers.
     ///
-    /// Memory is claimed only after the file's length allows for the size in its header (see
-    /// ``mostPixels``): at most 7 bytes a pixel for a PNG and 11 for a JPEG.
+    /// Memory is allocated only after the size in the header has been found plausible for the file's length (see also
+    /// ``mostPixels``): at most 7 bytes per pixel for a PNG and 11 for a JPEG.
     ///
-    /// - Parameter name: what errors call the file.
+    /// - Parameters:
+    ///   - bytes: the contents of the file.
+    ///   - name: the file's name in error messages.
     /// - Throws: ``ImageError``.
     /// - Complexity: O(pixels), on one thread.
     public init(decoding bytes: [UInt8], name: String = "image") throws(ImageError) {
@@ -45,11 +47,13 @@ extension Image {
     }
 }
 
-/// The file formats that are read.
+/// The supported file formats.
 enum PictureFormat: String {
     case png = "PNG"
     case jpeg = "JPEG"
 
+    /// Identifies the format; nil if it is neither.
+    ///
     /// - Complexity: O(1).
     init?(firstBytes bytes: some Collection<UInt8>) {
         if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
@@ -61,10 +65,9 @@ enum PictureFormat: String {
         }
     }
 
-    /// Opens a file, hands its reader to `body` and closes it.
+    /// Opens a file, passes its reader to `body` and closes it.
     ///
-    /// - Throws: where the file is broken or cannot hold the picture that its header claims, or what
-    ///   `body` throws.
+    /// - Throws: if the file is broken or too short for the picture that its header claims, or what `body` throws.
     func reading<Result>(
         _ bytes: [UInt8], _ name: String,
         _ body: (OpaquePointer, inout CImageHeader) throws(ImageError) -> Result
@@ -90,7 +93,7 @@ enum PictureFormat: String {
         return .undecodable(file: name, format: rawValue, reason: words)
     }
 
-    /// Throws where the compressed data cannot hold the picture that the header claims.
+    /// Throws if the compressed data is too short for the picture that the header claims.
     private func checkSize(_ header: CImageHeader, _ name: String) throws(ImageError) {
         let width = Int(header.width)
         let height = Int(header.height)
@@ -98,22 +101,22 @@ enum PictureFormat: String {
             throw .tooLarge(file: name, width: width, height: height, reason: reason)
         }
         guard width * height <= Image.mostPixels else {  // Both are below 2^32: no overflow.
-            return try refuse("more than \(Image.mostPixels) are not taken")
+            return try refuse("more than \(Image.mostPixels) are not supported")
         }
         let least =
             switch self {
             case .png:
-                // Deflate's densest code is 258 bytes for two bits: 1032 to 1.
+                // Deflate's densest code takes two bits for 258 bytes: 1032 to 1.
                 (1 + (width * Int(header.bit_depth * header.channels) + 7) / 8) * height / 1032
             case .jpeg:
-                // A block of 8x8 pixels takes one bit at least, in the one scan that a progressive
-                // file cannot do without; sampling factors can stretch a block over two. Only
-                // arithmetic coding of a blank picture gets below this.
+                // A block of 8x8 pixels takes at least one bit in the one scan that even a progressive file
+                // needs; sampling factors can stretch a block over two. Only arithmetic coding of a blank
+                // picture needs less.
                 width * height / (64 * 2 * 8)
             }
         guard header.data_count >= least else {
             return try refuse(
-                "at least \(least) bytes are needed for them and it has \(header.data_count)")
+                "they need at least \(least) bytes, but the file has \(header.data_count)")
         }
     }
 }

@@ -1,11 +1,13 @@
 import Platform
 
-/// A place in a picture: pixels from its left and its upper edge. The centre of the first pixel is
-/// (0.5, 0.5).
+/// A position in a picture, in pixels from its left and its upper edge. The centre of the first pixel is (0.5, 0.5).
 public struct Point: Sendable, Hashable, Codable {
+    /// Pixels from the left edge.
     public var x: Double
+    /// Pixels from the upper edge.
     public var y: Double
 
+    /// Creates a position.
     public init(x: Double, y: Double) {
         self.x = x
         self.y = y
@@ -13,12 +15,13 @@ public struct Point: Sendable, Hashable, Codable {
 }
 
 extension Image {
-    /// Draws a filled disc with smooth edges, and a ring around it where `ring` is given.
-    ///
-    /// What lies outside the picture is left out.
+    /// Draws a filled disc with smooth edges, with a ring around it if `ring` is given, clipped to the picture.
     ///
     /// - Parameters:
+    ///   - centre: the centre of the disc.
     ///   - radius: in pixels, without the ring.
+    ///   - colour: the colour of the disc.
+    ///   - ring: the colour of the ring.
     ///   - ringWidth: in pixels.
     /// - Precondition: all numbers are finite; `radius` and `ringWidth` are at least 0.
     /// - Complexity: O(radius^2).
@@ -35,13 +38,15 @@ extension Image {
         drawCapsule(from: centre, to: centre, radius: radius, colour: colour)
     }
 
-    /// Draws a straight line with smooth edges and round ends.
+    /// Draws a straight line with smooth edges and round ends, clipped to the picture.
     ///
-    /// What lies outside the picture is left out.
-    ///
-    /// - Parameter thickness: in pixels. A line thinner than one pixel grows fainter instead.
+    /// - Parameters:
+    ///   - start: one end of the line.
+    ///   - end: the other end.
+    ///   - thickness: in pixels. A line thinner than one pixel is drawn fainter instead.
+    ///   - colour: the colour of the line.
     /// - Precondition: all numbers are finite; `thickness` is at least 0.
-    /// - Complexity: O(pixels of the line, and rows that it crosses).
+    /// - Complexity: O(pixels of the line + rows that it crosses).
     public mutating func drawLine(
         from start: Point, to end: Point, thickness: Double, colour: Colour
     ) {
@@ -51,10 +56,10 @@ extension Image {
         drawCapsule(from: start, to: end, radius: thickness / 2, colour: colour)
     }
 
-    /// Paints all that is within `radius` of a line: a disc where the ends coincide.
+    /// Paints the pixels within `radius` of a line; a disc if the ends coincide.
     ///
-    /// A pixel is covered by as much as its centre lies inside, from half a pixel outside (not at
-    /// all) to half a pixel inside (wholly): exact for a straight edge along the pixels.
+    /// A pixel's coverage rises linearly from 0, where its centre is half a pixel outside, to 1, where it is half a
+    /// pixel inside: exact for a straight edge along the pixels.
     private mutating func drawCapsule(
         from start: Point, to end: Point, radius: Double, colour: Colour
     ) {
@@ -68,7 +73,7 @@ extension Image {
             var left = min(start.x, end.x) - reach
             var right = max(start.x, end.x) + reach
             if along.y != 0 {
-                // The columns where the endless line comes within reach of this row.
+                // The columns where the infinite line is within reach of this row.
                 let middle = start.x + along.x * y / along.y
                 let spread = reach * square.squareRoot() / abs(along.y)
                 left = max(left, middle - spread)
@@ -86,7 +91,7 @@ extension Image {
         }
     }
 
-    /// Mixes `colour` into the pixels by the coverage (0...1) that is given for each.
+    /// Mixes `colour` into the pixels according to the coverage (0...1) of each.
     @inline(__always)
     mutating func paint(
         _ colour: Colour, columns: Range<Int>, rows: Range<Int>,
@@ -109,7 +114,7 @@ extension Image {
     }
 }
 
-/// The pixels of 0..<count that the stretch from `low` to `high` touches.
+/// The pixels of 0..<count that the interval from `low` to `high` touches.
 private func pixelRange(_ low: Double, _ high: Double, _ count: Int) -> Range<Int> {
     let first = min(max(low.rounded(.down), 0), Double(count))
     let last = min(max(high.rounded(.up), first), Double(count))

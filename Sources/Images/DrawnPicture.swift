@@ -1,7 +1,7 @@
 import Platform
 
-/// The pictures that this package's program draws of others. They often lie beside the photos that
-/// they were drawn of, or below the folder of them: whoever lists photos passes over them.
+/// The pictures that this package's program draws of others. They are often stored beside the photos or in subfolders
+/// of theirs, so listing photos skips them.
 package enum DrawnPicture: String, CaseIterable, Sendable {
     case saliency
     case mask
@@ -10,24 +10,26 @@ package enum DrawnPicture: String, CaseIterable, Sendable {
     case partsOverlay = "parts.overlay"
     case components = "pca"
 
-    /// The name for a picture whose file is called `stem`.
+    /// The file name of this picture of a file whose name without extension is `stem`.
     package func name(for stem: String) -> String { "\(stem).\(rawValue).png" }
 
-    /// The name of a head's attention.
+    /// The file name of the attention of one head.
     package static func attention(for stem: String, head: Int) -> String {
         "\(stem).\(attention)-\(head).png"
     }
 
-    /// The pairs of a match, and the report that lies beside it.
+    /// The picture of matched points, and the report beside it.
     package static let matches = (picture: "matches.png", report: "matches.json")
-    /// The plot of a training, and the log that lies beside it.
+    /// The plot of a training run, and the log beside it.
     package static let loss = (picture: "loss.png", log: "log.jsonl")
 
     private static let attention = "attention"
 
-    /// Whether a file of this name is such a picture.
+    /// Whether a file name is that of such a picture.
     ///
-    /// - Parameter names: of all files in its folder.
+    /// - Parameters:
+    ///   - name: the file name.
+    ///   - names: the names of all files in its folder.
     package static func isOne(_ name: String, among names: Set<String>) -> Bool {
         if name == matches.picture { return names.contains(matches.report) }
         if name == loss.picture { return names.contains(loss.log) }

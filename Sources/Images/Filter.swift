@@ -1,22 +1,22 @@
 import Foundation
 
-/// How a resampled pixel weighs the pixels around it.
+/// A resampling filter: the weights of the source pixels around a resampled one.
 ///
-/// Where a picture shrinks, each filter but `nearest` is widened by the scale, so that every pixel
-/// counts (antialiasing). The formulas are Pillow's.
+/// When a picture shrinks, every filter except `nearest` is widened by the scale, so that each source pixel contributes
+/// (antialiasing). The formulas are Pillow's.
 public enum Filter: String, Sendable, Hashable, Codable, CaseIterable {
-    /// The pixel under the centre, alone.
+    /// The one pixel under the centre.
     case nearest
     /// The mean of the pixels covered.
     case box
-    /// A triangle: two pixels where a picture grows.
+    /// A triangle: two pixels when a picture grows.
     case bilinear
-    /// Keys' cubic with a = -0.5: four pixels where a picture grows.
+    /// Keys' cubic with a = -0.5: four pixels when a picture grows.
     case bicubic
-    /// A sine cardinal windowed by one three times as wide: six pixels where a picture grows.
+    /// A sinc windowed by a sinc three times as wide: six pixels when a picture grows.
     case lanczos
 
-    /// Half the width, in pixels of the source where a picture grows.
+    /// Half the filter's width in source pixels, when a picture grows.
     var support: Double {
         switch self {
         case .nearest: 0

@@ -2,17 +2,18 @@ import CImages
 import Platform
 
 extension Image {
-    /// Blurs the picture by nearly a Gaussian of a standard deviation of `radius` pixels: the same to
-    /// the bit as Pillow's `ImageFilter.GaussianBlur`.
+    /// Blurs the picture by approximately a Gaussian with a standard deviation of `radius` pixels, bit-identical to
+    /// Pillow's `ImageFilter.GaussianBlur`.
     ///
-    /// Three means over boxes with fractional ends along the rows, and three along the columns, each
-    /// rounded to 8 bits (Gwosdek et al., "Theoretical foundations of Gaussian convolution by
-    /// extended box filtering", 2011); pixels at the border are repeated beyond it.
+    /// The filter takes three means over boxes with fractional ends along the rows and three along the columns, each
+    /// rounded to 8 bits (Gwosdek et al., "Theoretical foundations of Gaussian convolution by extended box filtering",
+    /// 2011). Border pixels are repeated beyond the border.
     ///
     /// - Precondition: `radius` is finite and not negative.
     /// - Complexity: O(pixels * (1 + radius)).
     public mutating func blur(radius: Float) {
-        require(radius >= 0 && radius.isFinite, "blur: a radius of \(radius)")
+        require(
+            radius >= 0 && radius.isFinite, "blur: the radius \(radius) is negative or not finite")
         guard radius > 0 else { return }
         let box = ExtendedBox(deviation: radius)
         let (width, height) = (width, height)
@@ -34,19 +35,19 @@ extension Image {
     }
 }
 
-/// A box filter of 2 * radius + 1 whole samples and a part of one at either end, such that three in
-/// a row have the variance of a Gaussian. The order of operations is Pillow's, in its float32.
+/// A box filter of 2 * radius + 1 whole samples and a fraction of one at either end; three in sequence have the
+/// variance of a Gaussian. The operations are in Pillow's order and in float32 like Pillow's.
 private struct ExtendedBox {
     let radius: Int
-    /// Of a whole sample, in units of 2^-24.
+    /// The weight of a whole sample, in units of 2^-24.
     let weight: UInt32
-    /// Of the sample at either end.
+    /// The weight of the sample at either end.
     let ends: UInt32
 
     init(deviation: Float) {
         let variance = deviation * deviation / 3
-        // Numbers of equations are the paper's. [7] The box's length, [11] the whole part of its
-        // radius, [14] the other part.
+        // Equation numbers are the paper's: [7] the box's length, [11] the integer part of its radius, [14] the
+        // fraction.
         let length = Float((12 * Double(variance) + 1).squareRoot())
         let whole = Float(((Double(length) - 1) / 2).rounded(.down))
         var part = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance)

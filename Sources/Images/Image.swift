@@ -2,20 +2,23 @@ import Platform
 
 /// A picture of 8-bit red, green and blue.
 ///
-/// The samples are stored row by row from the top, the pixels of a row from the left, three bytes a
-/// pixel. Positions with fractions count from the outer corner: the pixel of column 0 covers 0 to 1
-/// and has its centre at 0.5.
+/// Samples are stored row by row from the top, pixels from left to right, three bytes per pixel. Fractional positions
+/// are measured from the outer corner: the pixel of column 0 covers 0 to 1, and its centre is at 0.5.
 public struct Image: Sendable, Hashable {
     /// In pixels; at least 1.
     public let width: Int
     /// In pixels; at least 1.
     public let height: Int
-    /// `height * width * 3` samples.
+    /// The `height * width * 3` samples.
     public internal(set) var pixels: [UInt8]
 
-    /// A picture of the given samples.
+    /// Creates a picture from its samples.
     ///
-    /// - Precondition: there are `height * width * 3` samples, and at least one pixel.
+    /// - Parameters:
+    ///   - width: in pixels.
+    ///   - height: in pixels.
+    ///   - pixels: the samples, red, green and blue of each pixel, row by row.
+    /// - Precondition: `pixels.count == height * width * 3`, and there is at least one pixel.
     public init(width: Int, height: Int, pixels: [UInt8]) {
         require(
             width > 0 && height > 0 && pixels.count == height * width * 3,
@@ -25,7 +28,7 @@ public struct Image: Sendable, Hashable {
         self.pixels = pixels
     }
 
-    /// A picture of one colour.
+    /// Creates a picture of one colour, white by default.
     ///
     /// - Precondition: `width` and `height` are at least 1.
     public init(width: Int, height: Int, colour: Colour = .white) {
@@ -39,7 +42,7 @@ public struct Image: Sendable, Hashable {
         }
     }
 
-    /// A picture whose samples `fill` writes, all of them.
+    /// Creates a picture whose samples are all written by `fill`.
     init<Failure: Error>(
         width: Int, height: Int,
         filledBy fill: (UnsafeMutableBufferPointer<UInt8>) throws(Failure) -> Void
@@ -58,9 +61,9 @@ public struct Image: Sendable, Hashable {
         self.init(width: width, height: height, pixels: pixels)
     }
 
-    /// The pixel of a column from the left and a row from the top, both from 0.
+    /// The pixel at a column from the left and a row from the top, both starting at 0.
     ///
-    /// - Precondition: it lies in the picture.
+    /// - Precondition: the pixel lies within the picture.
     /// - Complexity: O(1).
     public subscript(column: Int, row: Int) -> Colour {
         get {
@@ -82,9 +85,9 @@ public struct Image: Sendable, Hashable {
         return (row * width + column) * 3
     }
 
-    /// The part of the picture that `box` holds.
+    /// The part of the picture inside `box`.
     ///
-    /// - Precondition: `box` lies in the picture and is not empty.
+    /// - Precondition: `box` lies within the picture and is not empty.
     /// - Complexity: O(pixels of the box).
     public func cropped(to box: Box) -> Image {
         box.check(in: self, "cropped(to:)")
@@ -102,13 +105,18 @@ public struct Image: Sendable, Hashable {
     }
 }
 
-/// A rectangle of whole pixels: its left column and top row, from 0, and its size.
+/// A rectangle of whole pixels.
 public struct Box: Sendable, Hashable, Codable {
+    /// The leftmost column, counted from 0.
     public var x: Int
+    /// The top row, counted from 0.
     public var y: Int
+    /// The number of columns.
     public var width: Int
+    /// The number of rows.
     public var height: Int
 
+    /// Creates a rectangle.
     public init(x: Int, y: Int, width: Int, height: Int) {
         self.x = x
         self.y = y
@@ -120,7 +128,7 @@ public struct Box: Sendable, Hashable, Codable {
         require(
             x >= 0 && y >= 0 && width > 0 && height > 0 && x <= image.width - width
                 && y <= image.height - height,
-            "\(operation): \(width)x\(height) at (\(x), \(y)) is no part of "
+            "\(operation): \(width)x\(height) at (\(x), \(y)) is not within "
                 + "\(image.width)x\(image.height)")
     }
 }

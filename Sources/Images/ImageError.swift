@@ -1,20 +1,21 @@
 import Platform
 
-/// Why a picture could not be read or written, in one sentence that names the file.
+/// Why a picture could not be read or written; the description is one sentence that names the file.
 public enum ImageError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The system would not read the file.
+    /// The system failed to open or read the file.
     case unreadable(file: String, reason: String)
     /// The file is neither PNG nor JPEG; `found` are its first bytes.
     case unknownFormat(file: String, found: [UInt8])
-    /// The file is PNG or JPEG, but broken or of a kind that the decoder does not know.
+    /// The file is a PNG or JPEG, but damaged or of an unsupported kind.
     case undecodable(file: String, format: String, reason: String)
-    /// The file claims more pixels than it can hold or than are taken.
+    /// The file claims more pixels than it can hold or than are supported.
     case tooLarge(file: String, width: Int, height: Int, reason: String)
-    /// The file is a picture, but its pixels do not say which label each has.
+    /// The file is a picture, but its pixels do not identify labels.
     case noLabels(file: String, reason: String)
-    /// The picture could not be encoded or the system would not write the file.
+    /// The picture could not be encoded, or the system failed to write the file.
     case unwritable(file: String, reason: String)
 
+    /// One sentence that names the file; control characters are escaped.
     public var description: String { printable(sentence) }
 
     private var sentence: String {
@@ -22,7 +23,7 @@ public enum ImageError: Error, Sendable, Hashable, CustomStringConvertible {
         case .unreadable(let file, let reason):
             return "\(file) cannot be read: \(reason)"
         case .unknownFormat(let file, let found) where found.isEmpty:
-            return "\(file) is empty where a PNG or JPEG picture is expected"
+            return "\(file) is empty; expected a PNG or JPEG picture"
         case .unknownFormat(let file, let found):
             let bytes = found.map { byte in
                 let digits = String(byte, radix: 16, uppercase: true)

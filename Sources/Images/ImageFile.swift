@@ -1,22 +1,21 @@
 import Platform
 
 extension Image {
-    /// Reads a PNG or JPEG file, told apart by its content, not by its name. A pipe is read to its
-    /// end.
+    /// Reads a PNG or JPEG file, which its content identifies, not its name. A pipe is read to its end.
     ///
-    /// What is decoded how: see ``init(decoding:name:)``.
+    /// For details of decoding see ``init(decoding:name:)``.
     ///
     /// - Throws: ``ImageError``.
     public init(contentsOf path: String) throws(ImageError) {
         try self.init(decoding: Image.bytes(ofFile: path), name: path)
     }
 
-    /// The whole of a picture file; of any other file the first bytes only.
+    /// The contents of a picture file; of any other file only the first bytes.
     static func bytes(ofFile path: String) throws(ImageError) -> [UInt8] {
         let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { throw .unreadable(file: path, reason: "\(SystemError())") }
         defer { close(descriptor) }
-        // A pipe gives less at a time than is asked for.
+        // A pipe may return less at a time than requested.
         func read(_ room: Int) throws(ImageError) -> [UInt8] {
             var failure: SystemError?
             let bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
@@ -42,13 +41,14 @@ extension Image {
 
     /// Writes the picture as an 8-bit RGB PNG.
     ///
-    /// The file appears whole or not at all: it is written beside its place and renamed.
-    ///
+    /// The file is written under a temporary name and renamed, so that it appears complete or not at all.
     /// - Throws: ``ImageError/unwritable(file:reason:)``.
     public func writePNG(to path: String) throws(ImageError) {
         try Image.write(encodedPNG(name: path), to: path)
     }
 
+    /// Writes a file, completely or not at all.
+    ///
     /// - Parameter isSynchronized: see `ReplacingFile.commit`.
     package static func write(
         _ bytes: [UInt8], to path: String, isSynchronized: Bool = true

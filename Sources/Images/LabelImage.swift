@@ -1,14 +1,14 @@
-/// The labels of a mask file, a number from 0 to 255 for each pixel; 0 is the background.
+/// The labels of a mask file: a number from 0 to 255 for each pixel; 0 is the background.
 ///
-/// Masks are PNG files; a label is what the file stores for a pixel, not what is seen:
+/// Masks are PNG files. A label is the value stored for a pixel, not the colour displayed:
 ///
-/// - of a palette the index, whatever its colour;
-/// - of gray the number, of 1, 2, 4, 8 or 16 bits (so white is 1 in one bit and 255 in eight);
-/// - of RGB with gray colours alone their level; of colours of DAVIS's palette (PASCAL VOC's) their
-///   index there; of other colours their order, by red, then green, then blue, behind black, 0.
+/// - With a palette it is the index, whatever its colour.
+/// - In a gray file it is the level, in 1, 2, 4, 8 or 16 bits (so white is 1 with one bit and 255 with eight).
+/// - In an RGB file it is the level if all colours are gray; the index in DAVIS's palette (PASCAL VOC's) if all are in
+///   it; otherwise the rank of the colour by red, then green, then blue, after black, which is 0.
 ///
-/// Transparent pixels are background. What does not say for sure which label a pixel has is refused:
-/// JPEG, pixels that are transparent in part, numbers above 255, more than 256 colours, soft edges.
+/// Transparent pixels are background. Files that do not determine each pixel's label are refused: JPEG, partly
+/// transparent pixels, levels above 255, more than 256 colours, soft edges.
 public struct LabelImage: Sendable, Hashable {
     /// In pixels; at least 1.
     public let width: Int
@@ -16,32 +16,38 @@ public struct LabelImage: Sendable, Hashable {
     public let height: Int
     /// `height * width` labels, row by row from the top.
     public let labels: [UInt8]
+    /// How the file stores the labels.
     public let form: Form
 
-    /// How labels stand in a file.
+    /// How a file stores labels.
     public enum Form: Sendable, Hashable {
-        /// As gray levels of so many bits.
+        /// As gray levels of the given number of bits.
         case gray(bits: Int)
-        /// As indices into colours.
+        /// As indices into a palette.
         case indexed([Colour])
-        /// As colours, each of which has its place here as its number.
+        /// As colours; a colour's position in the array is its label.
         case coloured([Colour])
     }
 
     /// Reads a mask file.
     ///
     /// - Parameters:
-    ///   - path: of a PNG file.
-    ///   - form: that of a mask whose numbers these are to be: colours that it has mean its labels.
-    /// - Throws: ``ImageError``, also where the file has colours to which `form` gives no number.
+    ///   - path: the path of a PNG file.
+    ///   - form: the form of a related mask whose numbering applies: colours found in it mean its labels. Nil by
+    ///     default.
+    /// - Throws: ``ImageError``, also if the file has colours without a label in `form`.
     public init(contentsOf path: String, numberedAs form: Form? = nil) throws(ImageError) {
         try self.init(decoding: Image.bytes(ofFile: path), name: path, numberedAs: form)
     }
 
     /// Decodes a mask file; see ``init(contentsOf:numberedAs:)``.
     ///
-    /// - Parameter name: what errors call the file.
-    /// - Complexity: O(pixels); memory of a byte a pixel beside the samples as they are stored.
+    /// - Parameters:
+    ///   - bytes: the contents of a PNG file.
+    ///   - name: the file's name in error messages.
+    ///   - form: the form of a related mask whose numbering applies.
+    /// - Throws: ``ImageError``.
+    /// - Complexity: O(pixels) time; besides the samples as stored, one byte of memory per pixel.
     public init(
         decoding bytes: [UInt8], name: String = "mask", numberedAs form: Form? = nil
     ) throws(ImageError) {
@@ -70,7 +76,7 @@ public struct LabelImage: Sendable, Hashable {
         _ labels: [UInt8], _ stored: StoredSamples
     ) -> (width: Int, height: Int, labels: [UInt8]) {
         if stored.orientation == .topLeft { return (stored.width, stored.height, labels) }
-        // Masks are hardly ever turned: by way of a picture.
+        // Masks are hardly ever turned, so a detour through a picture will do.
         let image = Image(
             width: stored.width, height: stored.height, pixels: labels.flatMap { [$0, $0, $0] }
         ).upright(from: stored.orientation)
@@ -80,8 +86,8 @@ public struct LabelImage: Sendable, Hashable {
         )
     }
 
-    /// Refuses levels that make up soft edges: most of the levels are such that most of their pixels
-    /// lie between a darker and a lighter one of the eight around. Of separate objects hardly any do.
+    /// Refuses gray levels that are soft edges: most levels have most of their pixels between a darker and a lighter
+    /// one among their eight neighbours, which hardly any level of separate objects has.
     private static func checkEdges(_ labels: [UInt8], width: Int) throws(NoLabels) {
         var counts = [Int](repeating: 0, count: 256)
         for label in labels { counts[Int(label)] += 1 }
@@ -106,8 +112,8 @@ public struct LabelImage: Sendable, Hashable {
         let soft = levels.count { 2 * between[$0] > counts[$0] }
         guard soft < 3 || 2 * soft <= levels.count else {
             throw NoLabels(
-                "of its \(levels.count) gray levels \(soft) are shades of soft edges; expected a "
-                    + "level for each object (saved without smoothing, resized to the nearest pixel)"
+                "\(soft) of its \(levels.count) gray levels are shades of soft edges; expected one level "
+                    + "for each object (saved without smoothing, resized to the nearest pixel)"
             )
         }
     }
@@ -123,9 +129,15 @@ struct NoLabels: Error {
 }
 
 extension LabelImage.Form {
-    /// Writes labels in this form, colours as indices; see ``Image/writeIndexedPNG(_:width:height:palette:to:)``.
+    /// Writes labels in this form, with colours as a palette; see
+    /// ``Image/writeIndexedPNG(_:width:height:palette:to:)``.
     ///
-    /// - Precondition: the labels are some of those that the form was found with.
+    /// - Parameters:
+    ///   - labels: `height * width` labels, row by row.
+    ///   - width: in pixels.
+    ///   - height: in pixels.
+    ///   - path: the file to create or replace.
+    /// - Precondition: every label is one that the form can express.
     /// - Throws: ``ImageError/unwritable(file:reason:)``.
     public func write(
         _ labels: [UInt8], width: Int, height: Int, to path: String

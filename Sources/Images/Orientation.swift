@@ -1,24 +1,24 @@
 import CImages
 
-/// How a camera was held: the value of EXIF's tag 0x0112 (CIPA DC-008, table 6).
+/// The orientation of the camera: the value of EXIF tag 0x0112 (CIPA DC-008, table 6).
 ///
-/// The names say where the stored picture's first row and first column belong.
+/// The names give the side where the first stored row, then the first stored column, belongs.
 enum Orientation: Int {
     case topLeft = 1
     case topRight, bottomRight, bottomLeft, leftTop, rightTop, rightBottom, leftBottom
 
-    /// The orientation in the EXIF of a JPEG (its first such segment) or a PNG (its eXIf chunk);
-    /// `.topLeft` where there is none or it is broken.
+    /// The orientation in the EXIF data of a JPEG (its first such segment) or a PNG (its eXIf chunk); `.topLeft` if
+    /// there is none or it is invalid.
     init(_ header: CImageHeader) {
         var exif = UnsafeBufferPointer(start: header.exif, count: header.exif_count)[...]
-        // JPEG's mark, which some programs write into PNG too.
+        // JPEG's prefix "Exif\0\0", which some programs write into PNG too.
         while exif.starts(with: [0x45, 0x78, 0x69, 0x66, 0, 0]) { exif = exif.dropFirst(6) }
         self = Orientation(exif: exif) ?? .topLeft
     }
 
-    /// Finds the orientation in the first directory of TIFF data.
+    /// Finds the orientation in the first directory of TIFF data; nil if there is none.
     ///
-    /// - Parameter tiff: what follows "Exif\0\0" in a JPEG.
+    /// - Parameter tiff: the data after "Exif\0\0" in a JPEG.
     init?(exif tiff: Slice<UnsafeBufferPointer<UInt8>>) {
         let tiff = UnsafeBufferPointer(rebasing: tiff)
         let little: Bool
@@ -42,8 +42,8 @@ enum Orientation: Int {
             guard tag == 0x0112 else { continue }
             let size: Int
             switch number(at: at + 2, count: 2) {
-            case 3: size = 2  // SHORT, as the standard has it
-            case 4: size = 4  // LONG, as some writers have it
+            case 3: size = 2  // SHORT, as in the standard
+            case 4: size = 4  // LONG, as some programs write it
             default: return nil
             }
             guard let value = number(at: at + 8, count: size) else { return nil }
@@ -53,22 +53,22 @@ enum Orientation: Int {
         return nil
     }
 
-    /// Whether stored rows are seen as columns.
+    /// Whether stored rows are displayed as columns.
     var swapsAxes: Bool { rawValue >= Orientation.leftTop.rawValue }
 
-    /// Whether stored rows are seen from their end.
+    /// Whether stored rows are displayed in reverse.
     var mirrorsRows: Bool {
         [.topRight, .bottomRight, .rightBottom, .leftBottom].contains(self)
     }
 
-    /// Whether the last stored row is seen first.
+    /// Whether the last stored row is displayed first.
     var mirrorsColumns: Bool {
         [.bottomRight, .bottomLeft, .rightTop, .rightBottom].contains(self)
     }
 }
 
 extension Image {
-    /// The picture turned and mirrored from how it was stored to how it was seen.
+    /// The picture turned and mirrored from its stored to its displayed orientation.
     ///
     /// - Complexity: O(pixels); O(1) for `.topLeft`.
     func upright(from orientation: Orientation) -> Image {
@@ -80,7 +80,7 @@ extension Image {
             + (orientation.mirrorsColumns ? (height - 1) * width * 3 : 0)
         let (columnStep, rowStep) = orientation.swapsAxes ? (down, right) : (right, down)
         let (columns, rows) = orientation.swapsAxes ? (height, width) : (width, height)
-        // In tiles, so that the lines of memory that a turned row crosses stay in the cache.
+        // In tiles, so that the cache lines that a turned row crosses stay in the cache.
         let tile = 64
         return Image(width: columns, height: rows) { samples in
             pixels.withUnsafeBufferPointer { stored in

@@ -2,22 +2,27 @@ import CImages
 import Platform
 
 extension Image {
-    /// The picture as the bytes of an 8-bit RGB PNG file.
+    /// Encodes the picture as an 8-bit RGB PNG file.
     ///
-    /// - Throws: ``ImageError/unwritable(file:reason:)`` where memory runs out or a side is longer
-    ///   than PNG's 2^31 - 1 (libpng: one million) pixels.
+    /// - Parameter name: the file's name in error messages.
+    /// - Returns: the contents of the file.
+    /// - Throws: ``ImageError/unwritable(file:reason:)`` if memory runs out or a side is longer than PNG's 2^31 - 1
+    ///   (libpng: one million) pixels.
     public func encodedPNG(name: String = "image") throws(ImageError) -> [UInt8] {
         try encodePNG(
             pixels, width: width, height: height, channels: 3, name: name)
     }
 
-    /// Writes a mask or any other map of one byte a pixel as a gray PNG, whole or not at all.
+    /// Writes a mask or another map with one byte per pixel as a gray PNG, completely or not at all.
     ///
     /// - Parameters:
     ///   - samples: `height * width` gray levels, row by row.
-    ///   - bits: of a level in the file, 1, 2, 4, 8 or 16. The numbers stay: the 1 of 1 bit is white,
-    ///     that of 8 bits nearly black.
-    /// - Precondition: there are as many samples, and at least one, all below `1 << bits`.
+    ///   - width: in pixels.
+    ///   - height: in pixels.
+    ///   - bits: bits per level in the file: 1, 2, 4, 8 or 16. Levels are stored unscaled: 1 is white with 1 bit,
+    ///     nearly black with 8.
+    ///   - path: the file to create or replace.
+    /// - Precondition: `samples.count == height * width`, which is at least 1; all samples are below `1 << bits`.
     /// - Throws: ``ImageError/unwritable(file:reason:)``.
     public static func writeGrayPNG(
         _ samples: [UInt8], width: Int, height: Int, bits: Int = 8, to path: String
@@ -30,11 +35,16 @@ extension Image {
         try write(bytes, to: path)
     }
 
-    /// Writes labels as a PNG of indices into `palette`, whole or not at all.
+    /// Writes labels as a PNG of indices into a palette, completely or not at all.
     ///
-    /// - Parameter indices: `height * width` indices, row by row.
-    /// - Precondition: there are as many indices, and at least one, all below `palette.count`, which
-    ///   is in 1...256.
+    /// - Parameters:
+    ///   - indices: `height * width` indices, row by row.
+    ///   - width: in pixels.
+    ///   - height: in pixels.
+    ///   - palette: the colours that the indices refer to.
+    ///   - path: the file to create or replace.
+    /// - Precondition: `indices.count == height * width`, which is at least 1; all indices are below `palette.count`,
+    ///   which is in 1...256.
     /// - Throws: ``ImageError/unwritable(file:reason:)``.
     public static func writeIndexedPNG(
         _ indices: [UInt8], width: Int, height: Int, palette: [Colour], to path: String
@@ -44,7 +54,7 @@ extension Image {
                 indices, width: width, height: height, palette: palette, name: path), to: path)
     }
 
-    /// Labels as the bytes of a PNG of indices into `palette`: see
+    /// Encodes labels as a PNG of indices into `palette`: see
     /// ``writeIndexedPNG(_:width:height:palette:to:)``.
     package static func encodedIndexedPNG(
         _ indices: [UInt8], width: Int, height: Int, palette: [Colour], name: String
@@ -65,7 +75,7 @@ private func encodePNG(
         width > 0 && height > 0 && samples.count == height * width * channels,
         "PNG: \(samples.count) samples for \(width)x\(height) pixels of \(channels)")
     guard width <= Int(Int32.max), height <= Int(Int32.max) else {
-        throw .unwritable(file: name, reason: "PNG has no room for \(width)x\(height) pixels")
+        throw .unwritable(file: name, reason: "\(width)x\(height) pixels are too many for PNG")
     }
     let colours = palette.flatMap { [$0.red, $0.green, $0.blue] }
     var count = 0

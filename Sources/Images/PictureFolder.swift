@@ -1,61 +1,64 @@
 import Platform
 
-/// The PNG and JPEG files of a folder, told by their extensions.
+/// The PNG and JPEG files of a folder, recognised by their extensions.
 public struct PictureFolder: Sendable, Hashable {
-    /// The folder.
+    /// The path of the folder.
     public let path: String
-    /// The pictures' paths within it, in ascending order of their bytes, so that it is the same
-    /// wherever the folder lies and whatever the language is set to. At least one.
+    /// The pictures' paths relative to the folder, in ascending order of their bytes, independent of the folder's
+    /// location and the locale. There is at least one.
     ///
-    /// A name that is not UTF-8 is carried in a `String` too, in characters of the private use area
-    /// (U+EF80 to U+EFFF for the bytes 0x80 to 0xFF); every function of this package that takes a
-    /// path understands them.
+    /// A name that is not UTF-8 is represented with characters of the private use area (U+EF80 to U+EFFF for the bytes
+    /// 0x80 to 0xFF); every function of this package that takes a path understands them.
     public let files: [String]
-    /// The names of its folders that hold pictures, however deep, in the same order.
+    /// The names of the direct subfolders that contain pictures at any depth, in the same order.
     public let classes: [String]
-    /// The class of each picture as an index into `classes`; nil for one that is in no such folder.
+    /// The class of each picture as an index into `classes`; nil for a picture directly in the folder.
     public let labels: [Int?]
-    /// What looked like a picture and is none of `files`, in the same order.
+    /// Files that look like pictures but were skipped, in the same order.
     public let passedOver: [PassedOver]
 
-    /// A file of the folder that could be taken for a picture and is not read.
+    /// An entry of the folder that looks like a picture but was skipped.
     public struct PassedOver: Sendable, Hashable {
-        /// Its path within the folder.
+        /// Its path relative to the folder.
         public var name: String
+        /// Why it was skipped.
         public var reason: Reason
 
+        /// Creates an entry.
         public init(name: String, reason: Reason) {
             self.name = name
             self.reason = reason
         }
 
+        /// Reasons to skip an entry.
         public enum Reason: Sendable, Hashable {
-            /// A picture by its extension, of a format that is not read.
+            /// Its extension is that of a picture format that is not supported.
             case format(String)
-            /// A pipe, a socket or a device; reading it might wait for ever.
+            /// It is a pipe, a socket or a device; reading it might block for ever.
             case noFile
-            /// A link that leads nowhere.
+            /// It is a link whose target does not exist.
             case brokenLink
-            /// What this package's program drew of other pictures.
+            /// It is a picture that this package's program drew.
             case result
-            /// A folder with pictures, where those below are not asked for.
+            /// It is a folder with pictures, and subfolders were not requested.
             case folder
         }
     }
 
-    /// Lists the pictures of a folder: files named .png, .jpg or .jpeg, in capitals or not. Hidden
-    /// files and folders are passed over, and what the program of this package draws (see
-    /// ``DrawnPicture``); links are followed, but for those that lead back to a folder that they are
-    /// in.
+    /// Lists the pictures of a folder: files named .png, .jpg or .jpeg, in any case. Hidden files and folders are
+    /// skipped, and so are pictures that this package's program drew (see ``DrawnPicture``). Links are followed unless
+    /// they lead back to a folder that contains them.
     ///
-    /// - Parameter isDeep: whether the folders below it count too.
+    /// - Parameters:
+    ///   - path: the folder.
+    ///   - isDeep: whether to include the subfolders; true by default.
     /// - Throws: ``PictureFolderError``.
-    /// - Complexity: O(n log n) of all files below the folder; none of them is opened.
+    /// - Complexity: O(n log n) in the number of files below the folder; none is opened.
     public init(_ path: String, isDeep: Bool = true) throws(PictureFolderError) {
         self.path = path
         var found: [String] = []
         var passed: [PassedOver] = []
-        // Folders still to be listed, each with those that it is in, by their true paths.
+        // Folders still to be listed, each with the resolved paths of the folders around it.
         var open = [(name: "", above: [String]())]
         while let (name, above) = open.popLast() {
             let folder = Path.joined(path, name)
@@ -97,7 +100,7 @@ public struct PictureFolder: Sendable, Hashable {
         labels = names.map { $0.flatMap { indices[$0] } }
     }
 
-    /// Whether there are pictures in a folder, not counting those below it.
+    /// Whether a folder itself contains pictures, not counting its subfolders.
     private static func holdsPictures(_ folder: String) -> Bool {
         guard let names = try? FileSystem.names(in: folder) else { return false }
         let present = Set(names)
@@ -110,16 +113,16 @@ public struct PictureFolder: Sendable, Hashable {
     /// The number of pictures; at least 1.
     public var count: Int { files.count }
 
-    /// Where a picture lies.
+    /// The path of a picture.
     ///
     /// - Precondition: `index` is below ``count``.
     public func path(of index: Int) -> String { Path.joined(path, files[index]) }
 }
 
-/// Extensions of pictures.
+/// File name extensions of pictures.
 private enum Format {
     static let read: Set<String> = ["png", "jpg", "jpeg"]
-    /// Those of common formats that are not read.
+    /// Common formats that are not supported.
     static let others: Set<String> = [
         "apng", "arw", "avif", "bmp", "cr2", "cr3", "dng", "gif", "heic", "heif", "jfif", "jp2",
         "jpe", "jxl", "nef", "orf", "pbm", "pgm", "pnm", "ppm", "psd", "rw2", "tga", "tif", "tiff",
@@ -128,11 +131,11 @@ private enum Format {
 }
 
 extension PictureFolder.PassedOver.Reason {
-    /// Why an entry of a folder, which is no folder itself, is not read although it looks like a
-    /// picture; nil for a picture, and for what does not look like one.
+    /// Why an entry other than a folder is skipped although it looks like a picture; nil for a picture and for anything
+    /// that does not look like one.
     fileprivate init?(_ name: String, _ kind: FileSystem.Kind?, among names: Set<String>) {
         let type = Path.type(of: name)
-        // It may have led to a folder.
+        // Whatever its extension: it may have led to a folder.
         if kind == .brokenLink {
             self = .brokenLink
         } else if Format.others.contains(type) {
@@ -150,9 +153,9 @@ extension PictureFolder.PassedOver.Reason {
 }
 
 extension [PictureFolder.PassedOver] {
-    /// What was passed over, in words, shortened where it is much; nil where nothing was.
+    /// A description of the skipped entries, shortened if there are many; nil if there are none.
     ///
-    /// Such as `3 .webp files, a link that leads nowhere: a.webp, b.webp, c.webp, d.png`.
+    /// For example `3 .webp files, a link that leads nowhere: a.webp, b.webp, c.webp, d.png`.
     public var summary: String? {
         guard !isEmpty else { return nil }
         var counts: [(what: PictureFolder.PassedOver.Reason, count: Int)] = []
@@ -182,19 +185,20 @@ extension [PictureFolder.PassedOver] {
 }
 
 extension String {
-    /// The order of bytes.
+    /// Whether this string comes first in the order of bytes.
     fileprivate func precedes(_ other: String) -> Bool {
         utf8.lexicographicallyPrecedes(other.utf8)
     }
 }
 
-/// Why there are no pictures in a folder, in one sentence that names it.
+/// Why no pictures were found in a folder; the description is one sentence that names it.
 public enum PictureFolderError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// There is no such folder, or the system would not list it.
+    /// The folder does not exist, or the system failed to list it.
     case unreadable(folder: String, reason: String)
-    /// No file in it is named as a picture that is read; what looks like one.
+    /// No file in it has the extension of a supported picture; `passedOver` lists what looks like one.
     case empty(folder: String, passedOver: [PictureFolder.PassedOver])
 
+    /// One sentence that names the folder; control characters are escaped.
     public var description: String { printable(sentence) }
 
     private var sentence: String {

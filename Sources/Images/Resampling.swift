@@ -2,17 +2,19 @@ import CImages
 import Platform
 
 extension Image {
-    /// The picture resampled to `width` times `height` pixels, the same to the bit as `Image.resize`
-    /// of Pillow 13: a pass along the rows and one along the columns, 8-bit results between, weights
-    /// in units of 2^-22.
+    /// Resamples the picture to `width` x `height` pixels, bit-identical to `Image.resize` of Pillow 13: one pass along
+    /// the rows and one along the columns, with 8-bit results in between and weights in units of 2^-22.
     ///
-    /// The pass along the rows comes first, but where the height falls by more than twice what the
-    /// width does. (Pillow before 13 always begins with the rows; up to one level lies between.)
+    /// Rows come first, unless the height falls by more than twice as many pixels as the width. (Pillow before 13
+    /// always starts with the rows; results differ by up to one level.)
     ///
     /// - Parameters:
-    ///   - box: the part to resample, the whole by default. As with Pillow's `box`, the pixels
-    ///     around it still count at its border; `cropped(to:)` first leaves them out.
-    /// - Precondition: `width` and `height` are at least 1; `box` lies in the picture.
+    ///   - width: in pixels.
+    ///   - height: in pixels.
+    ///   - filter: the resampling filter.
+    ///   - box: the part to resample, the whole picture by default. As with Pillow's `box`, pixels around it contribute
+    ///     at its border; `cropped(to:)` before resampling excludes them.
+    /// - Precondition: `width` and `height` are at least 1; `box` lies within the picture.
     /// - Complexity: O(rows of the box * width * taps + height * width * taps), where taps grows
     ///   with the filter's width and the scale.
     public func resized(
@@ -26,11 +28,16 @@ extension Image {
         return resampled(whole, box: box, width: width, height: height, filter, mirrored: false)
     }
 
-    /// The pixels of `part` resampled to `width` times `height`, those around it left out: to the bit
-    /// `cropped(to: part)` and then `resized`, which is torchvision's `resized_crop`.
+    /// Resamples `part` to `width` x `height` pixels, ignoring the pixels around it: bit-identical to `cropped(to:
+    /// part)` followed by `resized`, which is torchvision's `resized_crop`.
     ///
-    /// - Parameter mirrored: exchanges left and right of the result, at no cost.
-    /// - Precondition: `width` and `height` are at least 1; `part` lies in the picture.
+    /// - Parameters:
+    ///   - part: the part of the picture to resample.
+    ///   - width: in pixels.
+    ///   - height: in pixels.
+    ///   - filter: the resampling filter.
+    ///   - mirrored: whether to exchange left and right of the result, at no cost.
+    /// - Precondition: `width` and `height` are at least 1; `part` lies within the picture.
     /// - Complexity: as `resized`.
     public func resizedCrop(
         _ part: Box, width: Int, height: Int, using filter: Filter, mirrored: Bool = false
@@ -42,11 +49,13 @@ extension Image {
             part, box: box, width: width, height: height, filter, mirrored: mirrored)
     }
 
-    /// The picture resampled to a shorter side of `shorterSide` pixels; the longer is
-    /// `shorterSide * longer / shorter`, its fraction cut off, as torchvision's `Resize` has it.
+    /// Resamples the picture so that its shorter side has `shorterSide` pixels; the longer one gets `shorterSide *
+    /// longer / shorter`, truncated, as in torchvision's `Resize`.
     ///
-    /// - Parameter filter: Lanczos by default, as the descriptors' reference loads its pictures
-    ///   (`extractor.py` of dino-vit-features).
+    /// - Parameters:
+    ///   - shorterSide: in pixels.
+    ///   - filter: Lanczos by default, as the descriptors' reference loads its pictures (`extractor.py` of
+    ///     dino-vit-features).
     /// - Precondition: `shorterSide` is at least 1.
     public func resized(shorterSide: Int, using filter: Filter = .lanczos) -> Image {
         let longer = Int(
@@ -56,8 +65,8 @@ extension Image {
             : resized(width: longer, height: shorterSide, using: filter)
     }
 
-    /// Resamples a box of a part of the picture, which is given relative to the part; of what is
-    /// around the box the filter sees the part's pixels.
+    /// Resamples a box of a part of the picture. The box is relative to the part; around the box, the filter sees only
+    /// the pixels of the part.
     private func resampled(
         _ part: Box, box: Box, width: Int, height: Int, _ filter: Filter, mirrored: Bool
     ) -> Image {
@@ -78,7 +87,7 @@ extension Image {
             if !needsRows { return source.alongColumns(columns, height: height) }
             let columnsFirst =
                 height < part.height && part.height - height > 2 * (part.width - width)
-            // The second pass reads no other rows.
+            // The second pass reads only these rows.
             let needed = columns.range
             let between =
                 columnsFirst
@@ -118,11 +127,11 @@ extension Image {
     }
 }
 
-/// A part of a picture where it lies.
+/// A part of a picture, in place.
 private struct Samples {
     private let memory: UnsafeBufferPointer<UInt8>
     private let rowBytes: Int
-    /// Where the part begins, and how many samples a row of it has.
+    /// The offset of the part's first sample, and the number of samples in one of its rows.
     private var start = 0
     private var count: Int
 
@@ -167,8 +176,8 @@ private struct Samples {
     }
 }
 
-/// Which source sample lies under the centre of each result. The steps add up as Pillow's do: their
-/// rounding decides where a centre falls between two samples.
+/// The source sample under the centre of each result. The steps are accumulated as in Pillow, because their rounding
+/// decides which sample a centre between two belongs to.
 private func sources(from: Int, length: Int, count: Int) -> [Int] {
     let step = Double(length) / Double(count)
     var position = Double(from) + step * 0.5

@@ -1,18 +1,18 @@
 import CImages
 
-/// A PNG's samples as they are stored, and what they mean as labels.
+/// A PNG's samples as stored, and their interpretation as labels.
 struct StoredSamples {
     let width: Int
     let height: Int
     let orientation: Orientation
-    /// The palette of a file of indices; else empty.
+    /// The palette of an indexed file; otherwise empty.
     let palette: [(colour: Colour, alpha: UInt8)]
     private let channels: Int
-    /// Of a sample.
+    /// Bits per sample.
     private let bits: Int
-    /// Samples of a byte each, or two in the processor's order where they have 16 bits.
+    /// The samples, one byte each, or two in native order if they have 16 bits.
     private let bytes: [UInt8]
-    /// The samples of the one value or colour that is transparent.
+    /// The samples of the one level or colour that is transparent.
     private let key: [Int]?
 
     init(decoding bytes: [UInt8], name: String) throws(ImageError) {
@@ -52,7 +52,7 @@ struct StoredSamples {
         guard isRead else { throw PictureFormat.png.failure(header, name) }
     }
 
-    /// Whether pixels are red, green and blue.
+    /// Whether pixels consist of red, green and blue.
     var isColour: Bool { channels >= 3 }
 
     private func sample(_ pixel: Int, _ channel: Int) -> Int {
@@ -63,9 +63,9 @@ struct StoredSamples {
         }
     }
 
-    /// Whether a pixel, which is no index, is transparent.
+    /// Whether a pixel, which is not an index, is transparent.
     ///
-    /// - Throws: where it is so in part.
+    /// - Throws: if it is partly transparent.
     private func isTransparent(_ pixel: Int) throws(NoLabels) -> Bool {
         if let key {
             return key.indices.allSatisfy { sample(pixel, $0) == key[$0] }
@@ -74,16 +74,15 @@ struct StoredSamples {
         let alpha = sample(pixel, channels - 1)
         guard alpha == 0 || alpha == (1 << bits) - 1 else {
             throw NoLabels(
-                "its pixel at column \(pixel % width), row \(pixel / width) is transparent in part; "
-                    + "expected objects that are opaque")
+                "its pixel at column \(pixel % width), row \(pixel / width) is partly transparent; "
+                    + "expected opaque objects")
         }
         return alpha == 0
     }
 
-    /// Of a file with a palette.
+    /// The labels of a file with a palette.
     ///
-    /// - Throws: where the background is not one: both an index that is transparent and 0, which is
-    ///   neither transparent nor black.
+    /// - Throws: if the background is ambiguous: there is a transparent index, and 0 is neither transparent nor black.
     func labelsOfIndices() throws(NoLabels) -> (labels: [UInt8], form: LabelImage.Form) {
         var isUsed = [Bool](repeating: false, count: 256)
         for index in bytes { isUsed[Int(index)] = true }
@@ -93,38 +92,38 @@ struct StoredSamples {
         {
             throw NoLabels(
                 "it has two backgrounds, index 0 and the transparent index \(first) of its palette; "
-                    + "expected 0 alone")
+                    + "expected only 0")
         }
         var numbers = (0...255).map { UInt8($0) }
         for index in transparent { numbers[index] = 0 }
         let labels = bytes.map { numbers[Int($0)] }
         var colours = palette.map(\.colour)
-        // Indices may lie beyond the palette.
+        // Indices can exceed the palette.
         while colours.count <= Int(labels.max() ?? 0) { colours.append(.black) }
         return (labels, .indexed(colours))
     }
 
-    /// Of a gray file.
+    /// The labels of a gray file.
     func labelsOfLevels() throws(NoLabels) -> (labels: [UInt8], form: LabelImage.Form) {
         var labels: [UInt8] = []
         labels.reserveCapacity(width * height)
         for pixel in 0..<width * height {
             let level = try isTransparent(pixel) ? 0 : sample(pixel, 0)
             guard level <= 255 else {
-                throw NoLabels("it has the label \(level) in 16 bits; expected 0 to 255")
+                throw NoLabels("it has the 16-bit label \(level); expected 0 to 255")
             }
             labels.append(UInt8(level))
         }
         return (labels, .gray(bits: bits))
     }
 
-    /// Of colours, in whatever way they are stored.
+    /// The labels of a file whose pixels are interpreted as colours, however these are stored.
     ///
     /// - Parameter form: see ``LabelImage/init(contentsOf:numberedAs:)``.
     func labelsOfColours(
         numberedAs form: LabelImage.Form?
     ) throws(NoLabels) -> (labels: [UInt8], form: LabelImage.Form) {
-        // Pixels refer to colours in the order in which these come up.
+        // Pixels refer to colours in the order of their first occurrence.
         var places: [Colour: UInt8] = [:]
         var colours: [Colour] = []
         var pixels: [UInt8] = []
@@ -137,7 +136,7 @@ struct StoredSamples {
                 pixels.append(place)
             } else {
                 guard colours.count < 256 else {
-                    throw NoLabels("it has more than 256 colours; expected one an object")
+                    throw NoLabels("it has more than 256 colours; expected one for each object")
                 }
                 places[colour] = UInt8(colours.count)
                 pixels.append(UInt8(colours.count))
@@ -171,13 +170,13 @@ struct StoredSamples {
             if colours.isSubset(of: davis) { return .indexed(davis) }
         case .coloured?: break
         }
-        // Sorted, so that the order of pixels does not matter; black is the first.
+        // Sorted, so that the order of pixels does not matter; black comes first.
         let sorted = colours.sorted {
             ($0.red, $0.green, $0.blue) < ($1.red, $1.green, $1.blue)
         }
         guard let form else {
             guard sorted.count <= 256 else {
-                throw NoLabels("it has 256 colours beside black; expected one an object")
+                throw NoLabels("it has 256 colours besides black; expected one for each object")
             }
             return .coloured(sorted)
         }
@@ -185,8 +184,8 @@ struct StoredSamples {
         if case .coloured(let colours) = form { known = colours }
         let other = sorted.first { !known.contains($0) && $0 != .black } ?? .black
         throw NoLabels(
-            "its colour (\(other.red), \(other.green), \(other.blue)) is none of those that stand for "
-                + "labels in the mask that it goes with")
+            "its colour (\(other.red), \(other.green), \(other.blue)) is not among the label colours of "
+                + "the mask that numbers it")
     }
 
     /// A pixel's colour; black where it is transparent.
@@ -202,7 +201,7 @@ struct StoredSamples {
                 dividingBy: (1 << bits) - 1)
             guard rest == 0 else {
                 throw NoLabels(
-                    "it has a level of \(sample(pixel, channel)) in 16 bits, which is none in 8; "
+                    "it has the 16-bit level \(sample(pixel, channel)), which 8 bits cannot express; "
                         + "expected 8 bits")
             }
             return UInt8(level)
@@ -216,8 +215,8 @@ struct StoredSamples {
 }
 
 extension Colour {
-    /// PASCAL VOC's palette, which is DAVIS's: the bits of the number, three by three, become the bits
-    /// of red, green and blue from the highest on.
+    /// PASCAL VOC's palette, which DAVIS uses: the bits of the label, three at a time, become bits of red, green and
+    /// blue, from the highest bit on.
     static let davis = (0...255).map { number in
         var levels = [0, 0, 0]
         for bit in 0..<8 {

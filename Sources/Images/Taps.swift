@@ -1,6 +1,6 @@
 import CImages
 
-/// For each of the results along one axis, which source samples it weighs, and how.
+/// For each result along one axis, the range of source samples that contribute to it and their weights.
 struct Taps {
     private(set) var starts: [Int32] = []
     private(set) var counts: [Int32] = []
@@ -9,11 +9,12 @@ struct Taps {
     private let stride: Int
 
     /// - Parameters:
-    ///   - source: how many samples there are.
-    ///   - from: where the part to be resampled begins.
-    ///   - length: how many samples it has; those beside it are weighed too.
-    ///   - count: how many results it becomes.
-    ///   - mirrored: the last result comes first.
+    ///   - source: the number of samples.
+    ///   - from: the first sample of the part to be resampled.
+    ///   - length: the number of samples in the part; samples around it contribute too.
+    ///   - count: the number of results.
+    ///   - filter: the resampling filter.
+    ///   - mirrored: whether the results are in reverse order.
     init(
         source: Int, from: Int, length: Int, count: Int, filter: Filter, mirrored: Bool = false
     ) {
@@ -31,7 +32,7 @@ struct Taps {
             let centre = Double(from) + (Double(result) + 0.5) * scale
             let first = max(Int(centre - support + 0.5), 0)
             let last = min(Int(centre + support + 0.5), source)
-            // The order of the operations is Pillow's: another rounds otherwise.
+            // The operations are in Pillow's order; any other would round differently.
             weights.removeAll(keepingCapacity: true)
             var sum = 0.0
             for sample in first..<last {
@@ -50,19 +51,19 @@ struct Taps {
         }
     }
 
-    /// A weight in units of 2^-22 (Pillow's PRECISION_BITS: 32 less 8 of the sample and 2 for sums
-    /// above 1), halves rounded away from zero.
+    /// A weight in units of 2^-22 (Pillow's PRECISION_BITS: 32 less 8 for the sample and 2 for sums above 1), halves
+    /// rounded away from zero.
     private static func fixed(_ weight: Double) -> Int {
         Int((weight < 0 ? -0.5 : 0.5) + weight * Double(1 << 22))
     }
 
-    /// The source samples that any result weighs.
+    /// The range of source samples that contribute to any result.
     var range: Range<Int> {
         let last = counts.count - 1
         return Int(starts[0])..<Int(starts[last] + counts[last])
     }
 
-    /// The same, for a source whose first `offset` samples are cut off.
+    /// The same taps for a source without its first `offset` samples.
     func shifted(by offset: Int) -> Taps {
         var shifted = self
         for index in shifted.starts.indices { shifted.starts[index] -= Int32(offset) }

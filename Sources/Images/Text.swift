@@ -1,15 +1,16 @@
 import Platform
 
 extension Image {
-    /// Draws a line of text in a small built-in face of printable ASCII; other characters become a
-    /// question mark. What lies outside the picture is left out.
+    /// Draws a line of text in a small built-in font of printable ASCII; other characters are drawn as question marks.
+    /// Clipped to the picture.
     ///
     /// - Parameters:
+    ///   - text: the line of text.
     ///   - x: the left edge of the first character's cell.
     ///   - y: the upper edge of capitals and digits.
-    ///   - scale: how many pixels a dot of the face takes. Capitals are 7 dots high, cells 6 wide.
-    ///   - halo: the colour of a rim of one dot around the letters, which keeps them readable over
-    ///     a photo.
+    ///   - scale: pixels per dot of the font, 2 by default. Capitals are 7 dots high, cells 6 wide.
+    ///   - colour: the colour of the letters.
+    ///   - halo: the colour of an outline of one dot around the letters, which keeps them readable on a photo.
     /// - Precondition: `scale` is at least 1.
     public mutating func drawText(
         _ text: String, x: Int, y: Int, scale: Int = 2, colour: Colour, halo: Colour? = nil
@@ -21,8 +22,8 @@ extension Image {
         drawDots(of: text, rim: 0, x: x, y: y, scale: scale, colour: colour)
     }
 
-    /// The size in pixels of the text, from the capitals' upper edge to the baseline, without the
-    /// space after the last character.
+    /// The size of a text in pixels: from the top of capitals to the baseline, without the space after the last
+    /// character.
     public static func textSize(_ text: String, scale: Int = 2) -> (width: Int, height: Int) {
         (max(0, text.count * 6 - 1) * scale, 7 * scale)
     }
@@ -46,9 +47,9 @@ extension Image {
     }
 }
 
-/// A face of 5x7 dots, two more rows below the baseline for letters that reach there.
+/// A font of 5x7 dots, with two more rows below the baseline for descenders.
 private enum Face {
-    /// The rows of each character from the top, the leftmost dot in bit 4.
+    /// The rows of each character from top to bottom; the leftmost dot is bit 4.
     static let glyphs: [Character: [UInt8]] = {
         var glyphs = [Character: [UInt8]]()
         for line in drawings.split(separator: "\n") {

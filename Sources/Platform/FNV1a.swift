@@ -1,4 +1,4 @@
-/// The hash FNV-1a of 64 bits (Fowler, Noll and Vo; RFC 9923).
+/// The 64-bit FNV-1a hash (Fowler, Noll and Vo; RFC 9923).
 package struct FNV1a {
     package private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
 

@@ -1,10 +1,12 @@
-/// The system's names of files are bytes; a `String` is Unicode. Names that are not UTF-8, as old
-/// archives have them, are carried in strings too: each byte that is no part of valid UTF-8 becomes
-/// a character of the private use area, U+EF80 for 0x80 to U+EFFF for 0xFF (the convention of
-/// MirBSD's OPTU-8 encoding). A name that holds one of these characters itself has its bytes
-/// carried alike, so that every name comes back as the bytes that it was.
+/// File names are bytes to the system; a `String` is Unicode. Names that are not UTF-8, as in old archives, are
+/// represented in strings too: each byte that is not part of valid UTF-8 becomes a character of the private use area,
+/// U+EF80 for 0x80 to U+EFFF for 0xFF (the convention of MirBSD's OPTU-8 encoding). If a name itself contains one of
+/// these characters, the bytes of that character are represented in the same way, so that every name converts back to
+/// its original bytes.
 extension String {
-    /// A file's name, or a path, from its bytes. Complexity: O(count).
+    /// The string for the bytes of a file name or path.
+    ///
+    /// - Complexity: O(count).
     package init(fileName bytes: some Collection<UInt8>) {
         let bytes = Array(bytes)
         if let name = String(validating: bytes, as: UTF8.self),
@@ -30,7 +32,9 @@ extension String {
         }
     }
 
-    /// The bytes of a file's name, or of a path. Complexity: O(count).
+    /// The bytes of a file name or path.
+    ///
+    /// - Complexity: O(count).
     package var fileNameBytes: [UInt8] {
         guard unicodeScalars.contains(where: \.isCarriedByte) else { return Array(utf8) }
         return unicodeScalars.flatMap { scalar in
@@ -41,7 +45,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// Whether this stands for a byte of a name that is not UTF-8.
+    /// Whether this represents a byte of a name that is not UTF-8.
     package var isCarriedByte: Bool { 0xEF80...0xEFFF ~= value }
 
     fileprivate init(carrying byte: UInt8) {
@@ -50,10 +54,10 @@ extension Unicode.Scalar {
     }
 }
 
-/// Hands a path's bytes, which end with a zero, to a call of the system.
+/// Passes a path's bytes, terminated by zero, to a system call.
 ///
-/// - Returns: what the call returns; -1, as the system does, for a path that contains a zero byte
-///   and so leads nowhere.
+/// - Returns: the result of the call; -1 with `errno` set to ENOENT for a path that contains a zero byte and so names
+///   nothing.
 package func withPath(_ path: String, _ call: (UnsafePointer<CChar>) -> Int32) -> Int32 {
     let bytes = path.fileNameBytes
     guard !bytes.contains(0) else {

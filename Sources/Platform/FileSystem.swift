@@ -1,13 +1,13 @@
-/// What the system knows of files, by paths whose names are bytes (see `String.init(fileName:)`).
+/// Operations on files, by paths whose names are bytes (see `String.init(fileName:)`).
 package enum FileSystem {
-    /// What a path leads to, links followed.
+    /// The kind of file at a path, after following links.
     package enum Kind: Hashable, Sendable {
         case file, folder, pipe, socket, device
-        /// A link that leads nowhere: to what was removed, or to a disk that is not mounted.
+        /// A link whose target does not exist: it was removed, or is on a disk that is not mounted.
         case brokenLink
     }
 
-    /// What stands at a path; nil where nothing does, or the system would not say.
+    /// The kind of file at a path; nil if there is none or the system denies the query.
     package static func kind(of path: String) -> Kind? {
         var status = stat()
         guard withPath(path, { stat($0, &status) }) == 0 else {
@@ -24,8 +24,8 @@ package enum FileSystem {
 
     package static func isFolder(_ path: String) -> Bool { kind(of: path) == .folder }
 
-    /// The names of what is in a folder, in ascending order of their bytes: the same wherever the
-    /// folder lies and whatever the language is set to.
+    /// The names of a folder's entries, in ascending order of their bytes, independent of the folder's location and the
+    /// locale.
     package static func names(in folder: String) throws(SystemError) -> [String] {
         var names: [[UInt8]] = []
         let descriptor = withPath(folder) { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
@@ -39,7 +39,7 @@ package enum FileSystem {
         while true {
             errno = 0
             guard let entry = readdir(stream) else { break }
-            // The name lies in the entry and may be longer than the field that begins it.
+            // The name is stored in the entry and may be longer than the declared field.
             guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { break }
             let name = UnsafeRawPointer(entry) + offset
             let bytes = UnsafeRawBufferPointer(
@@ -51,11 +51,11 @@ package enum FileSystem {
         return names.sorted { $0.lexicographicallyPrecedes($1) }.map { String(fileName: $0) }
     }
 
-    /// Makes a folder and those above it, where they are missing.
+    /// Creates a folder, with those above it if they are missing.
     package static func makeFolder(_ path: String) throws(SystemError) {
         func make() -> SystemError? {
             guard withPath(path, { mkdir($0, 0o777) }) != 0 else { return nil }
-            // Before anything else is asked of the system.
+            // Before another call changes errno.
             let failure = SystemError()
             return isFolder(path) ? nil : failure
         }
@@ -66,8 +66,8 @@ package enum FileSystem {
         if let failure = make() { throw failure }
     }
 
-    /// The path without links, `.` and `..`: two paths of one file are equal. Of a file that is
-    /// missing, the folder's and its name.
+    /// The path without links, `.` and `..`, so that two paths of the same file become equal. If the file is missing,
+    /// its folder is resolved and the name appended.
     package static func resolved(_ path: String) -> String {
         var found: String?
         _ = withPath(path.isEmpty ? "." : path) { name in
@@ -82,16 +82,16 @@ package enum FileSystem {
         return above == path ? path : Path.joined(resolved(above), Path.name(of: path))
     }
 
-    /// Waits until all that was written so far, by whomever, lies on the disks.
+    /// Waits until everything written so far, by any process, is on the disks.
     package static func synchronize() { sync() }
 
-    /// Removes a file; nothing happens where there is none.
+    /// Removes a file; does nothing if there is none.
     package static func remove(_ path: String) {
         _ = withPath(path) { unlink($0) }
     }
 }
 
-/// Paths as text, by bytes: to a `Character`, a slash with an accent after it is none.
+/// Paths as text, processed as bytes: a slash followed by a combining accent is not a slash as a `Character`.
 package enum Path {
     private static let slash = UInt8(ascii: "/")
 
@@ -100,7 +100,7 @@ package enum Path {
             ? folder + name : folder + "/" + name
     }
 
-    /// The last part of a path.
+    /// The last component of a path.
     package static func name(of path: String) -> String {
         let path = withoutTrailingSlashes(path)
         guard let end = path.utf8.lastIndex(of: slash), path.utf8.count > 1 else {
@@ -109,14 +109,14 @@ package enum Path {
         return String(path[path.utf8.index(after: end)...])
     }
 
-    /// The folder that a path lies in: `.` for a name alone, and the root's own for the root.
+    /// The folder that contains a path: `.` for a bare name, and the root for the root itself.
     package static func folder(of path: String) -> String {
         let path = withoutTrailingSlashes(path)
         guard let end = path.utf8.lastIndex(of: slash) else { return "." }
         return end == path.startIndex ? "/" : String(withoutTrailingSlashes(String(path[..<end])))
     }
 
-    /// The last part of a path without its extension.
+    /// The last component of a path without its extension.
     package static func stem(of path: String) -> String {
         let name = name(of: path)
         guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else {
@@ -125,7 +125,7 @@ package enum Path {
         return String(name[..<dot])
     }
 
-    /// The extension of a path's last part in small letters, without its dot; "" where it has none.
+    /// The extension of a path's last component in lower case, without the dot; empty if there is none.
     package static func type(of path: String) -> String {
         let name = name(of: path)
         guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else {

@@ -1,7 +1,7 @@
-/// A text for the content of an HTML element, or for the value of an attribute in quotes.
+/// Escapes a text for the content of an HTML element or a quoted attribute value.
 ///
-/// It goes by unicode scalars: as characters, a quote and an accent after it are one, which is no
-/// quote. What no line should hold is shown as its number: see ``printable(_:)``.
+/// Works on Unicode scalars: as a `Character`, a quote followed by a combining accent is not a quote. Control
+/// characters are shown as their numbers: see ``printable(_:)``.
 package func htmlEscaped(_ text: some StringProtocol) -> String {
     var escaped = ""
     for scalar in printable(text).unicodeScalars {

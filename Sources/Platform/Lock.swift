@@ -1,11 +1,11 @@
 import Foundation
 
-/// A value that one thread at a time uses.
+/// A value that one thread at a time can access.
 ///
-/// In place of `Synchronization.Mutex`, which on Linux is made of system calls that the thread sanitizer
-/// does not see: it would report whatever such a mutex guards.
+/// Used instead of `Synchronization.Mutex`, which on Linux makes system calls that the thread sanitizer does not see:
+/// it would report whatever such a mutex protects.
 ///
-/// `@unchecked Sendable`: the value is reached under the lock alone.
+/// `@unchecked Sendable`: the value is only accessed under the lock.
 package final class Lock<Value>: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Value

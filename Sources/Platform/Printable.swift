@@ -1,6 +1,6 @@
-/// A text made fit for a line that a person reads, on a terminal or in a report, whatever a file's
-/// name or content brought into it: what would move the cursor, start a line or turn the direction
-/// of writing is shown as its number, and so is a byte of a name that is not UTF-8.
+/// Makes a text safe to show in a line on a terminal or in a report, whatever a file's name or content put into it:
+/// characters that move the cursor, break the line or change the direction of writing are shown as their numbers, and
+/// so are bytes of a name that is not UTF-8.
 package func printable(_ text: some StringProtocol) -> String {
     var shown = ""
     for scalar in text.unicodeScalars {
@@ -20,8 +20,8 @@ package func printable(_ text: some StringProtocol) -> String {
 }
 
 extension Unicode.Scalar {
-    /// Whether this is one of the marks that embed, override or isolate a direction of writing
-    /// (Unicode Standard Annex 9, section 2), by which a name can look like another.
+    /// Whether this is one of the marks that embed, override or isolate a direction of writing (Unicode Standard Annex
+    /// 9, section 2), which can make one name look like another.
     fileprivate var turnsDirection: Bool {
         switch value {
         case 0x061C, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069: true
@@ -30,7 +30,7 @@ extension Unicode.Scalar {
     }
 }
 
-/// The first of many things to be named in a sentence, and how many more there are.
+/// Joins the first names of a list and gives the number of the others.
 package func shortened(_ names: [String], separator: String, most: Int = 5) -> String {
     let rest = names.count - most
     let shown = names.prefix(rest == 1 ? names.count : most).joined(separator: separator)

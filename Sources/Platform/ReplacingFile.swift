@@ -1,23 +1,22 @@
-/// A file that is written beside its place and takes it by renaming once it is whole.
+/// A file that is written under a temporary name and renamed to its path once it is complete.
 ///
-/// Whoever opens the place finds the old file or the whole new one, also after a loss of power.
-/// Dropped before `commit`, it leaves no trace; nor does a process that is killed, where the file
-/// system has files without names.
+/// A reader of the path sees either the old file or the complete new one, even after a power failure. If it is dropped
+/// before `commit`, it leaves nothing behind; nor does a killed process, if the file system supports unnamed files.
 package struct ReplacingFile: ~Copyable {
     private let path: String
     private let temporary: String
     private var descriptor: Int32
-    /// Whether the file is to be found by its temporary name.
+    /// Whether the temporary name exists in the file system.
     private var isNamed = false
 
-    /// Temporary names end so.
+    /// The extension of temporary names.
     package static let temporaryType = "partial"
 
-    /// Bytes that the systems at hand allow a name.
+    /// The longest name that the supported systems allow, in bytes.
     private static let longestName = 255
 
-    /// - Parameter path: the place; of a link the file that it leads to, which may lie on another disk.
-    ///   Devices and pipes are not replaced.
+    /// - Parameter path: the file to create or replace. A link is followed to its target, which may be on another disk.
+    ///   Devices and pipes are refused.
     package init(path: String) throws(SystemError) {
         try self.init(place: Self.place(path))
     }
@@ -40,13 +39,13 @@ package struct ReplacingFile: ~Copyable {
         guard descriptor >= 0 else { throw SystemError() }
     }
 
-    /// Opens a file that has no name yet; below 0 where there is no such thing.
+    /// Opens a file without a name; negative if that is not supported.
     private static func openUnnamed(in folder: String) -> Int32 {
         #if os(Linux)
-            // What `__O_TMPFILE` is on all processors that Swift knows.
+            // The value of `__O_TMPFILE` on all processors that Swift supports.
             let unnamed = 0o20_000_000 | O_DIRECTORY
             let descriptor = withPath(folder) { open($0, unnamed | O_WRONLY | O_CLOEXEC, 0o666) }
-            // Its name is given by way of /proc, which a container may lack.
+            // The file gets its name through /proc, which a container may lack.
             if descriptor >= 0 && access(Self.link(to: descriptor), F_OK) != 0 {
                 close(descriptor)
                 return -1
@@ -59,7 +58,7 @@ package struct ReplacingFile: ~Copyable {
 
     private static func link(to descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }
 
-    /// Where a path leads to.
+    /// The file that a path leads to, after following links.
     private static func place(_ path: String) throws(SystemError) -> String {
         let path = FileSystem.resolved(path)
         switch FileSystem.kind(of: path) {
@@ -74,7 +73,7 @@ package struct ReplacingFile: ~Copyable {
         if isNamed { FileSystem.remove(temporary) }
     }
 
-    /// Writes a file whole: what `body` writes takes the place when it returns.
+    /// Writes a file completely: what `body` writes replaces the file when `body` returns.
     ///
     /// - Parameter isSynchronized: see `commit`.
     package static func write(
@@ -113,13 +112,11 @@ package struct ReplacingFile: ~Copyable {
         try result.get()
     }
 
-    /// Puts the file in its place, and waits until file and name lie on the disk: a renaming can get
-    /// there before the bytes do, and after a loss of power the place would hold a file that is not
-    /// whole.
+    /// Moves the file to its path, and waits until file and name are on the disk: a rename can reach the disk before
+    /// the contents, and a power failure would then leave an incomplete file.
     ///
-    /// - Parameter isSynchronized: false for one of thousands of files, which take longer to wait for than
-    ///   to make, where a file that follows them says that they are there: see
-    ///   ``FileSystem/synchronize()``.
+    /// - Parameter isSynchronized: false for one of thousands of files, for which waiting takes longer than writing, if
+    ///   a later file records that they are complete: see ``FileSystem/synchronize()``.
     package mutating func commit(isSynchronized: Bool = true) throws(SystemError) {
         guard !isSynchronized || fsync(descriptor) == 0 else { throw SystemError() }
         #if os(Linux)
@@ -144,7 +141,7 @@ package struct ReplacingFile: ~Copyable {
             open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         }
         guard folder >= 0 else { return }
-        // Some file systems have no such call for folders; the file is in its place all the same.
+        // Some file systems do not support this for folders; the file is in place in any case.
         _ = fsync(folder)
         close(folder)
     }

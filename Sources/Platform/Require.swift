@@ -1,8 +1,8 @@
-/// Ends the program where a condition does not hold that only a programmer can break, with a sentence
-/// that names the operation and what was wrong. Unlike the standard library's `precondition`, it keeps
-/// its sentence in release builds.
+/// Ends the program if a condition that only a programming error can violate does not hold, with a message that names
+/// the operation and the fault. Unlike the standard library's `precondition`, it shows the message in release builds
+/// too.
 ///
-/// The condition is tested in line; the sentence is made only where it does not hold.
+/// The condition is tested inline; the message is built only on failure.
 @inlinable
 @inline(__always)
 package func require(
@@ -12,7 +12,7 @@ package func require(
     if !condition() { fail(sentence(), file: file, line: line) }
 }
 
-/// Ends the program with a sentence.
+/// Ends the program with a message.
 @usableFromInline
 @inline(never)
 package func fail(

@@ -6,12 +6,12 @@
     @_exported import Darwin
 #endif
 
-/// Why the system refused a call, in its own words, or why it was not asked.
+/// Why a system call failed, in the system's words, or why it was not made.
 package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     package let code: Int32
     private let words: String?
 
-    /// The error of the last call that failed on this thread, or one of the system's numbers.
+    /// The error of this thread's last failed call, or one given by its number.
     package init(_ code: Int32 = errno) {
         self.code = code
         words = nil

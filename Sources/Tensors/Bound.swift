@@ -1,8 +1,8 @@
-/// The values that an option may have, and what it is called in sentences.
+/// The range of values that an option accepts, and its name in error messages.
 ///
-/// Each stands once, beside the option that it bounds. A call of the program, a configuration made in
-/// code and one read from a file are all checked by it. Its comment names the reason: the largest value
-/// that anyone uses, or what the limit costs.
+/// Each bound is declared once, beside its option, and checks command-line arguments, configurations made in code and
+/// those read from files alike. The comment beside it gives the reason: the largest value in use, or the cost of the
+/// limit.
 package struct Bound<Value: Comparable & Sendable>: Sendable {
     package let name: String
     package let range: ClosedRange<Value>
@@ -12,30 +12,31 @@ package struct Bound<Value: Comparable & Sendable>: Sendable {
         self.range = range
     }
 
-    /// What is wrong with a value, such as `epochs 0 is not from 1 to 100000`; nil for a value of the
-    /// range, or none. What is not a number lies in no range.
+    /// Describes what is wrong with a value, such as `epochs 0 is not from 1 to 100000`; nil if it is in range or nil.
+    /// NaN is always out of range.
     ///
-    /// - Parameter name: in place of the bound's own.
+    /// - Parameter name: replaces the bound's own name.
     package func fault(_ value: Value?, as name: String? = nil) -> String? {
         guard let value, !range.contains(value) else { return nil }
         return
             "\(name ?? self.name) \(value) is not from \(range.lowerBound) to \(range.upperBound)"
     }
 
-    /// Likewise of both ends of a range of values.
+    /// The same for both ends of a range of values.
     package func fault(_ values: ClosedRange<Value>) -> String? {
         fault(values.lowerBound) ?? fault(values.upperBound)
     }
 }
 
-/// Options that know what values they may have.
+/// Options that can check their own values.
 ///
-/// They are held against this wherever they come from a person or a file; code that sets them itself
-/// may do so too.
+/// Values that come from a user or a file are checked before they are used; code that sets them may check them too.
 public protocol Bounded {
-    /// What is wrong with the values, as a clause; nil where they can be used. Complexity: O(values).
+    /// What is wrong with the values, as a clause; nil if they are usable.
+    ///
+    /// - Complexity: O(values).
     var fault: String? { get }
 }
 
-/// The first of some faults.
+/// The first fault that is not nil.
 package func firstFault(_ faults: String?...) -> String? { faults.compactMap(\.self).first }

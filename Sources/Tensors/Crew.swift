@@ -3,34 +3,33 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Threads that share a region's tasks with the one that opens it, and wait awake for the next for a
-/// tenth of a millisecond: a training step has more than a thousand regions, many as short as waking a
-/// thread takes.
+/// Worker threads that help the caller through a parallel region, then spin for about 0.1 ms in case another
+/// follows: a training step has more than a thousand regions, many as short as waking a thread takes.
 ///
-/// A thread joins a region if it comes in time: the one that has opened it does tasks itself, closes it
-/// when none are left to begin, and waits only for those that have begun one.
+/// A worker joins a region only while it is open: the caller runs tasks too, closes the region when no task is left
+/// to start, and waits only for the workers that have joined.
 ///
-/// `@unchecked Sendable`: `job` is written by whoever has taken the crew, before the region is opened,
-/// and read by those that have joined it, before it is left by all.
+/// `@unchecked Sendable`: `job` is written by the thread that holds `isTaken`, before it opens the region, and read
+/// only by threads that have joined and not yet left.
 final class Crew: @unchecked Sendable {
     static let shared = Crew(threads: Parallelism.processorCount - 1)
 
     private var job: (count: Int, body: (Int) -> Void) = (0, { _ in })
 
-    /// Whether a region is at work, from before it is opened until all have left it.
+    /// Whether a region is running: set before it opens, cleared once all threads have left.
     private let isTaken = Atomic(false)
-    /// How many threads beside its own the region asks for.
+    /// The number of workers that the region may use.
     private let wanted = Atomic(0)
-    /// The next task.
+    /// The index of the next task.
     private let next = Atomic(0)
-    /// The region's number, whether it can be joined, whether its owner sleeps, and how many are in it.
+    /// The region's number (upper half), the flags `isOpen` and `ownerSleeps`, and the number of workers inside.
     private let region = Atomic(0)
     private static let one = 1 << 32
     private static let isOpen = 1 << 31
     private static let ownerSleeps = 1 << 30
     private static let inside = (1 << 30) - 1
 
-    /// How many threads sleep, or are about to.
+    /// The number of workers that sleep, or are about to.
     private let sleepers = Atomic(0)
     private let start = DispatchSemaphore(value: 0)
     private let end = DispatchSemaphore(value: 0)
@@ -41,10 +40,10 @@ final class Crew: @unchecked Sendable {
         }
     }
 
-    /// Does the tasks of a region with up to `threads` others.
+    /// Runs the tasks of a region on the calling thread and up to `threads` workers.
     ///
-    /// - Returns: `false`, with nothing done, if another region is at work: one of another thread, or that of
-    ///   which this is a task.
+    /// - Returns: `false`, with nothing done, if another region is running: another thread's, or the one that this
+    ///   call is nested in.
     func perform(count: Int, threads: Int, _ body: (Int) -> Void) -> Bool {
         guard
             isTaken.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
@@ -72,8 +71,8 @@ final class Crew: @unchecked Sendable {
         return true
     }
 
-    /// Begins tasks until none are left. Not to be inlined: with its return every reference to the body is
-    /// gone, which must not outlive the region.
+    /// Runs tasks until none are left. Never inlined: its return releases every reference to the body, which must not
+    /// outlive the region.
     @inline(never)
     private func work() {
         let job = job
@@ -84,7 +83,7 @@ final class Crew: @unchecked Sendable {
         }
     }
 
-    /// A thread's life.
+    /// The main loop of a worker.
     private func serve(as index: Int) {
         var last = 0
         func isNew(_ state: Int) -> Bool {
@@ -93,7 +92,7 @@ final class Crew: @unchecked Sendable {
         while true {
             if !wait({ isNew(self.region.load(ordering: .acquiring)) }) {
                 sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
-                // A region that was opened in between has not counted this thread.
+                // A region opened in the meantime did not count this worker among the sleepers, so it may not signal.
                 if !isNew(region.load(ordering: .sequentiallyConsistent)) { start.wait() }
                 continue
             }
@@ -115,7 +114,7 @@ final class Crew: @unchecked Sendable {
         }
     }
 
-    /// Waits awake for a while; whether the condition came true.
+    /// Spins for about 0.1 ms; returns whether the condition became true.
     private func wait(_ condition: () -> Bool) -> Bool {
         for _ in 0..<4000 {
             if condition() { return true }

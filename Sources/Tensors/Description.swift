@@ -1,23 +1,24 @@
 import Foundation
 
 extension Tensor: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The shape, and below it the elements as numpy 2.4 prints those of a float32 array.
+    /// The shape, then the elements, printed as numpy 2.4 prints a float32 array.
     ///
-    /// Each number has as few digits as tell it from every other float, at most 8 behind the point, aligned in
-    /// columns; all are written with an exponent where the largest reaches a million, the least is below 1e-4, or they
-    /// are more than a thousand times apart. Of more than 1000 elements the first and last three in each dimension are
-    /// shown. Lines are broken at 75 characters.
+    /// Each number has the fewest digits that distinguish it from every other float, at most 8 after the point, aligned
+    /// in columns. All have an exponent if the largest magnitude is at least a million, the smallest is below 1e-4, or
+    /// their ratio exceeds 1000. Above 1000 elements, only the first and last three of each dimension are shown. Lines
+    /// are broken at 75 characters.
     ///
     ///     Tensor 2x3
     ///     [[0.5  1.   2.  ]
     ///      [3.   4.25 5.  ]]
     ///
-    /// Complexity: O(elements shown).
+    /// - Complexity: O(elements shown).
     public var description: String { "Tensor \(shape)\n\(elementText)" }
 
+    /// The same as `description`.
     public var debugDescription: String { description }
 
-    /// The shape alone: the elements may be many, and the storage is nobody's concern.
+    /// The shape alone: the elements may be many, and the storage is an implementation detail.
     public var customMirror: Mirror { Mirror(self, children: ["shape": shape]) }
 
     /// The elements as numpy prints them.
@@ -43,14 +44,14 @@ extension Tensor: CustomStringConvertible, CustomDebugStringConvertible, CustomR
     }
 }
 
-/// Nested brackets around words, the innermost dimension in lines.
+/// Nested brackets around the texts of the elements, with line breaks in the innermost dimension.
 private struct Brackets {
     let dimensions: [Int]
-    /// The indices that are shown of each dimension; `nil` stands for those left out.
+    /// The indices shown of each dimension; `nil` marks the omitted ones.
     let shown: [[Int?]]
     let word: (_ place: Int) -> String
 
-    /// One element of a dimension's parent: what lies below `place`, an index into the dimensions before.
+    /// The text of the sub-array at `place`, a row-major index into the dimensions before `axis`.
     func text(axis: Int, place: Int) -> String {
         let indent = String(repeating: " ", count: axis + 1)
         func part(_ index: Int?) -> String {
@@ -63,7 +64,7 @@ private struct Brackets {
             let feed = String(repeating: "\n", count: dimensions.count - 1 - axis)
             return "[" + parts.joined(separator: feed + indent) + "]"
         }
-        // Brackets that close lie within the line's width.
+        // The closing brackets count towards the width of the line.
         let width = 75 - axis - 1
         var lines: [String] = []
         var line = indent
@@ -79,10 +80,10 @@ private struct Brackets {
     }
 }
 
-/// How numbers are written so that they stand in columns.
+/// A number format that aligns numbers in columns.
 private struct ColumnFormat {
     private var hasExponent = false
-    /// Characters in front of the point and behind it.
+    /// The most characters before and after the point.
     private var left = 0
     private var right = 0
 
@@ -103,7 +104,7 @@ private struct ColumnFormat {
         }
     }
 
-    /// Characters behind the point with the exponent.
+    /// Characters after the point, exponent included.
     private var behind: Int { hasExponent ? right + 4 : right }
 
     func text(_ number: Float) -> String {
@@ -113,7 +114,7 @@ private struct ColumnFormat {
         }
         let (whole, fraction) = hasExponent ? decimal.scientific : decimal.positional
         if hasExponent {
-            // As many digits as the longest needs: where these are more, those of the exact value.
+            // Digits up to the length of the longest; beyond the shortest form they are those of the exact value.
             let text =
                 fraction.utf8.count == right
                 ? whole + "." + fraction + decimal.exponentText
@@ -125,10 +126,10 @@ private struct ColumnFormat {
     }
 }
 
-/// A number in decimal digits: the fewest that tell it from every other float.
+/// A number in decimal digits: the fewest that distinguish it from every other float.
 private struct Decimal {
     private let number: Float
-    /// The digits without zeros around them, none for 0, and the power of ten of the first.
+    /// The digits without leading and trailing zeros, empty for 0, and the power of ten of the first.
     private let digits: String
     private let exponent: Int
 
@@ -149,7 +150,7 @@ private struct Decimal {
 
     private var sign: String { number.sign == .minus && !number.isNaN ? "-" : "" }
 
-    /// With an exponent: what stands in front of the point and behind it.
+    /// The parts before and after the point in scientific notation.
     var scientific: (whole: String, fraction: String) {
         (sign + (digits.isEmpty ? "0" : digits.prefix(1)), String(digits.dropFirst()))
     }
@@ -158,7 +159,7 @@ private struct Decimal {
         (exponent < 0 ? "e-" : "e+") + (abs(exponent) < 10 ? "0" : "") + String(abs(exponent))
     }
 
-    /// Without: what stands in front of the point and behind it, at most 8 digits.
+    /// The parts before and after the point in positional notation, with at most 8 digits after it.
     var positional: (whole: String, fraction: String) {
         let (whole, fraction) = exact
         guard fraction.utf8.count > 8 else { return (whole, fraction) }
@@ -167,7 +168,7 @@ private struct Decimal {
     }
 
     private var exact: (whole: String, fraction: String) {
-        let count = exponent + 1  // digits in front of the point
+        let count = exponent + 1  // digits before the point
         guard count > 0 else {
             return (sign + "0", String(repeating: "0", count: digits.isEmpty ? 0 : -count) + digits)
         }
@@ -176,7 +177,7 @@ private struct Decimal {
         return (sign + whole, String(digits.dropFirst(count)))
     }
 
-    /// By itself, as numpy writes a scalar.
+    /// The number as numpy prints a scalar.
     var alone: String {
         guard number.isFinite else { return number.isNaN ? "nan" : sign + "inf" }
         let size = Double(number.magnitude)

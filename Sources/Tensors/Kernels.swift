@@ -5,19 +5,19 @@ import Synchronization
 package typealias Kernels = ck_kernels
 
 extension Kernels {
-    /// The kernels in use: those of the best instruction set that this processor has.
+    /// The kernels in use: those of the best instruction set that this processor supports.
     package static let best = available[bestIndex.load(ordering: .relaxed)]
 
-    /// Which of the available sets is the best. A test may name another, before anything is computed.
+    /// Index of the kernels in use among those available. A test may set it, before anything is computed.
     package static let bestIndex = Atomic(0)
 
-    /// The kernels of every instruction set that this processor has, the best first.
+    /// The kernels of every instruction set that this processor supports, best first.
     package static var available: [Kernels] {
         (0...).lazy.map { ck_set(Int32($0)) }.prefix { $0 != nil }.compactMap { $0?.pointee }
     }
 }
 
-/// Scratch memory for one task of a kernel, from the pool.
+/// Scratch memory from the pool, for one task of a kernel.
 package struct Scratch: ~Copyable {
     private let storage: Storage
 

@@ -1,9 +1,9 @@
 import Foundation
 
-/// How much memory there is, for what can be refused before it begins.
+/// The memory of this machine, used to refuse work that cannot fit before it begins.
 package enum MachineMemory {
-    /// The most bytes that this process can have: what the machine has, or the limit set on the process
-    /// or on its control group where that is less.
+    /// The most bytes that this process can use: the machine's memory, or the limit of the process or of its control
+    /// group if that is lower.
     package static var bytes: Int {
         let physical = Int(clamping: ProcessInfo.processInfo.physicalMemory)
         return min(physical, processLimit ?? physical, groupLimit ?? physical)
@@ -20,7 +20,7 @@ package enum MachineMemory {
         return getrlimit(resource, &limit) == 0 ? Int(clamping: limit.rlim_cur) : nil
     }
 
-    /// That of a container.
+    /// The limit of the control group, as containers set it.
     private static var groupLimit: Int? {
         guard let text = FileManager.default.contents(atPath: "/sys/fs/cgroup/memory.max") else {
             return nil

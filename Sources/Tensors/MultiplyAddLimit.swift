@@ -1,12 +1,13 @@
 extension Parallelism {
-    /// What no matrix product can exceed, measured now: the float32 operations a second of fused
-    /// multiply-adds in registers on all threads, each counted as two.
+    /// Measures the upper bound on the speed of a matrix product: float32 operations per second of fused multiply-adds
+    /// in registers on all threads, each counted as two operations.
     ///
-    /// Clocks drift with heat and with what else runs: measure it beside what is compared with it.
+    /// Clock speeds drift with heat and load, so measure it next to whatever is compared with it.
     ///
-    /// - Complexity: some milliseconds on each thread.
+    /// - Returns: operations per second.
+    /// - Complexity: some milliseconds per thread.
     public static func multiplyAddLimit() -> Double {
-        // Many short tasks: a thread that starts late or is interrupted leaves its share to others.
+        // Many short tasks, so that a thread that starts late or is interrupted leaves its share to others.
         let tasks = 16 * threadCount
         let sinks = Tensor(uninitialized: [tasks])
         let operations = Tensor(uninitialized: [tasks])

@@ -3,21 +3,21 @@ import Foundation
 import Platform
 import Synchronization
 
-/// The one place for threads.
+/// Runs work on several threads.
 ///
-/// Work is cut into tasks by its shape alone, never by the number of threads, and each task writes
-/// what no other writes: results are the same to the bit for any number of threads.
+/// The work's shape alone decides how it is split into tasks, never the number of threads, and no two tasks write to
+/// the same place: results are bit-identical for any number of threads.
 public enum Parallelism {
     private static let limit = Atomic<Int>(0)
 
-    /// The number of processors that this process may use.
+    /// The number of processors available to this process.
     public static let processorCount = ProcessInfo.processInfo.activeProcessorCount
 
-    /// Four times the processors of the largest machines; each works through tasks of its own, so that
-    /// what waits for them takes memory in proportion.
+    /// The limit is four times the processors of the largest machines; each thread may have tasks in flight that take
+    /// memory in proportion.
     package static let threadCounts = Bound("number of threads", 1...4096)
 
-    /// The most threads that work at once: at first one for each processor.
+    /// The most threads that work at once; by default one for each processor.
     ///
     /// - Precondition: a new value is from 1 to 4096.
     public static var threadCount: Int {
@@ -33,10 +33,10 @@ public enum Parallelism {
         }
     }
 
-    /// Runs `body` once for each task from 0 to `count`, in any order, on up to `threadCount`
-    /// threads, and returns when all are done.
+    /// Calls `body` once for each task in `0..<count`, in any order, on up to `threadCount` threads, and returns when
+    /// all are done.
     ///
-    /// - Precondition: no task touches what another writes; the compiler does not check this.
+    /// - Precondition: no task accesses memory that another writes; the compiler does not check this.
     public static func perform(count: Int, _ body: (Int) -> Void) {
         let workers = min(threadCount, count)
         guard workers > 1 else {
@@ -44,10 +44,10 @@ public enum Parallelism {
             return
         }
         if Crew.shared.perform(count: count, threads: workers - 1, body) { return }
-        // Within a task of another region, or beside one.
+        // The crew is busy: this is a nested call, or another thread's region is running.
         let next = Atomic<Int>(0)
         withoutActuallyEscaping(body) { body in
-            // Handed to other threads unchecked: tasks share nothing that is written.
+            // Passed to other threads unchecked: tasks share nothing that is written.
             nonisolated(unsafe) let body = body
             DispatchQueue.concurrentPerform(iterations: workers) { _ in
                 while true {

@@ -2,7 +2,7 @@ import Platform
 
 /// The extents of a tensor, outermost first.
 ///
-/// A shape with no dimensions is a scalar's: its `count` is 1.
+/// A shape with no dimensions is a scalar; its `count` is 1.
 public struct Shape: Hashable, Sendable {
     /// The extent of each dimension; none is negative.
     public let dimensions: [Int]
@@ -28,20 +28,21 @@ public struct Shape: Hashable, Sendable {
     /// The number of dimensions.
     public var rank: Int { dimensions.count }
 
-    /// The extent of a dimension; a negative index counts from the innermost, -1 being the last.
+    /// The extent of a dimension; negative indices count from the innermost, which is -1.
     public subscript(_ dimension: Int) -> Int {
         dimensions[dimension < 0 ? dimensions.count + dimension : dimension]
     }
 }
 
 extension Shape: ExpressibleByArrayLiteral {
+    /// Creates a shape from its extents, as in `[785, 384]`.
     public init(arrayLiteral extents: Int...) {
         self.init(extents)
     }
 }
 
 extension Shape: CustomStringConvertible {
-    /// The extents joined by a cross, as in `785x384`.
+    /// The extents joined by `x`, as in `785x384`; `scalar` if there are none.
     public var description: String {
         dimensions.isEmpty ? "scalar" : dimensions.map(String.init).joined(separator: "x")
     }

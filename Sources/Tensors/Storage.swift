@@ -8,7 +8,7 @@ import Platform
     import Darwin
 #endif
 
-/// A block of floats that tensors share and that goes back to the pool with its last owner.
+/// A block of floats shared by tensors; it returns to the pool with its last owner.
 ///
 /// `@unchecked Sendable`: the memory is written only by the code that has just made the storage,
 /// or by a tensor that holds the only reference to it (see `Tensor.withUnsafeMutableElements`).
@@ -16,7 +16,7 @@ final class Storage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     let capacity: Int
 
-    /// Takes at least `count` floats from the pool, aligned to a cache line, their values undefined.
+    /// Takes a block of at least `count` floats from the pool, aligned to a cache line, with undefined contents.
     init(count: Int) {
         (base, capacity) = StoragePool.shared.take(capacity: StoragePool.capacity(for: count))
     }
@@ -26,21 +26,20 @@ final class Storage: @unchecked Sendable {
     }
 }
 
-/// Recycles blocks of floats: at a transformer's sizes, the page faults of freshly mapped memory
-/// cost as much as the arithmetic that fills it.
+/// Recycles blocks of floats: at the sizes of a transformer, page faults on freshly mapped memory cost as much as the
+/// arithmetic that fills it.
 ///
-/// Blocks that come back are kept by capacity, up to `keepLimit` bytes in all; beyond that they are
-/// freed. Capacities are rounded up to eighths of a power of two, and a block that waits also serves
-/// what is up to a third smaller: sizes that vary, as the samples that stochastic depth keeps do, find
-/// memory that is there.
+/// Returned blocks are kept by capacity, up to `keepLimit` bytes in total; beyond that they are freed. Capacities are
+/// rounded up to eighths of a power of two, and a free block also serves requests up to a third smaller, so that
+/// varying sizes (stochastic depth varies the sample count) still find memory to reuse.
 package final class StoragePool: Sendable {
     package static let shared = StoragePool()
 
-    /// The most bytes that are kept for later use.
+    /// The most bytes kept for reuse.
     package static let keepLimit = 1 << 30
 
     private struct State {
-        /// The blocks that wait, by capacity in floats, each as its address.
+        /// Addresses of the free blocks, by capacity in floats.
         var free: [Int: [UInt]] = [:]
         var bytesKept = 0
     }
@@ -49,6 +48,7 @@ package final class StoragePool: Sendable {
 
     package init() {}
 
+    /// The capacity of the block for `count` floats: `count` rounded up as described above.
     package static func capacity(for count: Int) -> Int {
         guard count > 64 else { return 64 }
         let powerOfTwo = 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount)
@@ -56,7 +56,9 @@ package final class StoragePool: Sendable {
         return (count + step - 1) / step * step
     }
 
-    /// Takes a block of at least `capacity`, one that `capacity(for:)` gives.
+    /// Takes a block of at least `capacity` floats.
+    ///
+    /// - Parameter capacity: a value of `capacity(for:)`.
     package func take(capacity: Int) -> (base: UnsafeMutablePointer<Float>, capacity: Int) {
         let kept = state.withLock { state -> (address: UInt, capacity: Int)? in
             var candidate = capacity
@@ -75,6 +77,7 @@ package final class StoragePool: Sendable {
         return (StoragePool.allocate(capacity: capacity), capacity)
     }
 
+    /// Returns a block to the pool, or frees it where the pool is full.
     package func give(_ base: UnsafeMutablePointer<Float>, capacity: Int) {
         let bytes = capacity * MemoryLayout<Float>.stride
         let kept = state.withLock { state -> Bool in
@@ -86,7 +89,7 @@ package final class StoragePool: Sendable {
         if !kept { free(base) }
     }
 
-    /// Frees all that is kept.
+    /// Frees every block in the pool.
     package func drain() {
         let addresses = state.withLock { state in
             let addresses = state.free.values.flatMap { $0 }
@@ -96,9 +99,9 @@ package final class StoragePool: Sendable {
         for address in addresses { free(UnsafeMutableRawPointer(bitPattern: address)) }
     }
 
-    /// Called where the system has no memory for a tensor of so many bytes. A computation cannot go on
-    /// from there; at first it ends with the sentence of a failed precondition. A program that wants to
-    /// end in its own way sets this before it computes.
+    /// Called when the system has no memory for a tensor. Computation cannot continue from there; by default the
+    /// process ends like a failed precondition. A program that wants to end in its own way replaces this before it
+    /// computes.
     package static let whenExhausted = Lock<@Sendable (_ bytes: Int) -> Never>({ bytes in
         fail("Tensor: no memory for \(bytes) bytes")
     })
@@ -114,7 +117,7 @@ package final class StoragePool: Sendable {
             whenExhausted.withLock(\.self)(overflow ? .max : bytes)
         }
         #if os(Linux)
-            // Large pages: one fault for 2 MiB in place of 512, and far fewer TLB misses.
+            // Huge pages: one fault per 2 MiB instead of 512, and far fewer TLB misses.
             if bytes >= hugePage { madvise(pointer, bytes, MADV_HUGEPAGE) }
         #endif
         return pointer.bindMemory(to: Float.self, capacity: capacity)

@@ -2,15 +2,15 @@ import Platform
 
 /// A dense array of 32-bit floats in row-major order, with value semantics.
 ///
-/// Copies share their elements until one of them is changed. A tensor may also be a run of
-/// consecutive rows of another (`rows(_:)`), which shares its elements likewise.
+/// Copies share their elements until one of them is changed. A tensor may also be a view of consecutive rows of another
+/// (`rows(_:)`), with which it shares its elements in the same way.
 public struct Tensor: Sendable {
     /// The extents, outermost first.
     public let shape: Shape
     var storage: Storage
-    /// Where the first element lies in the storage.
+    /// The index of the first element in the storage.
     var offset: Int
-    /// Where the tensor is recorded, if what is computed from it is to have a gradient.
+    /// The tape and index where the tensor is recorded; nil if it is not tracked.
     package var trace: Trace?
 
     init(shape: Shape, storage: Storage, offset: Int) {
@@ -24,12 +24,12 @@ public struct Tensor: Sendable {
         self.init(shape: shape, storage: Storage(count: shape.count), offset: 0)
     }
 
-    /// Creates a tensor of a shape without memory for its elements, which nobody may ask for.
+    /// Creates a placeholder that has a shape but no memory; its elements must not be accessed.
     init(standingInFor shape: Shape) {
         self.init(shape: shape, storage: Storage(count: 0), offset: 0)
     }
 
-    /// Creates a tensor whose elements all have one value.
+    /// Creates a tensor with every element equal to `value`.
     public init(repeating value: Float, shape: Shape) {
         self.init(uninitialized: shape)
         storage.base.initialize(repeating: value, count: shape.count)
@@ -37,7 +37,7 @@ public struct Tensor: Sendable {
 
     /// Creates a tensor from its elements in row-major order.
     ///
-    /// - Precondition: there are as many elements as the shape has.
+    /// - Precondition: `elements.count == shape.count`.
     public init(_ elements: some Collection<Float>, shape: Shape) {
         require(
             elements.count == shape.count,
@@ -47,7 +47,7 @@ public struct Tensor: Sendable {
             .initialize(from: elements)
     }
 
-    /// Creates a tensor that `body` fills; every element must be written.
+    /// Creates a tensor filled by `body`, which must write every element.
     public init(
         shape: Shape, initializedBy body: (UnsafeMutableBufferPointer<Float>) throws -> Void
     ) rethrows {
@@ -55,24 +55,26 @@ public struct Tensor: Sendable {
         try body(UnsafeMutableBufferPointer(start: storage.base, count: shape.count))
     }
 
-    /// The first element. Whoever reads through it keeps the tensor alive meanwhile
-    /// (`withExtendedLifetime`).
+    /// Pointer to the first element. The caller keeps the tensor alive while using it (`withExtendedLifetime`).
     package var base: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
 
-    /// The first element of a tensor that has just been made and that nobody else has seen; the same
-    /// care for its lifetime.
+    /// The same for writing, valid only on a new tensor that nothing else references.
     package var mutableBase: UnsafeMutablePointer<Float> { storage.base + offset }
 
-    /// What holds the memory: there as long as anybody uses it.
+    /// The object that owns the memory; holding it keeps the elements alive.
     package var owner: AnyObject { storage }
 
     /// The number of elements.
     public var count: Int { shape.count }
 
-    /// The elements in row-major order. Complexity: O(count).
+    /// The elements in row-major order.
+    ///
+    /// - Complexity: O(count).
     public var elements: [Float] { withUnsafeElements { Array($0) } }
 
-    /// Gives read access to the elements in row-major order.
+    /// Gives `body` read access to the elements in row-major order.
+    ///
+    /// - Parameter body: must not let the buffer escape.
     public func withUnsafeElements<Result>(
         _ body: (UnsafeBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
@@ -81,12 +83,16 @@ public struct Tensor: Sendable {
         }
     }
 
-    /// Gives write access to the elements in row-major order, copying them first if they are shared.
+    /// Gives `body` write access to the elements in row-major order, copying them first if they are shared.
+    ///
+    /// - Parameter body: must not let the buffer escape.
+    /// - Precondition: the tensor is not tracked.
     public mutating func withUnsafeMutableElements<Result>(
         _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
         require(
-            trace == nil, "withUnsafeMutableElements: \(shape) is tracked, and a write unrecorded")
+            trace == nil,
+            "withUnsafeMutableElements: \(shape) is tracked; a write would not be recorded")
         makeUnique()
         return try withExtendedLifetime(storage) {
             try body(UnsafeMutableBufferPointer(start: storage.base + offset, count: count))
@@ -102,8 +108,9 @@ public struct Tensor: Sendable {
         offset = 0
     }
 
-    /// The element at an index into each dimension. For single look-ups; loops use
-    /// `withUnsafeElements`.
+    /// The element at the given indices, one per dimension. For single elements; loops should use `withUnsafeElements`.
+    ///
+    /// - Precondition: each index is within its dimension.
     public subscript(_ indices: Int...) -> Float {
         require(
             indices.count == shape.rank,
@@ -119,7 +126,7 @@ public struct Tensor: Sendable {
 }
 
 extension Tensor: Equatable {
-    /// Whether two tensors have the same shape and equal elements (NaN equals nothing).
+    /// Whether two tensors have the same shape and equal elements. As with floats, NaN differs from itself.
     public static func == (left: Tensor, right: Tensor) -> Bool {
         left.shape == right.shape
             && left.withUnsafeElements { a in

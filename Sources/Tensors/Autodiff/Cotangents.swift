@@ -1,7 +1,7 @@
 import Platform
 
-/// The gradients on their way back through a tape: for each recorded value the sum of what its uses
-/// have handed back so far, or `nil` before the first.
+/// The gradients during a backward pass: for each recorded value the sum of what its uses have contributed so far, or
+/// `nil` before the first.
 package struct Cotangents {
     var values: [Tensor?]
 
@@ -9,21 +9,21 @@ package struct Cotangents {
         values = Array(repeating: nil, count: count)
     }
 
-    /// Adds a gradient to that of a value; `nil` is the index of what is not tracked.
+    /// Adds a gradient to that of a value; the index is `nil` if the value is not tracked.
     ///
-    /// The first gradient of a value becomes its sum as it stands, the next are added to it in place.
+    /// The first gradient of a value is taken over without a copy; later ones are added to it in place.
     package mutating func add(_ gradient: Tensor, to index: Int?) {
         guard let index else { return }
         values[index].accumulate(gradient)
     }
 
-    /// Hands out the memory of a value's gradient, so that a pullback writes its share there itself.
+    /// Gives a pullback the memory of a value's gradient, so that it can write its contribution in place.
     ///
     /// - Parameters:
-    ///   - index: `nil` does nothing.
-    ///   - shape: that of the value.
-    ///   - body: gets the memory, and whether it holds a gradient to which to add; if not, `body`
-    ///     writes every element.
+    ///   - index: the value's index; with `nil` nothing is done.
+    ///   - shape: the value's shape.
+    ///   - body: receives the memory and whether it already holds a gradient to add to; if not, `body` must write every
+    ///     element.
     package mutating func update(
         _ index: Int?, shape: Shape,
         _ body: (_ gradient: UnsafeMutablePointer<Float>, _ isSum: Bool) -> Void
@@ -44,7 +44,7 @@ package struct Cotangents {
 }
 
 extension Tensor? {
-    /// Adds a gradient in place; the first becomes the sum as it stands.
+    /// Adds a gradient in place; the first is taken over without a copy.
     mutating func accumulate(_ gradient: Tensor) {
         guard var sum = take() else {
             self = gradient

@@ -1,22 +1,27 @@
 import Platform
 
-/// The gradient of a number with respect to each parameter of a module.
+/// The gradient of a scalar with respect to each parameter of a module.
 public struct Gradients: Sendable {
-    /// One for each parameter in the module's order, of its shape; `nil` where there is none: the
-    /// parameter was not tracked, the value does not depend on it, or nothing has been added yet.
+    /// One gradient per parameter, in the module's order and with the parameter's shape; `nil` if the parameter was not
+    /// tracked, the value does not depend on it, or nothing has been added yet.
     public var tensors: [Tensor?]
 
-    /// No gradients yet, for a module with `count` parameters.
+    /// Creates an empty set of gradients for a module with `count` parameters.
     public init(count: Int) {
         tensors = Array(repeating: nil, count: count)
     }
 
-    /// No gradients yet, for this module.
+    /// Creates an empty set of gradients for this module.
+    ///
+    /// - Complexity: O(parameters).
     public init(of module: some Module) {
         self.init(count: module.parameters.count)
     }
 
-    /// Adds another module's gradients of the same form, in place.
+    /// Adds gradients of a module with the same parameters, in place.
+    ///
+    /// - Precondition: both have the same number of parameters.
+    /// - Complexity: O(elements).
     public mutating func add(_ other: Gradients) {
         require(
             other.tensors.count == tensors.count,
@@ -26,7 +31,9 @@ public struct Gradients: Sendable {
         }
     }
 
-    /// Multiplies each by a number, in place.
+    /// Multiplies every gradient by a factor, in place.
+    ///
+    /// - Complexity: O(elements).
     public mutating func scale(by factor: Float) {
         for index in tensors.indices {
             guard var gradient = tensors[index].take() else { continue }
@@ -35,23 +42,24 @@ public struct Gradients: Sendable {
         }
     }
 
-    /// Forgets them all: the next are not added to anything.
+    /// Removes all gradients; the next ones start from nothing.
     public mutating func removeAll() {
         for index in tensors.indices { tensors[index] = nil }
     }
 }
 
-/// Runs `loss` on a model and adds the gradient of what it returns to `gradients`.
+/// Runs `loss` on a model and adds the gradient of its result to `gradients`.
 ///
 /// - Parameters:
 ///   - model: its parameters are the variables; it is not changed.
-///   - gradients: of this model's form, `Gradients(of: model)` at first. What is there already is
-///     added to in place: the gradient of a sum of losses comes from one call for each.
-///   - isTracked: whether there is a gradient for the parameter of this name. The others are
-///     constants, and what only they need is not computed.
-///   - loss: returns one element, computed from the model's parameters. It is run once. Where it depends on
-///     none of them, gradients stay as they are.
-/// - Returns: what `loss` returned, untracked.
+///   - gradients: the gradients of this model, `Gradients(of: model)` at first. The new gradients are added in place,
+///     so that one call for each of several losses gives the gradient of their sum.
+///   - isTracked: returns whether the parameter of a given name has a gradient; all do by default. The others are
+///     constants, and nothing is computed that only they would need.
+///   - loss: returns one element, computed from the model's parameters. It is called once. If the result depends on no
+///     tracked parameter, the gradients stay as they are.
+/// - Returns: the result of `loss`, untracked.
+/// - Throws: what `loss` throws; the gradients are then unchanged.
 /// - Complexity: two to three times the arithmetic of `loss`; memory for what its pullbacks keep.
 public func valueWithGradient<Model: Module>(
     at model: Model, addingTo gradients: inout Gradients,
@@ -74,9 +82,9 @@ public func valueWithGradient<Model: Module>(
     require(
         gradients.tensors.count == position,
         "valueWithGradient: \(gradients.tensors.count) gradients for \(position) parameters")
-    // A value that depends on no parameter that is tracked has no gradient.
+    // Without a tracked parameter in it, the value has no gradient.
     guard value.isTracked else { return value }
-    // Moved out and back, so that nobody shares them while they are added to.
+    // Moved out and back, so that they have one owner while they are added to.
     var sums = tracked.map { gradients.tensors[$0].take() }
     tape.backward(from: value, into: &sums)
     for (index, position) in tracked.enumerated() {

@@ -1,39 +1,40 @@
 import Platform
 
-/// What turns the gradient of an operation's value into gradients of its inputs and adds them to
-/// those that the inputs have. The gradient that it is handed is its own: it may change it in place or
-/// hand it on as it stands.
+/// Turns the gradient of an operation's value into gradients of its inputs and adds them to `cotangents`. A pullback
+/// owns the gradient it receives: it may change it in place or pass it on unchanged.
 package typealias Pullback = (_ gradient: inout Tensor, _ cotangents: inout Cotangents) -> Void
 
-/// The record of a computation, for its gradient by reverse accumulation (Linnainmaa 1970;
-/// Griewank and Walther 2008, chapter 3).
+/// The record of a computation, for its gradient by reverse accumulation (Linnainmaa 1970; Griewank and Walther 2008,
+/// chapter 3).
 ///
-/// An operation on a tensor that is tracked records a pullback beside its value, and its value is
-/// tracked too; one whose inputs are not tracked costs what it would cost without a tape. The tape
-/// is flat: a value's index is greater than those of the values that it was computed from, so that
-/// one walk from the end meets each after all its uses, and nothing recurses.
+/// An operation on a tracked tensor records a pullback with its value, which is then tracked too; without tracked
+/// inputs it costs the same as without a tape. The tape is flat: a value has a greater index than the values it was
+/// computed from, so one walk from the end reaches each value after all its uses, without recursion.
 ///
-/// `@unchecked Sendable`: a tape is recorded and replayed by one thread at a time, the one that runs
-/// the computation; the threads that share the work of an operation never see it. A tensor in
-/// another thread that is still tracked must not be computed with there.
+/// `@unchecked Sendable`: a tape is recorded and replayed by one thread at a time, the one that runs the computation;
+/// the threads that share the work of an operation never see it. A tracked tensor must not be computed with on another
+/// thread.
 public final class Tape: @unchecked Sendable {
-    /// One for each recorded value; `nil` for a leaf, and once it has been replayed.
+    /// One pullback per recorded value; `nil` for a leaf, and after its replay.
     private var entries: [Pullback?] = []
-    /// The values with respect to which there are gradients, in the order of `track`.
+    /// Indices of the tracked variables, in the order of the calls of `track`.
     private var leaves: [Int] = []
 
+    /// Creates an empty tape.
     public init() {}
 
-    /// The same tensor as a variable: what is computed from it is recorded here.
+    /// Makes the tensor a variable: operations on it are recorded on this tape.
+    ///
+    /// - Returns: the tensor, tracked; it shares its elements with `tensor`.
     ///
     /// - Precondition: the tensor is not tracked.
     public func track(_ tensor: Tensor) -> Tensor {
-        require(tensor.trace == nil, "track: the tensor \(tensor.shape) is tracked already")
+        require(tensor.trace == nil, "track: the tensor \(tensor.shape) is already tracked")
         leaves.append(entries.count)
         return append(tensor, nil)
     }
 
-    /// Notes how `value`, just computed from tensors of this tape, hands its gradient on.
+    /// Records how `value`, just computed from tensors of this tape, passes its gradient back to them.
     package func record(_ value: Tensor, _ pullback: @escaping Pullback) -> Tensor {
         append(value, pullback)
     }
@@ -45,27 +46,26 @@ public final class Tape: @unchecked Sendable {
         return tracked
     }
 
-    /// Walks back from a value and adds its gradient with respect to each leaf to that leaf's element
-    /// of `gradients`, in place where there is one; leaves that it does not depend on stay as they
-    /// are. Each record, with the tensors that it kept, is dropped as soon as it has been replayed, and
-    /// the tape is empty afterwards.
+    /// Replays the tape from a value backwards and adds its gradient with respect to each variable to the matching
+    /// element of `gradients`, in place where there is one; variables that it does not depend on keep theirs. Each
+    /// record is dropped with its tensors as soon as it has been replayed; the tape is empty afterwards.
     ///
     /// - Parameters:
-    ///   - value: a tensor of one element, computed from this tape's leaves.
-    ///   - gradients: one for each leaf, in the order in which they were tracked.
+    ///   - value: a tensor of one element, computed from this tape's variables.
+    ///   - gradients: one for each variable, in the order in which they were tracked.
+    /// - Precondition: `value` is recorded on this tape and has one element.
     public func backward(from value: Tensor, into gradients: inout [Tensor?]) {
         require(value.count == 1, "backward: a value of shape \(value.shape), not one element")
         backward(
             from: value, gradient: Tensor(repeating: 1, shape: value.shape), into: &gradients)
     }
 
-    /// The same for the sum of a value's elements, each times that of `gradient`: a value of any
-    /// shape.
+    /// The same for a value of any shape: differentiates the sum of its elements weighted by those of `gradient`.
     package func backward(
         from value: Tensor, gradient: Tensor, into gradients: inout [Tensor?]
     ) {
         guard let trace = value.trace, trace.tape === self else {
-            fail("backward: the value \(value.shape) is not of this tape")
+            fail("backward: the value \(value.shape) is not recorded on this tape")
         }
         require(
             value.shape == gradient.shape,
@@ -92,16 +92,16 @@ public final class Tape: @unchecked Sendable {
     }
 }
 
-/// Where a tracked tensor stands.
+/// The position of a tracked tensor: its tape and its index there.
 package struct Trace: Sendable {
     package let tape: Tape
     package let index: Int
 }
 
 extension Tape {
-    /// The tape that an operation's inputs are recorded on, or `nil` where none is tracked.
+    /// The tape that an operation's inputs are recorded on, or `nil` if none is tracked.
     ///
-    /// - Precondition: there is only one.
+    /// - Precondition: all tracked inputs are on the same tape.
     package static func of(
         _ a: Tensor, _ b: Tensor? = nil, _ c: Tensor? = nil, _ d: Tensor? = nil
     ) -> Tape? {
@@ -116,13 +116,13 @@ extension Tape {
 }
 
 extension Tensor {
-    /// The same elements as a constant: what is computed from them is not recorded.
+    /// The same elements as a constant: operations on it are not recorded.
     public var untracked: Tensor {
         var result = self
         result.trace = nil
         return result
     }
 
-    /// Whether what is computed from this tensor is recorded.
+    /// Whether operations on this tensor are recorded.
     public var isTracked: Bool { trace != nil }
 }

@@ -1,9 +1,9 @@
-/// Reads a stretch of a file from front to back through a small window.
+/// Reads a range of a file sequentially through a small window.
 struct ByteReader {
     let file: RandomAccessFile
-    /// The position in the file of the next byte.
+    /// The position of the next byte in the file.
     private(set) var position: Int
-    /// Where the stretch ends.
+    /// The end of the range.
     let end: Int
     private var window: [UInt8] = []
     private var windowStart = 0
@@ -14,7 +14,7 @@ struct ByteReader {
         self.end = end
     }
 
-    /// Passes over bytes.
+    /// Skips bytes.
     mutating func skip(_ count: Int) throws(TensorFileError) {
         try checkLeft(count)
         position += count
@@ -30,7 +30,7 @@ struct ByteReader {
         return window[position - windowStart]
     }
 
-    /// The next bytes; that there are so many is checked before memory is taken.
+    /// Reads the next bytes. Their count is checked against the range before memory is allocated.
     mutating func bytes(_ count: Int) throws(TensorFileError) -> [UInt8] {
         try checkLeft(count)
         if count > 64 {
@@ -49,7 +49,7 @@ struct ByteReader {
         try bytes(Value.bitWidth / 8).littleEndian(at: 0)
     }
 
-    /// The bytes up to the next line feed, which is passed over.
+    /// Reads the bytes up to the next line feed, and skips the line feed.
     mutating func line(limit: Int) throws(TensorFileError) -> [UInt8] {
         var line: [UInt8] = []
         while true {
@@ -65,7 +65,7 @@ struct ByteReader {
     private func checkLeft(_ count: Int) throws(TensorFileError) {
         guard count >= 0, count <= end - position else {
             throw file.damaged(
-                "\(count) bytes are expected at byte \(position), and \(end - position) are left")
+                "\(count) bytes are expected at byte \(position), but \(end - position) are left")
         }
     }
 }

@@ -1,15 +1,44 @@
-/// What one element of a tensor is in a file, by PyTorch's name for it. In memory every element is a
-/// 32-bit float.
+/// The type of a tensor's elements in a file; the raw values are PyTorch's names. In memory every element is a 32-bit
+/// float.
 public enum ElementType: String, Hashable, Sendable, Codable, CaseIterable {
-    case float64, float32, float16, bfloat16
+    /// IEEE 754 binary64.
+    case float64
+    /// IEEE 754 binary32.
+    case float32
+    /// IEEE 754 binary16.
+    case float16
+    /// The upper half of a binary32.
+    case bfloat16
+    /// 4 exponent bits, 3 mantissa bits, no infinity.
     case float8E4M3FN = "float8_e4m3fn"
+    /// 4 exponent bits, 3 mantissa bits, no infinity, one zero.
     case float8E4M3FNUZ = "float8_e4m3fnuz"
+    /// 5 exponent bits, 2 mantissa bits.
     case float8E5M2 = "float8_e5m2"
+    /// 5 exponent bits, 2 mantissa bits, no infinity, one zero.
     case float8E5M2FNUZ = "float8_e5m2fnuz"
+    /// Powers of two: 8 exponent bits without sign or mantissa.
     case float8E8M0FNU = "float8_e8m0fnu"
-    case int64, int32, int16, int8, uint64, uint32, uint16, uint8, bool
+    /// A signed integer of 64 bits.
+    case int64
+    /// A signed integer of 32 bits.
+    case int32
+    /// A signed integer of 16 bits.
+    case int16
+    /// A signed integer of 8 bits.
+    case int8
+    /// An unsigned integer of 64 bits.
+    case uint64
+    /// An unsigned integer of 32 bits.
+    case uint32
+    /// An unsigned integer of 16 bits.
+    case uint16
+    /// An unsigned integer of 8 bits.
+    case uint8
+    /// One byte, 0 for false; it reads as 0 or 1.
+    case bool
 
-    /// Bytes of one element.
+    /// Size of one element in bytes.
     public var size: Int {
         switch self {
         case .float64, .int64, .uint64: 8
@@ -30,13 +59,12 @@ extension ElementType {
         }
     }
 
-    /// The end of a sentence about elements of another type.
+    /// The end of error messages about other element types.
     static let expectation = "expected floats, integers or booleans"
 
-    /// Turns `source`, which holds little-endian elements of this type and nothing else, to floats.
+    /// Converts `source`, which holds little-endian elements of this type, to floats.
     ///
-    /// Floats of at most 32 bits and integers up to 2^24 keep their value; others are rounded to
-    /// the nearest float.
+    /// Floats of at most 32 bits and integers up to 2^24 keep their values; others are rounded to the nearest float.
     func convert(
         _ source: UnsafeRawBufferPointer, to target: UnsafeMutablePointer<Float>
     ) {

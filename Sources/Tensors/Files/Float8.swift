@@ -1,4 +1,4 @@
-/// The values of the floats of eight bits, by their bits, exactly, named as PyTorch names them.
+/// Tables of the exact values of 8-bit floats by their bits, under PyTorch's names.
 ///
 /// - Source: Micikevicius et al. 2022, "FP8 formats for deep learning" (e4m3fn, e5m2); Noune et al.
 ///   2022, "8-bit numerical formats for deep neural networks" (fnuz: one zero, one not-a-number, no
@@ -6,7 +6,7 @@
 enum Float8 {
     static let e4m3fn = table { $0 & 0x7f == 0x7f ? .nan : value($0, mantissaBits: 3, bias: 7) }
     static let e4m3fnuz = table { $0 == 0x80 ? .nan : value($0, mantissaBits: 3, bias: 8) }
-    /// The upper half of a binary16.
+    /// e5m2 is the upper half of a binary16.
     static let e5m2 = table { Float(halfBits: UInt16($0) << 8) }
     static let e5m2fnuz = table { $0 == 0x80 ? .nan : value($0, mantissaBits: 2, bias: 16) }
     static let e8m0fnu = table {
@@ -17,7 +17,7 @@ enum Float8 {
         (UInt8.min...UInt8.max).map(value)
     }
 
-    /// A sign, an exponent and a mantissa, subnormal where the exponent is 0.
+    /// Decodes sign, exponent and mantissa; subnormal where the exponent is 0.
     private static func value(_ bits: UInt8, mantissaBits: Int, bias: Int) -> Float {
         let exponent = Int(bits & 0x7f) >> mantissaBits
         let mantissa = Int(bits) & ((1 << mantissaBits) - 1)

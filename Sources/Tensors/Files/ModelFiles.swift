@@ -1,19 +1,19 @@
 import Platform
 
-/// Where the files of a model lie that comes as a folder: its weights by the names that Hugging
-/// Face's `save_pretrained` gives them, and texts beside them.
+/// The files of a model stored as a folder: weights under the names that Hugging Face's `save_pretrained` gives them,
+/// and JSON texts beside them.
 package enum ModelFiles {
-    /// In the order of preference.
+    /// In order of preference.
     static let weightNames = [
         "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
         "pytorch_model.bin.index.json",
     ]
 
-    /// The texts that say how weights are meant.
+    /// The JSON files that describe the weights.
     package static let textNames =
         weightNames.filter { Path.type(of: $0) == "json" } + ["config.json"]
 
-    /// The file with the weights of a folder.
+    /// The path of the weight file in a folder.
     static func weights(inFolder path: String) throws(TensorFileError) -> String {
         let files = weightNames.map { Path.joined(path, $0) }
         guard let file = files.first(where: { FileSystem.kind(of: $0) != nil }) else {
@@ -25,9 +25,9 @@ package enum ModelFiles {
         return file
     }
 
-    /// The bytes of a short text, nil where there is no such file.
+    /// The bytes of a short text file; nil if there is no such file.
     ///
-    /// - Parameter limit: the most bytes that are read.
+    /// - Parameter limit: the most bytes that the file may have.
     package static func text(
         at path: String, limit: Int
     ) throws(TensorFileError) -> [UInt8]? {

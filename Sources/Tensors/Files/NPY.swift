@@ -1,14 +1,14 @@
 import Platform
 
-/// The npy format, one array a file:
+/// The npy format, one array per file:
 /// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 enum NPY {
     static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
-    /// The only name in an npy file, which itself has none.
+    /// The name of the only tensor; the file itself stores none.
     static let name = "array"
 
-    /// Reads the header. Versions 1 to 3; row- and column-major order.
+    /// Reads the header of versions 1 to 3, in row- or column-major order.
     static func record(in file: RandomAccessFile) throws(TensorFileError) -> TensorRecord {
         let version = try file.bytes(at: 0, count: 8)[6]
         guard (1...3).contains(version) else {
@@ -20,7 +20,7 @@ enum NPY {
             version == 1
             ? Int(lengthBytes.littleEndian(UInt16.self, at: 0))
             : Int(lengthBytes.littleEndian(UInt32.self, at: 0))
-        // A header describes one array in a few dozen bytes; numpy too refuses long ones.
+        // A header describes one array in a few dozen bytes; numpy refuses long ones too.
         guard length <= 10_000 else {
             throw file.damaged("its header claims \(length) bytes; expected at most 10000")
         }
@@ -56,7 +56,7 @@ enum NPY {
         var dimensions: [Int] = []
     }
 
-    /// Parses the literal of a Python dictionary with the three keys that the format fixes.
+    /// Parses the literal of a Python dictionary with the three keys of the format.
     private static func parse(
         _ bytes: [UInt8], _ file: RandomAccessFile
     ) throws(TensorFileError) -> Header {
@@ -95,10 +95,10 @@ enum NPY {
 }
 
 extension Tensor {
-    /// Reads an npy file, version 1 to 3, little-endian, in row- or column-major order; its
-    /// elements become 32-bit floats.
+    /// Reads an npy file of version 1 to 3, little-endian, in row- or column-major order, converting its elements to
+    /// 32-bit floats.
     ///
-    /// - Throws: `TensorFileError` where the file cannot be read or is no such file.
+    /// - Throws: `TensorFileError` if the file cannot be read or is not an npy file.
     public init(npy path: String) throws(TensorFileError) {
         let file = try TensorFile(contentsOf: path)
         guard file.format == .npy else {
@@ -108,11 +108,11 @@ extension Tensor {
         self = try file.tensor(named: NPY.name)
     }
 
-    /// Writes the elements as 32-bit floats into an npy file, version 1.0, row-major order, the
-    /// data at a multiple of 64 bytes.
+    /// Writes the elements as 32-bit floats to an npy file: version 1.0, row-major order, data at a multiple of 64
+    /// bytes.
     ///
-    /// The file is written beside its place and renamed: whoever reads there finds the old file or
-    /// the whole new one.
+    /// The file is written under a temporary name and renamed: a reader sees either the old file or the complete new
+    /// one.
     ///
     /// - Throws: `TensorFileError.unwritable`.
     public func writeNPY(to path: String) throws(TensorFileError) {

@@ -1,7 +1,7 @@
-/// The two forms of `torch.save` (torch/serialization.py): a zip archive with the pickle and each
-/// storage as an entry, and the legacy form, where storages follow a series of pickles.
+/// The two forms of `torch.save` (torch/serialization.py): a zip archive whose entries are the pickle and each storage,
+/// and the legacy form, a series of pickles followed by the storages.
 enum PyTorchFile {
-    /// What a legacy file starts with: protocol 2 and the ten bytes of `MAGIC_NUMBER`.
+    /// The start of a legacy file: protocol 2 and the ten bytes of `MAGIC_NUMBER`.
     static let legacyMagic: [UInt8] = [
         0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
     ]
@@ -60,7 +60,7 @@ enum PyTorchFile {
             uniquingKeysWith: { first, _ in first }
         )
         guard let order = keys.list(keys.root) else {
-            throw file.damaged("its list of storages is no list")
+            throw file.damaged("its list of storages is not a list")
         }
         var extents: [String: (offset: Int, count: Int)] = [:]
         var position = reader.position
@@ -81,7 +81,7 @@ enum PyTorchFile {
         return try contents(of: graph, extents, in: file)
     }
 
-    /// Finds for each tensor where its elements lie, given the bytes of each storage.
+    /// Locates the elements of each tensor, given the byte range of each storage.
     private static func contents(
         of graph: PickleGraph, _ extents: [String: (offset: Int, count: Int)],
         in file: RandomAccessFile
@@ -102,7 +102,7 @@ enum PyTorchFile {
             else {
                 throw file.damaged(
                     "\(shown(name)) needs \(storage.count) elements of \(stored.name),"
-                        + " and its storage has \(extents[storage.key]?.count ?? 0) bytes")
+                        + " but its storage has \(extents[storage.key]?.count ?? 0) bytes")
             }
             let part = storage.part ?? 0..<storage.count
             guard tensor.offset >= 0, let start = Int.product(tensor.offset, type.size),
@@ -110,7 +110,7 @@ enum PyTorchFile {
                 let sizes = graph.extents(tensor.sizes), let strides = graph.extents(tensor.strides)
             else {
                 throw file.damaged(
-                    "\(shown(name)) has a size, stride or offset that no tensor has")
+                    "\(shown(name)) has an impossible size, stride or offset")
             }
             let record = try TensorRecord(
                 name: name, elementType: elementType, dimensions: sizes, strides: strides,

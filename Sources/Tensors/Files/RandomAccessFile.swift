@@ -2,8 +2,8 @@ import Platform
 
 /// A file that is read in pieces, by position.
 ///
-/// Nothing is mapped: a file that shrinks while it is read gives an error, where a mapping would
-/// kill the process.
+/// It is not memory-mapped: if the file shrinks while it is read this gives an error, where a mapping would kill the
+/// process.
 final class RandomAccessFile: Sendable {
     let path: String
     /// The length in bytes when the file was opened.
@@ -11,7 +11,7 @@ final class RandomAccessFile: Sendable {
     private let descriptor: Int32
 
     init(path: String) throws(TensorFileError) {
-        // Without O_NONBLOCK a pipe would be waited for; with a file it means nothing.
+        // Without O_NONBLOCK, opening a pipe would block; for a regular file the flag has no effect.
         let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else {
             throw .unreadable(path: path, reason: SystemError().description)
@@ -30,12 +30,12 @@ final class RandomAccessFile: Sendable {
         close(descriptor)
     }
 
-    /// Whether a run of bytes lies within the file.
+    /// Whether a range of bytes lies within the file.
     func contains(offset: Int, count: Int) -> Bool {
         offset >= 0 && count >= 0 && offset <= size && count <= size - offset
     }
 
-    /// Fills `buffer` with the bytes from `offset` on.
+    /// Fills `buffer` with the bytes from `offset` onwards.
     func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: Int
     ) throws(TensorFileError) {
@@ -52,13 +52,13 @@ final class RandomAccessFile: Sendable {
             if got < 0 { throw .unreadable(path: path, reason: SystemError().description) }
             if got == 0 {
                 throw .damaged(
-                    path: path, reason: "it ends at byte \(offset + done), where it had \(size)")
+                    path: path, reason: "it ends at byte \(offset + done) instead of \(size)")
             }
             done += got
         }
     }
 
-    /// The bytes of a run, which is checked against the file's length before memory is taken.
+    /// Reads a range of bytes. The range is checked against the file's length before memory is allocated.
     func bytes(at offset: Int, count: Int) throws(TensorFileError) -> [UInt8] {
         guard contains(offset: offset, count: count) else {
             throw .damaged(
@@ -77,7 +77,7 @@ final class RandomAccessFile: Sendable {
         return bytes
     }
 
-    /// The first bytes, by which formats are told apart.
+    /// The first bytes, which identify the format.
     func start() throws(TensorFileError) -> [UInt8] { try bytes(at: 0, count: min(size, 32)) }
 
     func damaged(_ reason: String) -> TensorFileError { .damaged(path: path, reason: reason) }
@@ -88,7 +88,7 @@ final class RandomAccessFile: Sendable {
 }
 
 extension RandomAccessCollection where Element == UInt8, Index == Int {
-    /// The little-endian integer that starts `offset` bytes after the first.
+    /// The little-endian integer that starts `offset` bytes after the first element.
     func littleEndian<Value: FixedWidthInteger>(
         _ type: Value.Type = Value.self, at offset: Int
     ) -> Value {
@@ -100,7 +100,7 @@ extension RandomAccessCollection where Element == UInt8, Index == Int {
     }
 }
 
-/// A name out of a file, made fit for a sentence and cut where it is long.
+/// A name from a file, escaped for a message and truncated if it is long.
 func shown(_ name: some StringProtocol) -> String {
     let scalars = name.unicodeScalars
     let start = String(String.UnicodeScalarView(scalars.prefix(80)))

@@ -1,15 +1,15 @@
 /// The safetensors format: https://github.com/huggingface/safetensors, "Format".
 ///
-/// Eight bytes hold the length of a JSON header, which names each tensor with its type, its shape
-/// and its stretch of the bytes that follow. The stretches cover those bytes without gap or overlap.
+/// The first eight bytes hold the length of a JSON header, which names each tensor with its type, its shape and its
+/// byte range in the data that follows. The ranges cover the data without gap or overlap.
 public enum Safetensors {
     /// The longest header that the reference implementation accepts (MAX_HEADER_SIZE).
     static let headerLimit = 100_000_000
 
-    /// A stretch of the file that a tensor of the header claims.
+    /// The byte range of the file that a tensor claims in the header.
     private typealias Claim = (name: String, range: Range<Int>)
 
-    /// The length of the header, or nil where the file does not start as this format does.
+    /// The length of the header; nil if the file does not start as this format does.
     static func headerLength(_ start: [UInt8], _ file: RandomAccessFile) -> Int? {
         guard start.count > 8, start[8] == UInt8(ascii: "{") else { return nil }
         return Int(exactly: start.littleEndian(UInt64.self, at: 0))
@@ -34,7 +34,7 @@ public enum Safetensors {
             repeat {
                 let name = try scanner.string()
                 guard seen.insert(name).inserted else {
-                    throw file.damaged("its header has \(shown(name)) twice")
+                    throw file.damaged("its header lists \(shown(name)) twice")
                 }
                 try scanner.expect(":")
                 if name == "__metadata__" {
@@ -65,7 +65,7 @@ public enum Safetensors {
         return metadata
     }
 
-    /// Reads the description of a tensor and gives the stretch of the file that it claims.
+    /// Reads the description of a tensor; returns the byte range of the file that it claims.
     private static func read(
         _ name: String, _ scanner: inout TextScanner, _ dataStart: Int, _ file: RandomAccessFile,
         _ contents: inout TensorFile.Contents
@@ -120,6 +120,7 @@ public enum Safetensors {
         return integers
     }
 
+    /// Checks that the claimed ranges cover the data without gap or overlap.
     private static func checkCover(
         _ claims: [Claim], _ dataStart: Int, _ file: RandomAccessFile
     ) throws(TensorFileError) {
@@ -140,8 +141,8 @@ public enum Safetensors {
         }
     }
 
-    /// Of the format's types those that are read; beside them it has complex numbers (C64) and floats
-    /// of less than a byte (F4, F6_E2M3, F6_E3M2).
+    /// The supported types of the format. It also has complex numbers (C64) and floats of less than a byte (F4,
+    /// F6_E2M3, F6_E3M2).
     private static let elementTypes: [String: ElementType] = [
         "F64": .float64, "F32": .float32, "F16": .float16, "BF16": .bfloat16,
         "F8_E4M3": .float8E4M3FN, "F8_E4M3FNUZ": .float8E4M3FNUZ, "F8_E5M2": .float8E5M2,

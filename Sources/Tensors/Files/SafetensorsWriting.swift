@@ -1,28 +1,28 @@
 import Platform
 
 extension Safetensors {
-    /// Writes tensors in the order of their names, the first at a multiple of eight bytes.
+    /// Writes tensors in the order of their names, the data aligned to eight bytes.
     ///
-    /// The file is written beside its place and renamed: whoever reads there finds the old file or
-    /// the whole new one, also after a loss of power. Complexity: O(elements) time; memory for the
-    /// header alone.
+    /// The file is written under a temporary name and renamed: a reader sees either the old file or the complete new
+    /// one, even after a power failure.
     ///
     /// - Parameters:
-    ///   - metadata: short texts kept in the header; `["format": "pt"]` is what Hugging Face's
-    ///     transformers ask for.
-    ///   - elementType: float32, or a half precision to which elements are rounded, ties to even.
-    /// - Throws: `TensorFileError.unwritable`; `outOfRange` where a finite element would become
-    ///   infinite as a half.
-    /// - Precondition: no tensor is named `__metadata__`; `elementType` is float32, float16 or
-    ///   bfloat16.
+    ///   - tensors: the tensors by name.
+    ///   - metadata: short texts to store in the header; Hugging Face's transformers expect `["format": "pt"]`.
+    ///   - elementType: float32, or a half precision, to which elements are rounded, ties to even.
+    ///   - path: the file to create or replace.
+    /// - Throws: `TensorFileError.unwritable`; `outOfRange` if a finite element would become infinite in half
+    ///   precision.
+    /// - Precondition: no tensor is named `__metadata__`; `elementType` is float32, float16 or bfloat16.
+    /// - Complexity: O(elements) time; memory for the header only.
     public static func write(
         _ tensors: [String: Tensor], metadata: [String: String] = [:],
         as elementType: ElementType = .float32, to path: String
     ) throws(TensorFileError) {
         require(
-            tensors["__metadata__"] == nil, "Safetensors: __metadata__ is no name of a tensor")
+            tensors["__metadata__"] == nil, "Safetensors: a tensor cannot be named __metadata__")
         guard let type = writtenTypes[elementType] else {
-            fail("Safetensors: tensors are not written as \(elementType.rawValue)")
+            fail("Safetensors: tensors cannot be written as \(elementType.rawValue)")
         }
         var fields: [String] = []
         if !metadata.isEmpty {
@@ -49,6 +49,7 @@ extension Safetensors {
         }
     }
 
+    /// Throws if a finite element would become infinite as `type`.
     private static func checkRange(
         _ tensors: [(key: String, value: Tensor)], _ type: ElementType, _ path: String
     ) throws(TensorFileError) {
@@ -64,8 +65,8 @@ extension Safetensors {
             path: path, type: type, names: leaving.map(\.key), greatest: greatest.max() ?? 0)
     }
 
-    /// The bits of the finite magnitudes that become infinite where they are rounded to a half: from
-    /// half way between its greatest value and the next power of two on.
+    /// The bits of the finite magnitudes that are rounded to infinity: from half-way between the type's greatest value
+    /// and the next power of two.
     private static let overflows: [ElementType: ClosedRange<UInt32>] = [
         .float16: Float(65520).bitPattern...0x7f7f_ffff, .bfloat16: 0x7f7f_8000...0x7f7f_ffff,
     ]

@@ -1,24 +1,23 @@
 import Platform
 
-/// The index of a model whose tensors are in several files of one folder, as Hugging Face's
-/// `save_pretrained` writes it (`model.safetensors.index.json`): a JSON object with a `weight_map`
-/// from the name of a tensor to that of its file.
+/// The index of a model whose tensors are spread over several files of one folder, as Hugging Face's `save_pretrained`
+/// writes it (`model.safetensors.index.json`): a JSON object with a `weight_map` from tensor names to file names.
 struct ShardIndex {
-    /// The files with the tensors that are to be taken from them.
+    /// The files, each with the names of the tensors to take from it.
     private(set) var shards: [(path: String, names: Set<String>)] = []
 
-    /// The longest index that is read: a network with a thousand blocks has 1.5 MB.
+    /// The longest index accepted, in bytes: a network with a thousand blocks has 1.5 MB.
     private static let limit = 1 << 22
-    /// The most files, all of which stay open: the largest published models have some 200.
+    /// The most files, which all stay open: the largest published models have about 200.
     private static let mostShards = 512
 
-    /// Whether a file starts as JSON does; safetensors, which may start so too, has zeros in its
-    /// first eight bytes.
+    /// Whether a file starts as JSON does. Safetensors may start with the same byte, but has zeros among its first
+    /// eight.
     static func isIndex(_ start: [UInt8]) -> Bool {
         start.first == UInt8(ascii: "{") && !start.prefix(8).contains(0)
     }
 
-    /// - Throws: where the text is not understood, too long, or leads outside of its folder.
+    /// - Throws: if the text is not understood, is too long, or leads outside its folder.
     init(_ file: RandomAccessFile) throws(TensorFileError) {
         guard file.size <= ShardIndex.limit else {
             throw file.unsupported(
@@ -49,7 +48,7 @@ struct ShardIndex {
                     }
                     guard ShardIndex.isName(shard) else {
                         throw file.damaged(
-                            "it looks for \(shown(name)) in \(shown(shard)); expected the"
+                            "it places \(shown(name)) in \(shown(shard)); expected the"
                                 + " name of a file beside it")
                     }
                     let position = positions[shard] ?? shards.count
@@ -70,18 +69,18 @@ struct ShardIndex {
         }
     }
 
-    /// Whether a text names a file of the same folder, and nothing outside of it.
+    /// Whether a text names a file in the same folder.
     private static func isName(_ text: String) -> Bool {
-        // No system has longer ones.
+        // No file system has longer names.
         !["", ".", ".."].contains(text) && text.utf8.count <= 255
             && !text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
     }
 }
 
 extension TensorFile.Contents {
-    /// What is in the shards of an index.
+    /// Reads the headers of all files of an index.
     ///
-    /// - Returns: the format of the first, and all of them in the index's order.
+    /// - Returns: the format of the first file, the contents of all, and the open files in the index's order.
     static func joined(
         _ index: ShardIndex, _ file: RandomAccessFile
     ) throws(TensorFileError) -> (TensorFile.Format, TensorFile.Contents, [RandomAccessFile]) {
@@ -96,7 +95,7 @@ extension TensorFile.Contents {
             let there = Set(contents.records.map(\.name) + contents.unreadable.map(\.name))
             if let missing = names.subtracting(there).min() {
                 throw file.damaged(
-                    "it looks for \(shown(missing)) in \(shown(path)), which lacks it")
+                    "it places \(shown(missing)) in \(shown(path)), which lacks it")
             }
             joined.records += contents.records.filter { names.contains($0.name) }
             joined.unreadable += contents.unreadable.filter { names.contains($0.name) }

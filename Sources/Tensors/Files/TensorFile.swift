@@ -1,59 +1,68 @@
 import Platform
 
-/// A file of named tensors, opened: its header has been read and checked, and each tensor is read
-/// when it is asked for, straight into its place.
+/// A file of named tensors, opened: its header has been read and checked; each tensor is read on request, straight into
+/// its memory.
 ///
-/// Read are safetensors, npy (one tensor, named `array`), and what PyTorch's `torch.save` writes, in
-/// its zip form and in the legacy one: state dicts and training checkpoints, in which the names of
-/// nested values are joined by dots (`teacher.backbone.cls_token`) and lists count from 0. The
-/// format is told by the content, not by the name.
+/// The formats are safetensors, npy (one tensor, named `array`), and PyTorch's `torch.save`, in its zip form and its
+/// legacy form: state dicts and training checkpoints, in which the names of nested values are joined by dots
+/// (`teacher.backbone.cls_token`) and list elements are numbered from 0. The content identifies the format, not the
+/// file name.
 ///
-/// A pickle is data here: the few constructors that state dicts need are known, every other name in
-/// it is refused, and nothing is executed.
+/// A pickle is treated as data: the few constructors that state dicts need are implemented here, every other name is
+/// refused, and nothing is executed.
 public struct TensorFile: Sendable {
-    /// How a file is laid out.
+    /// The format of a file.
     public enum Format: String, Hashable, Sendable, Codable {
-        case npy, safetensors, pytorch, pytorchLegacy
+        /// One array as numpy saves it (.npy).
+        case npy
+        /// The safetensors format.
+        case safetensors
+        /// The zip archive that `torch.save` writes.
+        case pytorch
+        /// The older form of `torch.save`: a series of pickles, followed by the storages.
+        case pytorchLegacy
     }
 
+    /// The path that was opened: a file, an index or a folder.
     public let path: String
+    /// The format of the file, or of the first file of an index.
     public let format: Format
     /// The names of the tensors, in the order in which the file describes them.
     public let names: [String]
-    /// Short texts beside the tensors: the `__metadata__` of safetensors; of a PyTorch file the
-    /// texts, numbers and truth values in its dictionaries (`epoch`, `args.arch`).
+    /// Short texts stored with the tensors: the `__metadata__` of safetensors; for PyTorch files the strings, numbers
+    /// and booleans in their dictionaries (`epoch`, `args.arch`).
     public let metadata: [String: String]
-    /// Bytes of the whole file, or of all files that an index names.
+    /// Size of the file in bytes, or of all files of an index together.
     public let byteCount: Int
-    /// The files that hold the tensors: one, or those that an index names.
+    /// The paths of the files that hold the tensors: one, or several with an index.
     public let files: [String]
 
-    /// The most elements that tensors may have together; more are views of few stored ones.
+    /// The most elements that the tensors may have together; a file can only exceed it by views that repeat a few
+    /// stored elements.
     package var mostElements: Int { TensorRecord.mostElements(byteCount: byteCount) }
 
     private let records: [String: TensorRecord]
-    /// Why tensors cannot be read: "is sparse; …".
+    /// Why certain tensors cannot be read, by name: "is sparse; …".
     private let unreadable: [String: String]
 
-    /// What a file describes.
+    /// The contents of a file according to its header.
     struct Contents {
         var records: [(name: String, record: TensorRecord)] = []
-        /// Tensors that are not read, with the reason.
+        /// Tensors that cannot be read, with the reason.
         var unreadable: [(name: String, reason: String)] = []
         var metadata: [String: String] = [:]
     }
 
     /// Opens a file and reads its header.
     ///
-    /// A tensor of a kind that is not read (sparse, quantised, complex …) stands in the way of none
-    /// beside it: it is among `names`, and reading it throws.
+    /// A tensor of an unsupported kind (sparse, quantised, complex …) does not affect the others: it is listed in
+    /// `names`, and reading it throws.
     ///
-    /// Complexity: O(header); of a 330 MB state dict some 50 kB are read.
-    ///
-    /// - Parameter path: a file, an index of files, or a folder with one of them under the name that
-    ///   Hugging Face's `save_pretrained` gives it.
-    /// - Throws: `TensorFileError` where the file cannot be read, is of no known format, contradicts
-    ///   itself, or names in a pickle what weights do not need.
+    /// - Parameter path: a file, an index of files, or a folder that contains one of them under the name that Hugging
+    ///   Face's `save_pretrained` gives it.
+    /// - Throws: `TensorFileError` if the file cannot be read, is of an unknown format, contradicts itself, or contains
+    ///   a pickle with names that weights do not need.
+    /// - Complexity: O(header); for a 330 MB state dict about 50 kB are read.
     public init(contentsOf path: String) throws(TensorFileError) {
         let inside = FileSystem.isFolder(path) ? try ModelFiles.weights(inFolder: path) : path
         let file = try RandomAccessFile(path: inside)
@@ -77,7 +86,7 @@ public struct TensorFile: Sendable {
             if records.updateValue(record, forKey: name) == nil {
                 names.append(name)
             } else {
-                unreadable[name] = "is there twice"
+                unreadable[name] = "occurs twice"
             }
         }
         for (name, reason) in contents.unreadable {
@@ -110,20 +119,20 @@ public struct TensorFile: Sendable {
         throw .unknownFormat(path: file.path, found: TensorFile.describe(start, file))
     }
 
-    /// The shape of a tensor, nil where none of that name can be read.
+    /// The shape of a tensor; nil if no readable tensor has that name.
     public func shape(of name: String) -> Shape? { records[name]?.shape }
 
-    /// What the elements of a tensor are in the file, nil where none of that name can be read.
+    /// The element type of a tensor in the file; nil if no readable tensor has that name.
     public func elementType(of name: String) -> ElementType? { records[name]?.elementType }
 
-    /// Reads a tensor; its elements become 32-bit floats.
+    /// Reads a tensor, converting its elements to 32-bit floats.
     ///
-    /// Half precisions and integers up to 2^24 keep their value, others are rounded. Memory beside
-    /// the result: 256 KiB at most, or for a tensor that was saved transposed or cut, the stretch of
-    /// the file that holds it.
+    /// Half precisions and integers up to 2^24 keep their values; others are rounded. Besides the result this takes at
+    /// most 256 KiB of memory or, for a tensor saved transposed or sliced, the size of the part of the file that spans
+    /// it.
     ///
-    /// - Throws: `TensorFileError` where there is no such tensor, or the file cannot be read, has
-    ///   shrunk, or spreads few stored elements over a large shape.
+    /// - Throws: `TensorFileError` if there is no such tensor, or if the file cannot be read, has shrunk, or expands
+    ///   few stored elements to a large shape.
     public func tensor(named name: String) throws(TensorFileError) -> Tensor {
         let record = try record(named: name)
         let tensor = Tensor(uninitialized: record.shape)
@@ -131,14 +140,14 @@ public struct TensorFile: Sendable {
         return tensor
     }
 
-    /// A tensor that may be read: its shape does not claim more than the file has.
+    /// The record of a tensor, whose shape has been checked against the size of the file.
     private func record(named name: String) throws(TensorFileError) -> TensorRecord {
         guard let record = records[name] else { throw reasonAgainst(name) }
         try record.checkSpread()
         return record
     }
 
-    /// Why a tensor cannot be read: there is none of that name, or it is of another kind.
+    /// The error for a tensor that cannot be read: no tensor has that name, or it is of an unsupported kind.
     package func reasonAgainst(_ name: String) -> TensorFileError {
         unreadable[name].map {
             .unsupported(path: path, reason: "\(shown(name)) \($0)")
@@ -159,6 +168,7 @@ public struct TensorFile: Sendable {
 }
 
 extension TensorFile.Format: CustomStringConvertible {
+    /// The format's name in error messages.
     public var description: String {
         switch self {
         case .npy: "npy"
@@ -170,11 +180,11 @@ extension TensorFile.Format: CustomStringConvertible {
 }
 
 extension TensorFile {
-    /// Reads tensors one below the other into one: with shapes `[a, …]` and `[b, …]` the result is
-    /// `[a + b, …]`.
+    /// Reads several tensors stacked along the first dimension: with shapes `[a, …]` and `[b, …]` the result is `[a +
+    /// b, …]`.
     ///
-    /// - Throws: as `tensor(named:)`.
-    /// - Precondition: there is a name, and the shapes agree but for the first extent.
+    /// - Throws: as `tensor(named:)` does.
+    /// - Precondition: `names` is not empty, and the shapes agree except for the first dimension.
     package func rows(of names: [String]) throws(TensorFileError) -> Tensor {
         var rows = 0
         var inner: [Int]?
@@ -189,7 +199,7 @@ extension TensorFile {
             rows += record.shape[0]
             parts.append(record)
         }
-        guard let inner else { fail("rows: no tensor is named") }
+        guard let inner else { fail("rows: no names given") }
         let tensor = Tensor(uninitialized: Shape([rows] + inner))
         var done = 0
         for record in parts {

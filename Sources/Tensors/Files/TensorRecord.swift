@@ -1,23 +1,28 @@
-/// Where and how a file holds one tensor. All of it was checked against the file's length.
+/// The location and layout of one tensor in a file, checked against the file's length.
 struct TensorRecord: Sendable {
     let file: RandomAccessFile
     var elementType: ElementType
     var shape: Shape
     /// The position of the tensor's first element in the file.
     var offset: Int
-    /// Elements between neighbours along each dimension, or nil where the elements lie in
-    /// row-major order without gaps.
+    /// Distances in elements between neighbours along each dimension; nil if the elements lie in row-major order
+    /// without gaps.
     var strides: [Int]?
-    /// Elements from the tensor's first to its last as they are stored, gaps included.
+    /// The number of stored elements from the tensor's first to its last, gaps included.
     var storedCount: Int
 
-    /// Checks a claim that a file makes.
+    /// Checks what a file claims about a tensor.
     ///
     /// - Parameters:
+    ///   - name: the tensor's name, for messages.
+    ///   - elementType: the type of the stored elements.
+    ///   - dimensions: the claimed shape.
+    ///   - strides: distances in elements between neighbours along each dimension; nil for row-major order without
+    ///     gaps.
     ///   - offset: the position of the first element in bytes.
-    ///   - available: the bytes from there on that may belong to the tensor.
-    /// - Throws: where the claim leads outside of those bytes, overflows, or has more than eight
-    ///   dimensions.
+    ///   - available: the number of bytes from there that may belong to the tensor.
+    ///   - file: the file that holds the elements.
+    /// - Throws: if the claim leads outside those bytes, overflows, or has more than eight dimensions.
     init(
         name: String, elementType: ElementType, dimensions: [Int], strides: [Int]? = nil,
         offset: Int, available: Int, in file: RandomAccessFile
@@ -41,19 +46,19 @@ struct TensorRecord: Sendable {
         self.shape = shape
         self.offset = offset
         self.strides = strides.flatMap { strides in
-            // A stride that is never taken may be any number; zero keeps it out of the arithmetic.
+            // The stride of a dimension of extent 1 is never used and may be anything; 0 keeps it out of the
+            // arithmetic.
             let taken = zip(dimensions, strides).map { $0 > 1 ? $1 : 0 }
             return isRowMajor(taken, dimensions) ? nil : taken
         }
         self.storedCount = last + 1
     }
 
-    /// The most elements that tensors of a file may have together: as many as the file has bytes, and
-    /// what a model may gain by views that show one element in many places (`expand`). So memory
-    /// stays in proportion to the file.
+    /// The most elements that the tensors of a file may have together: one per byte of the file, plus an allowance for
+    /// views that repeat elements (`expand`). Memory thus stays proportional to the file.
     static func mostElements(byteCount: Int) -> Int { byteCount + (1 << 22) }
 
-    /// Throws where a shape has more elements than views of the file may have.
+    /// Throws if the shape has more elements than the file's views may have.
     func checkSpread() throws(TensorFileError) {
         guard shape.count <= TensorRecord.mostElements(byteCount: file.size) else {
             throw file.unsupported(
@@ -63,8 +68,8 @@ struct TensorRecord: Sendable {
 
     /// Reads the elements into `target`, which has room for `shape.count`.
     ///
-    /// Complexity: O(count) time; beside the target at most 256 KiB, or for a tensor that does not
-    /// lie in row-major order the stretch of the file that holds it.
+    /// - Complexity: O(count) time; besides the target at most 256 KiB or, for a tensor that is not in row-major order,
+    ///   the size of the part of the file that spans it.
     func read(into target: UnsafeMutablePointer<Float>) throws(TensorFileError) {
         guard shape.count > 0 else { return }
         guard let strides else {
@@ -100,7 +105,7 @@ struct TensorRecord: Sendable {
     }
 }
 
-/// The index of the last element that strides reach, -1 without elements, nil where it overflows.
+/// The index of the last element that the strides reach; -1 if there are no elements, nil on overflow.
 private func lastElement(dimensions: [Int], strides: [Int]) -> Int? {
     guard strides.count == dimensions.count, strides.allSatisfy({ $0 >= 0 }) else { return nil }
     guard !dimensions.contains(0) else { return -1 }
@@ -124,7 +129,7 @@ private func isRowMajor(_ strides: [Int], _ dimensions: [Int]) -> Bool {
     return true
 }
 
-/// Lines up strided elements in row-major order. There is at least one.
+/// Copies strided elements into row-major order. There is at least one.
 private func gather(
     _ source: UnsafeBufferPointer<Float>, _ dimensions: [Int], _ strides: [Int],
     into target: UnsafeMutablePointer<Float>
@@ -151,7 +156,7 @@ private func gather(
 }
 
 extension Int {
-    /// The product of two numbers, nil where it overflows.
+    /// The product of two numbers; nil on overflow.
     static func product(_ a: Int, _ b: Int) -> Int? {
         let (product, overflow) = a.multipliedReportingOverflow(by: b)
         return overflow ? nil : product
@@ -159,8 +164,8 @@ extension Int {
 }
 
 extension Shape {
-    /// Extents that come from a file: nil where one is negative, where their product overflows, or
-    /// where there are more than eight.
+    /// Creates a shape from extents in a file; nil if one is negative, if their product overflows, or if there are more
+    /// than eight.
     package init?(checking dimensions: [Int]) {
         guard dimensions.count <= 8, dimensions.allSatisfy({ $0 >= 0 }) else { return nil }
         var count = 1

@@ -1,7 +1,7 @@
 import Platform
 
 extension TensorFileError {
-    /// Writes a file whole or not at all.
+    /// Writes a file completely or not at all.
     static func writing(
         to path: String, _ body: (borrowing ReplacingFile) throws(SystemError) -> Void
     ) throws(TensorFileError) {
@@ -35,7 +35,7 @@ extension ReplacingFile {
         case .bfloat16:
             try write(elements) { $0.bfloat16Bits.littleEndian }
         default:
-            fail("ReplacingFile: tensors are not written as \(elementType)")
+            fail("ReplacingFile: tensors cannot be written as \(elementType)")
         }
     }
 

@@ -1,5 +1,5 @@
-/// Reads the small texts that head tensor files, JSON and the literal of a Python dictionary: what
-/// both have in common, strictly, and nothing else.
+/// Parses the short texts in the headers of tensor files, JSON and Python dictionary literals: strictly the subset that
+/// both share.
 struct TextScanner {
     private let bytes: [UInt8]
     private var position = 0
@@ -12,7 +12,7 @@ struct TextScanner {
         self.what = what
     }
 
-    /// Whether nothing but white space is left.
+    /// Whether only white space is left.
     var isAtEnd: Bool {
         mutating get {
             skipSpace()
@@ -20,11 +20,12 @@ struct TextScanner {
         }
     }
 
+    /// The error for text at the current position that does not fit the format.
     func unexpected() -> TensorFileError {
         file.damaged("its \(what) is not understood at byte \(position) of \(bytes.count)")
     }
 
-    /// Passes over a token if it comes next.
+    /// Consumes a token if it comes next; returns whether it did.
     mutating func take(_ token: StaticString) -> Bool {
         skipSpace()
         let length = token.utf8CodeUnitCount
@@ -38,7 +39,7 @@ struct TextScanner {
         guard take(token) else { throw unexpected() }
     }
 
-    /// A number without sign, fraction or exponent.
+    /// Parses a number without sign, fraction or exponent.
     mutating func integer() throws(TensorFileError) -> Int {
         skipSpace()
         var value = 0
@@ -54,7 +55,7 @@ struct TextScanner {
         return value
     }
 
-    /// Passes over a value of JSON, whatever it is; nested at most 32 deep.
+    /// Skips any JSON value, nested at most 32 deep.
     mutating func skipValue(depth: Int = 0) throws(TensorFileError) {
         guard depth < 32 else { throw unexpected() }
         if take("{") {
@@ -82,7 +83,7 @@ struct TextScanner {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "+-.eE".utf8.contains(byte)
     }
 
-    /// A string in double or single quotes, with the escapes of JSON.
+    /// Parses a string in double or single quotes, with the escapes of JSON.
     mutating func string() throws(TensorFileError) -> String {
         skipSpace()
         guard position < bytes.count else { throw unexpected() }

@@ -1,8 +1,8 @@
-/// The directory of a zip archive whose entries are stored, as PyTorch writes it: PKWARE's
-/// APPNOTE.TXT 4.3, with the 64-bit records of 4.5.3.
+/// The directory of a zip archive with uncompressed entries, as PyTorch writes it: PKWARE's APPNOTE.TXT 4.3, with the
+/// 64-bit records of 4.5.3.
 struct ZipArchive {
     struct Entry {
-        /// Where the entry's bytes lie in the file.
+        /// The position of the entry's bytes in the file.
         var offset: Int
         var count: Int
         var isStored: Bool
@@ -47,13 +47,15 @@ struct ZipArchive {
         }
     }
 
-    /// The entry of a name; nil where there is none.
+    /// The entry of a name; nil if there is none.
+    ///
+    /// - Throws: if the entry is compressed.
     func storedEntry(_ name: String) throws(TensorFileError) -> Entry? {
         guard let entry = entries[name] else { return nil }
         guard entry.isStored else {
             throw file.unsupported(
-                "its entry \(shown(name)) is compressed; expected a file as torch.save writes"
-                    + " it, where nothing is")
+                "its entry \(shown(name)) is compressed; expected stored entries, as torch.save"
+                    + " writes them")
         }
         return entry
     }
@@ -70,7 +72,7 @@ struct ZipArchive {
         guard let start = Int(exactly: sizes.start), let count = Int(exactly: sizes.packed),
             file.contains(offset: start, count: 30)
         else { throw outside(name) }
-        // The entry's own header repeats the name, and its extra field may have another length.
+        // The entry's own header repeats the name; its extra field may differ in length.
         let local = try file.bytes(at: start, count: 30)
         guard local.littleEndian(UInt32.self, at: 0) == 0x0403_4b50 else {
             throw file.damaged(
@@ -93,7 +95,7 @@ struct ZipArchive {
             "its zip entry \(shown(name)) leads outside the file of \(file.size) bytes")
     }
 
-    /// Replaces the 32-bit fields that are full by those of the 64-bit extra record.
+    /// Replaces 32-bit fields that are all ones by those of the 64-bit extra record.
     private func wideSizes(
         full: UInt64, packed: UInt64, start: UInt64, extra: ArraySlice<UInt8>, name: String
     ) throws(TensorFileError) -> (full: UInt64, packed: UInt64, start: UInt64) {
@@ -118,7 +120,7 @@ struct ZipArchive {
         throw file.damaged("its zip entry \(shown(name)) lacks its 64-bit record")
     }
 
-    /// Finds the directory by the record at the end of the file, which a comment may follow.
+    /// Finds the directory through the record at the end of the file, which a comment may follow.
     private static func locateDirectory(
         _ file: RandomAccessFile
     ) throws(TensorFileError) -> (offset: Int, count: Int, entries: Int) {
@@ -142,7 +144,7 @@ struct ZipArchive {
         if end >= 20, tail.littleEndian(UInt32.self, at: end - 20) == 0x0706_4b50 {
             let claimed = tail.littleEndian(UInt64.self, at: end - 12)
             guard let start = Int(exactly: claimed), start <= directoryEnd - 20 else {
-                throw file.damaged("its 64-bit zip record is said to be at byte \(claimed)")
+                throw file.damaged("its end places the 64-bit zip record at byte \(claimed)")
             }
             let record = try file.bytes(at: start, count: 56)
             guard record.littleEndian(UInt32.self, at: 0) == 0x0606_4b50 else {

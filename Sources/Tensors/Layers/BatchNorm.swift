@@ -1,13 +1,15 @@
-/// Batch normalisation of the columns of a batch; see `Tensor.batchNorm`. (`BatchNorm1d` in training.)
+/// Batch normalisation of the columns of a batch, as `BatchNorm1d` of PyTorch does in training; see `Tensor.batchNorm`.
 public struct BatchNorm: Sendable {
-    /// `[width]`.
+    /// The scale of each column, `[width]`.
     public var weight: Tensor
-    /// `[width]`.
+    /// The offset of each column, `[width]`.
     public var bias: Tensor
-    /// Added to the variance; PyTorch's default.
+    /// Added to the variance; the default is PyTorch's.
     public var epsilon: Float = 1e-5
 
-    /// Asks for `weight` and `bias`: at first 1 and 0.
+    /// Creates a layer from the parameters `weight` (initially 1) and `bias` (initially 0) of `source`.
+    ///
+    /// - Throws: what `source` throws.
     public init<Failure>(
         from source: ParameterSource<Failure>, width: Int
     ) throws(Failure) {
@@ -15,13 +17,14 @@ public struct BatchNorm: Sendable {
         bias = try source.parameter("bias", [width], .constant(0))
     }
 
-    /// Normalises a batch `[rows, width]` by its own statistics.
+    /// Normalises a batch `[rows, width]` by its own mean and variance.
     public func callAsFunction(_ x: Tensor) -> Tensor {
         x.batchNorm(weight: weight, bias: bias, epsilon: epsilon)
     }
 }
 
 extension BatchNorm: Module {
+    /// Visits `weight` and `bias`; see `Module`.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try body("weight", &weight)
         try body("bias", &bias)

@@ -2,14 +2,17 @@ import Platform
 
 /// An affine map of the innermost dimension: `x Wᵀ + b`.
 public struct Linear: Sendable {
-    /// W, `[outputs, inputs]`. Used again and again, it is kept in the form of the matrix products too, and
-    /// takes twice its memory.
+    /// W, `[outputs, inputs]`. From its second use on a packed copy is cached, which doubles its memory; assigning a
+    /// new weight drops it.
     public var weight: Tensor { didSet { kept = KeptFactor() } }
     /// b, `[outputs]`.
     public var bias: Tensor
 
     private var kept = KeptFactor()
 
+    /// Creates a layer from its parameters.
+    ///
+    /// - Precondition: `weight` has two dimensions, and `bias` one element for each row of it.
     public init(weight: Tensor, bias: Tensor) {
         require(
             weight.shape.rank == 2 && bias.count == weight.shape[0],
@@ -18,7 +21,10 @@ public struct Linear: Sendable {
         self.bias = bias
     }
 
-    /// Asks for `weight` and `bias`: at first normal with deviation 0.02, and 0.
+    /// Creates a layer from the parameters `weight` (initially normal with standard deviation 0.02) and `bias`
+    /// (initially 0) of `source`.
+    ///
+    /// - Throws: what `source` throws.
     public init<Failure>(
         from source: ParameterSource<Failure>, inputs: Int, outputs: Int
     ) throws(Failure) {
@@ -27,20 +33,23 @@ public struct Linear: Sendable {
             bias: try source.parameter("bias", [outputs], .constant(0)))
     }
 
-    /// `map(x) Wᵀ + b + residual`; see `Tensor.linear`.
+    /// Maps `x` `[…, inputs]` to `map(x) Wᵀ + b + residual` `[…, outputs]`; see `Tensor.linear`.
     public func callAsFunction(
         _ x: Tensor, after map: InputMap = .identity, adding residual: Tensor? = nil
     ) -> Tensor {
         x.linear(weight: weight, kept: kept, bias: bias, after: map, adding: residual)
     }
 
-    /// The map to a range of its outputs alone. Shares the weights; complexity: O(1).
+    /// The layer restricted to a range of its outputs; it shares the weights.
+    ///
+    /// - Complexity: O(1).
     public func outputs(_ range: Range<Int>) -> Linear {
         Linear(weight: weight.rows(range), bias: bias.rows(range))
     }
 }
 
 extension Linear: Module {
+    /// Visits `weight` and `bias`; see `Module`.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try body("weight", &weight)
         try body("bias", &bias)

@@ -1,21 +1,25 @@
-/// What an untrained parameter's elements are.
+/// The initial elements of an untrained parameter.
 public enum InitialValues: Hashable, Sendable {
+    /// All equal to one value.
     case constant(Float)
-    /// Uniform within ± a bound.
+    /// Uniform between `-bound` and `bound`.
     case uniform(bound: Double)
-    /// Normal with mean 0, cut off at ±2 (`trunc_normal_` of PyTorch with its defaults).
+    /// Normal with mean 0 and the given standard deviation, clamped to ±2 (the bounds of PyTorch's `trunc_normal_`).
     case normal(deviation: Double)
 }
 
-/// Where layers get their parameters from as they are made: each asks for its own, by name and shape.
+/// Supplies layers with their parameters as they are created: each layer requests its own by name and shape.
 ///
-/// A model is thus described once, by the initialisers of its layers; its parameters may be read from a
-/// file, drawn from a generator, or only listed.
+/// A model is thus described once, by the initialisers of its layers, whether its parameters are read from a file,
+/// drawn from a generator, or only listed.
 public struct ParameterSource<Failure: Error> {
     private let prefix: String
     private let make: (String, Shape, InitialValues) throws(Failure) -> Tensor
 
-    /// - Parameter make: gives the tensor of a name, in the shape that is asked for.
+    /// Creates a source.
+    ///
+    /// - Parameter make: returns the tensor of a given name, in the given shape; its third argument is the initial
+    ///   elements for an untrained model.
     public init(_ make: @escaping (String, Shape, InitialValues) throws(Failure) -> Tensor) {
         self.init(prefix: "", make)
     }
@@ -29,20 +33,26 @@ public struct ParameterSource<Failure: Error> {
 
     /// The parameter of a name.
     ///
-    /// - Parameter initial: its elements where it is not trained.
+    /// - Parameters:
+    ///   - name: its name, relative to the part that this source is for.
+    ///   - shape: its shape.
+    ///   - initial: its elements in an untrained model.
+    /// - Throws: what the source's closure throws, such as an error for a parameter that a file lacks.
     public func parameter(
         _ name: String, _ shape: Shape, _ initial: InitialValues
     ) throws(Failure) -> Tensor {
         try make(prefix + name, shape, initial)
     }
 
-    /// The parameters of a part, whose names have the part's and a point before them.
+    /// The source for a part of a model: its parameters' names are prefixed with the part's and a point.
     public func under(_ part: String) -> ParameterSource {
         ParameterSource(prefix: prefix + part + ".", make)
     }
 }
 
-/// The parameters that a model asks for, in its order. No memory is taken for them.
+/// Lists the parameters of a model in the order in which it requests them, without allocating them.
+///
+/// - Parameter model: creates the model from a source.
 public func parameterShapes<Model>(
     of model: (ParameterSource<Never>) -> Model
 ) -> [(name: String, shape: Shape)] {
@@ -55,8 +65,12 @@ public func parameterShapes<Model>(
     return shapes
 }
 
-/// A model with the parameters with which training starts, drawn in the model's order: the same generator
-/// gives the same elements to the bit.
+/// Creates a model with random initial parameters, drawn in the model's order: the same generator gives bit-identical
+/// elements.
+///
+/// - Parameters:
+///   - generator: supplies the random numbers.
+///   - model: creates the model from a source.
 public func untrained<Model>(
     using generator: inout some RandomNumberGenerator, _ model: (ParameterSource<Never>) -> Model
 ) -> Model {

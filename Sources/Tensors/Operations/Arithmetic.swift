@@ -1,7 +1,10 @@
 import Platform
 
 extension Tensor {
-    /// The sum, element by element; its gradient goes to both as it stands. Complexity: O(count).
+    /// The elementwise sum; its gradient is passed to both unchanged.
+    ///
+    /// - Precondition: the shapes are equal.
+    /// - Complexity: O(count).
     public static func + (a: Tensor, b: Tensor) -> Tensor {
         require(a.shape == b.shape, "+: \(a.shape) and \(b.shape)")
         let result = Tensor(uninitialized: a.shape)
@@ -16,7 +19,9 @@ extension Tensor {
         }
     }
 
-    /// Each element times a number; `dx = factor dy`. Complexity: O(count).
+    /// Each element times `factor`; `dx = factor dy`.
+    ///
+    /// - Complexity: O(count).
     public func scaled(by factor: Float) -> Tensor {
         let result = Tensor(uninitialized: shape)
         withExtendedLifetime((self, result)) {
@@ -30,12 +35,15 @@ extension Tensor {
         }
     }
 
-    /// The sum of the elements, a scalar; `dx = dy` for each. Complexity: O(count).
+    /// The sum of the elements, a scalar; `dx = dy` for each element.
+    ///
+    /// - Complexity: O(count).
     public func sum() -> Tensor { sum(times: 1) }
 
-    /// The mean of the elements, a scalar; `dx = dy / count` for each. Complexity: O(count).
+    /// The mean of the elements, a scalar; `dx = dy / count` for each element.
     ///
-    /// - Precondition: there are elements.
+    /// - Precondition: there is at least one element.
+    /// - Complexity: O(count).
     public func mean() -> Tensor {
         require(count > 0, "mean: no elements in \(shape)")
         return sum(times: 1 / Double(count))

@@ -3,16 +3,16 @@ import Foundation
 import Platform
 
 extension Tensor {
-    /// Multi-head self-attention: `softmax(scale Q Kᵀ) V` for each image and head, with
-    /// scale = 1 / sqrt(width / heads) (Vaswani et al. 2017).
+    /// Multi-head self-attention: `softmax(scale Q Kᵀ) V` for each image and head, with scale = 1 / sqrt(width / heads)
+    /// (Vaswani et al. 2017).
     ///
-    /// The tensor is the joined projection `[batch, tokens, 3 * width]`: queries, keys and values one
-    /// after the other, each with its heads one after the other. They are read where they lie, and
-    /// the scores exist only as tiles (Dao et al. 2022): memory is O(batch x tokens x width).
+    /// This tensor is the joined projection `[batch, tokens, 3 * width]`: queries, keys and values side by side, each
+    /// with its heads side by side. They are read in place, and the scores exist only as tiles (Dao et al. 2022):
+    /// memory is O(batch x tokens x width).
     ///
-    /// Kept for the gradient (`attentionPullback`): the joined projection, the result, and each query's
-    /// log-sum-exp.
+    /// The pullback (`attentionPullback`) keeps the joined projection, the result, and each query's log-sum-exp.
     ///
+    /// - Parameter heads: the number of heads, a divisor of width.
     /// - Returns: `[batch, tokens, width]`.
     /// - Complexity: O(batch x tokens² x width).
     public func attention(heads: Int) -> Tensor {
@@ -27,14 +27,14 @@ extension Tensor {
         }
     }
 
-    /// `attention(heads:)`, and what its pullback needs beside the result: the logarithm to base 2 of
-    /// the sum of the exponentials of each query's scores, `[batch, heads, tokens]`.
+    /// `attention(heads:)` with the log-sum-exp that its pullback needs: the base-2 logarithm of the sum of the
+    /// exponentials of each query's scores, `[batch, heads, tokens]`.
     package func attentionWithLogSumExp(heads: Int) -> (output: Tensor, logSumExp: Tensor) {
         let logSumExp = Tensor(uninitialized: [shape[0], heads, shape[1]])
         return (attention(heads: heads, logSumExp: logSumExp), logSumExp)
     }
 
-    /// - Parameter logSumExp: a tensor that has just been made, `[batch, heads, tokens]`, or nil.
+    /// - Parameter logSumExp: a new tensor to fill, `[batch, heads, tokens]`, or nil.
     private func attention(heads: Int, logSumExp: Tensor?) -> Tensor {
         require(
             shape.rank == 3 && shape[2] % (3 * heads) == 0,
@@ -53,7 +53,7 @@ extension Tensor {
                 let image = task / (heads * groups)
                 let head = task / groups % heads
                 let group = task % groups
-                // Equal groups of whole vectors: no thin last one, and no lanes left empty but its.
+                // Equal groups of whole vectors: the last group is not thin, and only the last vector has unused lanes.
                 let first = queryVector * (vectors * group / groups)
                 let queries = min(queryVector * (vectors * (group + 1) / groups), tokens) - first
                 let projection = base + image * tokens * 3 * width + head * headWidth
@@ -76,10 +76,10 @@ extension Tensor {
         return result
     }
 
-    /// Keys and values in the form that the kernels like best, if it is another than the joined
-    /// projection's: for each image and head a row.
+    /// Keys and values in the kernels' preferred layout, one row per image and head; nil if that is the layout of the
+    /// joined projection.
     private func preparedKeys(heads: Int) -> Tensor? {
-        // Preparing goes with the tokens, what it spares with their square: it pays from here on.
+        // Preparation is linear in the tokens, what it saves is quadratic: it pays from here on.
         guard let prepare = Kernels.best.prepare_keys, shape[1] >= 160 else { return nil }
         let tokens = shape[1]
         let width = shape[2] / 3
@@ -99,8 +99,8 @@ extension Tensor {
     }
 }
 
-/// Queries that go through the kernel together: the widest instruction set's vector.
+/// Queries that the kernel processes together: the widest instruction set's vector.
 private let queryVector = 16
 
-/// Such vectors of one attention task at most: whole panels of the kernel.
+/// The most vectors of queries in one attention task: whole panels of the kernel.
 private let attentionGroup = Int(CK_ATTENTION_QUERIES) / queryVector

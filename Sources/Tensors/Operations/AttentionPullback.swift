@@ -2,18 +2,18 @@ internal import CKernels
 import Platform
 
 extension Tensor {
-    /// The gradient of `attention(heads:)` with respect to the joined projection (Dao et al. 2022,
-    /// algorithm 4): the scores are computed again, a tile at a time, and turned into weights by each
-    /// query's log-sum-exp.
+    /// The gradient of `attention(heads:)` with respect to the joined projection (Dao et al. 2022, algorithm 4): the
+    /// scores are recomputed tile by tile, and each query's log-sum-exp turns them into weights.
     ///
     /// - Parameters:
     ///   - joined: the joined projection, `[batch, tokens, 3 * width]`.
-    ///   - output: what attention gave, `[batch, tokens, width]`.
-    ///   - logSumExp: as `attentionWithLogSumExp` gives it, `[batch, heads, tokens]`.
-    ///   - gradient: of the output, `[batch, tokens, width]`.
+    ///   - output: the result of attention, `[batch, tokens, width]`.
+    ///   - logSumExp: from `attentionWithLogSumExp`, `[batch, heads, tokens]`.
+    ///   - gradient: the gradient of the output, `[batch, tokens, width]`.
+    ///   - heads: the number of heads.
     /// - Returns: `[batch, tokens, 3 * width]`.
-    /// - Complexity: O(batch x tokens² x width), 2.5 times the forward pass's products. Scratch memory
-    ///   is some 200 kB a thread for heads 64 wide, whatever the number of tokens.
+    /// - Complexity: O(batch x tokens² x width), 2.5 times the products of the forward pass. Scratch memory is about
+    ///   200 kB per thread for heads of width 64, independent of the number of tokens.
     package static func attentionPullback(
         joined: Tensor, output: Tensor, logSumExp: Tensor, gradient: Tensor, heads: Int
     ) -> Tensor {
@@ -29,20 +29,20 @@ extension Tensor {
         let tokens = joined.shape[1]
         let width = joined.shape[2] / 3
         let headWidth = width / heads
-        let pairs = joined.shape[0] * heads  // of an image and a head
+        let pairs = joined.shape[0] * heads  // pairs of image and head
         let result = Tensor(uninitialized: joined.shape)
 
-        // Where there are few pairs and many tokens, a pair's keys are cut into parts. All parts add to
-        // the gradient of the same queries: the first part's goes into the result, the others' are
-        // kept apart until they are added in their order.
+        // With few pairs and many tokens, the keys of a pair are split into parts. All parts contribute to the
+        // gradients of the same queries: the first part writes to the result; the others write to memory of their own,
+        // which is then added in a fixed order.
         let parts = max(1, min(16 / max(1, pairs), tokens / 256))
         let others = Tensor(uninitialized: [pairs, parts - 1, tokens, headWidth])
-        // Of few tokens, several pairs make a task that is worth handing out.
+        // With few tokens, several pairs form a task, to make it worth distributing.
         let perTask = max(1, 2048 / max(1, tokens * tokens))
         let count = pairs * parts
 
         withExtendedLifetime((joined, output, logSumExp, gradient, result, others)) {
-            // Where a pair begins in rows of all heads, and another part's gradient of its queries.
+            // The offset of a pair in rows of all heads, and another part's gradient of its queries.
             func place(_ pair: Int, rowStride: Int) -> Int {
                 pair / heads * tokens * rowStride + pair % heads * headWidth
             }

@@ -1,17 +1,19 @@
 import Platform
 
 extension Tensor {
-    /// `y = n weight + bias` with `n = (x - mean) / sqrt(variance + epsilon)`, mean and variance those of each
-    /// column over the rows (Ioffe and Szegedy 2015).
+    /// Batch normalisation (Ioffe and Szegedy 2015): `y = n weight + bias` with `n = (x - mean) / sqrt(variance +
+    /// epsilon)`, mean and variance taken over the rows of each column.
     ///
-    /// With g = dy weight: `dx = (g - mean(g) - n mean(g n)) / sqrt(variance + epsilon)`, means over the
-    /// rows; weight's gradient is the sum of `dy n`, bias's that of `dy`. Kept for it: x, weight and the
+    /// With g = dy weight: `dx = (g - mean(g) - n mean(g n)) / sqrt(variance + epsilon)`, means over the rows; the
+    /// gradient of weight is the sum of `dy n`, that of bias the sum of `dy`. The pullback keeps x, weight and the
     /// statistics.
     ///
     /// - Parameters:
     ///   - weight: `[width]`.
     ///   - bias: `[width]`.
-    /// - Returns: `[rows, width]`, as x is.
+    ///   - epsilon: added to the variance.
+    /// - Returns: `[rows, width]`, the shape of x.
+    /// - Precondition: there is at least one row.
     /// - Complexity: O(count).
     public func batchNorm(weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
         require(
@@ -19,7 +21,7 @@ extension Tensor {
             "batchNorm: \(shape) with weight \(weight.shape) and bias \(bias.shape)")
         let (rows, width) = (shape[0], shape[1])
         let result = Tensor(uninitialized: shape)
-        // The means, and below them 1 / sqrt(variance + epsilon).
+        // First row: the means; second row: 1 / sqrt(variance + epsilon).
         let statistics = Tensor(uninitialized: [2, width])
         withExtendedLifetime((self, weight, bias, result, statistics)) {
             let (x, y, weight, bias) = (base, result.mutableBase, weight.base, bias.base)
@@ -52,7 +54,7 @@ extension Tensor {
                 x = untracked, weight = weight.untracked, biasShape = bias.shape,
                 indices = (x: trace?.index, weight: weight.trace?.index, bias: bias.trace?.index)
             ] gradient, cotangents in
-            // Of each column the sum of dy, and below them that of dy n.
+            // First row: the sum of dy in each column; second row: that of dy n.
             let totals = Tensor(repeating: 0, shape: [2, width])
             withExtendedLifetime((x, weight, gradient, statistics, totals)) {
                 let (dy, x, weight) = (gradient.base, x.base, weight.base)
@@ -90,7 +92,7 @@ extension Tensor {
     }
 }
 
-/// Runs `body` over 0..<width in pieces of one size, in parallel.
+/// Runs `body` over 0..<width in pieces of equal size, in parallel.
 private func inColumns(of width: Int, _ body: (Range<Int>) -> Void) {
     let length = 64
     Parallelism.perform(count: (width + length - 1) / length) {

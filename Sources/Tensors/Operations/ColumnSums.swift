@@ -1,9 +1,9 @@
 import Platform
 
 extension MatrixView {
-    /// Writes the sum of each column, or adds it to what is there: a bias's gradient.
+    /// Writes the sum of each column, or adds it to the contents; this computes a bias's gradient.
     ///
-    /// Rows are summed in blocks of a fixed number, and then the blocks.
+    /// Rows are summed in blocks of fixed size, then the blocks.
     ///
     /// - Precondition: rows are contiguous.
     func addColumnSums(to sums: UnsafeMutablePointer<Float>, isSum: Bool) {

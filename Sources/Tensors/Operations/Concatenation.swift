@@ -1,10 +1,11 @@
 import Platform
 
 extension Tensor {
-    /// Tensors one after the other along the outermost dimension. Each gets its part of the gradient.
+    /// Concatenates tensors along the outermost dimension. Each receives its part of the gradient.
     ///
-    /// - Precondition: there is one at least, and all have the same inner dimensions.
-    /// - Complexity: O(result); O(1) for one alone.
+    /// - Parameter parts: the tensors, in order.
+    /// - Precondition: there is at least one part, and all have the same inner dimensions.
+    /// - Complexity: O(result); O(1) for a single part.
     public static func concatenated(_ parts: [Tensor]) -> Tensor {
         require(
             !parts.isEmpty

@@ -3,19 +3,19 @@ import Foundation
 import Platform
 
 extension Tensor {
-    /// The cross-entropy of each row's softmax with rows of weights, summed over the rows:
+    /// The cross-entropy between soft targets and the softmax of each row, summed over the rows:
     ///
     ///     loss = Σ_r -Σ_k w_rk log softmax(x_r / temperature)_k
     ///
-    /// Weights need not sum to one: those of several targets may be added up beforehand.
-    /// `dx_rk = (softmax(x_r / temperature)_k Σ_j w_rj - w_rk) / temperature`, times the loss's own. Kept for
-    /// it: x, w and three numbers a row.
+    /// Weights need not sum to 1: several targets may be added up beforehand.
+    /// `dx_rk = (softmax(x_r / temperature)_k Σ_j w_rj - w_rk) / temperature`, times the gradient of the loss. The
+    /// pullback keeps x, w and three numbers per row. This tensor is x, `[rows, classes]`.
     ///
     /// - Parameters:
-    ///   - weights: constants w, `[targets, classes]`; row r of x goes with row `r % targets`, so that
-    ///     several crops may share theirs.
-    ///   - temperature: above 0.
-    /// - Returns: a scalar, for x of `[rows, classes]`.
+    ///   - weights: constants w, `[targets, classes]`; row r of x is paired with row `r % targets`, so that several
+    ///     crops can share targets.
+    ///   - temperature: divides the logits; above 0.
+    /// - Returns: a scalar.
     /// - Complexity: O(count).
     public func crossEntropy(softTargets weights: Tensor, temperature: Float) -> Tensor {
         require(
@@ -27,7 +27,7 @@ extension Tensor {
         let (rows, classes, targets) = (shape[0], shape[1], weights.shape[0])
         let scale = 1 / temperature
         let x = untracked
-        // The highest logit, the sum of exponentials below it, and the sum of weights.
+        // The highest logit, the sum of the exponentials relative to it, and the sum of the weights.
         let sums = Tensor(uninitialized: [rows, 3])
         let losses = Tensor(uninitialized: [rows])
         withExtendedLifetime((x, weights, sums, losses)) {
@@ -57,18 +57,19 @@ extension Tensor {
         }
     }
 
-    /// `softmax((x - centre) / temperature)` of each row, a constant: what a teacher says.
+    /// `softmax((x - centre) / temperature)` of each row, as a constant: a teacher's distribution.
     ///
     /// - Parameters:
-    ///   - centre: one number for each column; 0 unless given.
-    ///   - temperature: above 0.
+    ///   - centre: one number for each column; 0 by default.
+    ///   - temperature: above 0; 1 by default.
+    /// - Precondition: neither this tensor nor the centre is tracked.
     /// - Complexity: O(count).
     public func softmax(centre: Tensor? = nil, temperature: Float = 1) -> Tensor {
         require(
             shape.rank >= 1 && centre.map { $0.count == shape[-1] } ?? true && temperature > 0,
             "softmax: \(shape), centre \(centre?.shape ?? []), temperature \(temperature)")
         require(
-            Tape.of(self, centre) == nil, "softmax: has no gradient, and \(shape) is tracked")
+            Tape.of(self, centre) == nil, "softmax: \(shape) is tracked, but there is no gradient")
         let classes = shape[-1]
         let result = Tensor(uninitialized: shape)
         withExtendedLifetime((self, centre, result)) {

@@ -1,7 +1,7 @@
 internal import CKernels
 import Platform
 
-// What changes a tensor's elements in place: gradients, parameters. None of it is recorded.
+// Operations that change a tensor in place, such as gradients and parameters. None is recorded on a tape.
 
 extension Tensor {
     /// Adds another tensor's elements in place.
@@ -17,7 +17,7 @@ extension Tensor {
         }
     }
 
-    /// Multiplies the elements in place.
+    /// Multiplies the elements by a factor in place.
     package mutating func scale(by factor: Float) {
         makeUnique()
         withExtendedLifetime(self) {
@@ -28,15 +28,17 @@ extension Tensor {
         }
     }
 
-    /// Memory to write to: the elements, copied first if they are shared. The tensor is to be kept
-    /// alive and uncopied meanwhile.
+    /// Pointer to the elements for writing, after copying them if they are shared. The caller keeps the tensor alive
+    /// and does not copy it meanwhile.
     mutating func uniqueBase() -> UnsafeMutablePointer<Float> {
         makeUnique()
         return mutableBase
     }
 
-    /// The sum of the products of two tensors' elements, in double precision but for blocks of some
-    /// hundred. Complexity: O(count).
+    /// The sum of the products of two tensors' elements, accumulated in double precision except within blocks of some
+    /// hundred.
+    ///
+    /// - Complexity: O(count).
     package func dot(_ other: Tensor) -> Double {
         require(count == other.count, "dot: \(shape) and \(other.shape)")
         let chunks = (count + chunkLength - 1) / chunkLength
@@ -51,28 +53,30 @@ extension Tensor {
         }
     }
 
-    /// The sum of the elements' squares. Complexity: O(count).
+    /// The sum of the squared elements.
+    ///
+    /// - Complexity: O(count).
     package var squaredLength: Double { dot(self) }
 }
 
-/// The elements of a piece of a pass: those of four tensors stay in the second-level cache.
+/// Elements per chunk of an elementwise pass: chunks of four tensors fit the second-level cache.
 private let chunkLength = 1 << 14
 
-/// Runs `body` over 0..<count in pieces of one size, in parallel: the form of every pass over elements.
+/// Runs `body` over 0..<count in chunks of equal size, in parallel. All passes over elements use this.
 package func inChunks(of count: Int, _ body: (Range<Int>) -> Void) {
     Parallelism.perform(count: (count + chunkLength - 1) / chunkLength) { chunk in
         body(chunk * chunkLength..<min(count, (chunk + 1) * chunkLength))
     }
 }
 
-/// Runs `body` over 0..<rows in blocks of one size, in parallel: the form of a pass over a matrix.
+/// Runs `body` over 0..<rows in blocks of equal size, in parallel. Passes over the rows of a matrix use this.
 func inRowBlocks(of rows: Int, _ body: (_ block: Int, _ rows: Range<Int>) -> Void) {
     Parallelism.perform(count: rowBlocks(rows)) { block in
         body(block, block * rowsPerBlock..<min(rows, (block + 1) * rowsPerBlock))
     }
 }
 
-/// How many blocks `inRowBlocks` cuts rows into.
+/// The number of blocks that `inRowBlocks` splits rows into.
 func rowBlocks(_ rows: Int) -> Int { (rows + rowsPerBlock - 1) / rowsPerBlock }
 
 private let rowsPerBlock = 32

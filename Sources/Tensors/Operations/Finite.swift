@@ -1,8 +1,10 @@
 extension Tensor {
-    /// Whether every element is a finite number. Complexity: O(elements).
+    /// Whether every element is finite.
+    ///
+    /// - Complexity: O(elements).
     package var isFinite: Bool {
         withUnsafeElements { elements in
-            // 0 times a number is 0, and not a number for all that are not finite: one sum, no branches.
+            // 0 x is 0 for finite x and NaN otherwise: one sum without branches.
             elements.reduce(0) { $0 + 0 * $1 } == 0
         }
     }

@@ -3,17 +3,16 @@ import Foundation
 import Platform
 
 extension Tensor {
-    /// Self-attention of each image's first token alone: the first row of what `attention` gives, for
-    /// O(tokens) in place of O(tokens²).
+    /// Self-attention of each image's first token only: the first row of the result of `attention`, in O(tokens)
+    /// instead of O(tokens²).
     ///
-    /// With p the softmax of a head's scores, o the result and `d_t = v_t · do`:
-    /// `ds_t = scale p_t (d_t - Σ p d)`, `dq = Σ ds_t k_t`, `dk_t = ds_t q`, `dv_t = p_t do`. Kept for it:
-    /// queries, keys, values and p.
+    /// With p the softmax of a head's scores, o the result and `d_t = v_t · do`: `ds_t = scale p_t (d_t - Σ p d)`, `dq
+    /// = Σ ds_t k_t`, `dk_t = ds_t q`, `dv_t = p_t do`. The pullback keeps queries, keys, values and p.
     ///
     /// - Parameters:
     ///   - query: the first token's queries, `[batch, width]`.
-    ///   - keysAndValues: `[batch, tokens, 2 * width]`, keys and then values, each with its heads one
-    ///     after the other.
+    ///   - keysAndValues: keys and then values, each with its heads side by side, `[batch, tokens, 2 * width]`.
+    ///   - heads: the number of heads, a divisor of width.
     /// - Returns: `[batch, width]`.
     /// - Complexity: O(batch x tokens x width).
     public static func firstTokenAttention(
@@ -43,7 +42,7 @@ extension Tensor {
                 q = query.untracked, kv = keysAndValues.untracked,
                 indices = (q: query.trace?.index, kv: keysAndValues.trace?.index)
             ] gradient, cotangents in
-            // Of the scores; takes the place of nothing else, for both gradients need it.
+            // The gradient of the scores, kept apart because both gradients below need it.
             let scores = Tensor(uninitialized: weights.shape)
             withExtendedLifetime((q, kv, weights, scores, gradient)) {
                 let (dy, ds) = (gradient.base, scores.mutableBase)
@@ -69,7 +68,7 @@ extension Tensor {
     }
 }
 
-/// What a task, one head of one image, reads and writes.
+/// The sizes of the operation; a task handles one head of one image.
 private struct Sizes {
     let batch: Int
     let tokens: Int
@@ -79,10 +78,10 @@ private struct Sizes {
     var headWidth: Int { width / heads }
     var scale: Float { 1 / Float(headWidth).squareRoot() }
 
-    /// Where a head's query or result begins.
+    /// The offset of a head's query or result.
     func row(_ task: Int) -> Int { task / heads * width + task % heads * headWidth }
 
-    /// Where a token's key begins; its value lies `width` further.
+    /// The offset of a token's key; its value is `width` further.
     func key(_ task: Int, _ token: Int) -> Int {
         (task / heads * tokens + token) * 2 * width + task % heads * headWidth
     }

@@ -3,16 +3,16 @@ import Foundation
 import Platform
 
 extension Tensor {
-    /// The attention that each image's first token pays to every token: the first row of
-    /// `softmax(scale Q Kᵀ)` for each head.
+    /// The attention weights of each image's first token: the first row of `softmax(scale Q Kᵀ)` for each head.
     ///
-    /// With p the result: `ds_t = scale p_t (dp_t - Σ p dp)`, `dq = Σ ds_t k_t`, `dk_t = ds_t q`. Kept for it:
+    /// With p the result: `ds_t = scale p_t (dp_t - Σ p dp)`, `dq = Σ ds_t k_t`, `dk_t = ds_t q`. The pullback keeps
     /// queries, keys and p.
     ///
     /// - Parameters:
     ///   - query: the first token's queries, `[batch, width]`.
-    ///   - keys: `[batch, tokens, width]`, the heads one after the other.
-    /// - Returns: `[batch, heads, tokens]`.
+    ///   - keys: the keys of all heads side by side, `[batch, tokens, width]`.
+    ///   - heads: the number of heads, a divisor of width.
+    /// - Returns: the weights, `[batch, heads, tokens]`.
     /// - Complexity: O(batch x tokens x width).
     public static func firstTokenAttention(query: Tensor, keys: Tensor, heads: Int) -> Tensor {
         require(
@@ -58,7 +58,7 @@ extension Tensor {
                     let mean = Float(Kernels.best.dot(tokens, p, dp))
                     for t in 0..<tokens { ds[t] = scale * p[t] * (dp[t] - mean) }
                 }
-                /// Calls `body` with the slope of each score of a row, and where its key lies.
+                /// Calls `body` for each key of a row with the gradient of its score and the key's offset.
                 func forEachKey(_ row: Int, _ body: (_ slope: Float, _ place: Int) -> Void) {
                     let first = row / heads * tokens * width + row % heads * headWidth
                     for t in 0..<tokens { body(ds[row * tokens + t], first + t * width) }
@@ -87,18 +87,18 @@ extension Tensor {
         }
     }
 
-    /// How far the mean over heads of an attention lies from what it is to be: the cross-entropy of each row
-    /// of targets with the mean attention to some tokens, as shares of what these get together, summed
-    /// over the images.
+    /// The cross-entropy between targets and attention: for each image, attention x is averaged over the heads,
+    /// restricted to some tokens and normalised to sum 1; the result is summed over the images.
     ///
     ///     m_p = (Σ_h x_hp) / heads,  loss = Σ_images -Σ_p t_p log(m_p / Σ_q m_q)
     ///
-    /// `dx_hp = (Σ t / Σ m - t_p / m_p) / heads`. Kept for it: the targets and m.
+    /// `dx_hp = (Σ t / Σ m - t_p / m_p) / heads`. The pullback keeps the targets and m. This tensor is x, `[batch,
+    /// heads, all tokens]`.
     ///
     /// - Parameters:
     ///   - targets: constants t, `[batch, tokens.count]`.
-    ///   - tokens: those that the targets are of.
-    /// - Returns: a scalar, for attention x of `[batch, heads, all tokens]`.
+    ///   - tokens: the tokens that the targets belong to.
+    /// - Returns: a scalar.
     /// - Complexity: O(count).
     public func attentionCrossEntropy(targets: Tensor, on tokens: Range<Int>) -> Tensor {
         require(
@@ -107,7 +107,7 @@ extension Tensor {
                 && !targets.isTracked,
             "attentionCrossEntropy: \(shape), targets \(targets.shape) on \(tokens)")
         let (batch, heads, all, count) = (shape[0], shape[1], shape[2], tokens.count)
-        // Attention that was rounded to nothing counts as the least that is not.
+        // Attention that underflowed to 0 is raised to the smallest normal number, to keep its logarithm finite.
         let least = Float.leastNormalMagnitude
         let means = Tensor(uninitialized: [batch, count])
         let losses = Tensor(uninitialized: [batch])
@@ -155,7 +155,7 @@ extension Tensor {
     }
 }
 
-/// `exp(scale x) / sum exp(scale x)` in place, the largest score taken off first.
+/// `exp(scale x) / sum exp(scale x)` in place, with the largest score subtracted first.
 private func softmaxInPlace(_ scores: UnsafeMutableBufferPointer<Float>, scale: Float) {
     guard let highest = scores.max() else { return }
     var total = 0.0

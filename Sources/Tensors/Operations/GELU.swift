@@ -1,9 +1,11 @@
 internal import CKernels
 
 extension Tensor {
-    /// `x Phi(x)` for each element, Phi the normal distribution function (Hendrycks and Gimpel 2016),
-    /// within 1e-7: where it cannot be part of a linear map. `dx = dy (Phi(x) + x phi(x))`, phi the
-    /// normal density; x is kept for it. Complexity: O(count).
+    /// The exact GELU of each element, `x Phi(x)` with Phi the normal distribution function (Hendrycks and Gimpel
+    /// 2016), within 1e-7. Use it where it cannot be part of a linear map (`InputMap.gelu`). `dx = dy (Phi(x) + x
+    /// phi(x))`, phi the normal density; the pullback keeps x.
+    ///
+    /// - Complexity: O(count).
     public func gelu() -> Tensor {
         let result = Tensor(uninitialized: shape)
         withExtendedLifetime((self, result)) {

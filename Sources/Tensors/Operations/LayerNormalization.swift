@@ -1,15 +1,16 @@
 import Platform
 
 extension Tensor {
-    /// `y = n weight + bias` with `n = (x - mean) / sqrt(variance + epsilon)` over the innermost
-    /// dimension (Ba et al. 2016), the variance being the mean square deviation.
+    /// Layer normalisation (Ba et al. 2016): `y = n weight + bias` with `n = (x - mean) / sqrt(variance + epsilon)`
+    /// over the innermost dimension; the variance is the mean squared deviation.
     ///
-    /// With g = dy weight: `dx = (g - mean(g) - n mean(g n)) / sqrt(variance + epsilon)`; weight's
-    /// gradient is the sum of `dy n` over the rows, bias's that of `dy`. Kept for it: x and weight.
+    /// With g = dy weight: `dx = (g - mean(g) - n mean(g n)) / sqrt(variance + epsilon)`; the gradient of weight is the
+    /// sum of `dy n` over the rows, that of bias the sum of `dy`. The pullback keeps x and weight.
     ///
     /// - Parameters:
     ///   - weight: `[width]`.
     ///   - bias: `[width]`.
+    ///   - epsilon: added to the variance.
     /// - Complexity: O(count).
     public func layerNorm(weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
         require(
@@ -37,7 +38,7 @@ extension Tensor {
         }
     }
 
-    /// Hands the gradient of a layer norm of these elements on to them and to the norm.
+    /// Passes the gradient of a layer norm of these elements back to them and to the norm's parameters.
     func pullBackLayerNorm(
         _ norm: LayerNorm, _ gradient: Tensor, _ indices: (x: Int?, (weight: Int?, bias: Int?)),
         _ cotangents: inout Cotangents
@@ -45,7 +46,7 @@ extension Tensor {
         let width = shape[-1]
         let rows = width > 0 ? count / width : 0
         let tasks = (rows + rowsPerTask - 1) / rowsPerTask
-        // Each task's share of weight's and of bias's gradient.
+        // Each task's contribution to the gradients of weight and bias.
         let shares = Tensor(repeating: 0, shape: [2, tasks, width])
         withExtendedLifetime((self, norm, gradient, shares)) {
             let dy = gradient.base

@@ -1,29 +1,29 @@
 internal import CKernels
 import Platform
 
-/// What a linear map's input goes through first; it is never stored.
+/// The map applied to the input of a linear map; its result is never stored.
 public enum InputMap: Sendable {
+    /// The input itself.
     case identity
-    /// x Phi(x), Phi the normal distribution function: the exact GELU (Hendrycks and Gimpel 2016),
-    /// within 1e-7.
+    /// The exact GELU, `x Phi(x)` with Phi the normal distribution function (Hendrycks and Gimpel 2016), within 1e-7.
     case gelu
     /// Layer normalisation of the innermost dimension; see `Tensor.layerNorm`.
     case norm(LayerNorm)
 }
 
 extension Tensor {
-    /// `y = map(x) Wᵀ + b + residual`, in one pass over the result.
+    /// `y = map(x) Wᵀ + b + residual`, in one pass over the result. This tensor is x, `[..., inputs]`.
     ///
-    /// With P the gradient of y: that of `map(x)` is `P W`, `dW = Pᵀ map(x)`, `db` the sum of P's rows,
-    /// and the residual's is P. Kept for it: x (where it or W is tracked and needs it) and W; `map(x)` is
-    /// computed again, which takes far less time than the product with it.
+    /// With P the gradient of y: that of `map(x)` is `P W`, `dW = Pᵀ map(x)`, `db` the sum of the rows of P, and that
+    /// of the residual is P. The pullback keeps W and, if a gradient needs it, x; it recomputes `map(x)`, which takes
+    /// far less time than the product.
     ///
     /// - Parameters:
     ///   - weight: W, `[outputs, inputs]`.
-    ///   - bias: b, `[outputs]`.
-    ///   - map: what x goes through first.
-    ///   - residual: of the result's shape.
-    /// - Returns: `[..., outputs]` for x of `[..., inputs]`.
+    ///   - bias: b, `[outputs]`; none by default.
+    ///   - map: the map applied to x; the identity by default.
+    ///   - residual: a tensor of the result's shape; none by default.
+    /// - Returns: `[..., outputs]`.
     /// - Complexity: O(rows x inputs x outputs).
     public func linear(
         weight: Tensor, bias: Tensor? = nil, after map: InputMap = .identity,
@@ -32,7 +32,7 @@ extension Tensor {
         linear(weight: weight, kept: nil, bias: bias, after: map, adding: residual)
     }
 
-    /// - Parameter kept: what keeps the weights as the kernel takes them.
+    /// - Parameter kept: the cache of the packed weights.
     func linear(
         weight: Tensor, kept: KeptFactor?, bias: Tensor?, after map: InputMap,
         adding residual: Tensor?
@@ -112,7 +112,7 @@ extension Tensor {
         }
     }
 
-    /// The value alone, written to memory that holds the result's elements: a part of a larger tensor.
+    /// Computes the value only, into memory for the result's elements, such as a part of a larger tensor.
     package func linear(
         weight: Tensor, kept: KeptFactor? = nil, bias: Tensor? = nil,
         after map: InputMap = .identity, adding residual: Tensor? = nil,
@@ -133,7 +133,7 @@ extension Tensor {
         }
     }
 
-    /// Calls `body` with the elements as they are after a map.
+    /// Calls `body` with a view of the elements to which the map is applied.
     private func withMatrix(after map: InputMap, _ body: (MatrixView) -> Void) {
         withExtendedLifetime((self, map)) {
             switch map {
@@ -150,13 +150,13 @@ extension Tensor {
 }
 
 extension InputMap {
-    /// One of its tensors that is tracked.
+    /// A tracked tensor of the map, if there is one.
     fileprivate var tracked: Tensor? {
         guard case .norm(let norm) = self else { return nil }
         return norm.weight.isTracked ? norm.weight : norm.bias.isTracked ? norm.bias : nil
     }
 
-    /// Whether the gradients with respect to its input and its tensors need the input's elements.
+    /// Whether the gradients of its input and its parameters need the input's elements.
     fileprivate func needsInput(isTracked: Bool) -> Bool {
         switch self {
         case .identity: false
@@ -172,7 +172,7 @@ extension InputMap {
                 weight: norm.weight.untracked, bias: norm.bias.untracked, epsilon: norm.epsilon))
     }
 
-    /// Where a norm's tensors stand on the tape.
+    /// The indices of a norm's parameters on the tape.
     fileprivate var indices: (weight: Int?, bias: Int?) {
         guard case .norm(let norm) = self else { return (nil, nil) }
         return (norm.weight.trace?.index, norm.bias.trace?.index)

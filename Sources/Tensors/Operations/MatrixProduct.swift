@@ -1,11 +1,11 @@
 package import CKernels
 import Platform
 
-/// What becomes of a matrix product before it is stored; see `ck_epilogue`.
+/// Operations on a matrix product before it is stored; see `ck_epilogue`.
 package typealias Epilogue = ck_epilogue
 
 extension Epilogue {
-    /// The epilogue for the part of C that begins at an element.
+    /// The epilogue for the part of C that starts at the given element.
     func part(row: Int, column: Int) -> Epilogue {
         var part = self
         part.bias = bias.map { $0 + column }
@@ -15,19 +15,23 @@ extension Epilogue {
     }
 }
 
-/// The one door for matrix products: `C = (A B + bias + residual) gelu'(slope_at)`, C row-major with
+/// The entry point for all matrix products: `C = (A B + bias + residual) gelu'(slope_at)`, where C is row-major with
 /// `rowStride` floats from row to row, or `C += A B`.
 ///
-/// Our own kernel does it where the processor has fused multiply-adds, BLAS elsewhere: a BLAS may
-/// take code ten times too slow for a processor that it does not know, and cannot be told better
-/// once it is loaded. C is cut into blocks by its shape alone, and each element's sum runs over k in
-/// an order that depends on k alone.
-///
-/// Complexity: O(m k n) arithmetic; memory for the smaller factor once more, and 300 KB a thread.
+/// The package's own kernel computes it if the processor has fused multiply-adds, BLAS otherwise: a BLAS may choose
+/// code ten times too slow for a processor that it does not know, and cannot be configured once it is loaded. The shape
+/// alone decides how C is split into blocks, and each element is summed over k in an order that depends on k alone.
 ///
 /// - Parameters:
-///   - packed: B as the kernel takes it, if it is there already.
-///   - accumulates: whether the product is added to what C holds; then without an epilogue.
+///   - a: the left factor, `[m, k]`.
+///   - b: the right factor, `[k, n]`.
+///   - packed: B in packed form, if available.
+///   - c: memory for the product, `[m, n]`.
+///   - rowStride: floats from one row of C to the next.
+///   - accumulates: whether the product is added to C; there can be no epilogue then.
+///   - epilogue: applied before the product is stored.
+///   - kernels: the kernels to use.
+/// - Complexity: O(m k n) arithmetic; memory for a copy of the smaller factor and 300 KB per thread.
 package func multiply(
     _ a: MatrixView, _ b: MatrixView, packed: PackedFactor? = nil,
     into c: UnsafeMutablePointer<Float>, rowStride: Int, accumulates: Bool = false,
@@ -48,8 +52,8 @@ package func multiply(
     }
 }
 
-/// A product and how it is cut. The smaller factor is brought to the kernel's form whole, by all threads;
-/// the larger one piece by piece, by the task that uses it and while it is in cache.
+/// A product and how it is split. The smaller factor is converted to the kernel's layout as a whole, by all threads;
+/// the larger one piece by piece, by the task that uses it, while it is in cache.
 struct BlockedProduct {
     let a: MatrixView
     let b: MatrixView
@@ -67,18 +71,18 @@ struct BlockedProduct {
 
     private var deepest: Int { blocks.lazy.map(\.count).max() ?? 0 }
 
-    /// For many rows: B is packed whole, and a task does some rows.
+    /// For many rows: B is packed as a whole, and each task computes some rows.
     func goByRows(_ packed: PackedFactor) {
         let blocks = blocks
-        // Rows enough to be worth a pass over B, and few enough that they stay in cache; an even number
-        // of tasks, so that no thread waits long for the last.
+        // Enough rows to be worth a pass over B, few enough to stay in cache; an even number of tasks, so that no
+        // thread waits long for the last.
         let chunks = (m + 2 * fewRows - 1) / (2 * fewRows) * 2
         Parallelism.perform(count: chunks) { chunk in
             let range = share(chunk, of: chunks)
             withRows(range) { rows in
                 let lines = Scratch(count: preparedCount(rows.rows, deepest))
                 for (index, block) in blocks.enumerated() {
-                    // After the last block, that with which the next task begins.
+                    // After the last block comes the first, with which the next task begins.
                     multiply(
                         prepare(rows.columns(block), at: lines.base), block,
                         by: packed.block(index), next: packed.block((index + 1) % blocks.count),
@@ -90,7 +94,7 @@ struct BlockedProduct {
         withExtendedLifetime(packed) {}
     }
 
-    /// For many columns: A is brought to the kernel's form whole, and a task does some columns.
+    /// For many columns: A is converted as a whole, and each task computes some columns.
     func goByColumns(_ packed: PackedFactor?) {
         let blocks = blocks
         let places = b.placesOfBlocks { preparedCount(m, $0) }
@@ -109,8 +113,8 @@ struct BlockedProduct {
             }
         }
 
-        // An even number of tasks, and more than two where that leaves them rows enough to be worth
-        // the packing, so that no thread waits long for the last.
+        // An even number of tasks, and more than two if that leaves each enough rows to be worth the packing, so that
+        // no thread waits long for the last.
         let across = (n + groupWidth - 1) / groupWidth
         var down = (m + 2047) / 2048
         while m / (down + 1) >= fewRows {
@@ -141,14 +145,14 @@ struct BlockedProduct {
         withExtendedLifetime(packed) {}
     }
 
-    /// The rows of a task: a share of them, in whole strips but for the last.
+    /// The rows of a task: its share in whole strips, except for the last.
     private func share(_ share: Int, of shares: Int) -> Range<Int> {
         let strip = Int(CK_STRIP)
         let strips = (m + strip - 1) / strip
         return strips * share / shares * strip..<min(strips * (share + 1) / shares * strip, m)
     }
 
-    /// One block of the depth for some rows and columns of C.
+    /// Multiplies one depth block for some rows and columns of C.
     private func multiply(
         _ left: MatrixView, _ block: Range<Int>, by packed: UnsafePointer<Float>,
         next: UnsafePointer<Float>?, row: Int, columns: Range<Int>
@@ -164,7 +168,7 @@ struct BlockedProduct {
         if let part { withUnsafePointer(to: part, run) } else { run(nil) }
     }
 
-    /// Calls `body` with some rows of A, whole rows normalised already.
+    /// Calls `body` with some rows of A; a layer norm, which needs whole rows, is applied first.
     private func withRows(_ range: Range<Int>, _ body: (MatrixView) -> Void) {
         let rows = a.rows(range)
         guard rows.isLayerNorm else { return body(rows) }
@@ -178,14 +182,14 @@ struct BlockedProduct {
         kernels.balance != nil || a.isMapped || a.isTransposed && m > 1
     }
 
-    /// Floats of what `prepare` makes of so many rows: those from a row on, the first of a strip, lie as many
-    /// floats behind the first as the rows before them take.
+    /// Floats that `prepare` writes for a number of rows. Rows that start at a strip are stored at the offset that this
+    /// gives for the rows before them.
     private func preparedCount(_ rows: Int, _ depth: Int) -> Int {
         kernels.balance == nil ? rows * depth : ck_balanced_block(rows, depth)
     }
 
-    /// Rows of a block of A as the kernel takes them: balanced where it wants that, or laid out where they have
-    /// a map or are not contiguous (read where it lies, each element of a row would come from another page).
+    /// Converts rows of a depth block of A to the kernel's layout: balanced if the kernels require it, or copied if
+    /// they have a map or are not contiguous (read in place, each element of a row would come from another page).
     private func prepare(_ part: MatrixView, at target: UnsafeMutablePointer<Float>) -> MatrixView {
         guard needsPreparing else { return part }
         guard let balanceRows = kernels.balance else {
@@ -197,7 +201,7 @@ struct BlockedProduct {
                 target + preparedCount(first, part.columns))
         }
         if part.isMapped {
-            // A strip at a time: what the map makes of it is read again while it is in the nearest cache.
+            // Strip by strip, so that the mapped values are still in the first-level cache when they are read again.
             let strip = Int(CK_STRIP)
             let scratch = Scratch(count: strip * part.columns)
             for first in stride(from: 0, to: part.rows, by: strip) {
@@ -212,5 +216,5 @@ struct BlockedProduct {
     }
 }
 
-/// Rows of a task that are just worth a pass over B.
+/// The fewest rows of a task that are worth a pass over B.
 private let fewRows = 96

@@ -2,7 +2,7 @@ import CBLAS
 internal import CKernels
 
 extension BlockedProduct {
-    /// Computes the product by BLAS, if that takes the factors as they lie.
+    /// Computes the product with BLAS if it supports the layout of the factors; returns whether it did.
     func isDoneByBLAS() -> Bool {
         var (a, b) = (a, b)
         let mapped = [a, b].map { Tensor(uninitialized: [$0.isMapped ? $0.rows * $0.columns : 0]) }
@@ -34,13 +34,13 @@ extension BlockedProduct {
 }
 
 extension MatrixView {
-    /// How BLAS is told of the matrix, or nil where neither rows nor columns are contiguous, there
-    /// are none, or its 32-bit sizes do not suffice.
+    /// The matrix's layout as BLAS arguments; nil if neither rows nor columns are contiguous, there are none, or a size
+    /// exceeds 32 bits.
     fileprivate var blasOrder: (transposition: CBLAS_TRANSPOSE, leadingDimension: Int32)? {
         guard columns > 0, max(rows, columns, rowStride, columnStride) <= Int(Int32.max) else {
             return nil
         }
-        // A single row or column may look contiguous both ways, but BLAS takes it in one alone.
+        // A single row or column may look contiguous both ways, but BLAS accepts only one of them.
         if columnStride == 1 && rowStride >= columns { return (CblasNoTrans, Int32(rowStride)) }
         if rowStride == 1 && columnStride >= rows { return (CblasTrans, Int32(columnStride)) }
         return nil

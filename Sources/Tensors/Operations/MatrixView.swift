@@ -1,16 +1,16 @@
 internal import CKernels
 import Platform
 
-/// A matrix laid over memory that somebody else owns; element (r, c) lies at
-/// `base[r * rowStride + c * columnStride]`, or is what `map` makes of that.
+/// A view of a matrix in memory owned elsewhere; element (r, c) is at `base[r * rowStride + c * columnStride]`, with
+/// `map` applied.
 package struct MatrixView {
-    /// What becomes of rows as a product reads them: values that are never stored cost no memory, and
-    /// no time to write and to read again.
+    /// A map applied to rows as a product reads them: the mapped values are never stored, which saves memory and the
+    /// time to write and reread them.
     package enum Map {
         case identity
         /// The GELU of each element.
         case gelu
-        /// Layer normalisation of each row; `weight` and `bias` have as many elements as it.
+        /// Layer normalisation of each row; `weight` and `bias` have one element per column.
         case layerNorm(
             weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, epsilon: Float)
     }
@@ -22,7 +22,9 @@ package struct MatrixView {
     package let columnStride: Int
     package let map: Map
 
-    /// - Precondition: with a map, columns are contiguous.
+    /// Creates a view; `rowStride` is `columns` by default.
+    ///
+    /// - Precondition: with a map, each row is contiguous.
     package init(
         _ base: UnsafePointer<Float>, rows: Int, columns: Int, rowStride: Int? = nil,
         columnStride: Int = 1, map: Map = .identity
@@ -34,27 +36,27 @@ package struct MatrixView {
         self.columnStride = columnStride
         self.map = map
         require(
-            columnStride == 1 || !isMapped, "MatrixView: a map of rows \(columnStride) apart")
+            columnStride == 1 || !isMapped, "MatrixView: a map of columns \(columnStride) apart")
     }
 
     /// The same elements with rows and columns exchanged.
     package var transposed: MatrixView {
-        require(!isMapped, "transposed: a map goes by rows")
+        require(!isMapped, "transposed: a map needs contiguous rows")
         return MatrixView(
             base, rows: columns, columns: rows, rowStride: columnStride, columnStride: rowStride)
     }
 
-    /// Some of its rows.
+    /// A view of some rows.
     func rows(_ range: Range<Int>) -> MatrixView {
         MatrixView(
             base + range.lowerBound * rowStride, rows: range.count, columns: columns,
             rowStride: rowStride, columnStride: columnStride, map: map)
     }
 
-    /// Some of its columns; none that a layer norm would have to see whole.
+    /// A view of some columns; with a layer norm, only of all.
     func columns(_ range: Range<Int>) -> MatrixView {
         if case .layerNorm = map {
-            require(range.count == columns, "columns: of a layer norm")
+            require(range.count == columns, "columns: a layer norm needs all columns")
         }
         return MatrixView(
             base + range.lowerBound * columnStride, rows: rows, columns: range.count,
@@ -68,9 +70,9 @@ package struct MatrixView {
     /// Whether the columns are contiguous and the rows are not.
     var isTransposed: Bool { rowStride == 1 && columnStride != 1 }
 
-    /// Writes the elements row by row, one after another.
+    /// Writes the mapped elements row by row, without gaps.
     ///
-    /// - Returns: the view of them, without a map.
+    /// - Returns: a view of them, without a map.
     func laidOut(at target: UnsafeMutablePointer<Float>, _ kernels: Kernels) -> MatrixView {
         switch map {
         case .gelu:
@@ -79,7 +81,7 @@ package struct MatrixView {
             kernels.layer_norm(
                 rows, columns, base, rowStride, weight, bias, epsilon, target, columns)
         case .identity where isTransposed:
-            // Pieces of 64 lines of the cache on either side.
+            // Pieces of 64 cache lines on either side.
             for start in Swift.stride(from: 0, to: columns, by: 64) {
                 kernels.transpose(
                     min(64, columns - start), rows, base + start * columnStride, columnStride,
@@ -96,8 +98,8 @@ package struct MatrixView {
 }
 
 extension Tensor {
-    /// All elements as a matrix whose columns are the innermost dimension. Whoever reads through it
-    /// keeps the tensor alive meanwhile (`withExtendedLifetime`).
+    /// All elements as a matrix whose columns are the innermost dimension. The caller keeps the tensor alive while
+    /// using it (`withExtendedLifetime`).
     var matrix: MatrixView { matrix(map: .identity) }
 
     func matrix(map: MatrixView.Map) -> MatrixView {

@@ -3,17 +3,17 @@ import Foundation
 import Platform
 
 extension Tensor {
-    /// How close the rows of a matrix lie to their nearest neighbours: the mean of `-ln(|y_i - y_j + e| + e)`, e
-    /// = 1e-8 in each component, over the rows y, j being that other row whose product with y_i is the largest.
+    /// Measures how close the rows of a matrix are to their nearest neighbours: the mean of `-ln(|y_i - y_j + e| + e)`
+    /// over the rows y, with e = 1e-8 in each component, where j is the other row with the largest product with y_i.
     ///
-    /// For rows of length 1 this is, but for constants, Kozachenko and Leonenko's estimate of the entropy of what
-    /// they were drawn from, with the opposite sign (Sablayrolles et al. 2019; KoLeoLoss of dinov2).
+    /// For rows of length 1 this is, up to constants, the negative of Kozachenko and Leonenko's estimate of the entropy
+    /// of their distribution (Sablayrolles et al. 2019; KoLeoLoss of dinov2).
     ///
-    /// With `g_i = -(y_i - y_j + e) / (n d_i (d_i + e))`, d the distance, row i gets g_i and its neighbour -g_i.
-    /// Kept for it: y, the neighbours and the distances.
+    /// With `g_i = -(y_i - y_j + e) / (n d_i (d_i + e))`, d the distance, row i receives g_i and its neighbour -g_i.
+    /// The pullback keeps y, the neighbours and the distances. This tensor is `[n, width]`.
     ///
-    /// - Returns: a scalar, for `[n, width]`.
-    /// - Precondition: there are two rows at least.
+    /// - Returns: a scalar.
+    /// - Precondition: there are at least two rows.
     /// - Complexity: O(n² width).
     public func nearestNeighbourCloseness() -> Tensor {
         require(
@@ -54,7 +54,7 @@ extension Tensor {
             cotangents.update(index, shape: shape) { sum, isSum in
                 if !isSum { fill(sum, count: shape.count, with: 0) }
                 withExtendedLifetime((y, distances)) {
-                    // One after the other: rows share neighbours.
+                    // Sequential, because rows share neighbours.
                     for (i, j) in neighbours.enumerated() {
                         let distance = distances.base[i]
                         let share = -factor / (distance * (distance + epsilon))

@@ -1,20 +1,22 @@
 internal import CKernels
 import Platform
 
-/// A product's right factor, brought to the kernel's form whole.
+/// The right factor of a product, converted as a whole to the kernel's layout.
 package struct PackedFactor: Sendable {
     private let floats: Tensor
     private let depths: [Int]
-    /// Where each block of the depth begins.
+    /// The offset of each depth block.
     private let places: [Int]
 
-    /// Packs a factor by all threads. Complexity: O(elements), and as much memory again.
+    /// Packs a factor on all threads.
+    ///
+    /// - Complexity: O(elements) time, and as much memory as the factor takes.
     package init(_ factor: MatrixView, _ kernels: Kernels) {
         let blocks = factor.depthBlocks
         let columns = factor.columns
         let places = factor.placesOfBlocks { ck_packed_block($0, columns) }
         let floats = Tensor(uninitialized: [places[blocks.count]])
-        // What has a map is packed by whole rows.
+        // A factor with a map is packed by whole rows.
         let width = factor.isMapped ? columns : groupWidth
         let across = (columns + width - 1) / width
         Parallelism.perform(count: blocks.count * across) { task in
@@ -30,17 +32,17 @@ package struct PackedFactor: Sendable {
         depths = blocks.map(\.count)
     }
 
-    /// A block of the depth; there as long as the factor is.
+    /// Pointer to a depth block; valid as long as the factor is alive.
     func block(_ index: Int) -> UnsafePointer<Float> { columns(from: 0, block: index) }
 
-    /// A block's columns from a whole group's first on.
+    /// Pointer to a block's columns from `first` on, which must start a group of columns.
     func columns(from first: Int, block index: Int) -> UnsafePointer<Float> {
         floats.base + places[index] + ck_packed_block(depths[index], first)
     }
 }
 
-/// Keeps a matrix of weights as the kernel takes it, from its second use on: weights that change after each
-/// use, as in training, cost no memory twice.
+/// Caches a weight matrix in packed form from its second use on. Weights that change after every use, as in training,
+/// are never cached.
 package final class KeptFactor: Sendable {
     private struct State {
         var isUsed = false
@@ -49,7 +51,7 @@ package final class KeptFactor: Sendable {
 
     private let state = Lock(State())
 
-    /// What is kept; `nil` at the first use, and where BLAS multiplies.
+    /// The packed weights; `nil` at the first use, and if BLAS multiplies.
     func factor(_ factor: MatrixView) -> PackedFactor? {
         guard Kernels.best.has_fused_multiply_add else { return nil }
         return state.withLock { state in
@@ -61,21 +63,21 @@ package final class KeptFactor: Sendable {
 }
 
 extension MatrixView {
-    /// The blocks of the depth of a product with this right factor.
+    /// The depth blocks of a product with this right factor.
     var depthBlocks: [Range<Int>] {
         let count = ck_depth_blocks(rows)
         return (0..<count).map { rows * $0 / count..<rows * ($0 + 1) / count }
     }
 
-    /// Where each block of the depth lies in a factor's memory, one after another, and where the last ends;
-    /// `count` gives the floats that a block of some depth takes.
+    /// The offset of each depth block in the memory of a factor, in order, and the end of the last; `count` returns the
+    /// number of floats that a block of a given depth takes.
     func placesOfBlocks(_ count: (_ depth: Int) -> Int) -> [Int] {
         depthBlocks.reduce(into: [0]) { places, block in
             places.append(places[places.count - 1] + count(block.count))
         }
     }
 
-    /// Brings some columns of a block of the depth to the kernel's form.
+    /// Packs some columns of a depth block.
     func pack(
         _ block: Range<Int>, _ columns: Range<Int>, into packed: UnsafeMutablePointer<Float>,
         _ kernels: Kernels
@@ -89,6 +91,5 @@ extension MatrixView {
     }
 }
 
-/// Columns of C that a task does, by the hundreds of rows: their packed block stays in the second-level
-/// cache.
+/// Columns of C that one task computes for some hundred rows: their packed block fits the second-level cache.
 let groupWidth = 192

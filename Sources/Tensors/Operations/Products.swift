@@ -1,9 +1,11 @@
 import Platform
 
 extension Tensor {
-    /// The product of two matrices `[m, k]` and `[k, n]`: `[m, n]`.
+    /// The product C = A B of this matrix `[m, k]` and another `[k, n]`: `[m, n]`.
     ///
-    /// For C = A B: `dA = dC Bᵀ`, `dB = Aᵀ dC`; A and B are kept for it. Complexity: O(m k n).
+    /// `dA = dC Bᵀ`, `dB = Aᵀ dC`; the pullback keeps A and B.
+    ///
+    /// - Complexity: O(m k n).
     public func product(_ other: Tensor) -> Tensor {
         require(
             shape.rank == 2 && other.shape.rank == 2 && shape[1] == other.shape[0],
@@ -11,9 +13,11 @@ extension Tensor {
         return product(other, isTransposed: false)
     }
 
-    /// The product of a matrix `[m, k]` with the transpose of `[n, k]`: `[m, n]`.
+    /// The product C = A Bᵀ of this matrix `[m, k]` and the transpose of another `[n, k]`: `[m, n]`.
     ///
-    /// For C = A Bᵀ: `dA = dC B`, `dB = dCᵀ A`; A and B are kept for it. Complexity: O(m k n).
+    /// `dA = dC B`, `dB = dCᵀ A`; the pullback keeps A and B.
+    ///
+    /// - Complexity: O(m k n).
     public func product(transposed other: Tensor) -> Tensor {
         require(
             shape.rank == 2 && other.shape.rank == 2 && shape[1] == other.shape[1],

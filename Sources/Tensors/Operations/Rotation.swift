@@ -1,11 +1,14 @@
 import Platform
 
-/// The angles by which rotary positions turn the patches of an image (Su et al. 2021): for each patch one
-/// angle for each pair of dimensions of a head.
+/// The angles by which rotary position encoding rotates the patches of an image (Su et al. 2021): one per patch and
+/// pair of dimensions of a head.
 public struct RotaryAngles: Sendable {
-    /// `[patches, headWidth / 2]`, both.
+    /// Cosine and sine of each angle, both `[patches, headWidth / 2]`.
     public let cosines, sines: Tensor
 
+    /// Creates angles from their cosines and sines.
+    ///
+    /// - Precondition: both have the same shape, with two dimensions.
     public init(cosines: Tensor, sines: Tensor) {
         require(
             cosines.shape.rank == 2 && cosines.shape == sines.shape,
@@ -16,21 +19,22 @@ public struct RotaryAngles: Sendable {
 }
 
 extension Tensor {
-    /// Queries and keys turned by the positions of their patches (Su et al. 2021, "RoFormer", section 3.2.2, with
-    /// the pairs of dimensions as in `apply_rotary_pos_emb` of transformers' modeling_dinov3_vit.py).
+    /// Rotates queries and keys by the positions of their patches (Su et al. 2021, "RoFormer", section 3.2.2, with
+    /// dimensions paired as in `apply_rotary_pos_emb` of transformers' modeling_dinov3_vit.py).
     ///
-    /// With h half the width of a head, its dimensions i and h + i are a pair:
-    /// `y[i] = x[i] cos - x[h + i] sin`, `y[h + i] = x[h + i] cos + x[i] sin`, every head by the same angles.
-    /// The gradient is turned back by them: x is not kept. Memory that nobody else holds is turned in place:
-    /// that of a tensor at its last use or after `consume`, and that of a gradient.
+    /// With h half the width of a head, its dimensions i and h + i form a pair: `y[i] = x[i] cos - x[h + i] sin`, `y[h
+    /// + i] = x[h + i] cos + x[i] sin`, with the same angles for every head. The gradient is rotated back, so the
+    /// pullback does not keep x. Memory without another owner is rotated in place: that of a tensor at its last use or
+    /// after `consume`, and that of a gradient.
     ///
-    /// This tensor is `[batch, tokens, n * width]`: queries, keys and values one after the other, or some of
-    /// them, each with its heads one after the other. The first tokens, which are of no patch, stay as they are.
+    /// This tensor is `[batch, tokens, n * width]`: n blocks, such as queries, keys and values, each with its heads
+    /// side by side. The first tokens, which belong to no patch, are unchanged.
     ///
     /// - Parameters:
-    ///   - angles: of the last tokens of each image, its patches.
-    ///   - width: of the queries, of the keys and of the values.
-    ///   - blocks: how many of them, from the first, are turned; the others stay as they are.
+    ///   - angles: the angles of the last tokens of each image, its patches.
+    ///   - heads: the number of heads in a block.
+    ///   - width: the width of a block.
+    ///   - blocks: the number of blocks to rotate, counted from the first; the others are unchanged.
     /// - Complexity: O(count).
     public consuming func rotated(
         by angles: RotaryAngles, heads: Int, width: Int, blocks: Int
@@ -51,12 +55,12 @@ extension Tensor {
     }
 }
 
-/// What is turned in a tensor, and by what.
+/// A rotation of the vectors in a tensor.
 private struct Rotation {
     let angles: RotaryAngles
-    /// Tokens of an image, columns of a token.
+    /// Tokens per image and columns per token.
     let tokens, columns: Int
-    /// The vectors that are turned of a token, from its first column on, and half their width.
+    /// The number of vectors to rotate in each token, starting at its first column, and half their width.
     let vectors, half: Int
 
     init(_ angles: RotaryAngles, of shape: Shape, vectors: Int, vectorWidth: Int) {

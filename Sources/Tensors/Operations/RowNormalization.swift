@@ -2,12 +2,12 @@ internal import CKernels
 import Platform
 
 extension Tensor {
-    /// Each row of the innermost dimension over its length: `y = x / max(|x|, epsilon)`.
+    /// Divides each row of the innermost dimension by its length: `y = x / max(|x|, epsilon)`.
     ///
-    /// `dx = (dy - y (y · dy)) / |x|`, and `dy / epsilon` for a row that is shorter than epsilon. Kept
-    /// for it: y and the divisors.
+    /// `dx = (dy - y (y · dy)) / |x|`, or `dy / epsilon` for a row shorter than epsilon. The pullback keeps y and the
+    /// divisors.
     ///
-    /// - Parameter epsilon: that of PyTorch's `normalize` unless given.
+    /// - Parameter epsilon: the smallest divisor; the default is that of PyTorch's `normalize`.
     /// - Complexity: O(count).
     public func normalizedRows(epsilon: Float = 1e-12) -> Tensor {
         require(shape.rank >= 1 && epsilon > 0, "normalizedRows: \(shape), \(epsilon)")

@@ -1,11 +1,14 @@
 import Platform
 
 extension Tensor {
-    /// Some of the outermost dimension's slices, copied: `[indices.count, ...]`.
+    /// Copies the selected slices of the outermost dimension: `[indices.count, ...]`.
     ///
-    /// Its gradient is added to that of the slices it was taken from. Complexity: O(result).
+    /// The gradient is added to that of the slices copied.
     ///
-    /// - Precondition: no index occurs twice.
+    /// - Parameter indices: the slices, in the order of the result.
+    ///
+    /// - Precondition: the indices are within the outermost dimension and distinct.
+    /// - Complexity: O(result).
     public func samples(_ indices: [Int]) -> Tensor {
         let length = sampleLength(indices, "samples")
         let result = Tensor(uninitialized: sampleShape(indices.count))
@@ -29,13 +32,17 @@ extension Tensor {
         }
     }
 
-    /// This tensor, to some of whose outermost slices those of another are added, times a factor:
-    /// `y[indices[i]] = x[indices[i]] + factor part[i]`.
+    /// Adds `factor` times `part` to the selected outermost slices: `y[indices[i]] = x[indices[i]] + factor part[i]`,
+    /// and y = x elsewhere.
     ///
-    /// `dx = dy`, `dpart[i] = factor dy[indices[i]]`. Complexity: O(count).
+    /// `dx = dy`, `dpart[i] = factor dy[indices[i]]`.
     ///
-    /// - Parameter part: `[indices.count, ...]`.
-    /// - Precondition: no index occurs twice.
+    /// - Parameters:
+    ///   - part: `[indices.count, ...]`.
+    ///   - indices: the slices to add to.
+    ///   - factor: multiplies `part`.
+    /// - Precondition: the indices are within the outermost dimension and distinct.
+    /// - Complexity: O(count).
     public func adding(
         _ part: Tensor, toSamples indices: [Int], scaledBy factor: Float
     ) -> Tensor {
@@ -76,14 +83,15 @@ extension Tensor {
         }
     }
 
-    /// This tensor with some of its innermost rows replaced by another one.
+    /// Replaces selected rows of the innermost dimension by one row, such as a mask token.
     ///
-    /// `dx = dy`, but 0 in the rows that were replaced; the other row gets the sum of theirs. Complexity: O(count).
+    /// `dx = dy`, but 0 in the replaced rows; the gradient of `row` is the sum of dy over them.
     ///
     /// - Parameters:
-    ///   - indices: of the rows of the innermost dimension, all others taken as one.
+    ///   - indices: the rows to replace, counted through all outer dimensions.
     ///   - row: `[1, width]`.
-    /// - Precondition: no index occurs twice.
+    /// - Precondition: the indices are distinct.
+    /// - Complexity: O(count).
     public func replacingRows(_ indices: [Int], by row: Tensor) -> Tensor {
         let width = shape[-1]
         let rows = width > 0 ? count / width : 0
@@ -119,7 +127,7 @@ extension Tensor {
         }
     }
 
-    /// The elements of a slice of the outermost dimension, having checked the indices.
+    /// The number of elements of an outermost slice; checks the indices.
     private func sampleLength(_ indices: [Int], _ operation: String) -> Int {
         require(
             shape.rank > 0 && indices.allSatisfy { 0..<shape[0] ~= $0 }

@@ -1,16 +1,15 @@
 import Platform
 
 extension Tensor {
-    /// `y = x gamma + residual`: each column times its own factor, then added to a residual stream. The
-    /// LayerScale of a transformer's branch (Touvron et al. 2021, "Going deeper with Image Transformers",
-    /// section 2).
+    /// `y = x gamma + residual`: each column is multiplied by its own factor, then a residual is added. This is the
+    /// LayerScale of a transformer's branch (Touvron et al. 2021, "Going deeper with Image Transformers", section 2).
     ///
-    /// `dx = dy gamma`, `dresidual = dy`, and gamma's gradient is the sum of `dy x` over the rows. Kept for
-    /// it: x and gamma.
+    /// `dx = dy gamma`, `dresidual = dy`, and the gradient of gamma is the sum of `dy x` over the rows. The pullback
+    /// keeps x and gamma.
     ///
     /// - Parameters:
-    ///   - gamma: `[width]`, as long as the innermost dimension.
-    ///   - residual: of this tensor's shape.
+    ///   - gamma: the factors, `[width]`.
+    ///   - residual: a tensor of this tensor's shape; nothing is added by default.
     /// - Complexity: O(count), in one pass over memory.
     public func scaledColumns(by gamma: Tensor, adding residual: Tensor? = nil) -> Tensor {
         require(
@@ -41,7 +40,7 @@ extension Tensor {
                     x: trace?.index, gamma: gamma.trace?.index, residual: residual?.trace?.index
                 )
             ] gradient, cotangents in
-            // Each block's share of gamma's gradient.
+            // Each block's contribution to the gradient of gamma.
             let shares = Tensor(repeating: 0, shape: [rowBlocks(rows), width])
             withExtendedLifetime((x, gamma, shares, gradient)) {
                 let (x, gamma, dy) = (x.base, gamma.base, gradient.base)

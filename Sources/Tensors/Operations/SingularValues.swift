@@ -2,21 +2,21 @@ import CBLAS
 import Platform
 
 extension Tensor {
-    /// The singular values of a matrix, largest first: the roots of the eigenvalues of its smaller
-    /// Gram matrix, which LAPACK's `dsyevd` finds in double precision.
+    /// The singular values of a matrix, largest first: the square roots of the eigenvalues of its smaller Gram matrix,
+    /// computed in double precision by LAPACK's `dsyevd`.
     ///
-    /// Values below about 1e-8 of the largest are lost in rounding, which the entropy of them does
-    /// not feel. Nil where an element is infinite or not a number.
+    /// Values below about 1e-8 of the largest are lost to rounding, which does not affect their entropy. Nil if an
+    /// element is infinite or NaN.
     ///
     /// - Precondition: the tensor is a matrix with at least one row and column.
     /// - Complexity: O(s² l + s³) time and O(s²) memory, s the shorter side, l the longer one.
     package func singularValues() -> [Double]? {
         require(
-            shape.rank == 2 && count > 0, "singularValues: \(shape) is no matrix with elements")
+            shape.rank == 2 && count > 0, "singularValues: \(shape) is not a matrix with elements")
         let (rows, columns) = (shape[0], shape[1])
         let isWide = rows <= columns
         let (side, length) = isWide ? (rows, columns) : (columns, rows)
-        // Where a line of the shorter side starts, and its step from element to element.
+        // The stride from one line of the shorter side to the next, and from element to element within a line.
         let (start, step) = isWide ? (columns, 1) : (1, columns)
         var gram = [Double](repeating: 0, count: side * side)
         withUnsafeElements { elements in
@@ -32,7 +32,7 @@ extension Tensor {
                 }
             }
         }
-        // Infinities are found here too: their square stands on the diagonal.
+        // This also detects infinite and NaN elements, whose squares are on the diagonal.
         guard gram.allSatisfy(\.isFinite) else { return nil }
         var eigenvalues = [Double](repeating: 0, count: side)
         let order = Int32(side)

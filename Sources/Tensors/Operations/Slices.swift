@@ -1,7 +1,9 @@
 import Platform
 
 extension Tensor {
-    /// A range of the innermost dimension: `[..., range.count]`. Complexity: O(result).
+    /// A range of the innermost dimension, copied: `[..., range.count]`.
+    ///
+    /// - Complexity: O(result).
     public func columns(_ range: Range<Int>) -> Tensor {
         require(
             shape.rank > 0 && 0 <= range.lowerBound && range.upperBound <= shape[-1],
@@ -13,7 +15,9 @@ extension Tensor {
             shape: Shape(shape.dimensions.dropLast() + [range.count]))
     }
 
-    /// One index of the second dimension: `[n, ...]` of `[n, m, ...]`. Complexity: O(result).
+    /// One index of the second dimension, copied: `[n, ...]` of `[n, m, ...]`.
+    ///
+    /// - Complexity: O(result).
     public func slices(at index: Int) -> Tensor {
         require(
             shape.rank >= 2 && 0 <= index && index < shape[1], "slices: \(index) outside \(shape)")
@@ -23,7 +27,9 @@ extension Tensor {
             count: shape[0], shape: Shape([shape[0]] + inner.dimensions))
     }
 
-    /// A range of the second dimension: `[n, range.count, ...]` of `[n, m, ...]`. Complexity: O(result).
+    /// A range of the second dimension, copied: `[n, range.count, ...]` of `[n, m, ...]`.
+    ///
+    /// - Complexity: O(result).
     public func slices(in range: Range<Int>) -> Tensor {
         require(
             shape.rank >= 2 && 0 <= range.lowerBound && range.upperBound <= shape[1],
@@ -35,8 +41,7 @@ extension Tensor {
             shape: Shape([shape[0], range.count] + inner.dimensions))
     }
 
-    /// `count` runs of elements that lie at equal steps, one after the other. The gradient of what
-    /// lies between them is zero.
+    /// Copies `count` runs of elements at equal distances. The gradient of the elements between them is zero.
     private func runs(
         of length: Int, at start: Int, every step: Int, count: Int, shape resultShape: Shape
     ) -> Tensor {

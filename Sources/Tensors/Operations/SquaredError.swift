@@ -2,10 +2,10 @@ internal import CKernels
 import Platform
 
 extension Tensor {
-    /// The sum of the squared differences from a constant: `Σ (x - t)²`; `dx = 2 (x - t)`, times the sum's own.
-    /// Kept for it: x - t.
+    /// The sum of squared differences from a constant: `Σ (x - t)²`, with `dx = 2 (x - t)` times the gradient of the
+    /// sum. The pullback keeps x - t.
     ///
-    /// - Parameter targets: of this tensor's shape.
+    /// - Parameter targets: the constants t, of this tensor's shape.
     /// - Returns: a scalar.
     /// - Complexity: O(count).
     public func squaredError(to targets: Tensor) -> Tensor {

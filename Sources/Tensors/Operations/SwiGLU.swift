@@ -2,16 +2,18 @@ internal import CKernels
 import Platform
 
 extension Tensor {
-    /// `y = silu(a) b` with a the first half of the innermost dimension and b the second,
-    /// `silu(a) = a s(a)`, `s(a) = 1 / (1 + exp(-a))` (Shazeer 2020, "GLU Variants Improve Transformer";
-    /// SwiGLUFFN of dinov2's layers/swiglu_ffn.py).
+    /// `y = silu(a) b`, where a is the first half of the innermost dimension and b the second, `silu(a) = a s(a)`,
+    /// `s(a) = 1 / (1 + exp(-a))` (Shazeer 2020, "GLU Variants Improve Transformer"; SwiGLUFFN of dinov2's
+    /// layers/swiglu_ffn.py).
     ///
-    /// `da = dy b (s + a s (1 - s))`, `db = dy silu(a)`; x is kept for it, and s computed again.
+    /// `da = dy b (s + a s (1 - s))`, `db = dy silu(a)`. The pullback keeps x and recomputes s.
     ///
-    /// - Returns: `[..., hidden]` of `[..., 2 * hidden]`.
+    /// - Returns: `[..., hidden]` for x of `[..., 2 * hidden]`.
     /// - Complexity: O(count), in one pass over memory.
     public func swiGLU() -> Tensor {
-        require(shape.rank >= 1 && shape[-1] % 2 == 0, "swiGLU: \(shape) is not in two halves")
+        require(
+            shape.rank >= 1 && shape[-1] % 2 == 0,
+            "swiGLU: \(shape) does not split into two halves")
         let hidden = shape[-1] / 2
         let rows = hidden > 0 ? count / (2 * hidden) : 0
         let result = Tensor(uninitialized: Shape(shape.dimensions.dropLast() + [hidden]))

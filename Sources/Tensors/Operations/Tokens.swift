@@ -1,15 +1,15 @@
 import Platform
 
 extension Tensor {
-    /// A transformer's input: for each image the class token, the registers and the patches; the class token
-    /// and the patches each plus its position code, where there are codes.
+    /// A transformer's input: for each image the class token, the registers and the patches. Position codes, if there
+    /// are any, are added to the class token and the patches.
     ///
-    /// The gradients of the codes are the sums over the images, and so are those of the leading tokens.
+    /// The gradients of the codes and of the leading tokens are sums over the images.
     ///
     /// - Parameters:
     ///   - leading: the class token and the registers, `[1 + registers, width]`.
     ///   - patches: `[batch, n, width]`.
-    ///   - codes: `[1 + n, width]`, the class token's first; nil where nothing is added.
+    ///   - codes: `[1 + n, width]`, the class token's first; nil to add nothing.
     /// - Returns: `[batch, 1 + registers + n, width]`.
     /// - Complexity: O(result).
     public static func tokens(leading: Tensor, patches: Tensor, codes: Tensor?) -> Tensor {

@@ -1,9 +1,10 @@
 import Platform
 
 extension Tensor {
-    /// The same elements under another shape. Complexity: O(1).
+    /// The same elements in another shape.
     ///
     /// - Precondition: both shapes have the same number of elements.
+    /// - Complexity: O(1).
     public func reshaped(to shape: Shape) -> Tensor {
         require(
             shape.count == count, "reshaped: \(self.shape) cannot become \(shape)")
@@ -14,11 +15,12 @@ extension Tensor {
         }
     }
 
-    /// A run of the outermost dimension's slices, sharing the elements. Complexity: O(1).
+    /// A range of slices of the outermost dimension, sharing the elements.
     ///
-    /// Its gradient is that of the run, and zero elsewhere.
+    /// The gradient is passed to the range and is zero elsewhere.
     ///
-    /// - Precondition: the tensor has a dimension and `range` lies within the outermost.
+    /// - Precondition: the tensor has a dimension, and `range` lies within the outermost.
+    /// - Complexity: O(1).
     public func rows(_ range: Range<Int>) -> Tensor {
         require(
             shape.rank > 0 && 0 <= range.lowerBound && range.upperBound <= shape[0],

@@ -2,18 +2,18 @@ internal import CKernels
 import Platform
 
 extension Tensor {
-    /// A linear map whose rows have a direction and a length of their own (weight normalisation,
-    /// Salimans and Kingma 2016): `y_j = s_j (x · v_j)` with `s_j = g_j / |v_j|`.
+    /// A linear map whose rows have separate direction and magnitude (weight normalisation, Salimans and Kingma 2016):
+    /// `y_j = s_j (x · v_j)` with `s_j = g_j / |v_j|`.
     ///
-    /// The weights `s_j v_j` are never stored: those of a head with 65,536 outputs would take 64 MB,
-    /// and their gradient as much. With t_j the sum of `dy_j x` over the rows of x: `dx = Σ dy_j s_j v_j`,
-    /// `dv_j = s_j (t_j - v_j (v_j · t_j) / |v_j|²)`, `dg_j = v_j · t_j / |v_j|`. Kept for it: x, v, g and the
-    /// lengths of v's rows.
+    /// The weights `s_j v_j` are never stored: for a head with 65,536 outputs they would take 64 MB, and their gradient
+    /// the same. With t_j the sum of `dy_j x` over the rows of x: `dx = Σ dy_j s_j v_j`, `dv_j = s_j (t_j - v_j (v_j ·
+    /// t_j) / |v_j|²)`, `dg_j = v_j · t_j / |v_j|`. The pullback keeps x, v, g and the lengths of the rows of v. This
+    /// tensor is x, `[rows, inputs]`.
     ///
     /// - Parameters:
     ///   - directions: v, `[outputs, inputs]`; no row is zero.
     ///   - magnitudes: g, one for each output.
-    /// - Returns: `[rows, outputs]` for x of `[rows, inputs]`.
+    /// - Returns: `[rows, outputs]`.
     /// - Complexity: O(rows x inputs x outputs).
     public func linear(directions: Tensor, magnitudes: Tensor) -> Tensor {
         require(
@@ -46,8 +46,7 @@ extension Tensor {
     }
 }
 
-/// The map's factors. It goes through the rows of v in blocks that stay in cache from one use to the
-/// next.
+/// The map's factors. The rows of v are processed in blocks that stay in cache from one use to the next.
 private struct WeightNormalizedMap {
     let x: Tensor
     let directions: Tensor
@@ -62,8 +61,8 @@ private struct WeightNormalizedMap {
         inverseLengths = Tensor(uninitialized: [directions.shape[0]])
     }
 
-    /// Calls `body` with the blocks of outputs, one after the other, and v's rows of each. A block is a
-    /// whole number of the blocks of columns that a product is cut into.
+    /// Calls `body` with consecutive blocks of outputs and the rows of v for each. A block is a multiple of the column
+    /// blocks that a product is split into.
     private func forEachBlock(_ body: (_ outputs: Range<Int>, _ rows: MatrixView) -> Void) {
         let length = 1536
         let (outputs, inputs) = (directions.shape[0], directions.shape[1])
@@ -86,7 +85,7 @@ private struct WeightNormalizedMap {
         }
     }
 
-    /// The result; fills `inverseLengths`.
+    /// Computes the result and fills `inverseLengths`.
     func value() -> Tensor {
         let (rows, inputs, outputs) = (x.shape[0], x.shape[1], directions.shape[0])
         let result = Tensor(uninitialized: [rows, outputs])
@@ -104,7 +103,7 @@ private struct WeightNormalizedMap {
         return result
     }
 
-    /// Multiplies some columns of a result, or of its gradient, by s.
+    /// Multiplies some columns of a result or of its gradient by s.
     private func scale(_ y: UnsafeMutablePointer<Float>, _ columns: Range<Int>) {
         let outputs = directions.shape[0]
         let (inverseLengths, magnitudes) = (inverseLengths.base, magnitudes.base)
@@ -114,12 +113,12 @@ private struct WeightNormalizedMap {
         }
     }
 
-    /// Writes g's gradient, and v's where it is wanted.
+    /// Computes the gradient of g, and of v if it is needed.
     ///
     /// - Parameters:
-    ///   - gradient: of the result.
-    ///   - target: memory of v's gradient, and whether to add to what it holds.
-    ///   - dg: g's gradient.
+    ///   - gradient: the gradient of the result.
+    ///   - target: memory for the gradient of v, and whether to add to its contents.
+    ///   - dg: receives the gradient of g.
     func addParameterGradients(
         of gradient: Tensor,
         directions target: (base: UnsafeMutablePointer<Float>, isSum: Bool)?, magnitudes dg: Tensor
@@ -153,7 +152,7 @@ private struct WeightNormalizedMap {
         }
     }
 
-    /// Writes x's gradient, or adds it to what is there; scales that of the result on the way.
+    /// Writes the gradient of x or adds it to the contents; scales the gradient of the result by s in the process.
     func addInputGradient(
         of gradient: inout Tensor, to target: UnsafeMutablePointer<Float>, isSum: Bool
     ) {

@@ -3,9 +3,9 @@ import Platform
 extension Tensor {
     /// The sum of the elements, each times a constant; `dx = weights dy`.
     ///
-    /// What hands a gradient that is known already on to what a tensor was computed from.
+    /// This injects a known gradient: the derivative of the result with respect to this tensor is `weights`.
     ///
-    /// - Parameter weights: constants, of the same shape.
+    /// - Parameter weights: constants of the same shape.
     /// - Returns: a scalar.
     /// - Complexity: O(count).
     public func weightedSum(_ weights: Tensor) -> Tensor {

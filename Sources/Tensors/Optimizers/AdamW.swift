@@ -1,27 +1,37 @@
 internal import CKernels
 import Foundation
 
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), in the order of PyTorch's:
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), in PyTorch's order of operations:
 ///
 ///     p -= rate decay p
 ///     m += (g - m) (1 - beta1);  v = beta2 v + (1 - beta2) g²
 ///     p -= rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 ///
-/// t counts the steps in which the parameter had a gradient.
+/// where t counts the steps in which the parameter had a gradient.
 public struct AdamW: Optimizer {
-    /// Defaults are PyTorch's.
+    /// The constants of the update; the defaults are PyTorch's.
     public struct Options: Sendable, Codable, Hashable {
+        /// The decay of the gradient's running average.
         public var beta1 = 0.9
+        /// The decay of the squared gradient's running average.
         public var beta2 = 0.999
+        /// Added to the denominator, to keep it away from 0.
         public var epsilon = 1e-8
 
+        /// Creates the default options.
         public init() {}
     }
 
+    /// The constants of the update.
     public let options: Options
     private var parameters: [ParameterState]
 
-    /// - Parameter scaling: called for each parameter of the module; all count alike unless given.
+    /// Creates an optimiser for a module, with its averages at 0.
+    ///
+    /// - Parameters:
+    ///   - module: the module whose parameters are to be updated.
+    ///   - options: the constants of the update.
+    ///   - scaling: returns the multipliers of each parameter of the module; all are 1 by default.
     public init(
         for module: some Module, options: Options = Options(),
         scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling = { _, _ in .init() }
@@ -30,11 +40,13 @@ public struct AdamW: Optimizer {
         parameters = ParameterState.all(of: module, averages: { _, _ in 2 }, scaling)
     }
 
+    /// The optimiser's state; see `Optimizer.state`.
     public var state: [(name: String, tensor: Tensor)] {
         get { parameters.tensors }
         set { parameters.tensors = newValue }
     }
 
+    /// Updates the module's parameters; see `Optimizer.step`.
     public mutating func step(
         _ module: inout some Module, by gradients: Gradients, rate: Double, weightDecay: Double
     ) {
@@ -46,7 +58,7 @@ public struct AdamW: Optimizer {
 }
 
 extension AdamW.Options {
-    /// A step of one parameter, whose state has two averages.
+    /// Steps one parameter, whose state has two averages.
     func step(
         _ state: inout ParameterState, _ parameter: inout Tensor, _ gradient: Tensor, rate: Double,
         weightDecay: Double

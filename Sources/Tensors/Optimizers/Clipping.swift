@@ -1,9 +1,8 @@
 extension Gradients {
-    /// Shortens each parameter's gradient to a length of at most `limit`, each for itself: it is
-    /// multiplied by `limit / (length + 1e-6)` where that is below 1 (`clip_gradients` of
-    /// facebookresearch/dino, utils.py).
+    /// Clips each parameter's gradient to a length of at most `limit`: it is multiplied by `limit / (length + 1e-6)`
+    /// where that is below 1 (`clip_gradients` of facebookresearch/dino, utils.py).
     ///
-    /// - Returns: the lengths before, `nil` where there is no gradient.
+    /// - Returns: the length of each gradient before clipping, `nil` where there is no gradient.
     /// - Complexity: O(elements).
     @discardableResult
     public mutating func clip(eachTo limit: Double) -> [Double?] {
@@ -17,8 +16,13 @@ extension Gradients {
         return lengths
     }
 
-    /// Shortens some gradients together, as if they were one: each is multiplied by `limit / (length + 1e-6)` where
-    /// that is below 1, length being that of all (`clip_grad_norm_` of PyTorch). Complexity: O(elements).
+    /// Clips some gradients by their joint length: each is multiplied by `limit / (length + 1e-6)` if that is below 1
+    /// (`clip_grad_norm_` of PyTorch).
+    ///
+    /// - Parameters:
+    ///   - indices: the parameters, by their position in the module.
+    ///   - limit: the most that the joint length may be.
+    /// - Complexity: O(elements).
     public mutating func clip(_ indices: [Int], togetherTo limit: Double) {
         let lengths = lengths
         let length = indices.reduce(0) { $0 + (lengths[$1] ?? 0) * (lengths[$1] ?? 0) }.squareRoot()
@@ -30,6 +34,8 @@ extension Gradients {
         }
     }
 
-    /// The Euclidean length of each parameter's gradient. Complexity: O(elements).
+    /// The Euclidean length of each parameter's gradient, `nil` where there is none.
+    ///
+    /// - Complexity: O(elements).
     public var lengths: [Double?] { tensors.map { $0?.squaredLength.squareRoot() } }
 }

@@ -1,8 +1,11 @@
 import Platform
 
 extension Tensor {
-    /// `self = momentum self + (1 - momentum) other`, in place: how a teacher follows its student.
-    /// Complexity: O(count), no memory.
+    /// Moves this tensor towards another in place: `self = momentum self + (1 - momentum) other`. This is how a teacher
+    /// follows its student.
+    ///
+    /// - Precondition: the shapes are equal and this tensor is not tracked.
+    /// - Complexity: O(count), without allocating.
     public mutating func moveAverage(towards other: Tensor, momentum: Double) {
         require(
             shape == other.shape && !isTracked, "moveAverage: \(shape) towards \(other.shape)")
@@ -17,12 +20,14 @@ extension Tensor {
 }
 
 extension Module {
-    /// The same for every parameter, towards that of a module of the same form.
+    /// Moves every parameter towards that of a module with the same parameters, in place; see `Tensor.moveAverage`.
+    ///
+    /// - Precondition: `other` has parameters of the same names, in the same order.
     public mutating func moveAverage(towards other: Self, momentum: Double) {
         var sources = other.parameters.makeIterator()
         forEachParameter { name, parameter in
             guard let source = sources.next(), source.name == name else {
-                fail("moveAverage: the other module has no \(name) here")
+                fail("moveAverage: the other module has no parameter \(name) here")
             }
             parameter.moveAverage(towards: source.tensor, momentum: momentum)
         }

@@ -1,38 +1,45 @@
 import Platform
 
-/// Momentum made orthogonal by Newton-Schulz iterations (Muon; Jordan et al. 2024), for the weight matrices of hidden
-/// layers, and AdamW for all other parameters. Of a matrix `[rows, columns]`:
+/// Orthogonalised momentum by Newton-Schulz iterations (Muon; Jordan et al. 2024) for the weight matrices of hidden
+/// layers, and AdamW for all other parameters. For a matrix `[rows, columns]`:
 ///
 ///     m += (g - m) (1 - momentum);  u = g + (m - g) momentum
-///     o = U Vᵀ of u = U S Vᵀ, about
+///     o = U Vᵀ, approximately, where u = U S Vᵀ
 ///     p -= rate decay p;  p -= rate 0.2 sqrt(max(rows, columns)) o
 ///
-/// A step then has the length of one of AdamW's, so that both take the same rate and decay (Liu et al. 2025, "Muon is
-/// scalable for LLM training"). It is `torch.optim.Muon` with `adjust_lr_fn="match_rms_adamw"`, in float32 instead of
-/// bfloat16.
+/// Its steps are as long as AdamW's, so that both take the same rate and decay (Liu et al. 2025, "Muon is scalable for
+/// LLM training"). This is `torch.optim.Muon` with `adjust_lr_fn="match_rms_adamw"`, in float32 instead of bfloat16.
 public struct Muon: Optimizer {
-    /// Defaults are PyTorch's.
+    /// The constants of the update; the defaults are PyTorch's.
     public struct Options: Sendable, Codable, Hashable {
+        /// The decay of the gradient's running average.
         public var momentum = 0.95
-        /// Newton-Schulz iterations of a step.
+        /// Newton-Schulz iterations per step.
         public var iterations = 5
-        /// Of the parameters that are not made orthogonal.
+        /// Options for the parameters that are not orthogonalised.
         public var adamW = AdamW.Options()
 
+        /// Creates the default options.
         public init() {}
     }
 
+    /// The constants of the update.
     public let options: Options
     private var parameters: [ParameterState]
-    /// The number of matrices in each parameter that holds some, by its name.
+    /// The number of matrices in each orthogonalised parameter, by its name.
     private let matrices: [String: Int]
 
+    /// Creates an optimiser for a module, with its averages at 0.
+    ///
     /// - Parameters:
-    ///   - matrices: the number of weight matrices that a parameter `[rows, …]` holds below each other, of equal sizes
-    ///     and each made orthogonal for itself (3 for queries, keys and values in one); 0 for a parameter that AdamW is
-    ///     to change. Axes after the first count as one, of columns.
-    ///   - scaling: called for each parameter of the module; all count alike unless given.
-    /// - Precondition: a parameter that holds matrices has two axes or more, and its rows are a multiple of their number.
+    ///   - module: the module whose parameters are to be updated.
+    ///   - options: the constants of the update.
+    ///   - matrices: returns the number of weight matrices that a parameter `[rows, …]` stacks along its rows, of equal
+    ///     sizes and orthogonalised separately (3 for queries, keys and values in one); 0 for a parameter that AdamW
+    ///     updates. Axes after the first are flattened into columns.
+    ///   - scaling: returns the multipliers of each parameter of the module; all are 1 by default.
+    /// - Precondition: a parameter that holds matrices has at least two axes, and its rows are a multiple of their
+    ///   number.
     public init(
         for module: some Module, options: Options = Options(),
         matrices: (_ name: String, _ parameter: Tensor) -> Int,
@@ -53,13 +60,16 @@ public struct Muon: Optimizer {
             of: module, averages: { name, _ in counts[name] == nil ? 2 : 1 }, scaling)
     }
 
+    /// The optimiser's state; see `Optimizer.state`.
     public var state: [(name: String, tensor: Tensor)] {
         get { parameters.tensors }
         set { parameters.tensors = newValue }
     }
 
-    /// - Complexity: beside AdamW's, for each matrix `iterations` times three products of the smaller side; memory for
-    ///   some copies of the largest matrix.
+    /// Updates the module's parameters; see `Optimizer.step`.
+    ///
+    /// - Complexity: AdamW's, plus `iterations` times three matrix products for each matrix (see `orthogonalize`);
+    ///   memory for a few copies of the largest matrix.
     public mutating func step(
         _ module: inout some Module, by gradients: Gradients, rate: Double, weightDecay: Double
     ) {
@@ -78,7 +88,7 @@ public struct Muon: Optimizer {
 }
 
 extension Muon.Options {
-    /// A step of a parameter that holds matrices, whose state has one average.
+    /// Steps one parameter that holds matrices, whose state has one average.
     fileprivate func step(
         _ state: inout ParameterState, _ parameter: inout Tensor, _ gradient: Tensor,
         matrices: Int, rate: Double, weightDecay: Double
@@ -111,12 +121,12 @@ extension Muon.Options {
 }
 
 extension Tensor {
-    /// Brings the singular values of a matrix towards 1, between 0.7 and 1.2 after five iterations, and leaves its
-    /// singular vectors: after division by its Frobenius norm, `X = a X + (b X Xᵀ + c (X Xᵀ)²) X` with Jordan's
-    /// coefficients, which raise small values fastest. A tall matrix takes `Xᵀ X` from the right.
+    /// Brings the singular values of a matrix towards 1 (into 0.7...1.2 after five iterations) and keeps its singular
+    /// vectors: after division by its Frobenius norm, `X = a X + (b X Xᵀ + c (X Xᵀ)²) X` with Jordan's coefficients,
+    /// which raise small values fastest. A tall matrix is multiplied by the polynomial in `Xᵀ X` from the right
+    /// instead.
     ///
-    /// Complexity: three products an iteration, two of `rows columns min(rows, columns)` and one of the cube of the
-    /// smaller side.
+    /// - Complexity: per iteration two products of `rows columns min(rows, columns)` and one of the smaller side cubed.
     mutating func orthogonalize(iterations: Int) {
         let (a, b, c): (Float, Float, Float) = (3.4445, -4.775, 2.0315)
         let (rows, columns) = (shape[0], shape[1])

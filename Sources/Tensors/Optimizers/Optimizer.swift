@@ -1,39 +1,42 @@
 import Platform
 
-/// A rule by which gradients change parameters; a value that holds what the rule remembers.
+/// A rule that updates parameters from their gradients, together with its state.
 public protocol Optimizer: Sendable {
-    /// Changes a module's parameters, in place and without allocating where the module and the
-    /// optimiser hold the only references to their elements. A parameter without gradient stays as it
-    /// is, and so does what is remembered of it.
+    /// Updates a module's parameters: in place and without allocating, provided that the module and the optimiser hold
+    /// the only references to their elements. A parameter without a gradient is left unchanged, and so is its state.
     ///
     /// - Parameters:
-    ///   - gradients: of this module.
+    ///   - module: the module to update.
+    ///   - gradients: the gradients of this module.
     ///   - rate: the learning rate of this step.
-    ///   - weightDecay: that of this step.
+    ///   - weightDecay: the weight decay of this step.
     /// - Precondition: the module has the parameters that the optimiser was made for.
     /// - Complexity: O(elements), one pass over memory.
     mutating func step(
         _ module: inout some Module, by gradients: Gradients, rate: Double, weightDecay: Double)
 
-    /// The optimiser's complete state, in an order fixed by the module: its running averages of each parameter,
-    /// numbered from 0 (`0.cls_token`), and last `steps`, the number of steps that each parameter has taken. To
-    /// resume, assign it to an optimiser made for the same module.
+    /// The optimiser's complete state, in an order fixed by the module: the running averages of each parameter,
+    /// numbered from 0 (`0.cls_token`), and last `steps`, the number of steps that each parameter has taken. To resume,
+    /// assign it to an optimiser made for the same module.
     ///
-    /// - Precondition: a state that is assigned has the names and shapes of the present one.
+    /// - Precondition: a new value has the same names and shapes as the current one.
     var state: [(name: String, tensor: Tensor)] { get set }
 }
 
 /// Multipliers of the learning rate and the weight decay for one parameter.
 public struct ParameterScaling: Sendable, Hashable, Codable {
+    /// Multiplier of the learning rate.
     public var rate: Double
+    /// Multiplier of the weight decay.
     public var weightDecay: Double
 
+    /// Creates a pair of multipliers; both are 1 by default.
     public init(rate: Double = 1, weightDecay: Double = 1) {
         self.rate = rate
         self.weightDecay = weightDecay
     }
 
-    /// No decay of biases, and of anything else with one dimension: weights of norms
+    /// Exempts biases and other one-dimensional parameters, such as the weights of norms, from weight decay
     /// (`get_params_groups` of facebookresearch/dino, utils.py).
     public static func ofDINO(name: String, parameter: Tensor) -> ParameterScaling {
         let isRegularised = !name.hasSuffix("bias") && parameter.shape.rank > 1
@@ -41,16 +44,16 @@ public struct ParameterScaling: Sendable, Hashable, Codable {
     }
 }
 
-/// An optimiser's memory of one parameter.
+/// An optimiser's state for one parameter.
 struct ParameterState: Sendable {
     let name: String
     var scaling: ParameterScaling
-    /// Running averages, each of the parameter's shape.
+    /// Running averages, each with the parameter's shape.
     var averages: [Tensor]
-    /// Steps taken.
+    /// The number of steps taken.
     var steps = 0
 
-    /// One for each parameter of a module, with averages of zero.
+    /// The initial state of each parameter of a module, with all averages 0.
     static func all(
         of module: some Module,
         averages: (_ name: String, _ parameter: Tensor) -> Int,
@@ -67,7 +70,7 @@ struct ParameterState: Sendable {
 }
 
 extension [ParameterState] {
-    /// `Optimizer.state`.
+    /// The value of `Optimizer.state`.
     var tensors: [(name: String, tensor: Tensor)] {
         get {
             flatMap { parameter in
@@ -78,7 +81,7 @@ extension [ParameterState] {
             require(
                 newValue.elementsEqual(tensors) {
                     $0.name == $1.name && $0.tensor.shape == $1.tensor.shape
-                }, "Optimizer: a state of another module")
+                }, "Optimizer: the state belongs to another module")
             var rest = newValue[...]
             for index in indices {
                 let averages = self[index].averages.count
@@ -91,7 +94,7 @@ extension [ParameterState] {
         }
     }
 
-    /// Calls `body` with each parameter that has a gradient, and its state.
+    /// Calls `body` for each parameter that has a gradient, with its state.
     mutating func forEach(
         in module: inout some Module, _ gradients: Gradients,
         _ body: (inout ParameterState, inout Tensor, Tensor) -> Void
@@ -100,11 +103,11 @@ extension [ParameterState] {
             gradients.tensors.count == count,
             "Optimizer: \(gradients.tensors.count) gradients for \(count) parameters")
         var position = 0
-        // Moved out of `self` and back, since a closure may not hold an inout array.
+        // Moved out of `self` and back, because a closure cannot capture an inout array.
         var states = self
         self = []
         module.forEachParameter { name, parameter in
-            require(position < states.count, "Optimizer: a parameter more, \(name)")
+            require(position < states.count, "Optimizer: unexpected parameter \(name)")
             if let gradient = gradients.tensors[position] {
                 require(
                     gradient.shape == parameter.shape,
@@ -115,7 +118,8 @@ extension [ParameterState] {
             position += 1
         }
         require(
-            position == states.count, "Optimizer: \(position) parameters of \(states.count)")
+            position == states.count,
+            "Optimizer: \(position) parameters where \(states.count) were expected")
         self = states
     }
 }

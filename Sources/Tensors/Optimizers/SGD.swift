@@ -1,13 +1,17 @@
-/// Stochastic gradient descent with momentum and weight decay, as PyTorch's:
+/// Stochastic gradient descent with momentum and weight decay, in PyTorch's form:
 ///
 ///     b = momentum b + (g + decay p);  p -= rate b
 public struct SGD: Optimizer {
+    /// The factor by which the running average `b` decays in each step.
     public let momentum: Double
     private var parameters: [ParameterState]
 
+    /// Creates an optimiser for a module, with its averages at 0.
+    ///
     /// - Parameters:
-    ///   - momentum: what is kept of the last steps; main_dino.py's 0.9 unless given.
-    ///   - scaling: called for each parameter of the module; all count alike unless given.
+    ///   - module: the module whose parameters are to be updated.
+    ///   - momentum: the factor by which the running average decays; 0.9 as in main_dino.py by default.
+    ///   - scaling: returns the multipliers of each parameter of the module; all are 1 by default.
     public init(
         for module: some Module, momentum: Double = 0.9,
         scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling = { _, _ in .init() }
@@ -16,11 +20,13 @@ public struct SGD: Optimizer {
         parameters = ParameterState.all(of: module, averages: { _, _ in 1 }, scaling)
     }
 
+    /// The optimiser's state; see `Optimizer.state`.
     public var state: [(name: String, tensor: Tensor)] {
         get { parameters.tensors }
         set { parameters.tensors = newValue }
     }
 
+    /// Updates the module's parameters; see `Optimizer.step`.
     public mutating func step(
         _ module: inout some Module, by gradients: Gradients, rate: Double, weightDecay: Double
     ) {
@@ -34,7 +40,7 @@ public struct SGD: Optimizer {
     }
 }
 
-/// `b = momentum b + gradientScale (g + decay p);  p -= rate b`.
+/// Steps one parameter: `b = momentum b + gradientScale (g + decay p);  p -= rate b`.
 func descend(
     _ parameter: inout Tensor, _ gradient: Tensor, _ average: inout Tensor, gradientScale: Float,
     momentum: Float, decay: Float, rate: Float

@@ -141,21 +141,21 @@ def masks():
     yield case("gray beside a palette", png(LABELS, GRAY, 8), like=first)
     yield case("black beside colours", png(LABELS * 0, GRAY, 1), LABELS * 0, like=coloured)
     yield case("a colour that the first mask has not", png(colours, RGB, 8), like=coloured,
-               refusal="its colour (0, 128, 0) is none of those")
+               refusal="its colour (0, 128, 0) is not among")
     yield case("other colours than the first, gray mask", png(others, RGB, 8),
-               like=png(LABELS, GRAY, 8), refusal="its colour (20, 3, 200) is none of those")
+               like=png(LABELS, GRAY, 8), refusal="its colour (20, 3, 200) is not among")
     # Refused.
-    yield case("a label above 255", png(LABELS * 100, GRAY, 16), refusal="the label 300 in 16 bits")
+    yield case("a label above 255", png(LABELS * 100, GRAY, 16), refusal="the 16-bit label 300")
     yield case("white in 16 bits", png(binary * 65535, GRAY, 16),
-               refusal="the label 65535 in 16 bits")
+               refusal="the 16-bit label 65535")
     half = np.where(LABELS == 2, 128, clear)
     yield case("transparent in part", png(np.dstack([colours, half]), RGB_ALPHA, 8),
-               refusal="column 4, row 5 is transparent in part")
+               refusal="column 4, row 5 is partly transparent")
     yield case("gray, transparent in part", png(np.dstack([LABELS, half]), GRAY_ALPHA, 8),
-               refusal="column 4, row 5 is transparent in part")
-    yield case("colours of 16 bits", png(colours + 1, RGB, 16), refusal="in 16 bits")
+               refusal="column 4, row 5 is partly transparent")
+    yield case("colours of 16 bits", png(colours + 1, RGB, 16), refusal="the 16-bit level")
     many = np.arange(18 * 15 * 3).reshape(15, 18, 3) % 256  # Each triple comes again after 256.
-    yield case("many colours", png(many, RGB, 8), many[..., 0], refusal="256 colours beside black")
+    yield case("many colours", png(many, RGB, 8), many[..., 0], refusal="256 colours besides black")
     many[..., 1] = 7 + np.arange(18 * 15).reshape(15, 18) // 256
     yield case("more colours", png(many, RGB, 8), refusal="more than 256 colours")
     disc = Image.new("L", (256, 256))

@@ -1,29 +1,29 @@
-/// The classes, functions and constants that a pickle may name. They stand for what is done here
-/// with their arguments; nothing is ever looked up or called.
+/// The classes, functions and constants that a pickle may name. Each stands for what the reader does with its
+/// arguments; nothing is ever looked up or called.
 ///
 /// These are the names that `torch.load(weights_only=True)` allows (torch/_weights_only_unpickler.py,
-/// `_get_allowed_globals`), and what training scripts keep beside weights without harm: arguments,
-/// paths, numpy's scalars, the other containers of Python.
+/// `_get_allowed_globals`), plus the harmless values that training scripts save with weights: arguments, paths, numpy's
+/// scalars, Python's other containers.
 enum PickleGlobal {
-    /// `OrderedDict`, `Counter`, `defaultdict`: of a dictionary, of pairs, or of neither.
+    /// `OrderedDict`, `Counter`, `defaultdict`: made from a dictionary, from pairs, or empty.
     case dictionary
     case namespace
-    /// `_rebuild_tensor` and `_v2`, where elements are of the storage's type.
+    /// `_rebuild_tensor` and `_v2`: elements have the storage's type.
     case rebuildTensor
-    /// `_rebuild_tensor_v3`, where they are of a type given beside an untyped storage.
+    /// `_rebuild_tensor_v3`: an argument gives the element type, as the storage is untyped.
     case rebuildTypedTensor
-    /// What gives its first argument, a tensor.
+    /// Returns its first argument, a tensor.
     case rebuildParameter
     /// `_rebuild_from_type_v2`: a tensor with attributes, or of a subclass.
     case rebuildFromType
     /// The class of a tensor that `BUILD` fills, as PyTorch 0.1 wrote it.
     case tensorClass
-    /// What gives a tensor that is not read.
+    /// Returns a tensor that cannot be read.
     case unreadableTensor(UnreadableTensor)
     case size
     case storage(PickledType)
     case dtype(PickledType)
-    /// What becomes `PickleGraph.Node.opaque`.
+    /// Becomes `PickleGraph.Node.opaque`.
     case opaque
 
     init?(module: String, name: String) {
@@ -61,7 +61,7 @@ enum PickleGlobal {
         }
     }
 
-    /// The functions of torch/_utils.py by which tensors are saved.
+    /// The functions of torch/_utils.py that rebuild saved tensors.
     private static let rebuilding: [String: PickleGlobal] = [
         "_rebuild_tensor": .rebuildTensor, "_rebuild_tensor_v2": .rebuildTensor,
         "_rebuild_tensor_v3": .rebuildTypedTensor,
@@ -86,8 +86,8 @@ enum PickleGlobal {
         "per_channel_symmetric", "per_channel_affine_float_qparams",
     ]
 
-    /// By module. Learning rates are numpy scalars in DINO's optimizer state, and its launcher puts
-    /// a path into the arguments.
+    /// Names of opaque values, by module. DINO's optimiser state has numpy scalars as learning rates, and its launcher
+    /// stores a path among the arguments.
     private static let inert: [String: Set<String>] = {
         let array: Set<String> = ["scalar", "_reconstruct"]
         let path: Set<String> = ["PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"]
@@ -105,7 +105,7 @@ enum PickleGlobal {
     }()
 }
 
-/// A tensor that is not read; the text says why, and follows its name.
+/// The reason why a tensor cannot be read; the raw value follows its name in messages.
 enum UnreadableTensor: String {
     case sparse = "is sparse; expected a dense tensor (to_dense())"
     case quantised =
@@ -113,20 +113,20 @@ enum UnreadableTensor: String {
     case nested = "is nested; expected a dense tensor"
     case meta = "was saved from the meta device, without values"
     case wrapper = "is of a subclass that was saved without values"
-    case foreign = "was saved from an accelerator in a form of its own; save it from the CPU"
+    case foreign = "was saved from an accelerator in a device-specific form; save it from the CPU"
     case negated = "is a negated view; expected its values (resolve_neg())"
 }
 
-/// What the elements of a storage are, or what a dtype stands for.
+/// The element type of a storage, or the type that a dtype denotes.
 struct PickledType {
-    /// As PyTorch spells it.
+    /// PyTorch's name.
     var name: String
-    /// Bytes of an element.
+    /// Size of an element in bytes.
     var size: Int
-    /// Nil where such elements are not read.
+    /// Nil if such elements cannot be read.
     var elementType: ElementType?
 
-    /// Bytes, whose type a tensor gives.
+    /// Raw bytes; the tensor gives the element type.
     static let untyped = PickledType(name: "bytes", size: 1, elementType: nil)
 
     init?(dtype name: String) {
@@ -160,7 +160,7 @@ struct PickledType {
         "QInt32Storage": "qint32", "QUInt4x2Storage": "quint4x2", "QUInt2x4Storage": "quint2x4",
     ]
 
-    /// Bytes of the elements that are known and not read: complex numbers, quantised ones, bits.
+    /// Sizes in bytes of element types that are known but cannot be read: complex numbers, quantised ones, bits.
     private static let otherSizes: [String: Int] = {
         var sizes = [
             "complex32": 4, "bcomplex32": 4, "complex64": 8, "complex128": 16, "qint8": 1,

@@ -1,9 +1,9 @@
 import Platform
 
-/// What a pickle describes.
+/// The values in a pickle.
 ///
-/// Values refer to each other by their index in `nodes`, not by reference: a pickle may share
-/// values and close circles at will, and such a graph is still freed at once and without recursion.
+/// Values refer to each other by their index in `nodes`: a pickle may share values and form cycles, and yet the graph
+/// is freed at once and without recursion.
 struct PickleGraph {
     typealias Index = Int32
 
@@ -13,16 +13,16 @@ struct PickleGraph {
         case int(Int)
         case float(Double)
         case string(String)
-        /// A run of `children`.
+        /// A range of `children`.
         case tuple(start: Int32, count: Int32)
         /// An index into `lists`.
         case list(Index)
-        /// An index into `lists`, where keys and values stand in turn.
+        /// An index into `lists`, where keys and values alternate.
         case dictionary(Index)
-        /// A dictionary made of a list of keys with their values, which stays as it is: an index into
-        /// `lists`, whose members are lists or tuples of two.
+        /// A dictionary made from a list of key-value pairs, stored unchanged: an index into `lists`, whose members are
+        /// lists or tuples of two.
         case pairs(Index)
-        /// An object whose attributes are in a dictionary, once `BUILD` has given it one.
+        /// An object; its attributes are a dictionary, present once `BUILD` has set it.
         case namespace(attributes: Index?)
         /// An index into `globals`.
         case global(Index)
@@ -31,43 +31,43 @@ struct PickleGraph {
         /// An index into `tensors`.
         case tensor(Index)
         case unreadableTensor(UnreadableTensor)
-        /// A tensor that `BUILD` is to fill.
+        /// A tensor to be filled by `BUILD`.
         case blankTensor
-        /// A value of no use here, whatever it may be in Python: bytes, a set, a device.
+        /// A value that is not used here, whatever its Python type: bytes, a set, a device.
         case opaque
     }
 
-    /// A storage as a persistent identifier describes it. Nothing in it has been checked.
+    /// A storage as described by a persistent identifier; unchecked.
     struct Storage {
         var key: String
-        /// What its elements are: an index into `globals`.
+        /// Its element type: an index into `globals`.
         var type: Index
-        /// Elements of the whole storage.
+        /// The number of elements of the whole storage.
         var count: Int
-        /// The part of it that is meant, in elements; legacy files alone have such parts.
+        /// The part referred to, in elements; only legacy files have parts.
         var part: Range<Int>?
     }
 
-    /// A tensor as its constructor's arguments describe it. Nothing in it has been checked.
+    /// A tensor as described by the arguments of its constructor; unchecked.
     struct StoredTensor {
         var storage: Index
         var offset: Int
-        /// Tuples of integers.
+        /// Sizes and strides are indices of tuples of integers.
         var sizes: Index
         var strides: Index
-        /// What its elements are, where the storage does not tell: an index into `globals`.
+        /// The element type where the storage is untyped: an index into `globals`.
         var type: Index?
     }
 
     var nodes: [Node] = []
     var children: [Index] = []
-    /// The members of what grows, apart from `nodes`, so that they grow in place.
+    /// The members of lists and dictionaries, kept apart from `nodes` so that they grow in place.
     var lists: [[Index]] = []
     var globals: [PickleGlobal] = []
     var storages: [Storage] = []
     var tensors: [StoredTensor] = []
     var root: Index = 0
-    /// Bytes of the pickle, which every limit on what is made of it is measured by.
+    /// The size of the pickle; the limits on what is made from it are proportional to it.
     var byteCount = 0
 
     func global(_ index: Index) -> PickleGlobal? {
@@ -84,7 +84,7 @@ struct PickleGraph {
     private func type(_ global: Index) -> PickledType {
         switch globals[Int(global)] {
         case .storage(let type), .dtype(let type): type
-        default: fail("PickleGraph: global \(global) is no type of elements")
+        default: fail("PickleGraph: global \(global) is not an element type")
         }
     }
 
@@ -110,7 +110,7 @@ struct PickleGraph {
         return nil
     }
 
-    /// The members of a list or tuple of two.
+    /// The members of a list or tuple of two elements.
     func pair(_ index: Index) -> (Index, Index)? {
         guard let members = tuple(index) ?? list(index)?[...], members.count == 2 else {
             return nil

@@ -1,19 +1,19 @@
-/// Names of what a pickle holds.
+/// The contents of a pickle, with their names.
 struct PickleContents {
     /// In the order of the pickle; the names of nested values are joined by dots.
     var tensors: [(name: String, tensor: PickleGraph.StoredTensor)] = []
-    /// Tensors that are not read, with the reason.
+    /// Tensors that cannot be read, with the reason.
     var unreadable: [(name: String, reason: String)] = []
-    /// Texts, numbers and truth values that are reached through dictionaries alone.
+    /// Strings, numbers and booleans that are reached through dictionaries only.
     var metadata: [String: String] = [:]
 }
 
 extension PickleGraph {
-    /// Gives every tensor the name under which it is reached.
+    /// Names every tensor by the path to it.
     ///
-    /// Dictionaries go by their keys (texts and integers), lists and tuples by position. A graph
-    /// that shares its parts can have far more paths than nodes, or endless ones; the work and the
-    /// length of all names together are limited in proportion to the pickle.
+    /// Dictionaries contribute their keys (strings and integers), lists and tuples the position. A graph with shared
+    /// parts can have far more paths than nodes, even endless ones, so the work and the total length of all names are
+    /// limited in proportion to the pickle's size.
     func contents(of file: RandomAccessFile) throws(TensorFileError) -> PickleContents {
         var walk = NameWalk(graph: self, file: file)
         try walk.visit(root, name: "", depth: 0, inDictionary: true)
@@ -26,7 +26,7 @@ private struct NameWalk {
     let file: RandomAccessFile
     var contents = PickleContents()
     private var visits = 0
-    /// Bytes that the names of tensors may still take, and those that metadata may.
+    /// Bytes left for the names of tensors, and for metadata.
     private var budget: Int
     private var metadataBudget: Int
 
@@ -80,7 +80,7 @@ private struct NameWalk {
         }
     }
 
-    /// Visits the value of a key; what is neither a text nor an integer gives no name.
+    /// Visits the value of a key; a key that is neither a string nor an integer is skipped with its value.
     private mutating func visit(
         _ value: PickleGraph.Index, of key: PickleGraph.Index, _ name: String, _ depth: Int,
         _ inDictionary: Bool
@@ -102,12 +102,12 @@ private struct NameWalk {
 
     private func join(_ name: String, _ key: String) throws(TensorFileError) -> String {
         guard name.utf8.count + key.utf8.count <= 1000 else {
-            throw file.damaged("the name \(shown(name.isEmpty ? key : name)) goes on too long")
+            throw file.damaged("the name \(shown(name.isEmpty ? key : name)) is too long")
         }
         return name.isEmpty ? key : "\(name).\(key)"
     }
 
-    /// Keeps a short text beside the tensors. Nothing depends on it: what is too much is left out.
+    /// Stores a short text as metadata. Nothing depends on it, so whatever exceeds the budget is dropped.
     private mutating func note(_ name: String, _ value: String) {
         let cost = name.utf8.count + value.utf8.count + 32
         guard value.utf8.count <= 1000, cost <= metadataBudget else { return }

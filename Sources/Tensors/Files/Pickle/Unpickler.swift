@@ -1,13 +1,12 @@
 /// Reads one pickle into a graph of plain values.
 ///
-/// The opcodes are those of protocols 2 to 5 (Python's Lib/pickletools.py) without the textual ones
-/// of protocol 0, which PyTorch never writes, and without those that import or build objects in
-/// other ways. Each opcode adds at most one node, so that time and memory stay within a few dozen
-/// bytes for each byte of the pickle, whatever it says.
+/// The opcodes are those of protocols 2 to 5 (Python's Lib/pickletools.py), except for the textual ones of protocol 0,
+/// which PyTorch never writes, and for those that import or build objects in other ways. Each opcode adds at most one
+/// node, so that time and memory stay within a few dozen bytes per byte of the pickle, whatever it contains.
 struct Unpickler {
     typealias Index = PickleGraph.Index
 
-    /// The longest pickle that is read: the one of a training checkpoint has 100 to 200 kB.
+    /// The longest pickle accepted, in bytes: a training checkpoint's has 100 to 200 kB.
     static let limit = 1 << 24
 
     var graph = PickleGraph()
@@ -22,7 +21,7 @@ struct Unpickler {
         self.file = reader.file
     }
 
-    /// Reads one pickle and leaves `reader` behind it.
+    /// Reads one pickle and leaves `reader` at the byte after it.
     static func read(_ reader: inout ByteReader) throws(TensorFileError) -> PickleGraph {
         var unpickler = Unpickler(reader)
         try unpickler.run()
@@ -36,7 +35,7 @@ struct Unpickler {
             let opcode = try reader.byte()
             guard reader.position - start <= Unpickler.limit else {
                 throw file.unsupported(
-                    "its pickle is longer than \(Unpickler.limit) bytes, which is none of weights")
+                    "its pickle is longer than \(Unpickler.limit) bytes, too long for weights")
             }
             if opcode == UInt8(ascii: ".") { break }
             try perform(opcode)
@@ -57,16 +56,16 @@ struct Unpickler {
     }
 
     private mutating func pop() throws(TensorFileError) -> Index {
-        // What stands below the innermost mark is out of reach until the mark is taken.
+        // Values below the innermost mark are out of reach until the mark is popped.
         guard stack.count > marks.last ?? 0, let top = stack.popLast() else {
-            throw damaged("takes from an empty stack")
+            throw damaged("pops from an empty stack")
         }
         return top
     }
 
     private mutating func popToMark() throws(TensorFileError) -> [Index] {
         guard let mark = marks.popLast() else { throw damaged("lacks a mark") }
-        // An array of their own: a slice would make the stack be copied when it shrinks.
+        // A copy: a slice would share the stack's memory and force the stack to be copied when it shrinks.
         let members = Array(stack[mark...])
         stack.removeLast(members.count)
         return members
@@ -74,7 +73,7 @@ struct Unpickler {
 
     private func top() throws(TensorFileError) -> Int {
         guard stack.count > marks.last ?? 0, let top = stack.last else {
-            throw damaged("takes from an empty stack")
+            throw damaged("pops from an empty stack")
         }
         return Int(top)
     }
@@ -87,7 +86,7 @@ struct Unpickler {
 
     private mutating func pushTuple(count: Int) throws(TensorFileError) {
         guard stack.count - (marks.last ?? 0) >= count else {
-            throw damaged("takes from an empty stack")
+            throw damaged("pops from an empty stack")
         }
         let members = Array(stack.suffix(count))
         stack.removeLast(count)
@@ -104,7 +103,7 @@ struct Unpickler {
     }
 
     private mutating func recall(_ key: UInt32) throws(TensorFileError) {
-        guard let index = memo[key] else { throw damaged("recalls \(key), which it never kept") }
+        guard let index = memo[key] else { throw damaged("reads memo \(key), which it never set") }
         stack.append(index)
     }
 
@@ -121,7 +120,7 @@ struct Unpickler {
             guard version <= 5 else { throw damaged("claims protocol \(version)") }
         case 0x95: _ = try reader.integer(UInt64.self)  // FRAME
         case 0x28: marks.append(stack.count)  // MARK
-        case 0x30:  // POP takes a value, or else a mark
+        case 0x30:  // POP takes a value or, if there is none, a mark
             if stack.count > marks.last ?? 0 { stack.removeLast() } else { _ = try popToMark() }
         case 0x31: _ = try popToMark()  // POP_MARK
         case 0x32: stack.append(Index(try top()))  // DUP
@@ -134,7 +133,7 @@ struct Unpickler {
         case 0x4d: push(.int(Int(try reader.integer(UInt16.self))))  // BININT2
         case 0x8a: try pushLong(count: Int(try reader.byte()))  // LONG1
         case 0x8b: try pushLong(count: Int(try reader.integer(Int32.self)))  // LONG4
-        case 0x47:  // BINFLOAT, the one that is big-endian
+        case 0x47:  // BINFLOAT, the only big-endian one
             push(.float(Double(bitPattern: try reader.integer(UInt64.self).byteSwapped)))
 
         case 0x58, 0x54:  // BINUNICODE, BINSTRING
@@ -171,7 +170,7 @@ struct Unpickler {
         case 0x68: try recall(UInt32(try reader.byte()))  // BINGET
         case 0x6a: try recall(try reader.integer())  // LONG_BINGET
 
-        case 0x63, 0x69:  // GLOBAL, INST; the second is here to be refused by name
+        case 0x63, 0x69:  // GLOBAL, INST; INST is parsed only to name what is refused
             let module = String(decoding: try reader.line(limit: 200), as: UTF8.self)
             let name = String(decoding: try reader.line(limit: 200), as: UTF8.self)
             try pushGlobal(module: module, name: name)
@@ -179,7 +178,7 @@ struct Unpickler {
         case 0x93:  // STACK_GLOBAL
             let name = try pop()
             guard let module = graph.string(try pop()), let name = graph.string(name) else {
-                throw damaged("names something that is no string")
+                throw damaged("names something that is not a string")
             }
             try pushGlobal(module: module, name: name)
         case 0x52, 0x81:  // REDUCE, NEWOBJ
@@ -218,7 +217,7 @@ struct Unpickler {
         switch graph.nodes[try top()] {
         case .list(let list): graph.lists[Int(list)].append(contentsOf: members)
         case .opaque: break
-        default: throw damaged("appends to what is no list")
+        default: throw damaged("appends to something that is not a list")
         }
     }
 
@@ -227,7 +226,7 @@ struct Unpickler {
         switch graph.nodes[try top()] {
         case .dictionary(let list): graph.lists[Int(list)].append(contentsOf: members)
         case .opaque: break
-        default: throw damaged("sets a key of what is no dictionary")
+        default: throw damaged("sets a key of something that is not a dictionary")
         }
     }
 }
