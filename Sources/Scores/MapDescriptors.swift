@@ -2,6 +2,7 @@ import Descriptors
 import Images
 import Platform
 import Tensors
+import ViT
 
 extension DescriptorGrid {
     /// Descriptors that another program wrote.
@@ -30,6 +31,6 @@ package struct MapError: Error, CustomStringConvertible {
     var shape: Shape
 
     package var description: String {
-        "\(path.printable) has shape \(shape), not [rows, columns, channels]"
+        "\(printable(path)) has shape \(shape), not [rows, columns, channels]"
     }
 }

@@ -76,18 +76,18 @@ public struct Xoshiro256: RandomNumberGenerator, Hashable, Sendable, Codable {
 // The standard library's `random(in:using:)` may change what it draws from one version to the next; these do not.
 extension RandomNumberGenerator {
     /// A uniform number in [0, 1), a multiple of 2^-53.
-    package mutating func nextUniform() -> Double {
+    public mutating func nextUniform() -> Double {
         Double(next() >> 11) * 0x1p-53
     }
 
     /// A number from the standard normal distribution (Box and Muller 1958). Takes two draws.
-    package mutating func nextNormal() -> Double {
+    public mutating func nextNormal() -> Double {
         let radius = (-2 * log(1 - nextUniform())).squareRoot()
         return radius * cos(2 * .pi * nextUniform())
     }
 
     /// A uniform index in `0..<count`; the bias is below count / 2^64.
-    package mutating func nextIndex(below count: Int) -> Int {
+    public mutating func nextIndex(below count: Int) -> Int {
         require(count > 0, "nextIndex: no index below \(count)")
         return Int(next().multipliedFullWidth(by: UInt64(count)).high)
     }

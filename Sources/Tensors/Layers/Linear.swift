@@ -33,6 +33,17 @@ public struct Linear: Sendable {
             bias: try source.parameter("bias", [outputs], .constant(0)))
     }
 
+    /// Draws weights and bias uniformly from ± 1 / sqrt(inputs), as PyTorch's `nn.Linear` does.
+    public init(
+        inputs: Int, outputs: Int, using generator: inout some RandomNumberGenerator
+    ) {
+        require(inputs > 0 && outputs > 0, "Linear: \(inputs) inputs and \(outputs) outputs")
+        let bound = 1 / Double(inputs).squareRoot()
+        self.init(
+            weight: .uniform([outputs, inputs], in: -bound...bound, using: &generator),
+            bias: .uniform([outputs], in: -bound...bound, using: &generator))
+    }
+
     /// Maps `x` `[…, inputs]` to `map(x) Wᵀ + b + residual` `[…, outputs]`; see `Tensor.linear`.
     public func callAsFunction(
         _ x: Tensor, after map: InputMap = .identity, adding residual: Tensor? = nil

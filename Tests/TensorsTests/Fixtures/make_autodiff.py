@@ -115,4 +115,13 @@ steps("muon", Muon)
 steps("muon.tall", Muon, shape=(7, 3))
 steps("muon.stacked", lambda p: Muon(p, 2), shape=(6, 5))
 
+case("difference", lambda a, b: a - b, rand(3, 5), rand(3, 5))
+case("elementwiseProduct", lambda a, b: a * b, rand(3, 5), rand(3, 5))
+case("squared", torch.square, rand(3, 5))
+case("relu", F.relu, rand(3, 5))
+case("transpose", lambda x: x.T, rand(3, 5))
+case("axisMean", lambda x: x.mean(1), rand(3, 5, 4))
+case("axisSum", lambda x: x.sum(-1), rand(3, 5, 4))
+case("labels", lambda x: F.cross_entropy(x, torch.tensor([3, 0, 3, 1])), 4 * rand(4, 5))
+
 save_file({k: v.float().contiguous() for k, v in tensors.items()}, pathlib.Path(__file__).parent / "autodiff.safetensors")

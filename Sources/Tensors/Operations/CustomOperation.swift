@@ -1,0 +1,55 @@
+import Platform
+
+extension Tensor {
+    /// An operation with a derivative of your own.
+    ///
+    /// ```swift
+    /// /// 1 / (1 + exp(-x)), dx = y (1 - y) dy.
+    /// func sigmoid(_ x: Tensor) -> Tensor {
+    ///     .custom(inputs: [x]) { inputs in
+    ///         Tensor(inputs[0].elements.map { 1 / (1 + exp(-$0)) }, shape: inputs[0].shape)
+    ///     } pullback: { inputs, value, gradient in
+    ///         [gradient * (value - value * value)]
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Where no input is tracked, nothing is recorded and `pullback` is dropped. ``gradientErrors(at:seed:of:)`` tells
+    /// whether the two belong together.
+    ///
+    /// - Parameters:
+    ///   - inputs: the tensors that the value is computed from. They and the value are kept for `pullback`.
+    ///   - value: computes the value from the inputs, which are untracked here.
+    ///   - pullback: turns the gradient of the value, which has its shape, into those of the inputs, in their order and of
+    ///     their shapes; nil for an input without one. It is called at most once.
+    /// - Precondition: tracked inputs are recorded on one tape.
+    public static func custom(
+        inputs: [Tensor], value: (_ inputs: [Tensor]) -> Tensor,
+        pullback: @escaping (_ inputs: [Tensor], _ value: Tensor, _ gradient: Tensor) -> [Tensor?]
+    ) -> Tensor {
+        let constants = inputs.map(\.untracked)
+        let result = value(constants)
+        require(
+            !result.isTracked,
+            "custom: the value is computed from a tensor \(result.shape) that is tracked and no input"
+        )
+        let traces = inputs.map(\.trace)
+        guard let tape = traces.lazy.compactMap({ $0?.tape }).first else { return result }
+        require(
+            traces.allSatisfy { $0 == nil || $0?.tape === tape },
+            "custom: inputs are recorded on different tapes")
+        return tape.record(result) { gradient, cotangents in
+            let gradients = pullback(constants, result, gradient)
+            require(
+                gradients.count == constants.count,
+                "custom: \(gradients.count) gradients for \(constants.count) inputs")
+            for ((share, input), trace) in zip(zip(gradients, constants), traces) {
+                guard let share else { continue }
+                require(
+                    share.shape == input.shape,
+                    "custom: a gradient \(share.shape) for an input \(input.shape)")
+                cotangents.add(share.untracked, to: trace?.index)
+            }
+        }
+    }
+}
