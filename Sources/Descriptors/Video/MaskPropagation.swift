@@ -63,7 +63,7 @@ public struct MaskPropagation: Sendable {
     /// Finds the masks of the next frame.
     ///
     /// - Parameter features: `[rows, columns, channels]`.
-    /// - Returns: `[rows, columns, classes]`; the classes of a cell add up to what the first frame's do.
+    /// - Returns: `[rows, columns, classes]`.
     /// - Precondition: the features' shape is the first frame's.
     /// - Complexity: O(frames * cells * (2 reach + 4) * columns * channels) for at most
     ///   `previousFrames + 1` frames.
