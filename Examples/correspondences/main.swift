@@ -2,14 +2,8 @@ import Descriptors
 import Images
 import ViT
 
-// Finds pairs of corresponding points in two photos.
-//
-//     swift run -c release correspondences PHOTO PHOTO [WEIGHTS]
-//
-// Prints the points of each pair, in pixels, and their similarity.
-
 let arguments = CommandLine.arguments
-precondition(3...4 ~= arguments.count, "arguments: two photos, optionally a weight file")
+precondition(3...4 ~= arguments.count, "arguments: photo, photo, weights if there are others")
 let photos = try arguments[1...2].map { try Image(contentsOf: $0) }
 let model = try arguments.count < 4 ? .bundled() : VisionTransformer(contentsOf: arguments[3])
 let found = try correspondences(between: photos[0], and: photos[1], using: model)
