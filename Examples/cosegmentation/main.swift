@@ -7,10 +7,11 @@ import ViT
 //
 //     swift run -c release cosegmentation PHOTOS [WEIGHTS]
 //
-// Writes cosegmentation-1.png, the object on a pale photo, for the first photo of the folder PHOTOS, and so on.
+// Writes cosegmentation-1.png, the object over the paled photo, for the first photo of the folder PHOTOS, and
+// so on.
 
 let arguments = CommandLine.arguments
-precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights if there are others")
+precondition(2...3 ~= arguments.count, "arguments: a folder of photos, optionally a weight file")
 let folder = try PictureFolder(arguments[1])
 let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
 let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])

@@ -4,18 +4,18 @@ import Images
 import Tensors
 import ViT
 
-/// The class token's attention, head by head, as npy files and over the photos.
+/// Writes the class token's attention, head by head, as npy files and over the photos.
 struct AttentionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attention",
         abstract: "Write the attention that the class token pays to the patches of a photo.",
         discussion: """
-            Writes STEM.attention.npy, float32 [heads, rows, columns], the weights as they are \
-            (those of a head and the one that the class token pays to itself add up to 1), and for \
-            each head H, counted from 0, STEM.attention-H.png, a heat map over the photo from the \
-            head's least to its greatest. With --registers what each register pays instead: \
+            Writes STEM.attention.npy, float32 [heads, rows, columns], the unscaled weights (a head's \
+            weights add up to 1 together with the class token's weight for itself), and for each head \
+            H, counted from 0, STEM.attention-H.png, a heat map over the photo, scaled from the head's \
+            minimum to its maximum. With --registers the attention of each register instead: \
             STEM.attention.npy is [registers, heads, rows, columns], and STEM.attention-R.png the \
-            mean of the heads of register R.
+            mean over the heads of register R.
 
             Example: dino-vit attention cat.jpg --weights dino_vits8.pth --output results
             """)
@@ -35,7 +35,7 @@ struct AttentionCommand: ParsableCommand {
             "The step from patch to patch. (default: the patch size)", valueName: "pixels"))
     var stride: Int?
 
-    @Flag(help: "The attention of the network's registers, in place of the class token's.")
+    @Flag(help: "Write the attention of the network's registers instead of the class token's.")
     var registers = false
 
     @OptionGroup var options: RunOptions
@@ -88,7 +88,7 @@ struct AttentionCommand: ParsableCommand {
 }
 
 extension Tensor {
-    /// The mean of maps of so many cells, one after the other.
+    /// The mean of all maps in the tensor, each of `cells` values.
     fileprivate func mean(cells: Int) -> [Float] {
         let (elements, maps) = (elements, count / cells)
         return (0..<cells).map { cell in

@@ -3,13 +3,12 @@ import Descriptors
 import Platform
 import ViT
 
-/// What `segment` and `parts` have in common: how clusters of descriptors are found, and a model
-/// that was fitted before in their place.
+/// The options that `segment` and `parts` share: how descriptors are clustered, or a saved model to apply.
 struct ClusteringOptions: ParsableArguments {
     @Option(help: Help.optionalLayer)
     var layer: Int?
 
-    @Option(help: "What is taken of the layer. (default: key)")
+    @Option(help: "Which output of the layer to use. (default: key)")
     var facet: FacetArgument?
 
     @Option(help: Help.fineStride)
@@ -21,13 +20,13 @@ struct ClusteringOptions: ParsableArguments {
             valueName: "pixels"))
     var loadSize: Int?
 
-    @Flag(help: "Log-binned descriptors, of 17 times as many channels.")
+    @Flag(help: "Use log-binned descriptors, which have 17 times the channels.")
     var bin = false
 
     @Option(
         help: """
-            Clusters are added as long as the mean squared distance falls below this times what it \
-            was. (default: 0.975)
+            Add clusters while each lowers the mean squared distance below this times its previous \
+            value. (default: 0.975)
             """)
     var elbow: Double?
 
@@ -39,20 +38,20 @@ struct ClusteringOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A cluster with the votes of so many of the photos is foreground. (default: 75)",
+            "The percentage of photos whose votes make a cluster foreground. (default: 75)",
             valueName: "percent"))
     var votes: Int?
 
-    @Option(help: "Of each photo every so many descriptors are clustered. (default: 100)")
+    @Option(help: "Cluster every N-th descriptor of each photo. (default: 100)")
     var sampleInterval: Int?
 
-    @Flag(help: "Compute saliency at the descriptors' resolution, not at half the size.")
+    @Flag(help: "Compute saliency at full instead of half the photo's size.")
     var wholeSaliency = false
 
-    @Flag(help: "Leave edges as the patches make them, not as the photo does.")
+    @Flag(help: "Do not refine edges: results keep the resolution of the patches.")
     var noRefinement = false
 
-    @Option(help: "Seeds all that is drawn. (default: 1234)")
+    @Option(help: "Seed of all random choices. (default: 1234)")
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("Write the fitted model to this file.", valueName: "file"))
@@ -60,7 +59,7 @@ struct ClusteringOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Apply a model that was saved instead of fitting one.", valueName: "file"))
+            "Apply a saved model instead of fitting one.", valueName: "file"))
     var model: String?
 
     func validate() throws {
@@ -74,11 +73,11 @@ struct ClusteringOptions: ParsableArguments {
         try check(threshold, SaliencyMap.thresholds, "--threshold")
         if let name = given.first, model != nil {
             throw ValidationError(
-                "\(name) does not go with --model, which was fitted with its own.")
+                "\(name) cannot be combined with --model, whose options are fixed.")
         }
     }
 
-    /// The options of fitting that were given.
+    /// The names of the given options that affect fitting.
     private var given: [String] {
         let options: [(String, Bool)] = [
             ("--layer", layer != nil), ("--facet", facet != nil), ("--stride", stride != nil),
@@ -91,22 +90,24 @@ struct ClusteringOptions: ParsableArguments {
         return options.filter(\.1).map(\.0)
     }
 
-    /// Files that no result may replace.
+    /// Files that results must not replace.
     var inputs: [String] { model.map { [$0] } ?? [] }
 
-    /// Places that no other result may take.
+    /// Output files that other results must not replace.
     var places: [String] { saveModel.map { [$0] } ?? [] }
 
-    /// - Throws: `Failure` where one model would be saved after the other, or none can be.
+    /// Checks that the model can be saved.
+    ///
+    /// - Throws: `Failure` if there are several sets, or if the file cannot be written.
     func checkSaving(of sets: PictureSets) throws {
         guard let saveModel else { return }
         guard !sets.areFolders else {
-            throw Failure("\(saveModel) has room for one model, and there are several sets")
+            throw Failure("\(saveModel) can hold only one model, but there are several sets")
         }
         try checkWritable(saveModel, keeping: sets.inputs)
     }
 
-    /// Throws where the network is not one for these taps.
+    /// Checks that the network is the one that the taps require.
     func checkNetwork(_ network: VisionTransformer, of taps: SegmentationTaps) throws {
         do {
             try taps.check(network)
@@ -116,16 +117,16 @@ struct ClusteringOptions: ParsableArguments {
         }
     }
 
-    /// Saves a fitted model, if it is to be.
+    /// Saves a fitted model if `--save-model` is given.
     ///
-    /// - Returns: what there is to say of it.
+    /// - Returns: text for the end of the summary's line.
     func save(_ write: (String) throws -> Void) throws -> String {
         guard let saveModel else { return "" }
         try write(saveModel)
         return ": \(saveModel)"
     }
 
-    /// What the options say to a network.
+    /// The options for fitting with a network.
     func options(for network: VisionTransformer) -> CoSegmentation.Options {
         var options = CoSegmentation.Options()
         options.taps.layer = layer ?? options.taps.layer

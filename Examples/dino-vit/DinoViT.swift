@@ -3,13 +3,13 @@ import Foundation
 import Platform
 import Tensors
 
-/// The program. Exit status: 0; 1 with one line `error: …` on standard error where a file, the
-/// weights or a picture is at fault; 64 for a wrong call.
+/// The program. Exit status: 0; 1 with one line `error: …` on standard error for faulty files, weights or
+/// pictures; 64 for wrong arguments.
 @main
 struct DinoViT: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dino-vit",
-        abstract: "Features of a self-supervised vision transformer, put to work on photos.",
+        abstract: "Train self-supervised vision transformers and apply them to photos.",
         discussion: """
             Photos are PNG and JPEG files, or folders of them. Weights are an official DINO .pth \
             file, a training checkpoint, or a safetensors file with the names of DINO, timm or \
@@ -21,8 +21,8 @@ struct DinoViT: ParsableCommand {
             Synthesize.self, WeightsCommand.self,
         ])
 
-    /// The arguments as they were given: a name's bytes need not be UTF-8. One that begins with a dash and
-    /// is the name of a file, as `*` of the shell gives it, is that file and no option.
+    /// The arguments, whose bytes need not be UTF-8. An argument that begins with a dash but names an
+    /// existing file (as the shell's `*` may produce) is treated as that file, not as an option.
     private static var arguments: [String] {
         (1..<Int(CommandLine.argc)).compactMap { index in
             CommandLine.unsafeArgv[index].map { text in
@@ -40,7 +40,7 @@ struct DinoViT: ParsableCommand {
         Terminal.prepare()
         StoragePool.whenExhausted.withLock {
             $0 = { bytes in
-                Terminal.note("error: there is no memory for \(bytes) bytes more")
+                Terminal.note("error: there is no memory for \(bytes) more bytes")
                 exit(withError: ExitCode.failure)
             }
         }
@@ -49,18 +49,18 @@ struct DinoViT: ParsableCommand {
             try command.run()
         } catch {
             switch exitCode(for: error) {
-            case .success: Terminal.say(text: fullMessage(for: error))  // Help that was asked for.
+            case .success: Terminal.say(text: fullMessage(for: error))  // Requested help.
             case .failure:
                 Terminal.note("error: \(error)")
                 exit(withError: ExitCode.failure)
-            default: exit(withError: error)  // A wrong call.
+            default: exit(withError: error)  // Wrong arguments.
             }
         }
         Terminal.finish()
     }
 }
 
-/// Why the program cannot go on, in one sentence.
+/// Why the program cannot continue, in one sentence.
 struct Failure: Error, CustomStringConvertible {
     let description: String
 

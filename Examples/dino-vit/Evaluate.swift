@@ -4,18 +4,18 @@ import Foundation
 import Tensors
 import ViT
 
-/// How well a network's features tell classes apart.
+/// Measures how well a network's features separate classes.
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure how well a network's features tell classes of pictures apart.",
+        abstract: "Measure how well a network's features separate classes of pictures.",
         subcommands: [KNN.self, Linear.self])
 }
 
-/// The pictures, the network, and what it is shown of them.
+/// The pictures, the network, and how pictures are cropped for it.
 struct EvaluationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The folder of the training pictures, with a folder for each class.", valueName: "dir"))
+            "The folder of the training pictures, with one folder per class.", valueName: "dir"))
     var train: String
 
     @Option(
@@ -31,7 +31,7 @@ struct EvaluationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The side of the square about the centre that the network sees. (default: 7/8 of"
+            "The side of the square centre crop that is passed to the network. (default: 7/8 of"
                 + " --load-size)", valueName: "pixels"))
     var cropSize: Int?
 
@@ -44,9 +44,9 @@ struct EvaluationOptions: ParsableArguments {
 
     var view: CentreView { CentreView(loadSize: loadSize, cropSize: cropSize) }
 
-    /// Opens the network.
+    /// Reads the network.
     ///
-    /// - Throws: also where the crop is smaller than a patch.
+    /// - Throws: also if the crop is smaller than a patch.
     func network() throws -> VisionTransformer {
         let network = try file.network()
         let patch = network.configuration.patchSize

@@ -6,14 +6,14 @@ import Tensors
 import ViT
 
 extension Evaluate {
-    /// The weighted vote of the nearest training pictures.
+    /// Classifies by a weighted vote of the nearest training pictures.
     struct KNN: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "knn",
             abstract: "Classify by a weighted vote of the nearest training pictures.",
             discussion: """
-                Writes knn.json: for each k the per cent of the test pictures whose class has the \
-                most votes (top1) and is among the first five (top5).
+                Writes knn.json: for each k the percentage of test pictures whose class has the most \
+                votes (top1), or is among the five with the most (top5).
 
                 Example: dino-vit evaluate knn --train flowers/train --test flowers/val \
                 --weights run/teacher.safetensors --load-size 128 --output results
@@ -23,15 +23,15 @@ extension Evaluate {
 
         @Option(
             name: .customLong("k"), parsing: .upToNextOption,
-            help: ArgumentHelp("How many neighbours vote: one or more numbers.", valueName: "k"))
+            help: ArgumentHelp("The number of neighbours that vote; one or more.", valueName: "k"))
         var neighbourCounts = KNNClassifier.neighbourCounts
 
-        @Option(help: "How slowly a vote's weight falls with the distance.")
+        @Option(help: "The temperature of the votes: exp(similarity / temperature).")
         var temperature = 0.07
 
         @Flag(
             help: """
-                Write the features too: train-features.npy and test-features.npy, float32 \
+                Also write the features: train-features.npy and test-features.npy, float32 \
                 [pictures, channels], and features.json, the pictures and their classes.
                 """)
         var saveFeatures = false
@@ -71,7 +71,7 @@ extension Evaluate {
             let beyond = neighbourCounts.filter { $0 > most }.map(String.init)
             if !beyond.isEmpty {
                 Terminal.note(
-                    "k is \(beyond.joined(separator: ", ")), and there are \(most) training"
+                    "k is \(beyond.joined(separator: ", ")), but there are only \(most) training"
                         + " pictures: all of them vote")
             }
             Terminal.say("\(report): \(setting.summary())")

@@ -4,18 +4,18 @@ import Foundation
 import ViT
 
 extension Evaluate {
-    /// A linear classifier trained on frozen features.
+    /// Trains a linear classifier on frozen features.
     struct Linear: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "linear",
-            abstract: "Train a linear classifier on the features, and test it.",
+            abstract: "Train and test a linear classifier on the features.",
             discussion: """
-                Writes linear.json after each epoch: the losses, and the per cent of the test \
-                pictures that are classified rightly (top1), or among the first five (top5).
+                Writes linear.json after each epoch: the losses, and the percentage of test pictures \
+                whose class is the first predicted (top1), or among the first five (top5).
 
-                Each epoch sees the training pictures anew, as the official evaluation does; with \
-                --no-augmentation they go through the network once, and hundreds of epochs take \
-                seconds.
+                Each epoch passes newly augmented training pictures through the network, as in the \
+                official evaluation; with --no-augmentation they pass through it once, and hundreds of \
+                epochs take seconds.
 
                 Example: dino-vit evaluate linear --train flowers/train --test flowers/val \
                 --weights run/teacher.safetensors --load-size 128 --epochs 20 --output results
@@ -23,34 +23,34 @@ extension Evaluate {
 
         @OptionGroup var evaluation: EvaluationOptions
 
-        @Option(help: "How often the training pictures are gone through.")
+        @Option(help: "Passes over the training pictures.")
         var epochs = 100
 
         @Option(
             help: ArgumentHelp(
-                "The first epoch's learning rate, for batches of 256; it is scaled with the batch.",
+                "The initial learning rate for batches of 256; scaled in proportion to the batch size.",
                 valueName: "rate"))
         var lr = 0.001
 
-        @Option(help: "Training pictures in a step.")
+        @Option(help: "Training pictures per step.")
         var batchSize = 128
 
         @Option(
             help: """
-                Of how many of the last blocks the class token is taken; 1 for a ViT-B, with \
-                --avgpool-patchtokens. (default: 4, or all of a network that has fewer)
+                The number of last blocks whose class tokens are concatenated; use 1 for a ViT-B, with \
+                --avgpool-patchtokens. (default: 4, or all blocks of a network with fewer)
                 """)
         var nLastBlocks: Int?
 
-        @Flag(help: "Take the mean of the last block's patches too.")
+        @Flag(help: "Also use the mean of the last block's patch tokens.")
         var avgpoolPatchtokens = false
 
         @Flag(
             inversion: .prefixedNo,
-            help: "Show training pictures cut and mirrored at random in each epoch.")
+            help: "Crop and mirror the training pictures randomly in each epoch.")
         var augmentation = true
 
-        @Option(help: "What all that is random follows from.")
+        @Option(help: "Seed of all random choices.")
         var seed: UInt64 = 0
 
         @OptionGroup var options: RunOptions
@@ -116,9 +116,9 @@ extension Evaluate {
         /// The content of linear.json.
         private struct Report: Encodable {
             var epochs: [LinearEvaluation.Epoch]
-            /// Of the last epoch.
+            /// The last epoch's.
             var top1: Double
-            /// Of the epoch with the highest, which the reference reports.
+            /// The best epoch's, which the reference reports.
             var bestTop1: Double
             var method: LinearEvaluation
             var setting: EvaluationRun.Setting

@@ -4,14 +4,14 @@ import Platform
 import Tensors
 import ViT
 
-/// What the evaluations share: pictures of known classes, a network, and results about them.
+/// The common part of the evaluations: labelled pictures, a network, and a folder for results.
 struct EvaluationRun {
     let train: LabelledPictures
     let test: LabelledPictures
     let network: VisionTransformer
     let options: EvaluationOptions
     private let output: OutputFolder
-    /// What looked like a picture in the folders and is none, in words.
+    /// Files of the folders that were not used, in words.
     private let passedOver: [String]
 
     init(_ options: EvaluationOptions) throws {
@@ -37,7 +37,7 @@ struct EvaluationRun {
     /// The path of a result.
     func file(_ name: String) throws -> String { try output.file(name) }
 
-    /// What both reports say of the pictures and the network.
+    /// The pictures and the network, for the reports.
     func setting(skipped: (train: [SkippedPicture], test: [SkippedPicture])) -> Setting {
         func side(_ pictures: LabelledPictures, _ skipped: [SkippedPicture]) -> Setting.Side {
             Setting.Side(
@@ -53,6 +53,7 @@ struct EvaluationRun {
             test: side(test, skipped.test), passedOver: passedOver.map { printable($0) })
     }
 
+    /// The pictures and the network that results are for.
     struct Setting: Codable {
         var weights: String
         var architecture: String
@@ -61,17 +62,17 @@ struct EvaluationRun {
         var classes: [String]
         var train: Side
         var test: Side
-        /// What looked like a picture in the folders and is none of theirs, in words.
+        /// Files of the folders that were not used, in words.
         var passedOver: [String]
 
         struct Side: Codable {
             var folder: String
-            /// Those that were read.
+            /// The number of pictures that could be read.
             var pictures: Int
             var skipped: [SkippedPicture]
         }
 
-        /// Names what was skipped on standard error, and gives the summary's first line.
+        /// Writes the skipped files to standard error and returns the first line of the summary.
         func summary() -> String {
             let skipped = train.skipped + test.skipped
             Terminal.noteSkipped(skipped.map(\.reason))

@@ -3,7 +3,7 @@ import Descriptors
 import Tensors
 import ViT
 
-/// Descriptors of pictures, as npy files.
+/// Writes descriptors of pictures as npy files.
 struct Extract: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write the descriptors of photos.",
@@ -24,7 +24,7 @@ struct Extract: ParsableCommand {
     @Option(help: Help.layer)
     var layer = -1
 
-    @Option(help: "What is taken of the layer.")
+    @Option(help: "Which output of the layer to extract.")
     var facet = FacetArgument.key
 
     @Option(
@@ -32,10 +32,10 @@ struct Extract: ParsableCommand {
             "The step from patch to patch. (default: the patch size)", valueName: "pixels"))
     var stride: Int?
 
-    @Flag(help: "Log-binned descriptors, of 17 times as many channels.")
+    @Flag(help: "Write log-binned descriptors, which have 17 times the channels.")
     var bin = false
 
-    @Flag(help: "The class token too, first.")
+    @Flag(help: "Write the class token, too, as the first row.")
     var includeCls = false
 
     @OptionGroup var options: RunOptions
@@ -44,7 +44,7 @@ struct Extract: ParsableCommand {
         try check(layer, FeatureTap.layers, "--layer")
         try check(stride, PatchStride.steps, "--stride")
         if bin && includeCls {
-            throw ValidationError("--bin and --include-cls do not go together.")
+            throw ValidationError("--bin and --include-cls cannot be combined.")
         }
     }
 
@@ -73,7 +73,7 @@ struct Extract: ParsableCommand {
 }
 
 extension Extractor {
-    /// The same with patches that overlap, unless the options say otherwise.
+    /// An extractor with the fine default stride, at which patches overlap.
     init(_ options: NetworkOptions, fineStride: Int?) throws {
         let network = try options.file.network()
         self.init(
@@ -81,7 +81,7 @@ extension Extractor {
             stride: .fine(fineStride, for: network.configuration))
     }
 
-    /// The network and the pictures' way into it, as the options say.
+    /// An extractor whose patches do not overlap by default.
     init(_ options: NetworkOptions, stride: Int?) throws {
         try self.init(
             options.file.network(), preprocessing: options.preprocessing,
@@ -90,7 +90,7 @@ extension Extractor {
 }
 
 extension Tensor {
-    /// This vector as the first row and those of a matrix after it.
+    /// A matrix with this vector as the first row, followed by the rows of `matrix`.
     fileprivate func followed(by matrix: Tensor) -> Tensor {
         Tensor(shape: [1 + matrix.shape[0], count]) { target in
             let end = withUnsafeElements { target.update(fromContentsOf: $0) }

@@ -2,16 +2,16 @@ import Descriptors
 import Images
 import Tensors
 
-/// A value for each patch, shown over the photo.
+/// Values of patches, drawn over the photo.
 struct HeatMap {
     /// `rows * columns` values.
     let values: [Float]
     let geometry: DescriptorGrid.Geometry
 
-    /// The longer side of the pictures that are drawn on: enough for the eye, small as a file.
+    /// The maximum size of the longer side of drawn pictures, for small files.
     static let longestSide = 640
 
-    /// A photo's size in such a picture: no larger than the photo.
+    /// The size at which a photo is drawn, at most its own.
     static func displaySize(width: Int, height: Int) -> (width: Int, height: Int) {
         let scale = min(1, Double(longestSide) / Double(max(width, height)))
         return (
@@ -20,8 +20,8 @@ struct HeatMap {
         )
     }
 
-    /// The photo with the values over it, bilinear between the centres of the patches, the least
-    /// dark and the greatest bright. What is low lets more of the photo through.
+    /// Draws the values over the photo, bilinear between the centres of the patches and scaled from their
+    /// minimum to their maximum. The photo shows more where values are low.
     func drawn(over photo: Image) -> Image {
         let least = values.min() ?? 0
         let range = (values.max() ?? 0) - least

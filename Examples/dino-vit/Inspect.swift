@@ -5,13 +5,13 @@ import Platform
 import Tensors
 import ViT
 
-/// A page that shows the similarity of places in two photos.
+/// Writes a page that shows the similarity of places in two photos.
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make a page that shows where in one photo a place of another is found.",
+        abstract: "Make a page that shows how similar the places of two photos are.",
         discussion: """
-            Writes inspect.html, one file that needs no server and no network: point at the first \
-            photo and see, over the second, how similar each place is.
+            Writes inspect.html, a single file that works without a server or Internet access: point at \
+            the first photo and see, over the second, how similar each place is.
 
             Example: dino-vit inspect cat.jpg ibex.jpg --weights dino_vits8.pth --output results
             """)
@@ -27,13 +27,13 @@ struct Inspect: ParsableCommand {
     @Option(help: Help.layer)
     var layer = -1
 
-    @Option(help: "What is compared of the layer.")
+    @Option(help: "Which output of the layer to compare.")
     var facet = FacetArgument.key
 
     @Option(help: Help.fineStride)
     var stride: Int?
 
-    @Flag(help: "Compare log-binned descriptors, not plain ones.")
+    @Flag(help: "Compare log-binned instead of plain descriptors.")
     var bin = false
 
     @OptionGroup var options: RunOptions
@@ -91,7 +91,7 @@ struct Inspect: ParsableCommand {
             + "in pixels of the photo."
     }
 
-    /// The longer side of the photos on the page.
+    /// The maximum size of a photo's longer side on the page.
     private static let longestSide = 800.0
 
     private static func displaySize(width: Int, height: Int) -> (width: Int, height: Int) {

@@ -2,11 +2,11 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Notes that the process was asked to end, so that work can be saved first: by a person (control-C,
-/// `kill`), by a terminal that was closed, or by a batch system (SIGUSR1 ahead of SIGTERM, often).
+/// Records a request to end the process, so that work can be saved first: from the user (control-C,
+/// `kill`), a closed terminal (SIGHUP), or a batch system (often SIGUSR1 before SIGTERM).
 ///
-/// The second time a person asks, the system ends it. The others may come twice for one cause (a shell
-/// passes on the SIGHUP that the system sends too) and change nothing then.
+/// A second SIGINT or SIGTERM ends the process at once. A second SIGHUP or SIGUSR1 is ignored, as one
+/// cause may send it twice (a shell forwards the SIGHUP that the system also sends).
 final class Interruption {
     private final class Mark: Sendable {
         let isSet = Atomic<Bool>(false)
@@ -17,14 +17,14 @@ final class Interruption {
     private let mark = Mark()
     private let sources: [any DispatchSourceSignal]
 
-    /// Whether it was asked.
+    /// Whether an end was requested.
     var isAsked: Bool { mark.isSet.load(ordering: .relaxed) }
 
     init() {
         sources = Interruption.signals.compactMap { number in
             let former = signal(number, SIG_IGN)
-            // Under nohup the terminal's end means nothing. (Shells without job control ignore SIGINT
-            // in the background, too; `kill -INT` still means it.)
+            // Under nohup SIGHUP stays ignored. SIGINT does not: shells without job control ignore it for
+            // background jobs, but `kill -INT` should still work.
             if number == SIGHUP && isIgnoring(former) { return nil }
             return DispatchSource.makeSignalSource(signal: number, queue: .global())
         }
@@ -33,7 +33,7 @@ final class Interruption {
                 for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
                 guard !mark.isSet.exchange(true, ordering: .relaxed) else { return }
                 Terminal.show(
-                    "\nending after this step; once more to end without saving\n")
+                    "\nstopping after this step; interrupt again to stop without saving\n")
             }
             source.activate()
         }
@@ -44,7 +44,7 @@ final class Interruption {
     }
 }
 
-/// Whether a signal's disposition is SIG_IGN: a number in place of a function.
+/// Whether a signal's disposition is SIG_IGN, which is a number cast to a function pointer.
 private func isIgnoring(_ disposition: sig_t?) -> Bool {
     unsafeBitCast(disposition, to: Int.self) == unsafeBitCast(SIG_IGN as sig_t?, to: Int.self)
 }

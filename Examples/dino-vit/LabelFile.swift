@@ -1,13 +1,15 @@
 import Descriptors
 import Images
 
-/// The mask of a video's first frame, and how the true masks of its frames go with it.
+/// The mask of a video's first frame, against which true masks of its frames are checked.
 struct LabelFile {
     private let path: String
     private let form: LabelImage.Form
     let labels: LabelMap
 
-    /// - Throws: where the file is no mask or shows no object.
+    /// Reads a mask.
+    ///
+    /// - Throws: if the file is not a mask or has no object.
     init(_ path: String) throws {
         self.path = path
         let image = try LabelImage(contentsOf: path)
@@ -15,24 +17,27 @@ struct LabelFile {
         labels = LabelMap(image)
         guard labels.objects.count > 1 else {
             throw Failure(
-                "\(path) is background all over (black, transparent or index 0); expected objects")
+                "\(path) contains only background (black, transparent or index 0); expected objects"
+            )
         }
     }
 
-    /// How many objects the mask shows.
+    /// The number of objects in the mask.
     var objectCount: Int { labels.objects.count - 1 }
 
-    /// Reads a frame's true mask; the labels mean what they mean in this one.
+    /// Reads a frame's true mask, with labels numbered as in this one.
     ///
-    /// - Parameter isFirst: whether it is the first frame's, which must show the same objects. In
-    ///   others objects may be hidden, and new ones appear, which the benchmark does not count.
-    /// - Throws: where the file is no mask, has another size, or its objects are others.
+    /// - Parameters:
+    ///   - truth: the file.
+    ///   - isFirst: whether it is the first frame's mask, which must have the same objects. In other
+    ///     frames objects may be hidden, and new ones, which the benchmark ignores, may appear.
+    /// - Throws: if the file is not a mask, has another size, or has other objects.
     func truth(_ truth: String, isFirst: Bool) throws -> LabelMap {
         let map = LabelMap(try LabelImage(contentsOf: truth, numberedAs: form))
         guard map.width == labels.width, map.height == labels.height else {
             throw Failure(
-                "\(truth): \(map.width)x\(map.height) pixels, and expected"
-                    + " \(labels.width)x\(labels.height), its frame's")
+                "\(truth): \(map.width)x\(map.height) pixels; expected its frame's"
+                    + " \(labels.width)x\(labels.height)")
         }
         let expected = VideoScores(first: labels).objects.map(\.label)
         let found = VideoScores(first: map).objects.map(\.label)
@@ -44,18 +49,18 @@ struct LabelFile {
                     ? "no object" : "the labels \(labels.map(String.init).joined(separator: ", "))"
             }
             throw Failure(
-                "\(truth) has \(list(found)) where \(path) has \(list(expected)); expected the same"
+                "\(truth) has \(list(found)), but \(path) has \(list(expected)); expected the same"
                     + " labels for the same objects")
         }
         return map
     }
 
-    /// Writes a mask in the same form.
+    /// Writes a mask in the form of this one.
     func write(_ map: LabelMap, to path: String) throws {
         try form.write(map.labels, width: map.width, height: map.height, to: path)
     }
 
-    /// A colour for each of 256 labels to show the objects in: their own, but where they are gray.
+    /// Colours for 256 labels to draw objects in: the mask's own, or distinct ones if it is gray.
     var colours: [Colour] {
         var colours = [Colour](repeating: .black, count: 256)
         switch form {

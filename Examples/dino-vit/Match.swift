@@ -6,14 +6,14 @@ import Platform
 import Tensors
 import ViT
 
-/// Correspondences between two pictures, as data and as a picture.
+/// Finds correspondences between two pictures and writes them as data and as a picture.
 struct Match: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Find pairs of points that show the same in two photos.",
+        abstract: "Find pairs of corresponding points in two photos.",
         discussion: """
             Writes matches.json, the pairs in pixels of the original photos with their similarity \
             and saliency, and matches.png, both photos side by side with the pairs numbered, the \
-            most salient first. Fewer pairs than asked for, or none, are a result. Of a folder of \
+            most salient first. There may be fewer pairs than requested, or none. For a folder of \
             folders, each with the two photos of a pair, the results go into folders of the same \
             names.
 
@@ -22,7 +22,8 @@ struct Match: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "The photo to match from; or a folder of two, or one of such folders.", valueName: "a"))
+            "The photo to match from; or a folder of two photos, or a folder of such folders.",
+            valueName: "a"))
     var source: String
 
     @Argument(help: ArgumentHelp("The photo to match to.", valueName: "b"))
@@ -30,36 +31,36 @@ struct Match: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: "The most pairs that are found.")
+    @Option(help: "The maximum number of pairs.")
     var pairs = 10
 
     @Option(
         help: """
             The layer whose descriptors are compared, counted from 0, or from the end, -1 being the \
-            last. (default: 9 of twelve, of other networks likewise)
+            last. (default: at three quarters of the depth, 9 of twelve)
             """)
     var layer: Int?
 
-    @Option(help: "What is compared of the layer.")
+    @Option(help: "Which output of the layer to compare.")
     var facet = FacetArgument.key
 
     @Option(help: Help.fineStride)
     var stride: Int?
 
-    @Option(help: "Patches are foreground where their saliency, 0…1, is above this.")
+    @Option(help: "Patches are foreground if their saliency, 0…1, is above this.")
     var threshold: Float = 0.05
 
-    @Flag(help: "Compare plain descriptors, not log-binned ones.")
+    @Flag(help: "Compare plain instead of log-binned descriptors.")
     var noBin = false
 
-    @Option(help: "Seeds the choice of pairs.")
+    @Option(help: "Seed of the choice of pairs.")
     var seed: UInt64 = 0
 
     @OptionGroup var options: RunOptions
 
     func validate() throws {
         guard target != nil || FileSystem.isFolder(source) else {
-            throw ValidationError("\(source) is no folder of photos, and no second photo is named.")
+            throw ValidationError("\(source) is not a folder of photos; a second photo is needed.")
         }
         try check(pairs, Correspondences.Options.pairCounts, "--pairs")
         try check(layer, FeatureTap.layers, "--layer")
@@ -72,7 +73,7 @@ struct Match: ParsableCommand {
         let sets = try PictureSets(
             [source] + (target.map { [$0] } ?? []), output: network.place.output,
             keeping: network.file.inputs, quiet: options.quiet, sharingNames: true)
-        // A pair that stands for itself is read beside the weights.
+        // A single pair is read in parallel with the weights.
         let model = sets.areFolders ? try network.file.network() : nil
         if let model { try extractor(model).check([tap(in: model)]) }
         try sets.perform { pictures, output in
@@ -85,7 +86,7 @@ struct Match: ParsableCommand {
     ) throws {
         guard paths.count == 2 else {
             throw Failure(
-                "\(paths.count) picture\(paths.count == 1 ? "" : "s"), and expected the 2 of a pair"
+                "\(paths.count) picture\(paths.count == 1 ? "" : "s"), expected the 2 of a pair"
             )
         }
         let data = try output.file(DrawnPicture.matches.report)
@@ -117,7 +118,7 @@ struct Match: ParsableCommand {
         }
     }
 
-    /// The weights, unless they are there, and both photos, read at the same time.
+    /// Reads both photos and, unless `model` is given, the weights in parallel.
     private func load(
         _ paths: [String], _ model: VisionTransformer?
     ) throws -> (model: VisionTransformer, photos: [Photo]) {
@@ -127,13 +128,13 @@ struct Match: ParsableCommand {
         }
         var model = model
         var photos: [Photo] = []
-        // A header is read in no time.
+        // Opening reads only the header, which is fast.
         let file = model == nil ? try network.file.opened() : nil
         guard let configuration = model?.configuration ?? file?.configuration else {
             fail("match: no weights were opened")
         }
         let loaded = inParallel(paths.count + (model == nil ? 1 : 0)) { index -> Loaded in
-            // The photos first: they take longer than weights in the system's cache.
+            // The photos first: they take longer than cached weights.
             guard index < paths.count else { return .model(try network.file.network(file)) }
             return .photo(
                 try Photo(
@@ -156,12 +157,12 @@ struct Match: ParsableCommand {
             stride: .fine(stride, for: model.configuration))
     }
 
-    /// What is compared.
+    /// The features that are compared.
     private func tap(in model: VisionTransformer) -> FeatureTap {
         FeatureTap(layer: layer ?? model.configuration.layerForMatching, facet: facet.facet)
     }
 
-    /// What matters when the features are there.
+    /// The options that apply after the features are extracted.
     private var correspondenceOptions: Correspondences.Options {
         var options = Correspondences.Options()
         if noBin { options.binning = .none }

@@ -1,14 +1,14 @@
 import Descriptors
 import Images
 
-/// Two photos side by side at the same height, pairs of points numbered and joined by lines.
+/// Two photos side by side at the same height, with numbered pairs of points joined by lines.
 struct MatchPicture {
     private let photos: [Photo]
     private let canvas: Image
-    /// Where each photo's left edge is.
+    /// The x coordinate of each photo's left edge.
     private let lefts: [Int]
 
-    /// The height of both photos, and the most width of each: a panorama is drawn smaller.
+    /// The height of both photos; a panorama wider than `mostWidth` is drawn smaller.
     private static let height = 640
     private static let mostWidth = 1280
     private static let gap = 12
@@ -22,7 +22,7 @@ struct MatchPicture {
         }
     }
 
-    /// The size in which a photo is shown.
+    /// The size at which a photo is drawn.
     static func displaySize(width: Int, height: Int) -> (width: Int, height: Int) {
         let scale = min(
             Double(MatchPicture.height) / Double(height), Double(mostWidth) / Double(width))
@@ -32,7 +32,7 @@ struct MatchPicture {
         )
     }
 
-    /// The lines lie under all points.
+    /// Draws the pairs; all lines lie below all points.
     func drawn(_ pairs: [Correspondences.Pair]) -> Image {
         var picture = canvas
         let colours = (pairs.count <= 10 ? ColourMap.tab10 : .turbo).colours(count: pairs.count)

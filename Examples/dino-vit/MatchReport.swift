@@ -12,10 +12,11 @@ struct MatchReport: Codable {
 
     struct Side: Codable {
         var path: String
-        /// The original photo's, in pixels.
+        /// Width of the original photo in pixels.
         var width: Int
+        /// Height of the original photo in pixels.
         var height: Int
-        /// Rows and columns.
+        /// Rows and columns of the grid of descriptors.
         var grid: [Int]
     }
 
@@ -27,10 +28,11 @@ struct MatchReport: Codable {
     }
 
     struct Point: Codable {
-        /// From the original photo's left and upper edges, in pixels.
+        /// Distance in pixels from the original photo's left edge.
         var x: Double
+        /// Distance in pixels from the original photo's upper edge.
         var y: Double
-        /// Row and column.
+        /// Row and column of the cell.
         var patch: [Int]
     }
 

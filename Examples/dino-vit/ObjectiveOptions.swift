@@ -3,7 +3,7 @@ import DINO
 import Images
 import ViT
 
-/// A layer, or a facet of one: `-1`, `5:key`.
+/// A layer's output after the last norm, or another facet of it: `-1`, `5:key`.
 struct LearningTap: ExpressibleByArgument {
     let tap: FeatureTap
 
@@ -21,25 +21,24 @@ struct LearningTap: ExpressibleByArgument {
 
 extension DINOLoss.Options.TargetRule: ExpressibleByArgument {}
 
-/// What is learnt.
+/// The training objectives.
 struct ObjectiveOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            How much DINO's own objective counts; 0 leaves it out. (default: 1, and 0 with a trained \
-            teacher)
+            The weight of DINO's own objective; 0 omits it. (default: 1, or 0 with a trained teacher)
             """, valueName: "number"))
     var dinoWeight: Double?
 
     @Option(
         help: ArgumentHelp(
-            "How much iBOT's objective of masked patches counts. (default: 0)",
+            "The weight of iBOT's objective of masked patches. (default: 0)",
             valueName: "number"))
     var ibotWeight: Double?
 
     @Option(
         help: ArgumentHelp(
-            "How much KoLeo counts, which spreads the class tokens. (default: 0)",
+            "The weight of KoLeo, which spreads the class tokens. (default: 0)",
             valueName: "number"))
     var koleoWeight: Double?
 
@@ -51,41 +50,41 @@ struct ObjectiveOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A head of their own for masked patches, of so many outputs. (default: the class token's)",
+            "The outputs of a separate head for masked patches. (default: the class token's head)",
             valueName: "outputs"))
     var patchOutDim: Int?
 
     @Option(
         help: ArgumentHelp(
-            "The share of the large crops with masked patches. (default: 0.5)", valueName: "share"))
+            "The share of large crops with masked patches. (default: 0.5)", valueName: "share"))
     var maskProbability: Double?
 
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "The shares of their patches that are masked. (default: 0.1 0.5)",
+            "The range of the share of their patches that is masked. (default: 0.1 0.5)",
             valueName: "low> <high"))
     var maskRatio: [Double] = []
 
     @Option(
         help: ArgumentHelp(
-            "Distillation: a trained network whose features of the same crops are learnt.",
+            "Distillation: a trained network, whose features of the same crops the student learns.",
             valueName: "file"))
     var teacherWeights: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            Distillation: features that are learnt, of any network: for each picture an npy file \
-            [rows, columns, channels] at its path with .npy behind it.
+            Distillation: a folder of features of any network, which the student learns: for each \
+            picture an npy file [rows, columns, channels] at the picture's path plus .npy.
             """, valueName: "dir"))
     var teacherFeatures: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            How much each place is to be looked at, beside --teacher-features: npy files [rows, \
-            columns] of the same names.
+            Targets for the attention, in addition to --teacher-features: npy files [rows, columns] \
+            of the same names.
             """, valueName: "dir"))
     var teacherSaliency: String?
 
@@ -93,24 +92,24 @@ struct ObjectiveOptions: ParsableArguments {
         parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
             """
-            A layer whose patches learn the features, or a facet of one, such as 5:key; may be given \
-            several times. (default: -1)
+            A layer whose patches learn the features, or a facet of one, such as 5:key; may be \
+            repeated. (default: -1)
             """, valueName: "layer"))
     var featureLayer: [LearningTap] = []
 
     @Option(
         help: ArgumentHelp(
-            "How much the features of patches count. (default: 1)", valueName: "number"))
+            "The weight of the patches' features. (default: 1)", valueName: "number"))
     var patchWeight: Double?
 
     @Option(
         help: ArgumentHelp(
-            "How much the class token's features count. (default: 1)", valueName: "number"))
+            "The weight of the class token's features. (default: 1)", valueName: "number"))
     var classWeight: Double?
 
     @Option(
         help: ArgumentHelp(
-            "How much it counts where the class token looks. (default: 0.1)", valueName: "number"))
+            "The weight of the class token's attention. (default: 0.1)", valueName: "number"))
     var attentionWeight: Double?
 
     func validate() throws {
@@ -128,7 +127,7 @@ struct ObjectiveOptions: ParsableArguments {
         try check(classWeight, weights, "--class-weight")
         try check(attentionWeight, weights, "--attention-weight")
         if teacherWeights != nil && teacherFeatures != nil {
-            throw ValidationError("--teacher-weights and --teacher-features exclude each other.")
+            throw ValidationError("--teacher-weights and --teacher-features cannot be combined.")
         }
         if teacherSaliency != nil && teacherFeatures == nil {
             throw ValidationError("--teacher-saliency needs --teacher-features.")
@@ -137,14 +136,14 @@ struct ObjectiveOptions: ParsableArguments {
 }
 
 extension ObjectiveOptions {
-    /// Where features come from; nil where none are learnt.
+    /// The source of the features to learn; nil without distillation.
     func source(for pictures: PictureFolder) throws -> FeatureSource? {
         if let teacherWeights {
             let file = try WeightFile(contentsOf: teacherWeights)
             if file.headsAreAssumed {
                 Note.heads(
                     of: file.path, file.configuration,
-                    "weights convert --heads writes a file that says another number")
+                    "to change it, write a file with weights convert --heads")
             }
             return .network(try file.network())
         }
@@ -153,7 +152,7 @@ extension ObjectiveOptions {
         }
     }
 
-    /// Puts what was given into a training's options.
+    /// Applies the given options to a training's options.
     func apply(
         to options: inout DINOOptions, _ source: FeatureSource?, isBeginning: Bool
     ) throws {
@@ -180,7 +179,7 @@ extension ObjectiveOptions {
                 || attentionWeight != nil
             if isAsked {
                 throw Failure(
-                    "what is learnt of features needs --teacher-weights or --teacher-features")
+                    "options of distillation need --teacher-weights or --teacher-features")
             }
             return
         }

@@ -5,12 +5,12 @@ import Synchronization
 import Tensors
 import ViT
 
-/// How the program runs.
+/// Options of all commands that compute.
 struct RunOptions: ParsableArguments {
-    @Option(help: "The most threads that work at once. (default: one for each processor)")
+    @Option(help: "The maximum number of threads. (default: one per processor)")
     var threads: Int?
 
-    @Flag(help: "Write neither progress nor a summary.")
+    @Flag(help: "Show neither progress nor a summary.")
     var quiet = false
 
     func validate() throws {
@@ -23,7 +23,7 @@ struct RunOptions: ParsableArguments {
     }
 }
 
-/// What a person should know beside the results: lines on standard error, unless `--quiet` is given.
+/// Notes for the user: lines on standard error, unless `--quiet` is given.
 enum Note {
     fileprivate static let areWanted = Atomic<Bool>(true)
 
@@ -32,26 +32,26 @@ enum Note {
         Terminal.note("note: \(sentence)")
     }
 
-    /// Says that the number of heads is assumed.
+    /// Notes that the number of heads is assumed.
     ///
-    /// - Parameter remedy: how another number is given.
+    /// - Parameter remedy: how to choose another number.
     static func heads(
         of path: String, _ configuration: VisionTransformer.Configuration, _ remedy: String
     ) {
         write(
-            "\(path) does not say how many heads its network has; assumed are"
+            "\(path) does not state its network's number of heads; assuming"
                 + " \(configuration.heads) (width / 64); \(remedy)")
     }
 }
 
-/// The network.
+/// The options of the network.
 struct WeightOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
             The network: a DINO .pth file, a training checkpoint, a safetensors file, the index of \
-            a model in several files, or a folder with one of them. (default: the small network that \
-            comes with the program)
+            a model in several files, or a folder with one of them. (default: the bundled small \
+            network)
             """, valueName: "file"))
     var weights: String?
 
@@ -60,20 +60,20 @@ struct WeightOptions: ParsableArguments {
 
     @Option(
         help: """
-            Whose rule gives positions at other sizes than the trained one: official, transformers \
-            or timm. (default: official)
+            Whose rule interpolates positions for sizes other than the trained one: official, \
+            transformers or timm. (default: official)
             """)
     var positions: PositionRule?
 
     @Option(
         help: """
-            What colours are brought to: imagenet or satellite. (default: what the file or the texts \
-            beside it say, or imagenet)
+            The normalization of colours: imagenet or satellite. (default: as stated in the file or the \
+            configuration beside it, or imagenet)
             """)
     var normalization: NormalizationArgument?
 
     static let headsHelp: ArgumentHelp = """
-        The network's attention heads. (default: what the file or a config.json beside it says, or \
+        The number of attention heads. (default: as stated in the file or a config.json beside it, or \
         width / 64)
         """
 
@@ -84,25 +84,25 @@ struct WeightOptions: ParsableArguments {
         }
     }
 
-    /// What the network is called in reports and sentences.
+    /// The network's name in reports and messages.
     var name: String { weights ?? "the default weights" }
 
-    /// The files that no result may replace.
+    /// The files that results must not replace.
     var inputs: [String] { weights.map { [$0] } ?? [] }
 
-    /// Opens the weights; no parameter has been read yet.
+    /// Opens the weights without reading parameters.
     func opened() throws -> WeightFile {
         guard let weights else { return try .bundled() }
         let file = try WeightFile(contentsOf: weights, heads: heads)
         if file.headsAreAssumed {
-            Note.heads(of: weights, file.configuration, "--heads gives another number")
+            Note.heads(of: weights, file.configuration, "use --heads to change it")
         }
         return file
     }
 
     /// Reads the weights.
     ///
-    /// - Parameter file: where they have been opened.
+    /// - Parameter file: the file, if it is already open.
     func network(_ file: WeightFile? = nil) throws -> VisionTransformer {
         var network = try (file ?? opened()).network()
         if let positions { network.followPositions(of: positions) }
@@ -111,15 +111,15 @@ struct WeightOptions: ParsableArguments {
     }
 }
 
-/// Where results go.
+/// The option of the folder for results.
 struct OutputOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The folder for the results, made where it is missing.", valueName: "dir"))
+            "The folder for the results, created if it is missing.", valueName: "dir"))
     var output = "."
 }
 
-/// The network, how pictures are put into it, and where results go.
+/// The options of the network, the pictures' size and the folder for results.
 struct NetworkOptions: ParsableArguments {
     @OptionGroup var file: WeightOptions
 
@@ -139,7 +139,7 @@ struct NetworkOptions: ParsableArguments {
 }
 
 extension PatchStride {
-    /// The step that was given, or the library's; where that is less than usual, it is said.
+    /// The given step, or else the library's fine step, with a note if that differs from the usual one.
     static func fine(_ given: Int?, for network: VisionTransformer.Configuration) -> PatchStride {
         if let given { return PatchStride(given) }
         let (own, usual) = (fine(for: network), fine(for: .small()))
@@ -165,7 +165,7 @@ enum NormalizationArgument: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// What options of several commands say of themselves.
+/// Help texts of options that several commands have.
 enum Help {
     static let layer: ArgumentHelp =
         "The layer, counted from 0, or from the end, -1 being the last."
@@ -176,7 +176,7 @@ enum Help {
         "The step from patch to patch. (default: 4)", valueName: "pixels")
 }
 
-/// What a descriptor is made of.
+/// The output of a layer that becomes descriptors.
 enum FacetArgument: String, ExpressibleByArgument, CaseIterable {
     case key, query, value, token
 
@@ -190,14 +190,14 @@ enum FacetArgument: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// Holds the value of an option against the library's bound.
+/// Checks an option's value against the library's bound.
 ///
-/// - Throws: for the argument parser, which shows the usage and ends with status 64.
+/// - Throws: `ValidationError`, for which the argument parser shows the usage and exits with status 64.
 func check<Value>(_ value: Value?, _ bound: Bound<Value>, _ option: String) throws {
     if let fault = bound.fault(value, as: option) { throw ValidationError(fault + ".") }
 }
 
-/// Both numbers of an option that takes a range; none where it was not given.
+/// Checks both numbers of an option that takes a range, if it was given.
 func check(_ values: [Double], _ bound: Bound<Double>, _ option: String) throws {
     guard !values.isEmpty else { return }
     guard values.count == 2, values[0] <= values[1] else {
@@ -206,7 +206,7 @@ func check(_ values: [Double], _ bound: Bound<Double>, _ option: String) throws 
     for value in values { try check(value, bound, option) }
 }
 
-/// A load size, where 0 stands for none.
+/// Checks a load size, where 0 means none.
 func checkLoadSize(_ pixels: Int?) throws {
     let sizes = Preprocessing.loadSizes
     try check(pixels, Bound(sizes.name, 0...sizes.range.upperBound), "--load-size")

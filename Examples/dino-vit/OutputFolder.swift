@@ -1,21 +1,25 @@
 import Foundation
 import Platform
 
-/// The folder for results, made where it is missing.
+/// The folder for results, created if it is missing.
 struct OutputFolder {
     private let path: String
     private let inputs: Set<String>
 
-    /// - Parameter inputs: files that no result may replace.
-    /// - Throws: `Failure` where there is no folder and none can be made.
+    /// Creates the folder if it is missing.
+    ///
+    /// - Parameters:
+    ///   - path: the folder.
+    ///   - inputs: files that results must not replace.
+    /// - Throws: `Failure` if the folder cannot be created.
     init(_ path: String, keeping inputs: [String]) throws {
         do {
             try FileSystem.makeFolder(path)
         } catch {
             let isTaken = FileSystem.kind(of: path) == .file
             throw Failure(
-                "the folder \(path) cannot be made: "
-                    + (isTaken ? "a file stands there" : "\(error)"))
+                "the folder \(path) cannot be created: "
+                    + (isTaken ? "it is a file" : "\(error)"))
         }
         self.path = path
         self.inputs = Set(inputs.map(FileSystem.resolved))
@@ -23,7 +27,7 @@ struct OutputFolder {
 
     /// The path of a result.
     ///
-    /// - Throws: `Failure` where one of the inputs stands there.
+    /// - Throws: `Failure` if it is one of the inputs.
     func file(_ name: String) throws -> String {
         let file = path == "." || path == "./" ? name : Path.joined(path, name)
         guard !inputs.contains(FileSystem.resolved(file)) else {
@@ -33,16 +37,18 @@ struct OutputFolder {
     }
 }
 
-/// Checks that a result can be written to a place that a person named, before the work for it begins.
+/// Checks that a result can be written to a path that the user named, before the work begins.
 ///
-/// - Parameter inputs: files that it may not replace.
-/// - Throws: `Failure` where it cannot.
+/// - Parameters:
+///   - path: the result's file.
+///   - inputs: files that it must not replace.
+/// - Throws: `Failure` if it cannot be written.
 func checkWritable(_ path: String, keeping inputs: [String]) throws {
     guard !inputs.map(FileSystem.resolved).contains(FileSystem.resolved(path)) else {
         throw Failure("\(path) is an input and would be replaced; choose another name")
     }
     guard !FileSystem.isFolder(path) else {
-        throw Failure("\(path) cannot be written: a folder stands there")
+        throw Failure("\(path) cannot be written: it is a folder")
     }
     do {
         _ = try ReplacingFile(path: path)
@@ -51,7 +57,7 @@ func checkWritable(_ path: String, keeping inputs: [String]) throws {
     }
 }
 
-/// Writes a result, whole or not at all.
+/// Writes a result atomically.
 func write(_ bytes: Data, to path: String) throws {
     do {
         try ReplacingFile.write(to: path) { file throws(SystemError) in try file.write(bytes) }
@@ -60,7 +66,7 @@ func write(_ bytes: Data, to path: String) throws {
     }
 }
 
-/// Writes a report as JSON, whole or not at all.
+/// Writes a report as JSON, atomically.
 func writeJSON(_ report: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -5,17 +5,17 @@ import Platform
 import Tensors
 import ViT
 
-/// Principal components of descriptors, as npy files and as colours.
+/// Writes principal components of descriptors as npy files and as colours.
 struct PCACommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pca",
         abstract: "Write the principal components of the descriptors of photos.",
         discussion: """
             Writes STEM.pca.npy, float32 [rows, columns, components], and STEM.pca.png, the last three \
-            components as red, green and blue, each from the photo's least value to its greatest. \
-            The components are those of all photos together, so that the same part of an object has \
-            the same coordinates in each. With --foreground those of the background are no numbers, \
-            and black.
+            components as red, green and blue, each scaled from its minimum in the photo to its \
+            maximum. The components are fitted to all photos together, so that the same part of an \
+            object has the same coordinates in each photo. With --foreground the background is NaN in \
+            the arrays and black in the pictures.
 
             Example: dino-vit pca dogs/ --weights dino_vits8.pth --foreground --output results
             """)
@@ -27,15 +27,15 @@ struct PCACommand: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: "How many components are found. (default: 4)")
+    @Option(help: "The number of components. (default: 4)")
     var components: Int?
 
-    @Flag(help: "Find the components of each photo alone.")
+    @Flag(help: "Fit components to each photo separately.")
     var separate = false
 
     @Flag(
         help: """
-            Tell the foreground by the first component and find the components of the foreground.
+            Find the foreground by the first component and fit components to the foreground only.
             """)
     var foreground = false
 
@@ -44,13 +44,14 @@ struct PCACommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Take the components, the layer and the facet from such a file.", valueName: "file"))
+            "Read the components, the layer and the facet from a file written by --save-basis.",
+            valueName: "file"))
     var basis: String?
 
     @Option(help: Help.optionalLayer)
     var layer: Int?
 
-    @Option(help: "What is taken of the layer: key, query, value or token. (default: key)")
+    @Option(help: "Which output of the layer to use: key, query, value or token. (default: key)")
     var facet: FacetArgument?
 
     @Option(help: Help.fineStride)
@@ -65,11 +66,11 @@ struct PCACommand: ParsableCommand {
         let isFitted = components != nil || separate || foreground || saveBasis != nil
         if basis != nil && (isFitted || layer != nil || facet != nil) {
             throw ValidationError(
-                "--basis says what --components, --separate, --foreground, --save-basis, --layer and"
-                    + " --facet would.")
+                "--basis cannot be combined with --components, --separate, --foreground, --save-basis,"
+                    + " --layer or --facet.")
         }
         if separate && saveBasis != nil {
-            throw ValidationError("--separate and --save-basis do not go together.")
+            throw ValidationError("--separate and --save-basis cannot be combined.")
         }
     }
 
@@ -82,7 +83,7 @@ struct PCACommand: ParsableCommand {
         if let saveBasis {
             guard !sets.areFolders else {
                 throw Failure(
-                    "--save-basis keeps the components of one set; \(images[0]) is a folder of sets"
+                    "--save-basis saves the components of one set, but \(images[0]) has several sets"
                 )
             }
             try checkWritable(saveBasis, keeping: sets.inputs)
@@ -105,15 +106,15 @@ struct PCACommand: ParsableCommand {
         }
     }
 
-    /// A photo's descriptors, and its saliency where the foreground is asked for.
+    /// A photo's descriptors and, with `--foreground`, its saliency.
     private struct Item {
         let picture: Picture
         let descriptors: DescriptorGrid
         let saliency: SaliencyMap?
     }
 
-    /// The results of a set: picture by picture where the components are given or each picture's own,
-    /// at the end where they are those of all.
+    /// Writes the results of a set: picture by picture with given or separate components, at the end with
+    /// common components.
     private func write(
         _ pictures: [Picture], into output: OutputFolder, tap: FeatureTap, count: Int,
         saved: PrincipalBasis?, _ extractor: Extractor
@@ -181,7 +182,7 @@ struct PCACommand: ParsableCommand {
     }
 }
 
-/// Components in a file, with what they are components of.
+/// Components in a file, with the features that they were fitted to.
 private struct SavedBasis {
     let basis: PrincipalBasis
     let tap: FeatureTap
@@ -195,14 +196,16 @@ private struct SavedBasis {
         try basis.write(to: path, metadata: metadata)
     }
 
-    /// - Throws: where the network is another one, or the channels of its descriptors are others.
+    /// Checks that the components suit a network.
+    ///
+    /// - Throws: `Failure` if the network is another one, or its descriptors have other channels.
     func check(_ model: any Backbone, channels: Int) throws {
         guard network == nil || network == model.fingerprint else {
-            throw Failure("\(path) holds components of another network's descriptors")
+            throw Failure("\(path) was fitted to another network's descriptors")
         }
         guard basis.components.channels == channels else {
             throw Failure(
-                "\(path) holds components of \(basis.components.channels) channels;"
+                "\(path) was fitted to descriptors of \(basis.components.channels) channels;"
                     + " the network's descriptors have \(channels)")
         }
     }
@@ -214,7 +217,7 @@ extension SavedBasis {
         guard let layer = file.metadata["layer"].flatMap(Int.init), layer >= 0,
             let facet = file.metadata["facet"].flatMap(Facet.init), facet != .classAttention
         else {
-            throw Failure("\(path) does not say of which layer and facet its components are")
+            throw Failure("\(path) does not state the layer and facet of its components")
         }
         self.init(
             basis: try PrincipalBasis(file), tap: FeatureTap(layer: layer, facet: facet),

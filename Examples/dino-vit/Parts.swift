@@ -4,25 +4,25 @@ import Foundation
 import Images
 import ViT
 
-/// The parts of what several photos have in common.
+/// Finds parts of the objects that several photos have in common.
 struct Parts: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Find the parts of the objects that several photos have in common.",
         discussion: """
-            Writes STEM.parts.png for each photo, as large as the photo, a palette picture in which \
-            0 is background and the same number is the same part in every photo, and \
-            STEM.parts.overlay.png, the parts over the photo. Of a folder of folders each is a set \
-            of its own, whose results go into a folder of its name.
+            Writes STEM.parts.png for each photo, a palette picture of the photo's size in which 0 is \
+            background and a number means the same part in every photo, and STEM.parts.overlay.png, \
+            the parts over the photo. In a folder of folders each is a set of its own, whose results \
+            go into a folder of the same name.
 
             Example: dino-vit parts photos/ --parts 6 --weights dino_vits8.pth --output parts
             """)
 
     @Argument(
         help: ArgumentHelp(
-            "A folder of photos, or of such folders; or photos.", valueName: "dir"))
+            "Photos, a folder of photos, or a folder of such folders.", valueName: "dir"))
     var images: [String]
 
-    @Option(help: "How many parts there are to be, 1…255. (default: 4)")
+    @Option(help: "The number of parts, 1…255. (default: 4)")
     var parts: Int?
 
     @OptionGroup var file: WeightOptions
@@ -32,17 +32,18 @@ struct Parts: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Cluster so many random crops of each photo and of its mirror image too: better for few \
-            photos that vary much. (default: 0)
+            The number of random crops of each photo, and of its mirror image, to cluster as well; \
+            better for few, varied photos. (default: 0)
             """, valueName: "number"))
     var crops: Int?
 
-    @Flag(help: "Leave out, between foreground and parts, objects that are not in every photo.")
+    @Flag(help: "Drop objects that are missing from any photo before dividing the rest into parts.")
     var threeStages = false
 
     @Option(
         help: ArgumentHelp(
-            "The elbow factor of the objects in three stages. (default: 0.94)", valueName: "elbow"))
+            "The elbow factor for the objects, with --three-stages. (default: 0.94)",
+            valueName: "elbow"))
     var secondElbow: Double?
 
     @OptionGroup var place: OutputOptions
@@ -59,8 +60,8 @@ struct Parts: ParsableCommand {
         }
         if parts != nil || crops != nil || threeStages, clustering.model != nil {
             throw ValidationError(
-                "--parts, --crops and --three-stages do not go with --model, which was fitted with"
-                    + " its own.")
+                "--parts, --crops and --three-stages cannot be combined with --model, whose options"
+                    + " are fixed.")
         }
     }
 
@@ -86,8 +87,8 @@ struct Parts: ParsableCommand {
             let saved = try clustering.save { try model.write(to: $0) }
             if !options.quiet {
                 Terminal.say(
-                    "\(model.parts.shape[0]) parts and \(model.background.shape[0]) clusters of"
-                        + " background" + saved)
+                    "\(model.parts.shape[0]) parts and \(model.background.shape[0]) background"
+                        + " clusters" + saved)
             }
             try run.perform(segmented, "part maps") { picture in
                 try write(model.labels(of: picture.features), of: picture, model, to: output)
@@ -146,6 +147,6 @@ struct Parts: ParsableCommand {
         try overlay.writePNG(to: drawing)
         let part = Double(labels.labels.count { $0 > 0 }) / Double(labels.labels.count)
         return "\(data): \(Set(labels.labels).subtracting([0]).count) parts on"
-            + " \(Int((100 * part).rounded())) %; \(drawing)"
+            + " \(Int((100 * part).rounded())) % of the photo; \(drawing)"
     }
 }

@@ -2,7 +2,7 @@ import Descriptors
 import Images
 import ViT
 
-/// Why one picture gives no result, in one sentence; others may.
+/// Why one picture has no result, in one sentence; the others are still processed.
 struct PictureFailure: Error, CustomStringConvertible {
     let description: String
 
@@ -11,18 +11,20 @@ struct PictureFailure: Error, CustomStringConvertible {
     }
 }
 
-/// A decoded picture in the sizes that are needed of it; the original, which may be large, is gone.
+/// A decoded picture at the sizes that are needed; the original, which may be large, is not kept.
 struct Photo: Sendable {
     let path: String
     let input: NetworkImage
-    /// The picture as results are drawn on it; nil where none are.
+    /// The picture that results are drawn on; nil if none are.
     let display: Image?
 
     /// Reads and resizes a PNG or JPEG file.
     ///
     /// - Parameters:
-    ///   - network: that it is for.
-    ///   - displaySize: from the original's width and height to the size that is shown.
+    ///   - path: the file.
+    ///   - preprocessing: resizing for the network.
+    ///   - network: the network's configuration.
+    ///   - displaySize: maps the original's width and height to the size that results are drawn at.
     init(
         contentsOf path: String, preprocessing: Preprocessing,
         for network: VisionTransformer.Configuration,
@@ -47,7 +49,7 @@ struct Photo: Sendable {
     }
 }
 
-/// Names the picture in what its size made impossible.
+/// Adds the picture's name to errors that concern only this picture.
 func naming<Result>(
     _ photo: Photo, _ extraction: () throws(ExtractionError) -> Result
 ) throws -> Result {

@@ -5,9 +5,9 @@ import Platform
 import Tensors
 import ViT
 
-/// Puts one picture after the other through a network; the next ones are decoded in parallel.
+/// Processes pictures in order; the next ones are decoded in parallel.
 ///
-/// A broken picture does not stop the others: it is named at the end, by the error thrown.
+/// A broken picture does not stop the others; the error thrown at the end names it.
 struct PictureRun {
     private let sets: PictureSets
     private let network: NetworkOptions
@@ -23,10 +23,12 @@ struct PictureRun {
             quiet: options.quiet)
     }
 
+    /// Processes all pictures of all sets.
+    ///
     /// - Parameters:
-    ///   - extractor: that the photos are for.
+    ///   - extractor: the network that photos are resized for.
     ///   - displaySize: see `Photo`.
-    ///   - body: writes the results of a picture into a folder and gives a line of the summary.
+    ///   - body: writes the results of a picture into a folder and returns a line of the summary.
     func perform(
         for extractor: Extractor,
         displaySize: ((Int, Int) -> (width: Int, height: Int))? = nil,
@@ -44,13 +46,14 @@ struct PictureRun {
 }
 
 extension [Picture] {
-    /// Decodes the pictures, the next ones in parallel, and works on one after the other.
+    /// Decodes pictures in parallel and processes them in order.
     ///
     /// - Parameters:
-    ///   - extractor: that the photos are for.
+    ///   - extractor: the network that photos are resized for.
     ///   - displaySize: see `Photo`.
-    ///   - body: gives a line of the summary, if there is one.
-    /// - Returns: why pictures could not be worked on, a sentence for each.
+    ///   - quiet: whether to show neither progress nor summary.
+    ///   - body: processes a picture and returns a line of the summary, or nil.
+    /// - Returns: one sentence for each picture that failed.
     func decoded(
         for extractor: Extractor, displaySize: ((Int, Int) -> (width: Int, height: Int))?,
         quiet: Bool, _ body: (Picture, Photo) throws -> String?
@@ -80,8 +83,9 @@ extension [Picture] {
         return failures
     }
 
-    /// - Parameter failures: why pictures of these gave no result.
-    /// - Throws: `Failure` that says so, where there are any.
+    /// Throws a `Failure` that lists the failures, if there are any.
+    ///
+    /// - Parameter failures: one sentence for each picture that failed.
     func check(_ failures: [String]) throws {
         guard !failures.isEmpty else { return }
         let sentences = shortened(failures, separator: "; ")
@@ -91,13 +95,13 @@ extension [Picture] {
     }
 }
 
-/// Runs tasks that give something or fail, in parallel; the results are in order.
+/// Runs tasks that may fail in parallel; the results are in order.
 func inParallel<Value>(
     _ count: Int, _ task: (Int) throws -> Value
 ) -> [Result<Value, any Error>] {
     [Result<Value, any Error>](unsafeUninitializedCapacity: count) { buffer, initialized in
         guard let base = buffer.baseAddress else { return }
-        // Each task writes its own element.
+        // Each task writes only its own element.
         Parallelism.perform(count: count) { index in
             (base + index).initialize(to: Result { try task(index) })
         }

@@ -1,17 +1,17 @@
 import Images
 import Platform
 
-/// What a command was given: the pictures of one set, or a folder of sets, each a folder of pictures
-/// whose results go into a folder of its name (`--root_dir` of dino-vit-features' scripts).
+/// The pictures that a command processes: one set, or a folder of sets, each a folder of pictures whose
+/// results go into a folder of the same name (`--root_dir` of dino-vit-features' scripts).
 ///
-/// A folder that holds pictures is a set, whatever folders are in it; one that holds none, but
-/// folders, is a folder of sets. Hidden folders and the results' own are none of them.
+/// A folder that contains pictures is a set, whatever folders it contains; a folder that contains only
+/// folders is a folder of sets. Hidden folders and the output folder are not sets.
 struct PictureSets {
-    /// Where the results go.
+    /// The folder for results.
     private let output: String
-    /// Files that no result may replace, beside the pictures.
+    /// Files that results must not replace, besides the pictures.
     private let otherInputs: [String]
-    /// Places that no result may take, beside the inputs.
+    /// Other files that results must not replace.
     private let reserved: [String]
     private let quiet: Bool
     private let sets: Sets
@@ -24,10 +24,14 @@ struct PictureSets {
     private let sharingNames: Bool
 
     /// - Parameters:
-    ///   - arguments: pictures, folders of them, or a folder of sets alone.
+    ///   - arguments: pictures and folders of them, or a single folder of sets.
+    ///   - output: the folder for results.
+    ///   - inputs: files that results must not replace, besides the pictures.
+    ///   - places: other files that results must not replace.
+    ///   - quiet: whether to show neither progress nor notes.
     ///   - sharingNames: see `NamedPictures`.
-    /// - Throws: `Failure` where there is no such file, a folder holds neither pictures nor folders,
-    ///   or the results of two pictures of a set would have the same name.
+    /// - Throws: `Failure` if a file is missing, a folder contains neither pictures nor folders, or the
+    ///   results of two pictures of a set would have the same name.
     init(
         _ arguments: [String], output: String, keeping inputs: [String],
         reserving places: [String] = [], quiet: Bool,
@@ -45,26 +49,26 @@ struct PictureSets {
         } else {
             sets = .one(try NamedPictures(arguments, sharingNames: sharingNames))
         }
-        // What cannot be made is told before the work begins.
+        // Fails before the work begins if the folder cannot be created.
         _ = try OutputFolder(output, keeping: [])
     }
 
-    /// Whether there are sets in folders, of which there may be many.
+    /// Whether the sets are folders, possibly many, of one folder.
     var areFolders: Bool {
         if case .folders = sets { true } else { false }
     }
 
-    /// Files that no result may replace; of sets in folders, those that are no pictures.
+    /// Files that results must not replace; without the pictures if the sets are folders.
     var inputs: [String] {
         guard case .one(let named) = sets else { return otherInputs }
         return named.pictures.map(\.path) + otherInputs
     }
 
-    /// Works on one set after the other, past those that fail.
+    /// Processes the sets in order and continues after failures.
     ///
-    /// - Parameter body: is handed a set's pictures, sorted by name, and the folder for its results.
-    /// - Throws: what `body` throws of a set that stands for itself; of sets in folders, when all
-    ///   had their turn, `Failure` that names those that failed and why.
+    /// - Parameter body: processes a set's pictures, sorted by name, into a folder for its results.
+    /// - Throws: the error of `body` for a single set; for sets in folders, after all of them, a `Failure`
+    ///   that lists those that failed and why.
     func perform(_ body: ([Picture], OutputFolder) throws -> Void) throws {
         func work(on named: NamedPictures, into output: String) throws {
             defer { for line in named.passedOver where !quiet { Terminal.note(line) } }
@@ -95,7 +99,7 @@ struct PictureSets {
                 + shortened(failures, separator: "; "))
     }
 
-    /// The names of the sets in a folder, and what was passed over beside them; nil where it is none
+    /// The names of the sets in a folder, and a summary of what was passed over; nil if it is not a folder
     /// of sets.
     private static func folders(
         in root: String, output: String

@@ -1,26 +1,27 @@
 import Images
 import Platform
 
-/// A picture that a command was given.
+/// A picture that a command processes.
 struct Picture: Sendable {
     let path: String
 
-    /// The file's name without its extension, after which results are named.
+    /// The file's name without its extension, from which names of results are formed.
     var stem: String { Path.stem(of: path) }
 }
 
-/// The pictures that arguments name, and what looked like one and is none.
+/// The pictures that arguments name, and the files that were passed over.
 struct NamedPictures {
     var pictures: [Picture] = []
-    /// Of each folder, what was passed over in it, in words.
+    /// A sentence for each folder in which files were passed over.
     var passedOver: [String] = []
 
-    /// A file stands for itself, a folder for the PNG and JPEG files in it: see `PictureFolder`.
+    /// Collects files and, for folders, the PNG and JPEG files in them; see `PictureFolder`.
     ///
-    /// - Parameter sharingNames: whether pictures may have the same stem, since no result is named
-    ///   after it.
-    /// - Throws: `Failure` where there is no such file, a folder holds no picture, or the results
-    ///   of two pictures would have the same name.
+    /// - Parameters:
+    ///   - arguments: files and folders.
+    ///   - sharingNames: whether pictures may have the same stem, if results are not named after it.
+    /// - Throws: `Failure` if a file is missing, a folder contains no picture, or the results of two
+    ///   pictures would have the same name.
     init(_ arguments: [String], sharingNames: Bool) throws {
         for argument in arguments { try add(argument) }
         guard !sharingNames else { return }
@@ -28,8 +29,8 @@ struct NamedPictures {
         for picture in pictures {
             if let other = paths.updateValue(picture.path, forKey: picture.stem) {
                 throw Failure(
-                    "\(other) and \(picture.path) would both give results named"
-                        + " \(picture.stem); run them apart, into two folders")
+                    "the results of \(other) and \(picture.path) would both be named"
+                        + " \(picture.stem); run them separately, into two folders")
             }
         }
     }

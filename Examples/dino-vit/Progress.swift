@@ -1,8 +1,8 @@
 import Foundation
 import Platform
 
-/// Tells on standard error how far long work is, with its rate and the time left: on a terminal in
-/// one line that is written over, elsewhere in a line every few seconds. Short work stays silent.
+/// Shows the progress of long work on standard error, with its rate and the time left: on a terminal in
+/// one line that is overwritten, elsewhere in a new line every few seconds. Short work shows nothing.
 struct Progress {
     private let total: Int
     private let first: Int
@@ -15,8 +15,10 @@ struct Progress {
     private var hasLine = false
 
     /// - Parameters:
-    ///   - unit: what is counted, in the plural.
-    ///   - first: how many were done before.
+    ///   - total: the final count.
+    ///   - unit: the unit of the count, in the plural.
+    ///   - first: the count that was already reached before.
+    ///   - quiet: whether to show nothing.
     init(_ total: Int, of unit: String, from first: Int = 0, quiet: Bool) {
         self.total = total
         self.first = first
@@ -26,9 +28,11 @@ struct Progress {
         last = start
     }
 
-    /// One more is done, or several.
+    /// Advances the count.
     ///
-    /// - Parameter note: what else there is to say.
+    /// - Parameters:
+    ///   - count: by how much.
+    ///   - note: additional text, evaluated only when shown.
     mutating func advance(by count: Int = 1, noting note: @autoclosure () -> String = "") {
         done += count
         let now = ContinuousClock.now
@@ -44,12 +48,12 @@ struct Progress {
                 + ", \(duration(left)) left")
     }
 
-    /// The time between two lines: a file gets fewer the longer the work takes.
+    /// The time between two updates; in a file it grows with the duration of the work.
     private func interval(_ now: ContinuousClock.Instant) -> Duration {
         isTerminal ? .milliseconds(200) : max(.seconds(3), min(.seconds(60), (now - start) / 50))
     }
 
-    /// Something else begins, which is not counted.
+    /// Shows a phase that is not counted.
     mutating func note(_ text: String) {
         if !isSilent && isTerminal { show(text) }
     }
@@ -72,7 +76,7 @@ struct Progress {
 
 private func shortened(_ value: Double) -> String { String(format: "%.3g", value) }
 
-/// Such as `45 s`, `3 min 20 s`, `2 h 5 min`.
+/// Formats a duration as `45 s`, `3 min 20 s` or `2 h 5 min`.
 private func duration(_ seconds: Double) -> String {
     let seconds = Int(seconds.rounded())
     if seconds < 60 { return "\(seconds) s" }

@@ -3,16 +3,16 @@ import Descriptors
 import Images
 import ViT
 
-/// Saliency maps of pictures, as npy files and over the photos.
+/// Writes saliency maps of pictures as npy files and over the photos.
 struct SaliencyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "saliency",
-        abstract: "Write how much of the foreground each patch of a photo is.",
+        abstract: "Write the saliency of the patches of a photo.",
         discussion: """
-            The attention that the class token pays to each patch in the last layer, averaged over \
-            heads 0, 2, 4 and 5 of six, or all of any other number, and scaled to 0…1. Writes \
-            STEM.saliency.npy, float32 [rows, columns], and STEM.saliency.png, a heat map over the \
-            photo.
+            Saliency is the attention that the class token pays to each patch in the last layer, \
+            averaged over heads (0, 2, 4 and 5 of DINO's networks with six heads, else all) and scaled \
+            to 0…1. Writes STEM.saliency.npy, float32 [rows, columns], and STEM.saliency.png, a heat \
+            map over the photo.
 
             Example: dino-vit saliency cat.jpg --weights dino_vits8.pth --stride 4 --output results
             """)

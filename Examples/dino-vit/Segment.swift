@@ -4,35 +4,34 @@ import Foundation
 import Images
 import ViT
 
-/// Masks of what several photos have in common.
+/// Finds masks of the objects that several photos have in common.
 struct Segment: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Find the objects that several photos have in common.",
         discussion: """
-            Writes STEM.mask.png for each photo, as large as the photo, 255 where it shows a common \
-            object and 0 elsewhere, and STEM.mask.overlay.png, the object on a pale photo. The \
-            photos' descriptors are divided into clusters; those that are salient in most photos \
-            are the objects. Of a folder of folders each is a set of its own, whose results go into \
-            a folder of its name.
+            Writes STEM.mask.png for each photo, a mask of the photo's size with 255 for common objects \
+            and 0 elsewhere, and STEM.mask.overlay.png, the object over the paled photo. The photos' \
+            descriptors are clustered; clusters that are salient in most photos are the objects. In a \
+            folder of folders each is a set of its own, whose results go into a folder of the same name.
 
             Example: dino-vit segment photos/ --weights dino_vits8.pth --output masks
             """)
 
     @Argument(
         help: ArgumentHelp(
-            "A folder of photos, or of such folders; or photos.", valueName: "dir"))
+            "Photos, a folder of photos, or a folder of such folders.", valueName: "dir"))
     var images: [String]
 
     @OptionGroup var file: WeightOptions
 
     @OptionGroup var clustering: ClusteringOptions
 
-    @Flag(help: "Leave out photos that show something else: their masks are empty.")
+    @Flag(help: "Exclude photos of something else (outliers); their masks are empty.")
     var removeOutliers = false
 
     @Option(
         help: """
-            A photo shows something else where the cosine of its class token with their mean is \
+            A photo is an outlier if the cosine between its class token and the mean class token is \
             below this; with --remove-outliers. (default: \
             \(CoSegmentation.Options.usualOutlierThreshold))
             """)
@@ -48,12 +47,12 @@ struct Segment: ParsableCommand {
                 outlierThreshold, CoSegmentation.Options.Bounds.outlierThreshold,
                 "--outlier-threshold")
             guard removeOutliers else {
-                throw ValidationError("--outlier-threshold goes with --remove-outliers.")
+                throw ValidationError("--outlier-threshold needs --remove-outliers.")
             }
         }
         if removeOutliers && clustering.model != nil {
             throw ValidationError(
-                "--remove-outliers does not go with --model, which was fitted with its own.")
+                "--remove-outliers cannot be combined with --model, whose options are fixed.")
         }
     }
 

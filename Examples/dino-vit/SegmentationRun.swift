@@ -3,9 +3,9 @@ import Images
 import Tensors
 import ViT
 
-/// A set of pictures that are looked at together: all through the network, then results of each.
+/// A set of pictures that are segmented together: features of all pictures first, then the results.
 ///
-/// A broken picture does not stop the others: it is named at the end, by the error thrown.
+/// A broken picture does not stop the others; the error thrown at the end names it.
 struct SegmentationRun {
     private let pictures: [Picture]
     private let network: VisionTransformer
@@ -13,7 +13,7 @@ struct SegmentationRun {
     private let isQuiet: Bool
     private var failures: [String] = []
 
-    /// A picture that went through the network.
+    /// A picture with its features.
     struct Segmented {
         let picture: Picture
         let features: SegmentationFeatures
@@ -26,10 +26,10 @@ struct SegmentationRun {
         isQuiet = quiet
     }
 
-    /// Puts the pictures through the network; the next ones are decoded in parallel.
+    /// Extracts the features of the pictures; the next ones are decoded in parallel.
     ///
-    /// - Parameter forFitting: whether the saliency is needed too.
-    /// - Throws: `Failure` where none of them can be used.
+    /// - Parameter forFitting: whether saliency is needed, too.
+    /// - Throws: `Failure` if no picture can be used.
     mutating func features(forFitting: Bool) throws -> [Segmented] {
         var progress = Progress(pictures.count, of: "pictures", quiet: isQuiet)
         var results: [Segmented] = []
@@ -62,9 +62,12 @@ struct SegmentationRun {
         return results
     }
 
-    /// Makes the results of each picture, some at a time.
+    /// Writes the results of the pictures, several in parallel.
     ///
-    /// - Parameter body: writes them and gives a line of the summary.
+    /// - Parameters:
+    ///   - pictures: pictures with features.
+    ///   - what: the unit of the progress, in the plural.
+    ///   - body: writes the results of a picture and returns a line of the summary.
     mutating func perform(
         _ pictures: [Segmented], _ what: String, _ body: (Segmented) throws -> String
     ) throws {
@@ -88,11 +91,12 @@ struct SegmentationRun {
         progress.finish()
     }
 
-    /// - Throws: `Failure` that names the pictures without a result, if there are any.
+    /// Throws a `Failure` that names the pictures without a result, if there are any.
     func finish() throws { try pictures.check(failures) }
 }
 
 extension Picture {
+    /// Decodes the picture.
     func photo() throws(PictureFailure) -> Image {
         do {
             return try Image(contentsOf: path)
@@ -101,7 +105,7 @@ extension Picture {
         }
     }
 
-    /// The photo in the size that results are drawn in.
+    /// Decodes the picture and resizes it for drawing results.
     func display() throws(PictureFailure) -> Image {
         let photo = try photo()
         let (width, height) = HeatMap.displaySize(width: photo.width, height: photo.height)

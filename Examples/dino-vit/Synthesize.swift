@@ -5,36 +5,36 @@ import Platform
 import Synthesis
 import Tensors
 
-/// Made-up pictures of jointed creatures, with the truth about them.
+/// Generates synthetic pictures of jointed creatures with ground truth.
 struct Synthesize: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make up pictures of creatures, with masks, part labels and keypoints.",
+        abstract: "Generate synthetic pictures of creatures with masks, parts and keypoints.",
         discussion: """
-            Writes DIR/images/KIND/NUMBER.png, DIR/masks/KIND/NUMBER.png and DIR/labels.json. A \
-            mask's pixels are numbers of parts (0 background, 1 body, 2 head, 3 legs, 4 tail, 5 \
-            ears), shown in a palette. labels.json gives each picture's kind, box and keypoints \
-            in pixels. Colours and surroundings say nothing of the kind. Train on DIR/images: its \
-            sub-folders are the classes, and it holds no mask.
+            Writes DIR/images/KIND/NUMBER.png, DIR/masks/KIND/NUMBER.png and DIR/labels.json. A mask \
+            is a palette picture whose pixels are numbers of parts (0 background, 1 body, 2 head, 3 \
+            legs, 4 tail, 5 ears). labels.json lists each picture's kind, box and keypoints in pixels. \
+            Colours and surroundings are independent of the kind. Train on DIR/images: its folders are \
+            the classes, and it contains no masks.
 
             Example: dino-vit synthesize creatures --count 2000 --size 96
             """)
 
     @Argument(
-        help: ArgumentHelp("The folder for it all, made where it is missing.", valueName: "dir"))
+        help: ArgumentHelp("The output folder, created if it is missing.", valueName: "dir"))
     var folder: String
 
-    @Option(help: "How many pictures.")
+    @Option(help: "The number of pictures.")
     var count = 64
 
-    @Option(help: "Which series of pictures.")
+    @Option(help: "Seed of the series of pictures.")
     var seed: UInt64 = 0
 
-    @Option(help: ArgumentHelp("The pictures' sides.", valueName: "pixels"))
+    @Option(help: ArgumentHelp("The side of the square pictures.", valueName: "pixels"))
     var size = 96
 
     @Option(
         help:
-            "How many kinds, from: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
+            "Use the first N kinds of: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
     var kinds = 8
 
     @OptionGroup var options: RunOptions
@@ -66,14 +66,14 @@ struct Synthesize: ParsableCommand {
         }
         progress.finish()
         let file = try OutputFolder(folder, keeping: []).file("labels.json")
-        // Where it is, the pictures are, whole, also after a loss of power.
+        // If labels.json exists, all pictures are complete on disk, even after a loss of power.
         FileSystem.synchronize()
         try writeJSON(labels, to: file)
         if !options.quiet { Terminal.say("\(count) pictures of \(kinds.count) kinds: \(file)") }
     }
 }
 
-/// Where pictures and masks go.
+/// The folders of pictures and masks.
 private struct CreatureFolders: Sendable {
     private let root: String
     private let count: Int
@@ -85,9 +85,10 @@ private struct CreatureFolders: Sendable {
         self.kinds = kinds
     }
 
-    /// Makes the folders, and an earlier series' labels.json invalid.
+    /// Creates the folders and removes the labels.json of an earlier series.
     ///
-    /// - Throws: where a folder holds what is not replaced, so that two series would be mixed.
+    /// - Throws: `Failure` if a folder contains files that would not be replaced, so that two series would
+    ///   be mixed.
     func make() throws {
         let names = Set((0..<count).map(name))
         for sort in ["images", "masks"] {
@@ -99,8 +100,8 @@ private struct CreatureFolders: Sendable {
                     ? try FileSystem.names(in: "\(root)/\(folder)").map { "\(kind)/\($0)" } : [kind]
                 guard let other = found.first(where: { !names.contains($0) }) else { continue }
                 throw Failure(
-                    "\(root) holds \(sort)/\(other), which is not of this series; choose another"
-                        + " folder, or remove it")
+                    "\(root) contains \(sort)/\(other), which does not belong to this series; choose"
+                        + " another folder or remove it")
             }
         }
         for sort in ["images", "masks"] {
@@ -126,7 +127,7 @@ private struct CreatureFolders: Sendable {
             creature: creature)
     }
 
-    /// As in `cow/0012.png`.
+    /// A picture's path, such as `cow/0012.png`.
     private func name(of number: Int) -> String {
         let digits = String(count - 1).count
         return "\(Creature.kind(of: number, from: kinds).rawValue)/"
@@ -137,10 +138,10 @@ private struct CreatureFolders: Sendable {
 /// The content of labels.json.
 private struct CreatureLabels: Encodable {
     var seed: UInt64
-    /// The pictures' sides, in pixels.
+    /// The side of the pictures in pixels.
     var size: Int
     var kinds: [Kind]
-    /// The masks' values.
+    /// The names of the masks' values, from 0 on.
     var parts = Part.allCases.map(\.name)
     var keypoints = Keypoint.allCases
     var pictures: [Picture] = []
@@ -157,7 +158,7 @@ private struct CreatureLabels: Encodable {
         var kind: Kind
         var facing: Side
         var box: Bounds
-        /// What the kind does not have is left out.
+        /// Without keypoints that the kind lacks.
         var keypoints: [Keypoint: Place]
 
         struct Place: Encodable {

@@ -2,18 +2,17 @@ import Foundation
 import Platform
 import Synchronization
 
-/// Standard output and standard error: all that the program says to a person goes through here.
-/// Whatever a file's name or content brought into a line, it stays one line and moves no cursor: see
-/// `printable`.
+/// Standard output and standard error: all messages of the program are written here. A line stays one
+/// line without control characters, whatever file names or contents it includes; see `printable`.
 enum Terminal {
-    /// Sees to it that a stream that cannot be written is told by the system call, so that the program
-    /// ends with a sentence or works on: neither a signal (a reader that has gone, a file at its size
-    /// limit) ends it, nor does a file that it opens take the place of a stream that was closed.
+    /// Makes failing writes return errors, so that the program can end with a message or continue: ignores
+    /// the signals for a closed reader and for a file at its size limit, and opens closed standard
+    /// streams, so that files opened later do not take their descriptors.
     static func prepare() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
-            // The lowest free number is taken, this one; what is open for reading cannot be written.
+            // `open` takes the lowest free descriptor, which is this one; writing to it fails.
             _ = open("/dev/null", O_RDONLY)
         }
     }
@@ -21,41 +20,40 @@ enum Terminal {
     /// Writes a line of the summary to standard output.
     static func say(_ line: String) { say(text: printable(line)) }
 
-    /// Writes a text of the program's own to standard output, as far as it can be written: results are
-    /// in files, and whoever has read enough of the summary (`| head -1`) still wants these.
+    /// Writes the program's own text to standard output. After a failure it writes nothing more, but the
+    /// work continues: results are in files, and are still wanted after `| head -1`.
     static func say(text: String) {
         outputFailure.withLock { failure in
             if failure == nil { failure = write(text + "\n", to: STDOUT_FILENO) }
         }
     }
 
-    /// Why standard output could not be written, if so.
+    /// The first error in writing to standard output.
     private static let outputFailure = Mutex<SystemError?>(nil)
 
-    /// Ends the program with a sentence and status 1 where not all that was said could be written.
+    /// Ends the program with a message and status 1 if standard output could not be written completely.
     static func finish() {
         guard let reason = outputFailure.withLock(\.self) else { return }
         note("error: standard output cannot be written: \(reason)")
         exit(EXIT_FAILURE)
     }
 
-    /// Writes a line beside the summary, to standard error, as far as it can be written: days of work
-    /// do not end for want of a terminal.
+    /// Writes a line to standard error and ignores failures, as long work must not end with its terminal.
     static func note(_ line: String) { show(printable(line) + "\n") }
 
-    /// Names files that were skipped, each with a sentence: the first of them, where they are many.
+    /// Lists skipped files, at most the first ten.
     static func noteSkipped(_ reasons: [String]) {
         let most = 10
         for reason in reasons.prefix(most) { note("skipped: \(reason)") }
         if reasons.count > most { note("skipped: \(reasons.count - most) more") }
     }
 
-    /// Writes a text of the program's own, which may move the cursor, to standard error.
+    /// Writes the program's own text, which may contain control characters, to standard error.
     static func show(_ text: String) {
         _ = write(text, to: STDERR_FILENO)
     }
 
-    /// - Returns: what the system says where not all could be written.
+    /// - Returns: the system's error if not everything could be written.
     private static func write(_ text: String, to descriptor: Int32) -> SystemError? {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
@@ -63,7 +61,7 @@ enum Terminal {
             if count >= 0 {
                 rest = rest.dropFirst(count)
             } else if errno == EAGAIN {
-                // Whoever shares the stream has set it so.
+                // Another process that shares the stream has made it non-blocking.
                 var stream = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = poll(&stream, 1, -1)
             } else if errno != EINTR {

@@ -4,20 +4,20 @@ import Foundation
 import Images
 import ViT
 
-/// Training on a folder of pictures.
+/// Trains a network on a folder of pictures.
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Train a network on a folder of pictures, without labels (DINO).",
         discussion: """
-            Writes into --output: checkpoint.safetensors, the whole state, from which --resume goes \
-            on; teacher.safetensors, the trained network for --weights of the other subcommands; \
-            log.jsonl, a line a step; loss.png.
+            Writes into --output: checkpoint.safetensors, the complete state, from which --resume \
+            continues; teacher.safetensors, the trained network for --weights of the other \
+            subcommands; log.jsonl, one line per step; loss.png.
 
-            An interrupt (control-C) or SIGTERM saves and ends; a second one ends at once. A closed \
-            terminal (SIGHUP) and SIGUSR1 save and end, too.
+            An interrupt (control-C) or SIGTERM saves and stops; a second one stops at once. A closed \
+            terminal (SIGHUP) and SIGUSR1 save and stop, too.
 
             Defaults are the reference's, for a million pictures and days on many processors. For \
-            fewer take --preset small (hours) or quick (minutes), and change single options.
+            smaller sets use --preset small (hours) or quick (minutes), and change single options.
 
             Example: dino-vit train photos/ --output run --preset quick
             Example: dino-vit train photos/ --output run --resume
@@ -25,24 +25,24 @@ struct Train: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "The folder of PNG and JPEG files, also in its folders.", valueName: "dir"))
+            "The folder of PNG and JPEG files, including its subfolders.", valueName: "dir"))
     var pictures: String
 
     @Option(
-        help: ArgumentHelp("The folder of the run, made where it is missing.", valueName: "run"))
+        help: ArgumentHelp("The folder of the run, created if it is missing.", valueName: "run"))
     var output: String
 
     @Flag(
         help: """
-            Go on from the checkpoint in --output, or begin where there is none. Options that are \
-            not given are the run's own.
+            Continue from the checkpoint in --output, or start if there is none. Options that are not \
+            given keep the run's values.
             """)
     var resume = false
 
     @Option(
         help: """
-            Options to begin with: reference, small, quick, auto, which goes by the number of pictures, or \
-            distillation. (default: reference)
+            The preset that options start from: reference, small, quick, auto (chosen by the number of \
+            pictures) or distillation. (default: reference)
             """)
     var preset: TrainingConfiguration.Preset?
 
@@ -51,7 +51,7 @@ struct Train: ParsableCommand {
     @OptionGroup(title: "Steps") var schedule: ScheduleOptions
     @OptionGroup(title: "Objectives") var objectives: ObjectiveOptions
     @OptionGroup(title: "Teacher") var teacher: TeacherOptions
-    @OptionGroup(title: "Weights to begin with") var start: StartOptions
+    @OptionGroup(title: "Initial weights") var start: StartOptions
     @OptionGroup(title: "Memory and files") var resources: ResourceOptions
     @OptionGroup var options: RunOptions
 

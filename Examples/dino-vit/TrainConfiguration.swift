@@ -3,19 +3,20 @@ import Foundation
 import ViT
 
 extension Train {
-    /// The run's own configuration where one goes on, or else the preset's; then what was given.
+    /// The stored configuration of a run that is resumed, or else the preset's, with the given options
+    /// applied.
     ///
-    /// - Throws: `Failure` where what was given does not go together.
+    /// - Throws: `Failure` if the given options contradict each other.
     func configuration(
         _ starting: OpenedWeights, _ features: FeatureSource?, pictures: Int,
         stored: TrainingConfiguration?
     ) throws -> TrainingConfiguration {
-        // Of a run that goes on, a preset is compared like single options.
+        // When resuming, a given preset is compared with the run's configuration like single options.
         let isBeginning = stored == nil || preset != nil
         var result = TrainingConfiguration(preset: preset ?? .reference)
         if let stored, !isBeginning { result = stored }
         if preset == .auto {
-            // By these the number of steps goes.
+            // These determine the number of steps.
             set(&result.batchSize, schedule.batchSize)
             set(&result.accumulation, schedule.accumulate)
             set(&result.options.epochs, schedule.epochs)
@@ -72,7 +73,7 @@ extension Train {
         set(&options.frozenNetworkEpochs, start.freezeBackbone)
         set(&options.activationMemory, resources.memoryLimit.map { $0 << 20 })
         if isBeginning && schedule.epochs != nil {
-            // Warm-ups of the preset are no longer than a training that was asked to be short.
+            // The preset's warm-up is shortened for a short training.
             if schedule.warmupEpochs == nil {
                 options.warmupEpochs = min(options.warmupEpochs, options.epochs / 4)
             }
@@ -86,10 +87,11 @@ extension Train {
         if isBeginning, let file = starting.network {
             let found = file.configuration
             if let arch = network.arch, !arch.hasSize(of: found) {
-                throw Failure("\(file.path) holds a \(found.name), not --arch \(arch)")
+                throw Failure("\(file.path) contains a \(found.name), not --arch \(arch)")
             }
             if let patchSize = network.patchSize, patchSize != found.patchSize {
-                throw Failure("\(file.path) holds a \(found.name), not --patch-size \(patchSize)")
+                throw Failure(
+                    "\(file.path) contains a \(found.name), not --patch-size \(patchSize)")
             }
             return found
         }
@@ -102,24 +104,24 @@ extension Train {
     }
 }
 
-/// Changes a value where another was given.
+/// Assigns a given value; nil leaves the old one.
 func set<Value>(_ value: inout Value, _ given: Value?) {
     if let given { value = given }
 }
 
 extension [Double] {
-    /// The range of two numbers, which were checked; nil where none were given.
+    /// The range of two numbers, already checked; nil if none were given.
     var range: ClosedRange<Double>? { count == 2 ? self[0]...self[1] : nil }
 }
 
 extension TrainingConfiguration {
-    /// What goes by the number of pictures.
+    /// The options that depend on the number of pictures, in words.
     var sentenceOfDataSize: String {
         let temperature = options.loss.teacherTemperature
-        return "\(options.head.prototypes) outputs, a teacher's temperature of \(temperature.start)"
-            + " to \(temperature.end) over \(temperature.warmupEpochs) epochs and a momentum of"
-            + " \(options.teacherMomentum), \(options.warmupEpochs) epochs of warm-up, the last layer"
-            + " frozen for \(options.frozenLastLayerEpochs), a weight decay of \(options.weightDecay)"
-            + " to \(options.finalWeightDecay)"
+        return "\(options.head.prototypes) outputs, teacher temperature \(temperature.start)"
+            + " to \(temperature.end) over \(temperature.warmupEpochs) epochs, teacher momentum"
+            + " \(options.teacherMomentum), \(options.warmupEpochs) warm-up epochs, last layer"
+            + " frozen for \(options.frozenLastLayerEpochs) epochs, weight decay"
+            + " \(options.weightDecay) to \(options.finalWeightDecay)"
     }
 }

@@ -2,11 +2,11 @@ import ArgumentParser
 import DINO
 import ViT
 
-// The options of `train`, in groups. All are optional: what is not given is the preset's or, on
-// --resume, the run's own.
+// The options of `train`, in groups. All are optional: the defaults are the preset's or, with --resume,
+// the run's own.
 
-/// An architecture by name or by its numbers.
 extension VisionTransformer.Configuration: ExpressibleByArgument {
+    /// Parses an architecture by name or as `WIDTHxDEPTHxHEADS`.
     public init?(argument: String) { self.init(argument) }
 }
 
@@ -17,7 +17,7 @@ extension Initialization: ExpressibleByArgument {}
 struct TrainedNetworkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "tiny, small, base, or WIDTHxDEPTHxHEADS. (default: small, or what --init-weights holds)",
+            "tiny, small, base, or WIDTHxDEPTHxHEADS. (default: small, or that of --init-weights)",
             valueName: "arch"))
     var arch: VisionTransformer.Configuration?
 
@@ -26,33 +26,33 @@ struct TrainedNetworkOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The head's outputs, also called prototypes: fewer for fewer pictures. (default: 65536)",
+            "The head's outputs (prototypes); use fewer for fewer pictures. (default: 65536)",
             valueName: "outputs"))
     var outDim: Int?
 
     @Flag(
         inversion: .prefixedNo,
         help: """
-            Keep the lengths of the last layer's rows at 1; without, training is better for small \
-            networks and less stable. (default: --norm-last-layer)
+            Fix the norms of the last layer's rows at 1; without it small networks train better but \
+            less stably. (default: --norm-last-layer)
             """)
     var normLastLayer: Bool?
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Batch normalisation in the head. (default: --no-use-bn-in-head)")
+        help: "Use batch normalisation in the head. (default: --no-use-bn-in-head)")
     var useBnInHead: Bool?
 
     @Option(
         help: ArgumentHelp(
-            "How often the last block's branches are left out in training. (default: 0.1)",
+            "The probability of dropping the last block's branches in training. (default: 0.1)",
             valueName: "rate"))
     var dropPath: Double?
 
     @Option(
         help: """
-            What an untrained network starts as: plain, or mimetic, whose attention is like that of \
-            trained ones (Trockman and Kolter 2023). (default: plain)
+            The initialisation of a new network: plain, or mimetic, whose attention resembles that of \
+            trained networks (Trockman and Kolter 2023). (default: plain)
             """)
     var initialization: Initialization?
 
@@ -73,26 +73,28 @@ struct CropOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Small crops of a picture, beside two large ones. (default: 8)", valueName: "number"))
+            "Small crops per picture, in addition to two large ones. (default: 8)",
+            valueName: "number"))
     var localCrops: Int?
 
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "The shares of a picture's area that a large crop takes. (default: 0.4 1)",
+            "The range of a large crop's share of the picture's area. (default: 0.4 1)",
             valueName: "low> <high"))
     var globalCropsScale: [Double] = []
 
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "The same of a small crop. (default: 0.05 0.4)", valueName: "low> <high"))
+            "The range of a small crop's share of the picture's area. (default: 0.05 0.4)",
+            valueName: "low> <high"))
     var localCropsScale: [Double] = []
 
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "The standard deviations of the blur, in pixels of the crop. (default: 0.1 2)",
+            "The range of the blur's standard deviation, in pixels of the crop. (default: 0.1 2)",
             valueName: "low> <high"))
     var blurRadius: [Double] = []
 
@@ -108,12 +110,12 @@ struct CropOptions: ParsableArguments {
 }
 
 struct ScheduleOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Pictures put together. (default: 64)", valueName: "pictures"))
+    @Option(help: ArgumentHelp("Pictures per batch. (default: 64)", valueName: "pictures"))
     var batchSize: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Batches to a step, which count as one of as many pictures. (default: 1)",
+            "Batches accumulated into one step. (default: 1)",
             valueName: "batches"))
     var accumulate: Int?
 
@@ -126,50 +128,51 @@ struct ScheduleOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The highest learning rate for 256 pictures a step; what is used is in proportion to \
-            the pictures of a step. (default: 0.0005)
+            The peak learning rate for 256 pictures per step; scaled in proportion to the pictures \
+            per step. (default: 0.0005)
             """, valueName: "rate"))
     var lr: Double?
 
     @Option(
-        help: ArgumentHelp("The learning rate at the end. (default: 1e-6)", valueName: "rate"))
+        help: ArgumentHelp("The final learning rate. (default: 1e-6)", valueName: "rate"))
     var minLr: Double?
 
     @Option(
         help: ArgumentHelp(
-            "Epochs in which the learning rate grows. (default: 10)", valueName: "epochs"))
+            "Epochs of linear warm-up of the learning rate. (default: 10)", valueName: "epochs"))
     var warmupEpochs: Int?
 
-    @Option(help: ArgumentHelp("At the start. (default: 0.04)", valueName: "decay"))
+    @Option(help: ArgumentHelp("The initial weight decay. (default: 0.04)", valueName: "decay"))
     var weightDecay: Double?
 
-    @Option(help: ArgumentHelp("At the end. (default: 0.4)", valueName: "decay"))
+    @Option(help: ArgumentHelp("The final weight decay. (default: 0.4)", valueName: "decay"))
     var weightDecayEnd: Double?
 
     @Option(
         help: ArgumentHelp(
-            "The largest norm of a parameter's gradient; 0 for any. (default: 3)",
+            "The maximum norm of a parameter's gradient; 0 for no limit. (default: 3)",
             valueName: "norm"))
     var clipGrad: Double?
 
     @Option(
         help: ArgumentHelp(
-            "Epochs in which the head's last layer stays as it is. (default: 1)",
+            "Epochs for which the head's last layer is frozen. (default: 1)",
             valueName: "epochs"))
     var freezeLastLayer: Int?
 
     @Option(
         help: ArgumentHelp(
-            "By what factor the rate shrinks from a block to the one before it. (default: 1)",
+            "The factor of the learning rate from each block to the one before it. (default: 1)",
             valueName: "factor"))
     var layerDecay: Double?
 
     @Option(
         help: ArgumentHelp(
-            "A further factor of the patch embedding's rate. (default: 1)", valueName: "factor"))
+            "An additional factor of the patch embedding's learning rate. (default: 1)",
+            valueName: "factor"))
     var patchEmbedLr: Double?
 
-    @Option(help: "What all that is drawn by lot follows from. (default: 0)")
+    @Option(help: "Seed of all random choices. (default: 0)")
     var seed: UInt64?
 
     func validate() throws {
@@ -193,33 +196,32 @@ struct TeacherOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            How much of the teacher stays at each step, at the start; higher for small batches, \
-            lower for short runs. (default: 0.996)
+            The teacher's initial momentum, the share of it that each step keeps; higher for small \
+            batches, lower for short runs. (default: 0.996)
             """, valueName: "part"))
     var momentumTeacher: Double?
 
     @Option(
         help: ArgumentHelp(
-            "The teacher's temperature: above 0.07 mostly unstable. (default: 0.04)",
+            "The teacher's temperature; usually unstable above 0.07. (default: 0.04)",
             valueName: "number"))
     var teacherTemp: Double?
 
     @Option(
         help: ArgumentHelp(
-            "The same at the start: lower it where the loss does not fall. (default: 0.04)",
+            "The teacher's initial temperature; lower it if the loss does not fall. (default: 0.04)",
             valueName: "number"))
     var warmupTeacherTemp: Double?
 
     @Option(
         help: ArgumentHelp(
-            "Epochs from the one to the other. (default: 0)", valueName: "epochs"))
+            "Epochs from the initial to the final temperature. (default: 0)", valueName: "epochs"))
     var warmupTeacherTempEpochs: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            How much of the centre of the teacher's outputs stays at each step; 1 for no centring. \
-            (default: 0.9)
+            The momentum of the centre of the teacher's outputs; 1 for no centring. (default: 0.9)
             """, valueName: "part"))
     var centerMomentum: Double?
 

@@ -3,19 +3,19 @@ import DINO
 import Tensors
 import ViT
 
-/// Weights that a run begins with.
+/// The initial weights of a run.
 struct StartOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Weights of the network to begin with, in any form that --weights takes elsewhere.",
+            "The network's initial weights, in any form that --weights of other commands accepts.",
             valueName: "file"))
     var initWeights: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            Epochs in which the network stays as it is and the new head alone learns. (default: 0, \
-            with --init-weights 1)
+            Epochs for which the network is frozen and only the new head learns. (default: 0, or 1 \
+            with --init-weights)
             """, valueName: "epochs"))
     var freezeBackbone: Int?
 
@@ -24,27 +24,27 @@ struct StartOptions: ParsableArguments {
     }
 }
 
-/// What a run needs of the machine.
+/// Memory and checkpoints of a run.
 struct ResourceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Megabytes for what a step keeps for its gradients: crops that need more go through \
-            the network in groups, one after the other. (default: 384)
+            Megabytes for the activations that a step keeps for its gradients; crops that need more \
+            pass through the network in groups. (default: 384)
             """, valueName: "megabytes"))
     var memoryLimit: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Megabytes for decoded pictures, which are then not decoded again. (default: 1024)",
+            "Megabytes for a cache of decoded pictures. (default: 1024)",
             valueName: "megabytes"))
     var cache: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            Steps between two checkpoints. (default: one at the end of an epoch and every five \
-            minutes, but for no more than a fiftieth of the time)
+            Steps between two checkpoints. (default: at the end of each epoch and every five minutes, \
+            using at most a fiftieth of the time)
             """, valueName: "steps"))
     var saveEvery: Int?
 
@@ -53,7 +53,7 @@ struct ResourceOptions: ParsableArguments {
         let bytes = DINOOptions.Bounds.activationMemory.range
         return Bound("memory limit", bytes.lowerBound >> 20...bytes.upperBound >> 20)
     }()
-    /// No more is kept than there is.
+    /// The upper limit is that of memory; the cache never exceeds the decoded pictures.
     private static let caches = Bound("cache", 0...memoryLimits.range.upperBound)
 
     func validate() throws {
@@ -65,33 +65,35 @@ struct ResourceOptions: ParsableArguments {
 
 extension TrainingConfiguration.Preset: ExpressibleByArgument {}
 
-/// The files that a run begins with, opened.
+/// The opened files of initial weights.
 struct OpenedWeights {
     let network: WeightFile?
 
-    /// Reads them.
+    /// Reads the weights.
     func point() throws -> StartingPoint {
         StartingPoint(network: try network?.network())
     }
 }
 
 extension StartOptions {
-    /// - Parameter heads: attention heads of the weights to begin with, where they are known.
+    /// Opens the initial weights.
+    ///
+    /// - Parameter heads: their number of attention heads, if it is given.
     func opened(heads: Int?) throws -> OpenedWeights {
         let network = try initWeights.map { path in
             do {
                 let file = try WeightFile(contentsOf: path)
-                // What the file says is not overruled: `--arch` is held against it.
+                // A number in the file takes precedence; `--arch` is checked against it later.
                 if !file.headsAreAssumed || heads == nil { return file }
             } catch WeightsError.heads where heads != nil {
-                // Nothing tells, and no head has 64 channels.
+                // The file does not state the number, and width / 64 is not a whole number.
             }
             return try WeightFile(contentsOf: path, heads: heads)
         }
         if let network, network.headsAreAssumed {
             Note.heads(
                 of: network.path, network.configuration,
-                "--arch WIDTHxDEPTHxHEADS gives another number")
+                "use --arch WIDTHxDEPTHxHEADS to change it")
         }
         return OpenedWeights(network: network)
     }

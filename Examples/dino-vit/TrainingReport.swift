@@ -1,7 +1,7 @@
 import DINO
 import Foundation
 
-/// Tells a person how training goes.
+/// Shows the progress, warnings and summary of a training run.
 struct TrainingReport {
     private let configuration: TrainingConfiguration
     private let schedule: DINOSchedule
@@ -40,32 +40,34 @@ struct TrainingReport {
         }
     }
 
-    /// - Throws: `Failure` where the run was interrupted.
+    /// Writes the summary.
+    ///
+    /// - Throws: `Failure` if the run was interrupted.
     mutating func end(_ run: borrowing TrainingRun, _ ending: TrainingRun.Ending) throws {
         progress.finish()
         Terminal.noteSkipped(run.skipped)
         if case .interrupted(let step) = ending {
             throw Failure(
-                "interrupted after step \(step) of \(schedule.steps), which \(run.folder) holds;"
-                    + " go on with --resume")
+                "interrupted after step \(step) of \(schedule.steps), saved in \(run.folder);"
+                    + " continue with --resume")
         }
         guard !isQuiet else { return }
         guard let first, let last else {
-            Terminal.say("\(run.folder): training was complete after \(schedule.steps) steps")
+            Terminal.say("\(run.folder): training is complete after \(schedule.steps) steps")
             return
         }
         Terminal.say(
             "\(run.folder)/teacher.safetensors: \(configuration.options.network.name),"
                 + " \(last.step) steps (\(configuration.options.epochs) epochs);"
                 + " loss \(figure(first.loss)) to \(figure(last.loss))")
-        Terminal.say("beside it: checkpoint.safetensors, log.jsonl, loss.png")
+        Terminal.say("also written: checkpoint.safetensors, log.jsonl, loss.png")
         if !run.skipped.isEmpty {
             Terminal.say("skipped \(run.skipped.count) files that could not be read")
         }
         let findings = run.watch.findings
         if !findings.isEmpty {
             let steps = findings.map { "\($0.step)" }.joined(separator: ", ")
-            Terminal.say("the collapse watch spoke at step \(steps): see the warnings")
+            Terminal.say("the collapse watch gave warnings at step \(steps); see above")
         }
     }
 

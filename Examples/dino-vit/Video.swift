@@ -6,17 +6,17 @@ import Platform
 import Tensors
 import ViT
 
-/// Objects of a video's first frame in all its frames.
+/// Finds the objects of a video's first frame in all its frames.
 struct VideoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "video",
         abstract: "Find the objects of a video's first frame in the others.",
         discussion: """
-            The frames are the photos of a folder, in the order of their names. Writes \
-            masks/STEM.png for each, in the form of the first mask (gray, or indices as DAVIS has \
-            them, also where it has colours), and pictures/STEM.png, the masks over the frames. With --truth also scores.json: \
-            J, F and their mean as the DAVIS benchmark computes them, the first and the last frame \
-            left out.
+            The frames are the photos of a folder, in the order of their names. Writes masks/STEM.png \
+            for each, in the form of the first mask (gray; or palette indices as in DAVIS, also for \
+            coloured masks), and pictures/STEM.png, the masks over the frames. With --truth also writes \
+            scores.json: J, F and their mean as in the DAVIS benchmark, without the first and the last \
+            frame.
 
             Example: dino-vit video DAVIS/JPEGImages/480p/dog --first-mask \
             DAVIS/Annotations/480p/dog/00000.png --weights dino_vits8.pth --output results
@@ -28,14 +28,14 @@ struct VideoCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            The first frame's mask, a PNG file of its size: a palette's indices, gray levels or \
-            colours are the objects; 0, black or transparent is background.
+            The first frame's mask, a PNG file of the frame's size: palette indices, gray levels or \
+            colours denote objects; 0, black or transparent is background.
             """, valueName: "file"))
     var firstMask: String
 
     @Option(
         help: ArgumentHelp(
-            "A folder of true masks, STEM.png for each frame, to compare with.", valueName: "dir"))
+            "A folder of true masks for scoring, STEM.png for each frame.", valueName: "dir"))
     var truth: String?
 
     @OptionGroup var file: WeightOptions
@@ -47,15 +47,16 @@ struct VideoCommand: ParsableCommand {
             """, valueName: "pixels"))
     var loadSize = VideoSegmenter.Options().shorterSide
 
-    @Option(help: "How many of the frames before one are looked at, beside the first.")
+    @Option(help: "The number of previous frames compared with a frame, in addition to the first.")
     var previousFrames = MaskPropagation.Options().previousFrames
 
     @Option(
         help: ArgumentHelp(
-            "How far around a patch others are looked at, each way.", valueName: "patches"))
+            "The maximum distance between compared patches, in rows and in columns.",
+            valueName: "patches"))
     var reach = MaskPropagation.Options().reach
 
-    @Option(help: "How many patches a patch takes its mask from.")
+    @Option(help: "The number of similar patches whose masks are averaged.")
     var neighbours = MaskPropagation.Options().neighbours
 
     @OptionGroup var place: OutputOptions
@@ -73,7 +74,7 @@ struct VideoCommand: ParsableCommand {
     func run() throws {
         options.apply()
         guard FileSystem.isFolder(folder) else {
-            throw Failure("\(folder) is no folder; expected one of frames")
+            throw Failure("\(folder) is not a folder; expected a folder of frames")
         }
         let named = try NamedPictures([folder], sharingNames: false)
         for line in named.passedOver where !options.quiet { Terminal.note(line) }
@@ -82,7 +83,7 @@ struct VideoCommand: ParsableCommand {
             frames.map { Path.joined(folder, $0.stem + ".png") }
         }
         for path in truths ?? [] where FileSystem.kind(of: path) == nil {
-            throw Failure("\(path) cannot be read: there is no such file, and a frame of its name")
+            throw Failure("\(path) cannot be read: there is no such file, but a frame of its name")
         }
         let inputs = frames.map(\.path) + (truths ?? []) + file.inputs + [firstMask]
         let root = place.output
@@ -94,15 +95,14 @@ struct VideoCommand: ParsableCommand {
             file.network(), first: Image(contentsOf: frames[0].path), labels: first.labels,
             naming: frames[0].path,
             mask: firstMask, options: segmenterOptions)
-        // Before the work: a mask that does not go with the others is found at once.
+        // Checked first, so that a mask that does not fit the others is found before the work.
         for (index, truth) in (truths ?? []).enumerated() {
             _ = try first.truth(truth, isFirst: index == 0)
         }
         var scores = truths.map { _ in VideoScores(first: first.labels) }
         if scores != nil, frames.count < 3 {
             throw Failure(
-                "nothing can be judged in \(frames.count) frames, of which the first and the last are"
-                    + " left out")
+                "\(frames.count) frames cannot be scored, as the first and the last do not count")
         }
         var progress = Progress(frames.count, of: "frames", quiet: options.quiet)
         for (index, frame) in frames.enumerated() {
@@ -136,7 +136,7 @@ struct VideoCommand: ParsableCommand {
         if !options.quiet { Terminal.say(line) }
     }
 
-    /// Says where frames stand in another order than their numbers.
+    /// Warns if the frames' order by name differs from that by number.
     private func warn(aboutOrderOf frames: [Picture]) {
         /// A name without its numbers.
         func words(_ name: String) -> [Substring] {
@@ -150,8 +150,8 @@ struct VideoCommand: ParsableCommand {
             })
         else { return }
         let sentence =
-            "the frames are taken in the order of their names, in which \(first.stem) comes before"
-            + " \(next.stem); for that of their numbers, give these leading zeros"
+            "the frames are processed in the order of their names, in which \(first.stem) comes before"
+            + " \(next.stem); to order them by number, add leading zeros"
         Terminal.note("warning: \(sentence)")
     }
 
@@ -165,7 +165,7 @@ struct VideoCommand: ParsableCommand {
     }
 }
 
-/// The content of scores.json: shares, 0…1.
+/// The content of scores.json; all scores are in 0…1.
 private struct VideoReport: Encodable {
     struct Object: Encodable {
         let label: UInt8

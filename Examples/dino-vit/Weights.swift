@@ -3,7 +3,7 @@ import Platform
 import Tensors
 import ViT
 
-/// Weight files: what they hold, and their conversion.
+/// Describes and converts weight files.
 struct WeightsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weights", abstract: "Describe or convert a weight file.",
@@ -11,9 +11,9 @@ struct WeightsCommand: ParsableCommand {
 
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Tell the architecture in a weight file and how the file covers it.",
+            abstract: "Describe the network in a weight file and the file's contents.",
             discussion: """
-                Without a file it tells of the network that comes with the program.
+                Without a file, describes the bundled network.
 
                 Example: dino-vit weights info dino_vits8.pth
                 """)
@@ -43,10 +43,10 @@ struct WeightsCommand: ParsableCommand {
 
     struct Convert: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write weights as a safetensors file, by the names that a tool asks for.",
+            abstract: "Write weights as a safetensors file, with the tensor names of a given tool.",
             discussion: """
-                With --format huggingface the output is a folder, with config.json and \
-                preprocessor_config.json beside model.safetensors.
+                With --format huggingface the output is a folder with model.safetensors, config.json \
+                and preprocessor_config.json.
 
                 Example: dino-vit weights convert dino_vits8.pth dino_vits8.safetensors --half
                 """)
@@ -59,18 +59,18 @@ struct WeightsCommand: ParsableCommand {
 
         @Option(
             help: """
-                Whose names the tensors get: dino (the published files'), timm or huggingface.
+                The naming of the tensors: dino (as in the published files), timm or huggingface.
                 """)
         var format = Naming.official
 
-        @Flag(help: "Round to float16, for half the size.")
+        @Flag(help: "Round to float16, which halves the size.")
         var half = false
 
         @Option(
             help: ArgumentHelp(
                 """
-                A text to keep in the file, which weights info shows: where the weights come from, \
-                for example. May be given several times; those of the input stay.
+                A text to store in the file, such as the origin of the weights; shown by weights info. \
+                May be repeated; texts of the input file are kept.
                 """, valueName: "name=text"))
         var metadata: [String] = []
 
@@ -87,7 +87,7 @@ struct WeightsCommand: ParsableCommand {
                 try checkWritable(output, keeping: inputs)
             }
             if file.headsAreAssumed {
-                Note.heads(of: file.path, file.configuration, "--heads gives another number")
+                Note.heads(of: file.path, file.configuration, "use --heads to change it")
             }
             let type = half ? ElementType.float16 : .float32
             let texts = file.metadata.merging(try texts()) { _, new in new }
@@ -96,8 +96,8 @@ struct WeightsCommand: ParsableCommand {
                 to: output, naming: format, elementType: type, metadata: texts)
             if network.hasRoundedPeriods {
                 Note.write(
-                    "\(file.path) has rounded periods of its rotary positions; transformers and timm"
-                        + " compute exact ones, and will differ by about 0.001")
+                    "\(file.path) has rounded periods of rotary positions; transformers and timm"
+                        + " compute exact ones, so their results will differ by about 0.001")
             }
             if !options.quiet {
                 Terminal.say("\(output): \(file.configuration.name), \(type.rawValue)")
@@ -114,7 +114,8 @@ struct WeightsCommand: ParsableCommand {
                 guard parts.count == 2,
                     texts.updateValue(String(parts[1]), forKey: String(parts[0])) == nil
                 else {
-                    throw ValidationError("--metadata \(option) is no new NAME=TEXT.")
+                    throw ValidationError(
+                        "--metadata \(option) is not NAME=TEXT, or repeats a name.")
                 }
             }
             return texts
@@ -147,7 +148,7 @@ struct WeightInput: ParsableArguments {
 }
 
 extension WeightFile {
-    /// What there is to say of the file, each with its name. The parameters are read.
+    /// The facts that `weights info` shows, by name. Reads the parameters to find non-finite ones.
     fileprivate func facts() throws -> [(name: String, value: String)] {
         let types = elementTypes.sorted { $0.value > $1.value }.map { type, count in
             elementTypes.count == 1 ? type.rawValue : "\(type.rawValue) (\(count.grouped))"
@@ -162,7 +163,7 @@ extension WeightFile {
                 "heads",
                 "\(configuration.heads)"
                     + (headsAreAssumed
-                        ? " (assumed: width / 64; give --heads if it is another)" : "")
+                        ? " (assumed: width / 64; use --heads to change it)" : "")
             ),
             ("norm epsilon", "\(configuration.layerNormEpsilon)"),
             ("parameters", parameterCount.grouped),
@@ -172,7 +173,7 @@ extension WeightFile {
             ("elements", types.joined(separator: ", ")),
         ]
         facts.insert(contentsOf: configuration.partsBeyondDINO, at: 5)
-        if lacksAttentionBias { facts.append(("missing", "attn.qkv.bias, taken as zeros")) }
+        if lacksAttentionBias { facts.append(("missing", "attn.qkv.bias, assumed to be 0")) }
         facts.append(("left over", leftOver.isEmpty ? "nothing" : leftOver.joined(separator: ", ")))
         let damaged = try nonFiniteParameters()
         if !damaged.isEmpty { facts.append(("not finite", damaged.summary)) }
@@ -184,7 +185,7 @@ extension WeightFile {
 }
 
 extension VisionTransformer.Configuration {
-    /// The positions, and what DINO's networks have not.
+    /// The positions, and the components that DINO's networks lack.
     fileprivate var partsBeyondDINO: [(name: String, value: String)] {
         var parts: [(name: String, value: String)] = []
         switch positions {
@@ -197,7 +198,7 @@ extension VisionTransformer.Configuration {
                 ))
         case .rotary(let periods):
             let isExact = periods == RotaryPositions(headWidth: headWidth).periods
-            parts.append(("positions", "rotary" + (isExact ? "" : ", with periods of its own")))
+            parts.append(("positions", "rotary" + (isExact ? "" : ", with custom periods")))
         }
         if registers > 0 { parts.append(("registers", "\(registers)")) }
         if feedForward == .swiGLU { parts.append(("feed-forward", "SwiGLU")) }
@@ -215,7 +216,7 @@ extension VisionTransformer.Configuration {
 }
 
 extension Int {
-    /// The digits in groups of three.
+    /// The decimal digits in groups of three, separated by commas.
     fileprivate var grouped: String {
         let digits = Array(String(self))
         return digits.indices.reduce("") { text, index in

@@ -3,14 +3,14 @@ import Descriptors
 import Images
 import ViT
 
-// Divides the objects that photos have in common into parts, which are the same in each photo.
+// Divides the objects that photos have in common into parts, which correspond between photos.
 //
 //     swift run -c release parts PHOTOS [WEIGHTS]
 //
 // Writes parts-1.png, each part in its colour, for the first photo of the folder PHOTOS, and so on.
 
 let arguments = CommandLine.arguments
-precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights if there are others")
+precondition(2...3 ~= arguments.count, "arguments: a folder of photos, optionally a weight file")
 let folder = try PictureFolder(arguments[1])
 let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
 let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])

@@ -3,7 +3,7 @@ import Descriptors
 import Images
 import ViT
 
-// Shows what photos have in common by colours: the last three of four principal components of their
+// Shows in colours what photos have in common: the last three of four principal components of their
 // descriptors.
 //
 //     swift run -c release pca PHOTOS [WEIGHTS]
@@ -11,7 +11,7 @@ import ViT
 // Writes pca-1.png for the first photo of the folder PHOTOS, and so on.
 
 let arguments = CommandLine.arguments
-precondition(2...3 ~= arguments.count, "arguments: a folder of photos, weights if there are others")
+precondition(2...3 ~= arguments.count, "arguments: a folder of photos, optionally a weight file")
 let folder = try PictureFolder(arguments[1])
 let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
 let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])

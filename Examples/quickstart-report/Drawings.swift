@@ -3,7 +3,7 @@ import Images
 import Scores
 import Synthesis
 
-/// Pictures of equal size in rows and columns.
+/// Arranges pictures of equal size in rows and columns.
 func sheet(_ rows: [[Image]], gap: Int = 6, background: Colour = .white) -> Image {
     let cell =
         rows.first?.first.map { (width: $0.width, height: $0.height) } ?? (width: 1, height: 1)
@@ -20,7 +20,7 @@ func sheet(_ rows: [[Image]], gap: Int = 6, background: Colour = .white) -> Imag
 }
 
 extension Creature {
-    /// The mask in its parts' colours over the picture.
+    /// The picture with the mask over it, in the parts' colours.
     func parts(opacity: UInt8 = 200) -> Image {
         let pixels = mask.flatMap { part -> [UInt8] in
             let colour = Part.palette[Int(part)]
@@ -32,14 +32,14 @@ extension Creature {
 }
 
 extension Image {
-    /// With what is not foreground darkened, and saliency shown as a colour.
+    /// The picture with saliency over it, in colours.
     func shaded(by saliency: PixelSaliency) -> Image {
         let values = saliency.pixels()
         let colours = ColourMap.turbo.image(values, width: width, height: height)
         return blended(with: colours, mask: values.map { UInt8(110 + 80 * min(max($0, 0), 1)) })
     }
 
-    /// With discs at places.
+    /// The picture with discs at the given places.
     func marked(_ places: [(Point, Colour)], radius: Double) -> Image {
         var result = self
         for (place, colour) in places {

@@ -6,19 +6,21 @@ import Synthesis
 import Tensors
 import ViT
 
-/// What a network is worth on pictures of creatures.
+/// Scores of a network on pictures of creatures.
 struct Figures: Codable {
-    /// Per cent of unseen pictures whose kind a vote of the 20 nearest training pictures tells.
+    /// Percentage of unseen pictures whose kind is predicted by a vote of the 20 nearest training
+    /// pictures.
     var nearestNeighbours: Double
-    /// Per cent of keypoints that nearest descriptors carry to within 0.1 of the creature's box.
+    /// Percentage of keypoints that nearest descriptors transfer to within 0.1 of the creature's box.
     var keypoints: Double
-    /// Per cent of overlap of saliency's foreground and the creature.
+    /// Intersection over union of the salient foreground and the creature, times 100.
     var foreground: Double
-    /// Per cent of overlap of what pictures of several kinds have in common and the creatures.
+    /// Intersection over union of the co-segmentation of several kinds and the creatures, times 100.
     var common: Double
-    /// Per cent of overlap of each picture's salient object, cut out along its edges, and the creature.
+    /// Intersection over union of each picture's salient object, cut out along its edges, and the
+    /// creature, times 100.
     var object: Double
-    /// Agreement of parts found together with the true ones, the adjusted Rand index times 100.
+    /// Agreement of the parts found with the true ones: the adjusted Rand index, times 100.
     var parts: Double
 }
 
@@ -26,9 +28,9 @@ struct Figures: Codable {
 struct Measurement {
     let training: [Creature]
     let test: [Creature]
-    /// Pairs of pictures of different kinds, by their place in `test`.
+    /// Pairs of pictures of different kinds, as indices into `test`.
     let pairs: [(Int, Int)]
-    /// Pictures whose objects and parts are looked for.
+    /// Pictures for the segmentation of objects and parts.
     let jointed: [Creature]
     private let kinds: [Kind]
 
@@ -58,8 +60,8 @@ struct Measurement {
             object: segmentation.overlap(of: segmentation.masks), parts: segmentation.agreement)
     }
 
-    /// What a guess gives: a kind drawn by lot, a place drawn by lot, the whole picture; for objects
-    /// what stands out from each picture by its colours; parts drawn by lot.
+    /// The scores of guessing: a random kind, a random place, the whole picture as foreground, objects by
+    /// colour alone, and random parts.
     func chance() -> Figures {
         var hits = (0.0, 0.0)
         for (from, to) in pairs {

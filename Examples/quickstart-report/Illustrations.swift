@@ -3,7 +3,7 @@ import Images
 import Synthesis
 import ViT
 
-/// The words and colours for the parts that the page explains.
+/// The names and colours of the parts, for the page's legend.
 enum Truth {
     static var parts: [(name: String, colour: String)] {
         Part.allCases.dropFirst().map { part in
@@ -20,7 +20,7 @@ struct Illustrations {
     let trained: Network
     let bundled: Network
 
-    /// Few enough in a row, and each large enough, for a phone.
+    /// Few enough that pictures are legible on a phone.
     private static let columns = 4
     private static let side = 220
 
@@ -45,8 +45,8 @@ struct Illustrations {
         try segments().writePNG(to: folder + "/segments.png")
     }
 
-    /// One creature of each kind a column: the truth, and what both networks find: the common object, the
-    /// object of each picture, and its parts.
+    /// Draws one column per kind: the true parts, and for both networks the common object, the object of
+    /// each picture, and its parts.
     private func segments() throws -> Image {
         let creatures = Segmentation.creatures(series)
         let shown = 0..<Segmentation.kinds
@@ -74,7 +74,8 @@ struct Illustrations {
                 })
     }
 
-    /// Rows of a creature with its keypoints, and where both networks carry them.
+    /// Draws rows of a creature with its keypoints, and another with the keypoints that both networks
+    /// transfer.
     private func keypoints() throws -> Image {
         let creatures = series.unseen(2 * series.kinds.count, size: 300)
         let pairs = [(0, 3), (2, 1), (5, 7)].map {

@@ -1,7 +1,7 @@
 import DINO
 import Foundation
 
-/// The course of training, from `log.jsonl`.
+/// The records of a training run, from `log.jsonl`.
 struct Journal {
     let records: [TrainingRecord]
 
@@ -11,7 +11,7 @@ struct Journal {
         records = try text.split(separator: "\n").map {
             try decoder.decode(TrainingRecord.self, from: Data($0.utf8))
         }
-        guard !records.isEmpty else { throw Failure("\(path) holds no step of training") }
+        guard !records.isEmpty else { throw Failure("\(path) contains no training steps") }
     }
 
     /// The mean of a reading over the first and over the last twentieth of the steps.
@@ -23,15 +23,16 @@ struct Journal {
         return (mean(records.prefix(count)), mean(records.suffix(count)))
     }
 
+    /// The total duration of all steps.
     var seconds: Double { records.reduce(0) { $0 + $1.seconds } }
 
-    /// Such as `45 s`, `2 min 20 s`.
+    /// The total duration, such as `45 s` or `2 min 20 s`.
     var duration: String {
         let seconds = Int(seconds.rounded())
         return seconds < 60 ? "\(seconds) s" : "\(seconds / 60) min \(seconds % 60) s"
     }
 
-    /// What the collapse watch says of these steps.
+    /// The findings of the collapse watch for these steps.
     func findings(_ circumstances: CollapseWatch.Circumstances) -> [CollapseWatch.Finding] {
         var watch = CollapseWatch(circumstances)
         for record in records { _ = watch.observe(record) }
@@ -39,7 +40,7 @@ struct Journal {
     }
 }
 
-/// Why there is no report, in one sentence.
+/// Why the report cannot be written, in one sentence.
 struct Failure: Error, CustomStringConvertible {
     let description: String
 

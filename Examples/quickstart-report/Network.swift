@@ -5,11 +5,13 @@ import Synthesis
 import Tensors
 import ViT
 
-/// A network, and what the quickstart asks of it.
+/// A network, with the features that the quickstart measures.
 struct Network {
     private let extractor: Extractor
 
-    /// - Parameter loadSize: the side that pictures have in the network, in pixels.
+    /// - Parameters:
+    ///   - model: the network.
+    ///   - loadSize: the side that pictures are resized to, in pixels.
     init(_ model: VisionTransformer, loadSize: Int) {
         // Patches overlap, so that places are finer than a patch.
         extractor = Extractor(
@@ -30,7 +32,7 @@ struct Network {
             })
     }
 
-    /// Where keypoints of one creature are in the picture of another, by the nearest descriptors.
+    /// Transfers keypoints of one creature to the picture of another, by nearest descriptors.
     func carry(
         _ names: [Keypoint], from source: Creature, to target: Creature
     ) throws -> [Keypoint: Point] {
@@ -52,14 +54,15 @@ struct Network {
         try extractor.descriptors(of: image, layer: -1)
     }
 
+    /// The saliency of a picture, by the attention of the last layer but one.
     func saliency(of image: Image) throws -> PixelSaliency {
         let (features, geometry) = try attention(of: extractor.networkImage(of: image))
         return PixelSaliency(
             SaliencyMap(features, layer: attentionLayers[0]), geometry: geometry)
     }
 
-    /// What tells a picture's creature from its ground together with other pictures: tokens of the last layer
-    /// but one, as the last one's tell picture from picture. The picture keeps its size.
+    /// The features for co-segmentation: tokens of the last layer but one, as the last layer's distinguish
+    /// pictures rather than objects. The picture keeps its size.
     func features(of image: Image) throws -> SegmentationFeatures {
         var extractor = extractor
         extractor.preprocessing = Preprocessing(loadSize: nil)
@@ -73,8 +76,8 @@ struct Network {
             saliency: SaliencyMap(features, layer: layer), image: image)
     }
 
-    /// What tells an object's parts: how the last two layers' heads attend to a place and to what is around
-    /// it, other than to the object on the whole.
+    /// The features for parts: the attention of the last two layers' heads to a place and its surroundings,
+    /// relative to the object's mean.
     func attentionFeatures(of image: Image, in object: LabelMap) throws -> SegmentationFeatures {
         let input = try extractor.networkImage(of: image)
         let (features, geometry) = try attention(of: input)
@@ -86,8 +89,8 @@ struct Network {
             saliency: nil, image: input.image)
     }
 
-    /// The last layer's attention gathers in few places; what it gathers from, the layer's before, covers
-    /// more of the creature.
+    /// The last layer's attention concentrates on few places; that of the layer before covers more of the
+    /// creature.
     private var attentionLayers: [Int] { [-2, -1] }
 
     private func attention(

@@ -2,16 +2,16 @@ import DINO
 import Foundation
 import Platform
 
-/// `index.html`: all of the quickstart on one page, which needs nothing but the files beside it.
+/// `index.html`: the quickstart on one page, which needs only the files in the same folder.
 struct Page {
     var results: Results
     var journal: Journal
     var findings: [CollapseWatch.Finding]
     var outputs: Int
     var kinds: [String]
-    /// What was trained on what, in a sentence.
+    /// The training in one sentence.
     var lead: String
-    /// On what was measured, in a sentence.
+    /// The measurements in one sentence.
     var measuring: String
 
     var html: String {
@@ -20,13 +20,13 @@ struct Page {
         <html lang="en">
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>DINO on made-up creatures</title>
+        <title>DINO on synthetic creatures</title>
         <style>
         \(Self.style)
         </style>
         <main>
         <header>
-        <h1>DINO on made-up creatures</h1>
+        <h1>DINO on synthetic creatures</h1>
         <p class="lead">\(lead)</p>
         </header>
         \(figuresSection)
@@ -50,16 +50,16 @@ struct Page {
         <h2>What the network learned</h2>
         <p>\(measuring)</p>
         <div class="figures">
-        \(figure("Kinds told apart", "k-NN, 20 neighbours", \.nearestNeighbours, "one kind by lot"))
-        \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a place by lot"))
-        \(figure("Creature found", "IoU of saliency, 60% of its mass", \.foreground, "all of the picture"))
-        \(figure("Creatures in common", "IoU of co-segmentation", \.common, "what stands out by colour"))
-        \(figure("Creatures cut out", "IoU of saliency and GrabCut", \.object, "what stands out by colour"))
-        \(figure("Parts told apart", "adjusted Rand index, times 100", \.parts, "parts by lot", unit: ""))
+        \(figure("Kinds recognised", "k-NN, 20 neighbours", \.nearestNeighbours, "a random kind"))
+        \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a random place"))
+        \(figure("Creature found", "IoU of saliency, 60% of its mass", \.foreground, "the whole picture"))
+        \(figure("Creatures in common", "IoU of co-segmentation", \.common, "objects by colour alone"))
+        \(figure("Creatures cut out", "IoU of saliency and GrabCut", \.object, "objects by colour alone"))
+        \(figure("Parts found", "adjusted Rand index, times 100", \.parts, "random parts", unit: ""))
         </div>
-        <p class="note">\(verdict) DINO learns shape over hundreds of thousands of views; minutes from
-        scratch show that training runs and does not collapse, not what a network can do that has been
-        trained for hours.</p>
+        <p class="note">\(verdict) DINO learns shape over hundreds of thousands of views; a few minutes
+        from scratch show that training works and does not collapse, not what a network achieves after
+        hours of training.</p>
         </section>
         """
     }
@@ -86,7 +86,7 @@ struct Page {
             """
     }
 
-    /// The figures in a sentence, as they are.
+    /// The changes of the figures by training, in one sentence.
     private var verdict: String {
         let names: [(String, KeyPath<Figures, Double>)] = [
             ("kinds", \.nearestNeighbours), ("keypoints", \.keypoints),
@@ -106,12 +106,12 @@ struct Page {
         """
         <section>
         <h2>The pictures</h2>
-        <p>Every picture is made up from a number: a creature of one of several builds in a pose drawn
-        by lot (\(kinds.joined(separator: ", "))). Coat, colours and surroundings are drawn without regard to the kind, so that only
-        shape tells it.</p>
+        <p>Every picture is generated from a number: a creature of one of several kinds
+        (\(kinds.joined(separator: ", "))) in a random pose. Coat, colours and surroundings are
+        independent of the kind, so that only the shape identifies it.</p>
         \(picture("creatures.png", "two creatures of each kind"))
-        <p>The truth is known for each: its kind, a mask of parts (\(legend)), and sixteen keypoints
-        that mean the same in every kind.</p>
+        <p>The ground truth of each is known: its kind, a mask of parts (\(legend)), and sixteen
+        keypoints that correspond between kinds.</p>
         \(picture("parts.png", "masks of parts and keypoints over the pictures"))
         </section>
         """
@@ -138,7 +138,7 @@ struct Page {
             ),
             ("rank of the teacher's features", journal.ends(\.rank), "collapsed at 1"),
             ("their deviation", journal.ends(\.featureDeviation), "collapsed at 0"),
-            ("gradient's length", journal.ends(\.gradientNorm), "broken where it is no number"),
+            ("norm of the gradient", journal.ends(\.gradientNorm), "broken if not finite"),
         ]
         let table = rows.map { name, ends, meaning in
             "<tr><th>\(name)</th><td>\(short(ends.first))</td><td>\(short(ends.last))</td>"
@@ -169,13 +169,13 @@ struct Page {
         """
         <section>
         <h2>Two creatures matched</h2>
-        <p>Points that the trained network finds to show the same in two creatures of different kinds:
-        best buddies among its descriptors, the most salient of each group.</p>
+        <p>Corresponding points of two creatures of different kinds, found by the trained network: best
+        buddies among its descriptors, the most salient of each cluster.</p>
         \(picture("matches.png", "two creatures with numbered pairs of points"))
-        <p>Keypoints of the left picture, carried to the others by nearest descriptors: by the
-        untrained network in the middle, by the trained one at the right. A white ring
-        marks a place that is right, within 0.1 of the creature's box.</p>
-        \(picture("keypoints.png", "keypoints carried from creature to creature"))
+        <p>Keypoints of the left picture, transferred to the others by nearest descriptors: by the
+        untrained network in the middle, by the trained one on the right. A white ring marks a correct
+        place, within 0.1 of the creature's box.</p>
+        \(picture("keypoints.png", "keypoints transferred from creature to creature"))
         </section>
         """
     }
@@ -184,8 +184,8 @@ struct Page {
         """
         <section>
         <h2>Where the network looks</h2>
-        <p>Attention of the class token in the last layer but one: the picture, the untrained network, the
-        trained one, the default network.</p>
+        <p>Attention of the class token in the last layer but one. From above: the picture, the untrained
+        network, the trained one, the default network.</p>
         \(picture("saliency.png", "saliency over four pictures"))
         </section>
         """
@@ -195,11 +195,13 @@ struct Page {
         """
         <section>
         <h2>Objects and their parts</h2>
-        <p>\(Segmentation.count) pictures of \(Segmentation.kinds) kinds. What they have in common is found together: their
-        descriptors are divided into clusters, and those that are salient are it. Each is cut out by itself too: the
-        class token's attention says where the object is, colours how far it goes. These objects are divided into parts
-        together, by how the network's heads attend to each place and to what is around it. From above: the true
-        parts, then what the untrained network finds in common, cuts out and divides, then the same of the trained one.</p>
+        <p>\(Segmentation.count) pictures of \(Segmentation.kinds) kinds. Co-segmentation finds their
+        common objects: the descriptors of all pictures are clustered, and the salient clusters are the
+        objects. Each object is also cut out by itself: the class token's attention locates it, colours
+        find its outline. These objects are divided into parts together, by the attention of the
+        network's heads to each place and its surroundings. From above: the true parts; the common
+        objects, the objects cut out and their parts by the untrained network; the same by the trained
+        one.</p>
         \(picture("segments.png", "masks and parts of four creatures, true and found"))
         </section>
         """
@@ -207,10 +209,10 @@ struct Page {
 
     private var filesSection: String {
         let files = [
-            ("creatures/labels.json", "the truth about all pictures"),
-            ("creatures/images/", "the pictures, a folder for each kind"),
+            ("creatures/labels.json", "the ground truth of all pictures"),
+            ("creatures/images/", "the pictures, one folder per kind"),
             ("training/teacher.safetensors", "the trained network, with official names"),
-            ("training/log.jsonl", "a line for each step"), ("matches.json", "the pairs of points"),
+            ("training/log.jsonl", "one line per step"), ("matches.json", "the pairs of points"),
             ("figures.json", "the figures above"),
         ]
         let list = files.map { "<li><a href=\"\($0)\">\($0)</a>: \($1)</li>" }.joined(
@@ -221,8 +223,8 @@ struct Page {
             <ul>
             \(list)
             </ul>
-            <p>Train on pictures of your own with
-            <code>dino-vit train FOLDER --output RUN --preset small</code>, and give
+            <p>Train on your own pictures with
+            <code>dino-vit train FOLDER --output RUN --preset small</code>, and pass
             <code>--weights RUN/teacher.safetensors</code> to the other subcommands.</p>
             </section>
             """

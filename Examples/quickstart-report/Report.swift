@@ -4,7 +4,7 @@ import Synthesis
 import Tensors
 import ViT
 
-/// What the quickstart's script made, measured and shown.
+/// Measures the networks of the quickstart and writes its report.
 struct Report {
     private let folder: String
     private let series: Series
@@ -20,7 +20,7 @@ struct Report {
         series = try Series(contentsOf: folder + "/creatures/labels.json")
         let run = folder + "/training"
         guard let configuration = try TrainingRun.configuration(in: run) else {
-            throw Failure("\(run) holds no training")
+            throw Failure("\(run) contains no training run")
         }
         self.configuration = configuration
         journal = try Journal(contentsOf: run + "/log.jsonl")
@@ -29,7 +29,7 @@ struct Report {
 
     /// Writes figures.json, the pictures and index.html, and prints the figures.
     func write() throws {
-        // Drawn as the training's own start was: the network at step 0.
+        // The same seed as in training gives the network at step 0.
         var generator = Xoshiro256(seed: configuration.options.seed)
         let start = VisionTransformer(untrained: model.configuration, using: &generator)
         let untrained = Network(start, loadSize: series.size)
@@ -62,27 +62,26 @@ struct Report {
             outputs: configuration.options.head.prototypes, kinds: series.kinds.map(\.rawValue),
             lead: """
                 A vision transformer of width \(network.width) and depth \(network.depth) was trained \
-                without labels on \(series.count) made-up pictures of \(series.kinds.count) kinds of \
+                without labels on \(series.count) synthetic pictures of \(series.kinds.count) kinds of \
                 creatures, in \(journal.duration) on this machine.
                 """,
             measuring: """
-                Measured on \(Self.testCount) pictures that were not trained on and \
-                \(Self.pairCount) pairs of different kinds, for the network after training, for the \
-                same network before its first step, and for the default network that comes with \
-                the package, trained for longer and on photos too.
+                Measured on \(Self.testCount) unseen pictures and \(Self.pairCount) pairs of different \
+                kinds, for the network after training, for the same network before its first step, and \
+                for the bundled default network, which was trained longer and on photos, too.
                 """)
     }
 }
 
-/// The figures of the networks, and what guessing gives.
+/// The figures of the networks and of guessing.
 struct Results: Codable, CustomStringConvertible {
     var untrained: Figures
     var trained: Figures
-    /// Those of the default weights.
+    /// The figures of the default weights.
     var bundled: Figures
     var guess: Figures
 
-    /// A table.
+    /// The figures as a table.
     var description: String {
         func row(_ cells: [String]) -> String {
             let title = cells[0] + String(repeating: " ", count: max(0, 32 - cells[0].count))
@@ -93,7 +92,7 @@ struct Results: Codable, CustomStringConvertible {
         }
         let measures: [(title: String, figure: KeyPath<Figures, Double>)] = [
             ("kinds by k-NN (20 neighbours)", \.nearestNeighbours),
-            ("keypoints carried (PCK at 0.1)", \.keypoints),
+            ("keypoints found (PCK at 0.1)", \.keypoints),
             ("foreground by saliency (IoU)", \.foreground),
             ("common object (IoU)", \.common), ("object cut out (IoU)", \.object),
             ("parts (adjusted Rand index)", \.parts),

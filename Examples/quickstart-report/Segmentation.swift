@@ -4,16 +4,15 @@ import Scores
 import Synthesis
 import Tensors
 
-/// What is found in pictures of four kinds of creatures: what they have in common, the creature in each,
-/// and the parts of all together.
+/// Segmentations of pictures of four kinds of creatures: the common objects, the object in each picture,
+/// and the parts of all objects.
 struct Segmentation {
     let creatures: [Creature]
-    /// 1 where descriptors of all pictures together tell that a creature is, of each picture; none where only
-    /// each by itself was looked at.
+    /// Masks of the common objects, by co-segmentation of all pictures; empty for segmentation by colours.
     let common: [LabelMap]
-    /// 1 where each picture by itself shows a creature.
+    /// Masks of the objects, found in each picture separately.
     let masks: [LabelMap]
-    /// The parts that were found, from 1 on; none where only masks were looked for.
+    /// The parts, numbered from 1; empty for segmentation by colours.
     let parts: [LabelMap]
 
     static let count = 20
@@ -24,8 +23,8 @@ struct Segmentation {
         series.unseen(count, size: side, kinds: Array(series.kinds.prefix(kinds)))
     }
 
-    /// What a network tells. The same options for every network; what was chosen by trial was so on six other
-    /// series of as many pictures.
+    /// Segments by a network's features. The options are the same for every network; those chosen by trial
+    /// were chosen on six other series of the same size.
     init(_ creatures: [Creature], by network: Network) throws {
         self.creatures = creatures
         common = try Self.common(to: creatures, by: network)
@@ -40,12 +39,12 @@ struct Segmentation {
         to creatures: [Creature], by network: Network
     ) throws -> [LabelMap] {
         var options = CoSegmentation.Options()
-        // The reference's every hundredth is of grids three times as large and thousands of cells; coats
-        // of all colours ask for as many clusters as there can be.
+        // The reference clusters every hundredth descriptor, but of grids with thousands of cells. Coats of
+        // all colours need the maximum number of clusters.
         options.clustering.sampleInterval = 2
         options.elbow = 0.99
-        // A cluster of some coats is in few pictures, not in three quarters. It counts where these few
-        // look at it much: a quarter of their highest saliency or more.
+        // A cluster of one coat is in few pictures, not in three quarters. It is foreground if these few
+        // vote for it, with a mean saliency above a quarter of the maximum.
         options.threshold = 0.25
         options.votePercentage = 10
         let features = try creatures.map { try network.features(of: $0.image) }
@@ -57,11 +56,11 @@ struct Segmentation {
         of creatures: [Creature], in masks: [LabelMap], by network: Network
     ) throws -> [LabelMap] {
         var options = PartCoSegmentation.Options()
-        // Fewer than there are: divided into more, they agree less with the true ones.
+        // Fewer than the true parts, as more would agree less with these.
         options.parts = 3
-        // All cells: the grids are small.
+        // All cells, as the grids are small.
         options.foreground.clustering.sampleInterval = 1
-        // Parts need not end where colours do.
+        // Parts need not end at edges of colours.
         options.refinement = nil
         let features = try zip(creatures, masks).map {
             try network.attentionFeatures(of: $0.image, in: $1)
@@ -75,9 +74,9 @@ struct Segmentation {
         }
     }
 
-    /// What colours alone tell: what GrabCut leaves of the picture within a margin of a 32nd, which is
-    /// taken for background. It is told nothing of the creature; on four other series OpenCV's has 50%
-    /// of overlap with a 32nd, 48 with a 16th and 42 with an eighth.
+    /// Segments by colours alone: GrabCut with a margin of 1/32 as background, and without any knowledge of
+    /// the creature. On four other series OpenCV's has an overlap of 50% with a margin of 1/32, 48% with
+    /// 1/16 and 42% with 1/8.
     init(byColours creatures: [Creature]) {
         self.creatures = creatures
         common = []
@@ -98,13 +97,13 @@ struct Segmentation {
         parts = []
     }
 
-    /// Per cent of overlap of masks, one of each picture, with the creatures, on average.
+    /// The mean intersection over union of masks, one per picture, with the creatures, times 100.
     func overlap(of masks: [LabelMap]) -> Double {
         let overlaps = zip(creatures, masks).map { $0.overlap(with: $1.labels.map { $0 > 0 }) }
         return 100 * overlaps.reduce(0, +) / Double(overlaps.count)
     }
 
-    /// How well the parts agree with the true ones on the creatures: the adjusted Rand index, times 100.
+    /// Agreement of the parts with the true ones on the creatures: the adjusted Rand index, times 100.
     var agreement: Double {
         var pairs = ContingencyTable()
         for (creature, map) in zip(creatures, parts) {

@@ -2,8 +2,8 @@ import Foundation
 import Scores
 import Synthesis
 
-/// The pictures that the network was trained on, as `labels.json` tells, and others of the same
-/// sort that it has not seen.
+/// The pictures that the network was trained on, as listed in `labels.json`, and unseen pictures of the
+/// same kinds.
 struct Series: Decodable {
     let seed: UInt64
     let size: Int
@@ -21,12 +21,12 @@ struct Series: Decodable {
         self = try JSONDecoder().decode(Series.self, from: data)
     }
 
-    /// Those that were trained on.
+    /// The pictures that the network was trained on.
     func training() -> [Creature] {
         creatures(count: count, seed: seed)
     }
 
-    /// Others.
+    /// Pictures of another seed, which the network was not trained on.
     func unseen(_ count: Int, size: Int? = nil, kinds: [Kind]? = nil) -> [Creature] {
         creatures(count: count, seed: seed &+ 1, size: size, kinds: kinds)
     }

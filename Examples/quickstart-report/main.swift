@@ -1,4 +1,4 @@
-// Measures what the quickstart trained, and writes the page that shows it.
+// Measures the network that the quickstart trained, and writes a page about it.
 
 import DINO
 import Foundation

@@ -5,11 +5,11 @@ import Images
 //
 //     swift run -c release training PICTURES RUN
 //
-// RUN becomes a folder with the trained network, teacher.safetensors, a log and a plot; started again,
-// the training goes on where it was stopped.
+// RUN becomes a folder with a checkpoint, the trained network (teacher.safetensors), a log and a plot. If
+// started again, training continues where it was stopped.
 
 let arguments = CommandLine.arguments
-precondition(arguments.count == 3, "arguments: a folder of pictures, a folder for the run")
+precondition(arguments.count == 3, "arguments: a folder of pictures, and a folder for the run")
 var run = try TrainingRun(
     in: arguments[2], configuration: TrainingConfiguration(preset: .quick),
     pictures: PictureFolder(arguments[1]), resuming: true)

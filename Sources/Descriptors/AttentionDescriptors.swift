@@ -4,18 +4,21 @@ import Tensors
 import ViT
 
 extension DescriptorGrid {
-    /// How much the class token attends to each patch, as descriptors: a channel for each head of each
-    /// layer, layer by layer.
+    /// Descriptors made of the class token's attention to each patch: one channel per head and layer,
+    /// ordered by layer.
     ///
-    /// A channel is the logarithm of the attention, which is a query's product with a key but for a
-    /// constant, with mean 0 and deviation 1 over the picture; all 0 where all patches have the same.
-    /// Keys and tokens follow colours, which each picture has for itself; attention hardly does, and
-    /// log-binned it tells where in the object a patch lies.
+    /// Each channel is the logarithm of the attention (up to a constant, the product of query and key),
+    /// standardised to mean 0 and deviation 1 over the picture; all 0 if all patches have the same
+    /// attention. Keys and tokens depend on colours, which differ between pictures; attention hardly does,
+    /// and with log-binning it locates a patch within the object.
     ///
     /// - Parameters:
-    ///   - image: which image of the batch.
-    /// - Precondition: the features hold the class attention of the layers, of which there is one; the
-    ///   image is in the batch; the geometry's grid is the features'.
+    ///   - features: the result of a forward pass.
+    ///   - layers: the layers whose attention becomes channels.
+    ///   - image: index of the image in the batch.
+    ///   - geometry: where the patches lie in the photo.
+    /// - Precondition: there is at least one layer and the features hold the class attention of each; the
+    ///   image is in the batch; the geometry has the features' grid.
     /// - Complexity: O(patches * channels).
     public init(
         classAttention features: Features, layers: [Int], image: Int = 0, geometry: Geometry
@@ -38,11 +41,11 @@ extension DescriptorGrid {
 }
 
 private func standardizedLogarithms(_ values: Slice<UnsafeBufferPointer<Float>>) -> [Float] {
-    // Softmax may round to 0.
+    // Softmax may underflow to 0.
     let logarithms = values.map { log(Double(max($0, .leastNormalMagnitude))) }
     let mean = logarithms.reduce(0, +) / Double(logarithms.count)
     let variance =
         logarithms.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(logarithms.count)
-    // Equal numbers differ from their rounded mean.
+    // The rounded mean of equal numbers may differ from them, so the variance is compared with an epsilon.
     return logarithms.map { variance > 1e-12 ? Float(($0 - mean) / variance.squareRoot()) : 0 }
 }

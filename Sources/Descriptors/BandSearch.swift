@@ -8,7 +8,7 @@ struct BandSearch {
     private let plan: SearchPlan
     /// The rows of the target.
     private let band: Range<Int>
-    /// Those and the rows around them that bins reach for.
+    /// The band and the rows around it that bins read.
     private let reached: Range<Int>
     private let source: SearchSide
     private let target: SearchSide
@@ -31,7 +31,7 @@ struct BandSearch {
         self.columnIndices = columnIndices
     }
 
-    /// Improves the source's nearest neighbours by those in the band.
+    /// Updates the source's nearest neighbours with better ones from the band.
     func run(best: inout [Best]) {
         (memory + plan.columnBest(column: 0)).update(
             repeating: -.infinity, count: plan.source.columns * plan.pitch)
@@ -49,7 +49,7 @@ struct BandSearch {
         }
     }
 
-    /// The nearest neighbours of the band's cells, each the first of equals.
+    /// The nearest neighbours of the band's cells; the first wins a tie.
     var columnBests: [Best] {
         (0..<(band.count * plan.target.columns)).map { cell in
             var best = Best()
@@ -66,7 +66,7 @@ struct BandSearch {
         }
     }
 
-    /// The products of a block of the source's rows with all that the band reaches, by level.
+    /// Multiplies a block of the source's rows with all rows in `reached`, at each level.
     private func multiplyBlock(_ block: Range<Int>) {
         for level in plan.levels.indices {
             let channels = source.pools[level].shape[1]
@@ -85,8 +85,8 @@ struct BandSearch {
         }
     }
 
-    /// Takes one column of the source through a block of products, and at the grid's end through
-    /// the last rows.
+    /// Processes one column of the source for a block of products; the last block also finishes the
+    /// last `reach` rows.
     private func finish(
         column: Int, block: Range<Int>, best: UnsafeMutableBufferPointer<Best>
     ) {
@@ -104,7 +104,7 @@ struct BandSearch {
         }
     }
 
-    /// Where a row of products lies: of a cell of the block with all cells of `reached`.
+    /// The products of one cell of the block with all cells of `reached`.
     private func products(
         row: Int, column: Int, level: Int, block: Range<Int>
     ) -> UnsafeMutablePointer<Float> {
@@ -112,7 +112,7 @@ struct BandSearch {
             + ((row - block.lowerBound) * plan.source.columns + column) * plan.pitch
     }
 
-    /// Where a row of column sums lies, with the centre and without.
+    /// One row of column sums, with the centre and without.
     private func ring(
         row: Int, column: Int, level: Int
     ) -> (all: UnsafeMutablePointer<Float>, sides: UnsafeMutablePointer<Float>) {
@@ -162,7 +162,7 @@ struct BandSearch {
         }
     }
 
-    /// Sums a level's column sums along rows, into the sums of the levels before.
+    /// Sums a level's column sums along rows; adds the result to that of the previous levels.
     private func sumRows(
         row: Int, column: Int, level: Int, into sums: UnsafeMutablePointer<Float>
     ) {
@@ -186,7 +186,7 @@ struct BandSearch {
                 below + place(rows.lowerBound + step), count: rows.count * columns,
                 accumulates: level > 0, into: sums + (rows.lowerBound - band.lowerBound) * columns)
         }
-        // Away from the upper and lower edge nothing is clamped: all rows at once.
+        // Rows away from the upper and lower edges need no clamping and are summed at once.
         let inner =
             min(
                 max(step, band.lowerBound), band.upperBound)..<max(

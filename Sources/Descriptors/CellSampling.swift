@@ -2,30 +2,32 @@ import Images
 import Platform
 import ViT
 
-// From the cells of a grid to pixels and back: by where the centres of the patches lie. A grid is not
-// stretched over the picture, as there is half a patch, less half a step, between its outer cells and
-// the border, and a remainder that no patch covers on the right and below.
+// Maps the cells of a grid to pixels and back, by the centres of the patches. A grid is not simply
+// stretched over the picture: between its outer cells and the border lies half a patch less half a step,
+// and on the right and below a remainder that no patch covers.
 
-/// Where a line of pixels lies among lines of cells.
+/// The position of a row or column of pixels among the rows or columns of cells.
 package struct CellPlace: Hashable, Sendable {
-    /// The last line of cells whose centre is not beyond, the first at least.
+    /// The last row (or column) of cells whose centre is not beyond the pixels, at least the first.
     package let cell: Int
-    /// The line after that, or the same where it is the last.
+    /// The row after `cell`, or `cell` itself if that is the last.
     package let next: Int
-    /// How far it is from the one to the other, 0...1.
+    /// The position between `cell` and `next`, 0...1.
     package let part: Float
 
-    /// The line of cells whose centre is nearest; of two the second.
+    /// The row of cells whose centre is nearest; `next` if both are equally near.
     package var nearest: Int { part < 0.5 ? cell : next }
 }
 
-/// Which cells the pixels of a picture take their values from, and the other way round, unmixed.
+/// Nearest-neighbour sampling between cells and pixels, in both directions.
 package struct CellSampling: Sendable {
-    /// Of each row, and each column, of pixels that of cells.
+    /// For each row of pixels, the row of cells.
     package var rows: [Int]
+    /// For each column of pixels, the column of cells.
     package var columns: [Int]
-    /// Of each row, and each column, of cells that of pixels.
+    /// For each row of cells, the row of pixels.
     package var pixelRows: [Int]
+    /// For each column of cells, the column of pixels.
     package var pixelColumns: [Int]
 
     package init(rows: [Int], columns: [Int], pixelRows: [Int], pixelColumns: [Int]) {
@@ -35,10 +37,11 @@ package struct CellSampling: Sendable {
         self.pixelColumns = pixelColumns
     }
 
-    /// Pixels take the nearest cell, cells the pixel that their centre lies in.
+    /// Maps each pixel to the nearest cell and each cell to the pixel that contains its centre.
     ///
     /// - Parameters:
-    ///   - width: of a picture that shows what the photo does, in pixels; likewise `height`.
+    ///   - geometry: the grid's position on the photo.
+    ///   - width: width in pixels of a picture with the photo's content; likewise `height`.
     package init(_ geometry: DescriptorGrid.Geometry, width: Int, height: Int) {
         rows = geometry.rows(of: height).map(\.nearest)
         columns = geometry.columns(of: width).map(\.nearest)
@@ -48,7 +51,7 @@ package struct CellSampling: Sendable {
 }
 
 extension CellSampling {
-    /// Of a picture as the network saw it.
+    /// Samples a picture at the size of the network's input.
     package init(of picture: SegmentationFeatures) {
         self.init(
             picture.descriptors.geometry, width: picture.image.width, height: picture.image.height)
@@ -56,13 +59,13 @@ extension CellSampling {
 }
 
 extension DescriptorGrid.Geometry {
-    /// Values of the cells at the pixels of a picture, bilinear between the centres of the patches and
-    /// constant beyond the outer ones.
+    /// Interpolates values of cells at the pixels of a picture, bilinearly between the centres of the
+    /// patches; beyond the outer centres the values are constant.
     ///
     /// - Parameters:
-    ///   - values: one of each cell, row by row.
-    ///   - width: of a picture that shows what the photo does, in pixels; likewise `height`.
-    /// - Precondition: there is a value for each cell; width and height are at least 1.
+    ///   - values: one value per cell, row by row.
+    ///   - width: width in pixels of a picture with the photo's content; likewise `height`.
+    /// - Precondition: there is one value per cell; width and height are at least 1.
     /// - Returns: `height * width` values, row by row.
     /// - Complexity: O(height * width).
     public func interpolated(_ values: [Float], width: Int, height: Int) -> [Float] {
@@ -73,7 +76,7 @@ extension DescriptorGrid.Geometry {
                 + "\(width)x\(height) pixels")
         let places = columns(of: width)
         return rows(of: height).flatMap { row in
-            // Down first: it is done once for each column of cells.
+            // Vertical first: that takes one interpolation per column of cells, not per pixel.
             let line = (0..<grid.columns).map { column in
                 values[row.cell * grid.columns + column] * (1 - row.part)
                     + values[row.next * grid.columns + column] * row.part
@@ -82,17 +85,17 @@ extension DescriptorGrid.Geometry {
         }
     }
 
-    /// Where the columns of pixels of a picture lie that shows what the photo does.
+    /// The places of the pixel columns of a picture with the photo's content.
     package func columns(of width: Int) -> [CellPlace] {
         (0..<width).map { horizontal.place(of: Double($0) + 0.5, in: width) }
     }
 
-    /// Likewise its rows.
+    /// The places of the pixel rows of a picture with the photo's content.
     package func rows(of height: Int) -> [CellPlace] {
         (0..<height).map { vertical.place(of: Double($0) + 0.5, in: height) }
     }
 
-    /// The cell whose centre is nearest to a place in the photo.
+    /// The cell whose centre is nearest to a point of the photo.
     package func cell(nearest place: Point) -> DescriptorGrid.Cell {
         DescriptorGrid.Cell(
             row: vertical.place(of: place.y, in: photoHeight).nearest,
@@ -109,17 +112,19 @@ extension DescriptorGrid.Geometry {
     }
 }
 
-/// The cells along one side: their centres are at `index * step + patch / 2` of the image in the network.
+/// The cells along one axis; their centres are at `index * step + patch / 2` in the network's image.
 private struct Axis {
     let cells: Int
     let image: Int
     let patch: Int
     let step: Int
 
-    // Whole numbers are multiplied first: what divides without a rest stays exact.
+    // Multiplication comes before division, so that quotients without a remainder are exact.
 
+    /// The place of a position among the cells.
+    ///
     /// - Parameters:
-    ///   - position: from the picture's edge, in its pixels.
+    ///   - position: distance from the picture's edge, in its pixels.
     ///   - length: the picture's side.
     func place(of position: Double, in length: Int) -> CellPlace {
         let inImage = position * Double(image) / Double(length)
@@ -130,7 +135,7 @@ private struct Axis {
             cell: cell, next: min(cell + 1, cells - 1), part: Float(inside - Double(cell)))
     }
 
-    /// Where the centres are in a picture of some side, in its pixels.
+    /// The cells' centres in a picture of side `length`, in its pixels.
     func centres(in length: Int) -> [Double] {
         (0..<cells).map {
             (Double($0 * step) + Double(patch) / 2) * Double(length) / Double(image)

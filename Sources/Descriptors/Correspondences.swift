@@ -2,76 +2,86 @@ import Platform
 import Tensors
 import ViT
 
-/// Pairs of points of two photos that show the same.
+/// Pairs of corresponding points in two photos.
 public struct Correspondences: Hashable, Sendable, Codable {
-    /// How many pairs of cells are mutual nearest neighbours.
+    /// The number of pairs of cells that are mutual nearest neighbours.
     public var bestBuddies: Int
-    /// How many of those are foreground in both images.
+    /// The number of best buddies that are foreground in both images.
     public var salientBuddies: Int
-    /// The pairs that were chosen, the most salient first: fewer than asked for where there are no
-    /// more salient best buddies, none where there is none.
+    /// The chosen pairs, the most salient first; fewer than requested if there are fewer salient best
+    /// buddies.
     public var pairs: [Pair]
 
     /// A point in each photo.
     public struct Pair: Hashable, Sendable, Codable {
+        /// The point in the first photo.
         public var source: Point
+        /// The point in the second photo.
         public var target: Point
-        /// Cosine of the angle between the descriptors that were matched, binned ones if they were.
+        /// Cosine of the angle between the matched descriptors (the binned ones, with binning).
         public var similarity: Float
-        /// Mean of the saliency of both ends, 0…1.
+        /// Mean saliency of both ends, 0…1.
         public var saliency: Float
     }
 
     /// One end of a pair.
     public struct Point: Hashable, Sendable, Codable {
+        /// The matched cell of the descriptor grid.
         public var cell: DescriptorGrid.Cell
         /// The centre of the cell in the original photo.
         public var pixel: DescriptorGrid.Pixel
     }
 
-    /// How correspondences are found. The defaults are those of dino-vit-features,
-    /// correspondences.py, unless said otherwise.
+    /// Options of the search. The defaults are those of dino-vit-features, correspondences.py, except
+    /// where a comment names another source.
     public struct Options: Hashable, Sendable, Codable {
-        /// The layer whose features are matched, counted from 0, or from the end; nil for three quarters of
-        /// the way: the reference's 9 of twelve.
+        /// The layer whose features are matched, counted from 0, or from the end as a negative number;
+        /// nil: at three quarters of the depth, which is the reference's layer 9 of 12.
         public var layer: Int?
-        /// What is matched of it.
+        /// The output of the layer that is matched.
         public var facet = Facet.key
         /// The step from patch to patch; nil: `PatchStride.fine(for:)`.
         public var stride: PatchStride?
         /// The shorter side that photos are resized to, in pixels; nil leaves them as they are.
         public var loadSize: Int? = 224
+        /// Whether descriptors are compared together with their surroundings.
         public var binning = Binning.logarithmic()
-        /// The heads whose attention makes the saliency; nil: `SaliencyMap.defaultHeads`.
+        /// The heads whose attention is averaged into saliency; nil: `SaliencyMap.defaultHeads`.
         public var saliencyHeads: [Int]?
-        /// A cell is foreground where its saliency is above this.
+        /// A cell is foreground if its saliency is above this.
         public var threshold: Float = 0.05
-        /// The most pairs that are chosen.
+        /// The maximum number of pairs.
         public var pairs = 10
-        /// Runs of k-means: the default of scikit-learn when the reference was written.
+        /// Runs of k-means: scikit-learn's default when the reference was written.
         public var restarts = 10
-        /// The most iterations of a run of k-means: scikit-learn's default.
+        /// The maximum number of iterations per run of k-means: scikit-learn's default.
         public var iterations = 300
-        /// Seeds k-means.
+        /// Seed of k-means.
         public var seed: UInt64 = 0
 
+        /// Options with their defaults.
         public init() {}
     }
 }
 
-/// Finds well spread pairs of points that show the same in two images (Amir et al., "Deep ViT
-/// Features as Dense Visual Descriptors"; dino-vit-features, correspondences.py).
+/// Finds well spread pairs of corresponding points in two images (Amir et al., "Deep ViT Features as
+/// Dense Visual Descriptors"; dino-vit-features, correspondences.py).
 ///
-/// The best buddies whose both ends are salient are divided by k-means into as many clusters as
-/// pairs are asked for, by the joined descriptors of both ends, scaled to length 1; each cluster
-/// gives the pair with the highest mean saliency, the first of equals. Of more than
-/// `clusteredPairs` the most salient that many are clustered; where more pairs than that are asked for,
-/// the most salient are taken as they are.
+/// Best buddies that are salient at both ends are clustered by k-means on their concatenated
+/// descriptors, scaled to length 1, into one cluster per pair requested; each cluster contributes the
+/// pair with the highest mean saliency, the first on a tie. At most the `clusteredPairs` most salient
+/// ones are clustered; if at least that many pairs are requested, the most salient are taken without
+/// clustering.
 ///
-/// Unlike in the reference, a pair whose end in `b` is background is always left out: its mask keeps
-/// such a pair if another, salient cell of `b` has the same nearest neighbour.
+/// Unlike the reference, this always drops a pair whose end in `b` is background: the reference's mask
+/// keeps such a pair if another, salient cell of `b` has the same nearest neighbour.
 ///
-/// - Precondition: both have descriptors of the same number of channels; `options` asks for at least
+/// - Parameters:
+///   - a: the first image.
+///   - b: the second image.
+///   - options: how pairs are compared and chosen; its layer, facet, stride, load size and saliency
+///     heads have no effect here.
+/// - Precondition: the descriptors of both have the same number of channels; `options` has at least
 ///   one pair, restart and iteration.
 /// - Complexity: as `bestBuddies(_:_:binning:)`, and O(n * n * bins * channels) for n salient best
 ///   buddies.
@@ -79,7 +89,7 @@ public func correspondences(
     between a: ImageFeatures, and b: ImageFeatures,
     options: Correspondences.Options = Correspondences.Options()
 ) -> Correspondences {
-    require(options.pairs >= 1, "correspondences: \(options.pairs) pairs asked for")
+    require(options.pairs >= 1, "correspondences: \(options.pairs) pairs requested")
     let buddies = bestBuddies(a.descriptors, b.descriptors, binning: options.binning)
     let sourceSaliency = a.saliency.values.elements
     let targetSaliency = b.saliency.values.elements
@@ -90,7 +100,7 @@ public func correspondences(
     func saliency(_ buddy: BestBuddy) -> Float {
         (sourceSaliency[buddy.source] + targetSaliency[buddy.target]) / 2
     }
-    // Of equal saliency the first in the source comes first.
+    // On equal saliency the first in the source comes first.
     let ranked = salient.sorted { (saliency($0), $1.source) > (saliency($1), $0.source) }
     let chosen = spread(ranked, a.descriptors, b.descriptors, options)
     func point(_ index: Int, in descriptors: DescriptorGrid) -> Correspondences.Point {
@@ -107,7 +117,7 @@ public func correspondences(
         })
 }
 
-/// The most pairs that are clustered: their inner products take 64 MiB.
+/// The maximum number of pairs that are clustered: their inner products take 64 MiB.
 let clusteredPairs = 4096
 
 /// The first pair of each cluster, in the order of the pairs.
@@ -130,6 +140,6 @@ private func spread(
 }
 
 extension VisionTransformer.Configuration {
-    /// The layer whose features are matched where none is named.
+    /// The layer whose features are matched by default.
     package var layerForMatching: Int { depth * 3 / 4 }
 }

@@ -2,20 +2,24 @@ import Platform
 import Tensors
 import ViT
 
-/// The descriptors of one image: a vector for each patch of a grid that knows where in the photo
-/// its cells lie.
+/// The descriptors of one image: a grid with one vector per patch, and its position on the photo.
 public struct DescriptorGrid: Sendable {
-    /// `[rows, columns, channels]`. Channels of query, key and value stand as in dino-vit-features
-    /// (extractor.py, `extract_descriptors`): `dimension * heads + head`.
+    /// `[rows, columns, channels]`. Channels of query, key and value are ordered as in
+    /// dino-vit-features (extractor.py, `extract_descriptors`): `dimension * heads + head`.
     public let values: Tensor
     /// The class token's vector, `[channels]`, in the same order of channels.
     public let classToken: Tensor?
+    /// The grid's position on the network's image and on the photo.
     public let geometry: Geometry
 
     /// Wraps descriptors that were computed elsewhere.
     ///
-    /// - Precondition: `values` is `[rows, columns, channels]` with at least one of each, fits the
-    ///   geometry's grid, and the class token, if any, is `[channels]`.
+    /// - Parameters:
+    ///   - values: `[rows, columns, channels]`.
+    ///   - classToken: `[channels]`.
+    ///   - geometry: the grid's position on the photo.
+    /// - Precondition: no dimension of `values` is 0, its rows and columns are the geometry's grid, and
+    ///   the class token, if any, has the same channels.
     public init(values: Tensor, classToken: Tensor? = nil, geometry: Geometry) {
         require(
             values.shape.rank == 3 && values.count > 0
@@ -30,13 +34,15 @@ public struct DescriptorGrid: Sendable {
         self.geometry = geometry
     }
 
-    /// Takes the descriptors of one image out of a forward pass.
+    /// Takes the descriptors of one image from the result of a forward pass.
     ///
     /// - Parameters:
+    ///   - features: the result of a forward pass.
     ///   - tap: a facet of a layer; for the class token's attention see `init(classAttention:layers:)`.
-    ///   - image: which image of the batch.
-    /// - Precondition: the tap was asked for; the image is in the batch; the geometry's grid is the
-    ///   features'.
+    ///   - image: index of the image in the batch.
+    ///   - geometry: the grid's position on the photo.
+    /// - Precondition: the features hold the tap; the image is in the batch; the geometry has the
+    ///   features' grid.
     /// - Complexity: O(patches * channels).
     public init(_ features: Features, tap: FeatureTap, image: Int = 0, geometry: Geometry) {
         if tap.facet == .classAttention {
@@ -57,7 +63,9 @@ public struct DescriptorGrid: Sendable {
             classToken: token, geometry: geometry)
     }
 
+    /// The rows and columns of the grid.
     public var grid: PatchGrid { geometry.grid }
+    /// The length of a descriptor.
     public var channels: Int { values.shape[2] }
 
     /// The descriptors as the rows of a matrix, `[rows * columns, channels]`. Complexity: O(1).
@@ -65,21 +73,24 @@ public struct DescriptorGrid: Sendable {
 
     /// A place in a grid of descriptors.
     public struct Cell: Hashable, Sendable, Codable {
+        /// The row, counted from 0 at the top.
         public var row: Int
+        /// The column, counted from 0 on the left.
         public var column: Int
 
+        /// The cell at a row and a column.
         public init(row: Int, column: Int) {
             self.row = row
             self.column = column
         }
     }
 
-    /// The cell with an index in row-major order.
+    /// The cell at an index in row-major order.
     public func cell(at index: Int) -> Cell {
         Cell(row: index / grid.columns, column: index % grid.columns)
     }
 
-    /// Channel `head * headWidth + dimension` becomes `dimension * heads + head`.
+    /// Moves channel `head * headWidth + dimension` to `dimension * heads + head`.
     private static func headsInnermost(_ tokens: Tensor, heads: Int) -> Tensor {
         let width = tokens.shape[-1]
         let headWidth = width / heads

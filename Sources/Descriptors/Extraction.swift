@@ -2,42 +2,46 @@ import Images
 import Tensors
 import ViT
 
-/// Why a picture cannot be put through a network as asked; the `description` is one sentence.
+/// Why features of a picture cannot be extracted; the `description` is one sentence.
 public enum ExtractionError: Error, Hashable, Sendable {
-    /// The picture cannot be brought to the network's size.
+    /// The picture cannot be resized for the network.
     case preprocessing(PreprocessingError)
-    /// No patch fits the picture at the size that it has for the network.
+    /// The resized picture is smaller than a patch.
     case imageTooSmall(width: Int, height: Int, patchSize: Int)
-    /// The picture makes more patches than are taken.
+    /// The picture has more patches than `Extractor.mostPatches`.
     case tooManyPatches(count: Int, most: Int)
+    /// The network has `depth` layers and lacks this one.
     case noSuchLayer(layer: Int, depth: Int)
+    /// The network has `heads` heads and lacks this one.
     case noSuchHead(head: Int, heads: Int)
+    /// The stride is not between 1 and the patch size.
     case badStride(PatchStride, patchSize: Int)
-    /// What was fitted to the features of one network is asked of another.
+    /// A model fitted to the features of one network is used with another; both by fingerprint.
     case otherNetwork(expected: String, found: String)
-    /// Features are infinite, not a number, or so large that their squares cannot be summed.
+    /// Features are infinite, NaN, or so large that their squares cannot be summed.
     case notFinite(FeatureTap)
 }
 
 extension ExtractionError: CustomStringConvertible {
+    /// The reason, as one sentence.
     public var description: String {
         switch self {
         case .preprocessing(let error):
             error.description
         case .imageTooSmall(let width, let height, let patchSize):
-            "a picture of \(width)x\(height) pixels holds no patch of \(patchSize)x\(patchSize)"
+            "a picture of \(width)x\(height) pixels is smaller than a patch of \(patchSize)x\(patchSize)"
         case .tooManyPatches(let count, let most):
-            "a picture makes \(count) patches at this stride and load size; at most \(most) are taken"
+            "a picture has \(count) patches at this stride and load size; at most \(most) are allowed"
         case .noSuchLayer(let layer, let depth):
-            "layer \(layer) is not one of the network's \(depth), which are counted from 0, or from -1"
-                + " down"
+            "layer \(layer) is not one of the network's \(depth), which are counted from 0, or backwards"
+                + " from -1"
         case .noSuchHead(let head, let heads):
             "head \(head) is not one of the network's \(heads), which are counted from 0"
         case .badStride(let stride, let patchSize):
             "a stride of \(stride.vertical)x\(stride.horizontal) is not between 1 and the patch size,"
                 + " \(patchSize)"
         case .otherNetwork(let expected, let found):
-            "it was fitted to the features of another network (\(expected)) than this one (\(found))"
+            "it was fitted to the features of another network (\(expected)), not of this one (\(found))"
         case .notFinite(let tap):
             "the network's features (\(tap.facet.rawValue) of layer \(tap.layer)) are not finite, or"
                 + " too large to compare; its weights are damaged"
@@ -45,14 +49,22 @@ extension ExtractionError: CustomStringConvertible {
     }
 }
 
-/// A network with the way that pictures are put into it.
+/// Extracts features of pictures: a network, its preprocessing and its stride.
 public struct Extractor: Sendable {
+    /// The network.
     public var model: any Backbone
+    /// Resizing and normalisation of pictures for the network.
     public var preprocessing: Preprocessing
-    /// The step from patch to patch, in pixels of the picture as the network sees it.
+    /// The step from patch to patch, in pixels of the resized picture.
     public var stride: PatchStride
 
-    /// - Parameter stride: the model's patch size unless given: patches side by side.
+    /// An extractor for a network.
+    ///
+    /// - Parameters:
+    ///   - model: the network.
+    ///   - preprocessing: resizing and normalisation of pictures.
+    ///   - stride: the step from patch to patch in pixels; the model's patch size by default, so that
+    ///     patches do not overlap.
     public init(
         _ model: any Backbone, preprocessing: Preprocessing = Preprocessing(),
         stride: PatchStride? = nil
@@ -62,19 +74,22 @@ public struct Extractor: Sendable {
         self.stride = stride ?? PatchStride(model.configuration.patchSize)
     }
 
-    /// The most patches of a picture, 170 times those of a square of 224 pixels at stride 4: beyond
-    /// that a pass takes gigabytes and, its time growing with the square, days.
+    /// The maximum number of patches per picture, 170 times that of a 224 pixel square at stride 4: a
+    /// larger pass would take gigabytes and, as its time grows quadratically, days.
     public static let mostPatches = 1 << 19
 
-    /// The greatest magnitude of a feature, far beyond that of any sound network: squares of it,
-    /// summed over the channels of a binned descriptor, are still floats.
+    /// The greatest magnitude allowed for a feature, far beyond that of any sound network: the sum of
+    /// such squares over the channels of a binned descriptor is still finite in `Float`.
     static let greatestFeature: Float = 0x1p55
 
-    /// Runs a picture through the network once and takes features at all taps, with what places them
-    /// on the photo.
+    /// Runs a picture through the network once and returns the features at all taps and the geometry
+    /// of their grid.
     ///
-    /// - Throws: `ExtractionError`, also where features are not finite: weights that are too large
-    ///   overflow within the network.
+    /// - Parameters:
+    ///   - input: the resized picture, as from `networkImage(of:)`.
+    ///   - taps: the features to extract.
+    /// - Throws: `ExtractionError`, also if features are not finite: damaged weights may overflow
+    ///   within the network.
     public func features(
         of input: NetworkImage, at taps: [FeatureTap]
     ) throws(ExtractionError) -> (features: Features, geometry: DescriptorGrid.Geometry) {
@@ -100,12 +115,14 @@ public struct Extractor: Sendable {
         return (features, geometry)
     }
 
-    /// Descriptors and saliency of a picture from one pass.
+    /// Extracts descriptors and saliency of a picture in one pass.
     ///
     /// - Parameters:
+    ///   - input: the resized picture, as from `networkImage(of:)`.
     ///   - layer: the layer of the descriptors, counted from 0, or from the end, -1 being the last.
     ///   - facet: query, key, value, token or the class token's attention.
-    ///   - saliencyHeads: the heads of the last layer to average; see `SaliencyMap.defaultHeads`.
+    ///   - saliencyHeads: the heads of the last layer to average; by default `SaliencyMap.defaultHeads`.
+    /// - Throws: `ExtractionError`.
     public func imageFeatures(
         of input: NetworkImage, layer: Int, facet: Facet = .key, saliencyHeads: [Int]? = nil
     ) throws(ExtractionError) -> ImageFeatures {
@@ -118,11 +135,13 @@ public struct Extractor: Sendable {
             saliency: SaliencyMap(features, heads: saliencyHeads))
     }
 
-    /// The descriptors of a photo.
+    /// Extracts the descriptors of a photo.
     ///
     /// - Parameters:
+    ///   - photo: the photo at its own size.
     ///   - layer: counted from 0, or from the end, -1 being the last.
     ///   - facet: query, key, value, token or the class token's attention.
+    /// - Throws: `ExtractionError`.
     public func descriptors(
         of photo: Image, layer: Int, facet: Facet = .key
     ) throws(ExtractionError) -> DescriptorGrid {
@@ -131,9 +150,12 @@ public struct Extractor: Sendable {
         return DescriptorGrid(features, tap: tap, geometry: geometry)
     }
 
-    /// How much of the foreground each patch of a photo is.
+    /// Extracts the saliency of a photo's patches.
     ///
-    /// - Parameter heads: the heads of the last layer to average; see `SaliencyMap.defaultHeads`.
+    /// - Parameters:
+    ///   - photo: the photo at its own size.
+    ///   - heads: the heads of the last layer to average; by default `SaliencyMap.defaultHeads`.
+    /// - Throws: `ExtractionError`.
     public func saliency(
         of photo: Image, heads: [Int]? = nil
     ) throws(ExtractionError) -> SaliencyMap {
@@ -142,7 +164,9 @@ public struct Extractor: Sendable {
             try features(of: networkImage(of: photo), at: [.saliency]).features, heads: heads)
     }
 
-    /// The photo at the network's size.
+    /// Resizes a photo for the network.
+    ///
+    /// - Throws: `ExtractionError.preprocessing`.
     public func networkImage(of photo: Image) throws(ExtractionError) -> NetworkImage {
         do {
             return try preprocessing.networkImage(of: photo, for: model.configuration)
@@ -151,18 +175,20 @@ public struct Extractor: Sendable {
         }
     }
 
-    /// A tap of the network, its layer counted from 0.
+    /// A tap of the network with its layer counted from 0.
     ///
-    /// - Parameter layer: counted from 0, or from the end, -1 being the last.
-    /// - Throws: where the network has no such layer or the stride does not suit its patches: what
-    ///   `features` would throw for any picture.
+    /// - Parameters:
+    ///   - layer: counted from 0, or from the end, -1 being the last.
+    ///   - facet: the output of the layer.
+    /// - Throws: `noSuchLayer` or `badStride`, as `features` would for any picture.
     public func tap(layer: Int, facet: Facet) throws(ExtractionError) -> FeatureTap {
         try check([FeatureTap(layer: layer, facet: facet)])
         return FeatureTap(layer: model.configuration.layer(layer) ?? layer, facet: facet)
     }
 
-    /// Throws where the network has no such layers or the stride does not suit its patches: what
-    /// `features` would throw for any picture.
+    /// Checks that the network has the taps' layers and that the stride suits its patches.
+    ///
+    /// - Throws: `noSuchLayer` or `badStride`, as `features` would for any picture.
     public func check(_ taps: [FeatureTap]) throws(ExtractionError) {
         let configuration = model.configuration
         for tap in taps where configuration.layer(tap.layer) == nil {
@@ -183,14 +209,21 @@ public struct Extractor: Sendable {
 }
 
 extension PatchStride {
-    /// 4 pixels, as dino-vit-features steps for descriptors, or the side of smaller patches.
+    /// The stride of descriptors: 4 pixels, as in dino-vit-features, or the patch size if that is smaller.
     public static func fine(for network: VisionTransformer.Configuration) -> PatchStride {
         PatchStride(min(4, network.patchSize))
     }
 }
 
-/// Finds pairs of points that show the same in two photos: each runs through the network once, for
+/// Finds pairs of corresponding points in two photos. Each photo runs through the network once, for
 /// descriptors and saliency; see `correspondences(between:and:options:)` for the rest.
+///
+/// - Parameters:
+///   - a: the first photo.
+///   - b: the second photo.
+///   - model: the network.
+///   - options: how features are extracted and pairs chosen.
+/// - Throws: `ExtractionError`.
 public func correspondences(
     between a: Image, and b: Image, using model: any Backbone,
     options: Correspondences.Options = Correspondences.Options()

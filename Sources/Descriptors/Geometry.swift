@@ -2,19 +2,24 @@ import Platform
 import ViT
 
 extension DescriptorGrid {
-    /// How a grid of patches lies on the image that went through the network and on the photo that
-    /// the image was resized from.
+    /// The position of a grid of patches on the network's image, and on the photo that the image was
+    /// resized from.
     public struct Geometry: Hashable, Sendable, Codable {
-        /// The image as the network saw it, in pixels.
+        /// Width of the network's image in pixels.
         public var imageWidth: Int
+        /// Height of the network's image in pixels.
         public var imageHeight: Int
-        /// Side of a square patch in pixels of that image.
+        /// Side of a square patch in pixels of the network's image.
         public var patchSize: Int
+        /// The step from patch to patch in pixels of the network's image.
         public var stride: PatchStride
-        /// The original photo, in pixels.
+        /// Width of the original photo in pixels.
         public var photoWidth: Int
+        /// Height of the original photo in pixels.
         public var photoHeight: Int
 
+        /// The geometry of a photo resized to `imageWidth * imageHeight` pixels.
+        ///
         /// - Precondition: the image holds at least one patch; strides and the photo's sides are at
         ///   least 1.
         public init(
@@ -35,14 +40,14 @@ extension DescriptorGrid {
             self.photoHeight = photoHeight
         }
 
-        /// A photo that went through the network as it is.
+        /// The geometry of a photo that was not resized.
         public init(width: Int, height: Int, patchSize: Int, stride: PatchStride) {
             self.init(
                 imageWidth: width, imageHeight: height, patchSize: patchSize, stride: stride,
                 photoWidth: width, photoHeight: height)
         }
 
-        /// The patches that fit: `1 + (side - patchSize) / stride`, rounded down, each way.
+        /// The patches that fit: `1 + (side - patchSize) / stride`, rounded down, along each side.
         public var grid: PatchGrid {
             PatchGrid(
                 rows: 1 + (imageHeight - patchSize) / stride.vertical,
@@ -52,11 +57,11 @@ extension DescriptorGrid {
         /// The centre of a cell's patch in the original photo.
         ///
         /// Coordinates are distances in pixels from the photo's left and upper edges: pixel `i`
-        /// covers `i..<i + 1` and has its centre at `i + 0.5`. In the processed image the centre is
+        /// covers `i..<i + 1` and has its centre at `i + 0.5`. In the network's image the centre is
         /// `index * stride + patchSize / 2` (correspondences.py; the halving rounds down, which
         /// changes nothing for the even patch sizes in use). Measured from the edges, a resize is a
         /// plain scaling of each axis, without an offset of half a pixel; for a photo that was not
-        /// resized the numbers are the reference's.
+        /// resized the coordinates equal the reference's.
         public func pixel(of cell: Cell) -> Pixel {
             let x = Double(cell.column * stride.horizontal + patchSize / 2)
             let y = Double(cell.row * stride.vertical + patchSize / 2)
@@ -68,9 +73,12 @@ extension DescriptorGrid {
 
     /// A point of a photo, in pixels from its left and upper edges.
     public struct Pixel: Hashable, Sendable, Codable {
+        /// Distance from the left edge.
         public var x: Double
+        /// Distance from the upper edge.
         public var y: Double
 
+        /// The point at these distances from the left and upper edges.
         public init(x: Double, y: Double) {
             self.x = x
             self.y = y

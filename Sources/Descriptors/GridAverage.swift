@@ -1,13 +1,13 @@
 import Platform
 import Tensors
 
-/// The average of each cell's window, counting only the cells inside the grid (PyTorch's
+/// Averages each cell's window over the cells inside the grid (PyTorch's
 /// `AvgPool2d(window, stride: 1, padding: window / 2, count_include_pad: False)`).
 ///
 /// - Parameters:
 ///   - values: `[rows, columns, channels]`.
 ///   - window: the side of the square window, odd.
-/// - Complexity: O(count * window): rows and columns one after the other.
+/// - Complexity: O(count * window), as the filter is separable.
 func averaged(_ values: Tensor, window: Int) -> Tensor {
     require(
         values.shape.rank == 3 && window % 2 == 1, "averaged: \(values.shape), window \(window)")
@@ -18,8 +18,8 @@ func averaged(_ values: Tensor, window: Int) -> Tensor {
     return slidingMean(down, length: columns, run: channels, window: window, slabs: values.shape[0])
 }
 
-/// The sliding mean along one dimension: of `slabs` arrays of `length` runs of `run` floats, each
-/// run becomes the mean of those at most `window / 2` away.
+/// The sliding mean along one dimension of `[slabs, length, run]`: each run of `run` floats becomes the
+/// mean of the runs at most `window / 2` away.
 private func slidingMean(
     _ values: Tensor, length: Int, run: Int, window: Int, slabs: Int
 ) -> Tensor {

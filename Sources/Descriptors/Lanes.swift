@@ -1,4 +1,4 @@
-/// Eight floats at a time; memory needs no alignment.
+/// A vector of eight floats; loads and stores may be unaligned.
 typealias Lanes = SIMD8<Float>
 
 @inline(__always)

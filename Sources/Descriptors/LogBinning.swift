@@ -4,16 +4,17 @@ import ViT
 
 /// Whether a descriptor is compared alone or together with its surroundings.
 public enum Binning: Hashable, Sendable, Codable {
+    /// Compares plain descriptors.
     case none
-    /// Log-binned: the 3x3 cells around a cell, and for each further level k of the hierarchy the
-    /// eight cells at distance 3^k in the average over 3^k x 3^k cells.
-    /// Two levels are the reference's choice.
+    /// Compares log-binned descriptors: the 3x3 cells around a cell, and for each further level k of the
+    /// hierarchy the eight cells at distance 3^k in the average over 3^k x 3^k cells.
+    /// The reference uses two levels.
     case logarithmic(hierarchy: Int = 2)
 
-    /// How many plain descriptors make up a binned one: `1 + 8 * hierarchy`.
+    /// The number of plain descriptors in a binned one: `1 + 8 * hierarchy`, or 1 without binning.
     public var bins: Int { levels.reduce(0) { $0 + $1.offsets.count } }
 
-    /// The levels, innermost first; one level without neighbours where there is no binning.
+    /// The levels, innermost first; without binning one level without neighbours.
     var levels: [BinningLevel] {
         guard case .logarithmic(let hierarchy) = self else {
             return [BinningLevel(step: 0, hasCentre: true)]
@@ -28,15 +29,14 @@ public enum Binning: Hashable, Sendable, Codable {
     }
 }
 
-/// One ring of a log-binned descriptor: cells at a distance, in a grid of averages.
+/// One level of a log-binned descriptor: a ring of cells at some distance, in a grid of averages.
 struct BinningLevel {
-    /// The distance to the neighbours, and the side of the window that is averaged; 0: the cell
-    /// itself alone.
+    /// The distance to the neighbours and the side of the averaging window; 0: only the cell itself.
     let step: Int
     /// Whether the cell itself is among the bins.
     let hasCentre: Bool
 
-    /// The bins, row by row.
+    /// The offsets of the bins from the cell, row by row.
     var offsets: [(row: Int, column: Int)] {
         guard step > 0 else { return [(0, 0)] }
         return [-step, 0, step].flatMap { row in
@@ -46,7 +46,7 @@ struct BinningLevel {
         }
     }
 
-    /// The grid that the bins are read from.
+    /// The averaged grid that the bins are read from.
     func pooled(_ values: Tensor) -> Tensor {
         step <= 1 ? values : averaged(values, window: step)
     }
@@ -56,12 +56,12 @@ extension DescriptorGrid {
     /// The log-binned descriptors `[rows, columns, (1 + 8 * hierarchy) * channels]`
     /// (dino-vit-features, extractor.py, `_log_bin`).
     ///
-    /// Bins stand level by level and row by row: nine cells at distance 1, the cell itself among
-    /// them; then for each level k eight cells at distance 3^k, read from the average over
-    /// 3^k x 3^k cells, which counts only cells inside the grid. A bin outside the grid takes the
-    /// nearest cell inside.
+    /// Bins are ordered by level, then row by row: the 3x3 cells around the cell; then for each further
+    /// level k eight cells at distance 3^k, read from the average over 3^k x 3^k cells, which counts only
+    /// cells inside the grid. A bin outside the grid takes the nearest cell inside.
     ///
-    /// - Complexity: O(result); the work is moving memory. Matching does not need these values:
+    /// - Parameter hierarchy: the number of levels.
+    /// - Complexity: O(result), bound by memory bandwidth. Matching does not need these values:
     ///   see `bestBuddies(_:_:binning:)`.
     public func logBinned(hierarchy: Int = 2) -> Tensor {
         let bins = BinSource(self, binning: .logarithmic(hierarchy: hierarchy))
@@ -86,7 +86,7 @@ extension DescriptorGrid {
     }
 }
 
-/// Where the bins of a grid's descriptors lie.
+/// Locates the bins of a grid's log-binned descriptors.
 struct BinSource: Sendable {
     private let grid: PatchGrid
     private let channels: Int
@@ -107,7 +107,7 @@ struct BinSource: Sendable {
 
     var count: Int { bins.count }
 
-    /// Gives a function from the index of a cell and of a bin to the bin's channels.
+    /// Passes `body` a function that maps the indices of a cell and a bin to the bin's channels.
     func withReader<Result>(
         _ body: (_ reader: (Int, Int) -> UnsafePointer<Float>) throws -> Result
     ) rethrows -> Result {
@@ -122,11 +122,11 @@ struct BinSource: Sendable {
     }
 }
 
-/// The index of the nearest of `count` cells.
+/// The nearest index in `0..<count`.
 @inline(__always)
 func clamp(_ index: Int, below count: Int) -> Int { max(0, min(index, count - 1)) }
 
-/// Gives read access to several tensors at once.
+/// Passes `body` pointers to the elements of several tensors.
 ///
 /// - Precondition: none is empty.
 func withPointers<Result>(

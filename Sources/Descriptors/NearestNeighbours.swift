@@ -2,31 +2,34 @@ import Platform
 import Tensors
 import ViT
 
-/// For each cell of two grids the most similar cell of the other, by the cosine of their
+/// For each cell of two grids, the most similar cell of the other grid by the cosine of their
 /// descriptors.
 ///
 /// Binned descriptors are never formed. The product of two of them is a sum over bins of products
 /// of plain descriptors at the same offset in both grids: the nine offsets of level 0, and the
-/// eight of each further level in that level's averaged grids. So one product of plain grids for
-/// each level is enough. And as offsets are clamped to the grid by rows and by columns apart, the
-/// sum is taken along columns first, with `S` the products of a level and `s` its distance,
+/// eight of each further level in that level's averaged grids. So each level needs only one matrix
+/// product of plain grids. Rows and columns of an offset are clamped to the grid independently, so the
+/// sum is taken along columns first, with `S` the products of a level and `s` its distance:
 ///
 ///     R[y, x, v, u] = sum over d in {-s, 0, s} of S[y, x + d, v, u + d]
 ///     T[y, x, v, u] += R[y - s, x, v - s, u] + M[y, x, v, u] + R[y + s, x, v + s, u]
 ///
-/// where `M` is `R`, or `R - S` where the centre is no bin. Products are made for a few rows of the
-/// source at a time (`SearchPlan`); each column of the source keeps the last rows of `R` and `M`
-/// and is a task of its own.
+/// where `M` is `R`, or `R - S` if the centre is not a bin. Products are computed for a few rows of the
+/// source at a time (`SearchPlan`); each column of the source is a task of its own and keeps the last
+/// rows of `R` and `M`.
 package struct NearestNeighbours {
     package typealias Best = SimilarityKernels.Best
 
-    /// By cell of the source, in row-major order.
+    /// The nearest target cell of each source cell, in row-major order.
     package let source: [Best]
-    /// By cell of the target.
+    /// The nearest source cell of each target cell, in row-major order.
     package let target: [Best]
 
-    /// - Complexity: O(levels * source cells * target cells * channels) time; memory as
-    ///   `SearchPlan` says.
+    /// Searches both grids.
+    ///
+    /// - Parameter memoryBudget: working memory in bytes; see `SearchPlan`.
+    /// - Precondition: both grids have the same number of channels.
+    /// - Complexity: O(levels * source cells * target cells * channels) time.
     package init(
         _ source: DescriptorGrid, _ target: DescriptorGrid, binning: Binning,
         memoryBudget: Int = SearchPlan.memoryBudget
@@ -68,12 +71,12 @@ package struct NearestNeighbours {
     }
 }
 
-/// What a search reads of one grid.
+/// One grid's input to a search.
 struct SearchSide {
-    /// By level, the averaged grids as matrices `[cells, channels]`.
+    /// The averaged grid of each level, as a matrix `[cells, channels]`.
     let pools: [Tensor]
-    /// One over the norm of each cell's binned descriptor, at most 1e8 (PyTorch's
-    /// `CosineSimilarity` takes a norm as at least 1e-8).
+    /// The reciprocal norm of each cell's binned descriptor, at most 1e8 (PyTorch's
+    /// `CosineSimilarity` clamps norms to at least 1e-8).
     let scales: [Float]
 
     init(_ descriptors: DescriptorGrid, binning: Binning) {

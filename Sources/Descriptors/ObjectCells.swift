@@ -2,10 +2,11 @@ import Platform
 import Tensors
 
 extension DescriptorGrid {
-    /// The descriptors less their mean over an object, without the class token: what all of the object
-    /// has goes, what tells its places from one another stays. As they are where the mask is empty.
+    /// Subtracts the object's mean descriptor, so that what the whole object shares goes and what tells
+    /// its places apart stays. Unchanged where the mask is empty. The result has no class token.
     ///
-    /// - Parameter mask: of the photo, at its own size; the object is what is not 0.
+    /// - Parameter mask: labels of the photo at its own size; the object is where they are not 0.
+    /// - Precondition: the mask has the photo's width and height.
     /// - Complexity: O(cells * channels).
     public func centred(on mask: LabelMap) -> DescriptorGrid {
         let cells = cells(in: mask)
@@ -21,13 +22,14 @@ extension DescriptorGrid {
         return DescriptorGrid(values: Tensor(values, shape: self.values.shape), geometry: geometry)
     }
 
-    /// The cells whose centre lies in an object.
+    /// Indices of the cells whose centre lies in an object.
     ///
     /// - Parameter mask: as for `centred(on:)`.
     func cells(in mask: LabelMap) -> [Int] {
         require(
             mask.width == geometry.photoWidth && mask.height == geometry.photoHeight,
-            "DescriptorGrid: a mask of \(mask.width)x\(mask.height) pixels")
+            "DescriptorGrid: a mask of \(mask.width)x\(mask.height) pixels for a photo of "
+                + "\(geometry.photoWidth)x\(geometry.photoHeight)")
         let isInside = mask.cells(on: geometry).map { $0 != 0 }
         return isInside.indices.filter { isInside[$0] }
     }

@@ -1,19 +1,19 @@
 import Tensors
 
-/// The cosines between all pairs' joined descriptors, `[pairs, pairs]`: of the vectors that hold the
-/// descriptor of a pair's source and that of its target, binned.
+/// The cosines `[pairs, pairs]` between the pairs' joined descriptors, which concatenate the binned
+/// descriptors of a pair's source and target.
 ///
-/// K-means needs nothing else of the pairs, and at 13,056 channels each (17 bins of 384, two ends)
-/// an iteration on these products is many times cheaper than one on the vectors; up to a thousand
-/// pairs or so making the products costs less than one such iteration for all restarts. A few bins
-/// are gathered at a time, so the joined descriptors are never all there.
+/// K-means needs nothing else, and at 13,056 channels per pair (17 bins of 384, two ends) an iteration on
+/// these products is many times cheaper than one on the vectors; up to about a thousand pairs, computing
+/// the products costs less than one such iteration for all restarts. A few bins are gathered at a time,
+/// so the joined descriptors are never all in memory.
 ///
-/// - Complexity: O(pairs * pairs * bins * channels) time; memory of two results and `pieceWidth`
+/// - Complexity: O(pairs * pairs * bins * channels) time; memory for two results and `pieceWidth`
 ///   channels of each pair.
 func pairProducts(
     _ pairs: [BestBuddy], _ a: DescriptorGrid, _ b: DescriptorGrid, binning: Binning
 ) -> Tensor {
-    // Of both matrices only the upper triangle is used until the end.
+    // Only the upper triangles of both matrices are used until the end.
     var products = Tensor(repeating: 0, shape: [pairs.count, pairs.count])
     var sums = Tensor(uninitialized: products.shape)
     for (descriptors, cells) in [(a, pairs.map(\.source)), (b, pairs.map(\.target))] {
@@ -31,7 +31,7 @@ func pairProducts(
     return products
 }
 
-/// Channels that are gathered at a time: deep enough for a matrix product to run at full speed.
+/// Channels gathered at a time: deep enough for a matrix product to run at full speed.
 private let pieceWidth = 1536
 
 /// Some bins of some cells, `[cells, bins * channels]`.
@@ -53,7 +53,8 @@ private func gather(
     }
 }
 
-/// The upper triangle of `result = addend + piece pieceᵀ`, with what blocks of rows take of the lower.
+/// Computes the upper triangle of `result = addend + piece pieceᵀ` by blocks of rows, which also cover
+/// parts of the lower triangle.
 private func addProducts(of piece: Tensor, to addend: Tensor, into result: inout Tensor) {
     let count = piece.shape[0]
     let width = piece.shape[1]
@@ -76,8 +77,8 @@ private func addProducts(of piece: Tensor, to addend: Tensor, into result: inout
     }
 }
 
-/// Divides by the square roots of the diagonal and copies the upper triangle to the lower; a vector
-/// of zeros stays one.
+/// Divides by the square roots of the diagonal and copies the upper triangle to the lower; products
+/// with a zero vector stay 0.
 private func scaleToUnitDiagonal(_ products: inout Tensor) {
     let count = products.shape[0]
     products.withUnsafeMutableElements { products in

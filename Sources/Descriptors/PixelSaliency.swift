@@ -1,11 +1,13 @@
 import Platform
 
-/// Saliency, brought from patches to a picture's pixels.
+/// Saliency interpolated from patches to a photo's pixels.
 public struct PixelSaliency: Sendable {
     private let values: [Float]
     private let geometry: DescriptorGrid.Geometry
 
-    /// - Precondition: the map is on the geometry's grid.
+    /// Prepares a map for interpolation.
+    ///
+    /// - Precondition: the map has the geometry's grid.
     public init(_ map: SaliencyMap, geometry: DescriptorGrid.Geometry) {
         require(
             map.values.shape == [geometry.grid.rows, geometry.grid.columns],
@@ -15,21 +17,26 @@ public struct PixelSaliency: Sendable {
         self.geometry = geometry
     }
 
+    /// Width of the photo in pixels.
     public var width: Int { geometry.photoWidth }
+    /// Height of the photo in pixels.
     public var height: Int { geometry.photoHeight }
 
-    /// Each pixel's value, row by row, bilinear between the centres of the patches. Complexity: O(pixels).
+    /// The pixels' values row by row, bilinear between the centres of the patches. Complexity: O(pixels).
     public func pixels() -> [Float] {
         geometry.interpolated(values, width: width, height: height)
     }
 
-    /// The pixels that hold a share of the saliency, the most salient first; 60%: Caron et al. 2021,
-    /// section 4.2.2. None where nothing is salient. Complexity: O(pixels log pixels).
+    /// The most salient pixels that together hold a share of the saliency, row by row; none if nothing
+    /// is salient.
+    ///
+    /// - Parameter share: 0...1; the default of 60% is from Caron et al. 2021, section 4.2.2.
+    /// - Complexity: O(pixels log pixels).
     public func foreground(keeping share: Double = 0.6) -> [Bool] {
         foregrounds(keeping: [share])[0]
     }
 
-    /// `foreground` for each of several shares, the pixels brought and put in order once.
+    /// `foreground` for each of several shares; the pixels are interpolated and sorted once.
     func foregrounds(keeping shares: [Double]) -> [[Bool]] {
         let pixels = pixels()
         let sorted = pixels.sorted(by: >)

@@ -2,7 +2,7 @@ import Platform
 import Tensors
 import ViT
 
-/// How much of an image's foreground each patch is, from 0 to 1.
+/// The saliency of an image's patches, from 0 (background) to 1 (foreground).
 public struct SaliencyMap: Sendable {
     /// `[rows, columns]`.
     public let values: Tensor
@@ -15,22 +15,23 @@ public struct SaliencyMap: Sendable {
         self.values = values
     }
 
-    /// The mean over heads of the attention that the class token pays to each patch, scaled so that
-    /// the image's least becomes 0 and its greatest 1 (dino-vit-features, extractor.py,
-    /// `extract_saliency_maps`). Where all patches have the same, all are 0.
+    /// Averages the class token's attention to each patch over heads and scales it so that the image's
+    /// minimum becomes 0 and its maximum 1 (dino-vit-features, extractor.py, `extract_saliency_maps`).
+    /// All values are 0 if all patches have the same attention.
     ///
     /// - Parameters:
+    ///   - features: the result of a forward pass.
     ///   - layer: the layer whose attention is read; the reference reads the last.
-    ///   - image: which image of the batch.
-    ///   - heads: the heads to average; at first `defaultHeads`.
+    ///   - image: index of the image in the batch.
+    ///   - heads: the heads to average; by default `defaultHeads`.
     /// - Precondition: the features hold the layer's class attention; the image is in the batch;
-    ///   there is at least one head and each is the layer's.
+    ///   there is at least one head, and the layer has each of them.
     public init(_ features: Features, layer: Int = -1, image: Int = 0, heads: [Int]? = nil) {
         let attention = features.classAttention(inLayer: layer, image: image)
         let heads = heads ?? SaliencyMap.defaultHeads(of: features.configuration)
         require(
             !heads.isEmpty && heads.allSatisfy { 0..<features.heads ~= $0 },
-            "SaliencyMap: heads \(heads) of class attention \(attention.shape)")
+            "SaliencyMap: heads \(heads) for class attention \(attention.shape)")
         var means = [Float](repeating: 0, count: features.grid.count)
         attention.withUnsafeElements { attention in
             for head in heads {
@@ -47,14 +48,14 @@ public struct SaliencyMap: Sendable {
                 shape: [features.grid.rows, features.grid.columns]))
     }
 
-    /// The heads 0, 2, 4 and 5 of DINO's networks with six, which the reference found to follow objects in its
-    /// ViT-S; of any other network all.
+    /// The heads averaged by default: 0, 2, 4 and 5 for DINO's networks with six heads, which follow
+    /// objects in ViT-S according to the reference; all heads for any other network.
     public static func defaultHeads(of network: VisionTransformer.Configuration) -> [Int] {
         network.heads == 6 && network.isOfDINO ? [0, 2, 4, 5] : Array(0..<network.heads)
     }
 }
 
 extension FeatureTap {
-    /// What saliency is made of.
+    /// The features that saliency is computed from.
     package static let saliency = FeatureTap(layer: -1, facet: .classAttention)
 }

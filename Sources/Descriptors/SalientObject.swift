@@ -2,29 +2,34 @@ import Images
 import Platform
 import Tensors
 
-/// Cuts the salient object out of a single picture: saliency says where it is, colours how far it goes.
+/// Cuts the salient object out of a single picture: saliency locates it, colours find its outline.
 ///
-/// The most salient pixels are foreground for certain, some more to begin with, and the picture's margin
-/// is background, as objects are mostly photographed whole; from there `GrabCut` decides all but what is
-/// certain. Unlike `CoSegmentation` it compares no descriptors, so it is of use where these follow
-/// colours that the objects of a set do not share.
+/// The most salient pixels are definite foreground, some more are probable foreground, and the picture's
+/// margin is background, as objects are mostly photographed whole; `GrabCut` then decides all pixels that
+/// are not definite. Unlike `CoSegmentation` it does not compare descriptors, so it helps where
+/// descriptors follow colours that the objects of a set do not share.
 public struct SalientObject: Hashable, Sendable, Codable {
-    /// The most salient pixels that hold this share of the saliency are certain.
+    /// The most salient pixels that hold this share of the saliency are definite foreground.
     public var certainShare = 0.1
-    /// Those that hold this share are foreground to begin with.
+    /// The most salient pixels that hold this share start as foreground.
     public var probableShare = 0.4
-    /// The margin has this part of the picture's width and height, rounded down to whole pixels; there
-    /// even what is salient is background.
+    /// The margin as a fraction of the picture's width and height, rounded down to whole pixels; in it
+    /// even salient pixels are background.
     public var margin = 1.0 / 32
+    /// The refinement by colours.
     public var refinement = GrabCut()
-    /// Seeds GrabCut.
+    /// Seed of GrabCut.
     public var seed: UInt64 = 1234
 
+    /// Options with their defaults.
     public init() {}
 
-    /// The pixels of the object: 1, others 0. None where nothing is salient.
+    /// Labels the pixels of the object 1, all others 0. No pixel is labelled 1 if nothing is salient.
     ///
-    /// - Precondition: the saliency is the photo's.
+    /// - Parameters:
+    ///   - photo: the photo at its own size.
+    ///   - saliency: the photo's saliency.
+    /// - Precondition: the saliency has the photo's width and height.
     /// - Complexity: O(pixels log pixels), and the refinement.
     public func mask(of photo: Image, saliency: PixelSaliency) -> LabelMap {
         let (width, height) = (photo.width, photo.height)
@@ -44,7 +49,7 @@ public struct SalientObject: Hashable, Sendable, Codable {
             return certain[at]
                 ? .foreground : probable[at] ? .probableForeground : .probableBackground
         }
-        // The same for each picture.
+        // A new generator for each picture: the result does not depend on other pictures.
         var generator = Xoshiro256(seed: seed)
         let cut = refinement.labels(of: photo, from: labels, using: &generator)
         return LabelMap(width: width, height: height, labels: cut.map { $0.isForeground ? 1 : 0 })

@@ -1,9 +1,9 @@
 import ViT
 
-/// How a search for nearest neighbours is cut and where its arrays lie in one block of memory; by
-/// the shapes and the memory allowed alone, never by the number of threads.
+/// How a search for nearest neighbours is divided, and the layout of its arrays in one block of memory.
+/// Depends only on the shapes and the memory budget, not on the number of threads.
 package struct SearchPlan {
-    /// The most bytes of working memory, unless one row of each grid takes more.
+    /// The maximum working memory in bytes, exceeded only if one row of each grid needs more.
     package static let memoryBudget = 144 << 20
 
     let source: PatchGrid
@@ -13,11 +13,11 @@ package struct SearchPlan {
     let reach: Int
     /// Rows of the source's grid in one product.
     let sourceRows: Int
-    /// Rows of the target's grid that are searched at a time.
+    /// Rows of the target's grid searched at a time.
     let targetRows: Int
     /// Floats from one row of similarities to the next.
     let pitch: Int
-    /// By level, how many rows of column sums are kept with the centre and how many without.
+    /// For each level, the number of rows of column sums kept with the centre and without.
     let ringRows: [(all: Int, sides: Int)]
 
     init(
@@ -25,8 +25,8 @@ package struct SearchPlan {
         memoryBudget: Int = SearchPlan.memoryBudget
     ) {
         let reach = levels.map(\.step).max() ?? 0
-        // A row of sums is made when the row `reach` above it is finished, and finishing needs the
-        // rows `step` above and below. Sums without the centre are needed in the finished row alone.
+        // A row of sums is computed when the row `reach` above it is finished, and finishing needs the
+        // rows `step` above and below. Sums without the centre are needed only in the finished row.
         let ringRows = levels.map { level in
             level.step == 0
                 ? (all: 0, sides: 0)
@@ -35,9 +35,9 @@ package struct SearchPlan {
                     sides: level.hasCentre ? 0 : min(source.rows, reach + 1)
                 )
         }
-        // Some 512 rows fill a matrix product; few enough to find them in the cache afterwards.
+        // About 512 cells: enough to run a matrix product at full speed, few enough to stay in the cache.
         let sourceRows = min(source.rows, max(1, 512 / source.columns))
-        // Beside products and rings: the sums of a row, and the best that each column has seen.
+        // Two more rows besides products and rings: the sums of a row and the best of each column.
         let rowsKept =
             levels.count * sourceRows + ringRows.reduce(0) { $0 + $1.all + $1.sides } + 2
         let bytes = rowsKept * source.columns * target.columns * MemoryLayout<Float>.stride
@@ -55,19 +55,21 @@ package struct SearchPlan {
     /// The floats that a search needs.
     var count: Int { columnBest(column: source.columns) }
 
-    // Where the arrays begin, in floats; rows of `pitch` each.
+    // Offsets of the arrays, in floats; their rows hold `pitch` floats each.
 
     /// A level's products of `sourceRows` rows of the source's cells.
     func products(level: Int) -> Int { level * sourceRows * source.columns * pitch }
 
-    /// A level's ring of column sums, of one column of the source.
+    /// A level's ring buffer of column sums for one column of the source.
     func ring(column: Int, level: Int) -> Int {
         let rows = ringRows.map { $0.all + $0.sides }
         let before = column * rows.reduce(0, +) + rows[..<level].reduce(0, +)
         return products(level: levels.count) + before * pitch
     }
 
+    /// The complete sums of the current cell of one column of the source.
     func sums(column: Int) -> Int { ring(column: source.columns, level: 0) + column * pitch }
 
+    /// The greatest similarity of each target cell to the cells of one column of the source.
     func columnBest(column: Int) -> Int { sums(column: source.columns) + column * pitch }
 }

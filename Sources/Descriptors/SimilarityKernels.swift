@@ -1,19 +1,19 @@
-/// The hot loops of matching, over rows of similarities: one float for each cell of the second grid.
+/// The inner loops of matching, over rows of similarities: one float per cell of the second grid.
 package enum SimilarityKernels {
-    /// Sums a similarity with those of the cells `step` columns to the left and to the right in
-    /// both grids.
+    /// Adds to each similarity those of the cells `step` columns to the left and to the right in both
+    /// grids.
     ///
     /// `sides[v, u] = left[v, max(u - step, 0)] + right[v, min(u + step, columns - 1)]`, and `all`
     /// is `sides` with `centre[v, u]` added. Each array holds `rows * columns` floats; `left`,
     /// `centre` and `right` are the similarities of cells `step` columns apart in the first grid.
-    /// `all` may be `sides`, which then keeps the whole sum.
+    /// `all` and `sides` may be the same array, which then receives the whole sum.
     static func sumColumns(
         left: UnsafePointer<Float>, centre: UnsafePointer<Float>, right: UnsafePointer<Float>,
         step: Int, rows: Int, columns: Int, sides: UnsafeMutablePointer<Float>,
         all: UnsafeMutablePointer<Float>
     ) {
         let count = rows * columns
-        // Across the ends of rows this reads neighbouring rows; the edge columns follow below.
+        // Across the ends of rows this reads neighbouring rows; the edge columns are corrected below.
         var index = step
         while index + Lanes.scalarCount <= count - step {
             let sum = load(left + index - step) + load(right + index + step)
@@ -42,7 +42,7 @@ package enum SimilarityKernels {
         }
     }
 
-    /// `target = a + b + c`, added to what `target` holds where `accumulates`.
+    /// `target = a + b + c`, or `target += a + b + c` if `accumulates`.
     static func sum(
         _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafePointer<Float>,
         count: Int, accumulates: Bool, into target: UnsafeMutablePointer<Float>
@@ -67,15 +67,19 @@ package enum SimilarityKernels {
         package var index: Int32 = -1
     }
 
-    /// Scales one cell's products to cosines, keeps the greatest in `best`, and the cell wherever
-    /// it beats what a column has seen.
+    /// Scales one cell's products to cosines, keeps the greatest in `best`, and updates the running
+    /// maxima of the other grid's cells.
     ///
-    /// On a tie the smaller index stays: columns and cells come in ascending order.
+    /// On a tie the smaller index stays, as columns and cells come in ascending order.
     ///
     /// - Parameters:
-    ///   - products: of the cell with `count` cells of the other grid, the first being `first`.
-    ///   - scale: one over the cell's norm; `scales`: likewise for the other grid's cells.
-    ///   - columnBest, columnIndex: the running maxima of the other grid's cells.
+    ///   - products: products of the cell with `count` cells of the other grid, from `first` on.
+    ///   - scale: the reciprocal of the cell's norm.
+    ///   - scales: the reciprocals of the other cells' norms.
+    ///   - cell: the cell's index.
+    ///   - best: the cell's nearest neighbour so far.
+    ///   - columnBest: the greatest similarity of each of the other cells so far.
+    ///   - columnIndex: the index of the cell with that similarity.
     static func updateBest(
         products: UnsafePointer<Float>, count: Int, first: Int32, scale: Float,
         scales: UnsafePointer<Float>, cell: Int32, best: inout Best,

@@ -1,13 +1,14 @@
 import Foundation
 import Images
 
-/// Frames of animals with named joints and a mask: a folder with joints.json, as made of DAVIS's frames
-/// and BADJA's joints.
+/// Frames of animals with named joints and masks: a folder with joints.json, made from DAVIS's frames and
+/// BADJA's joints.
 package struct AnimalFrames {
+    /// The frames with their joints as keypoints.
     package let pictures: [KeypointPicture]
     /// The file names of the pictures.
     package let names: [String]
-    /// By picture, the sequence that it is from and its number there, as in `dog-00003.jpg`.
+    /// Each picture's sequence and number in it, as in `dog-00003.jpg`.
     package let frames: [(sequence: String, number: Int)]
 
     private struct Listing: Decodable {
@@ -41,8 +42,9 @@ package struct AnimalFrames {
         }
     }
 
-    /// Pairs of frames: of one sequence and so many frames apart, each in both directions; or of two
-    /// sequences, from the first to the second.
+    /// Pairs of frames: within one sequence, all pairs at least `apart` frames apart, in both directions;
+    /// between two sequences, all pairs from the first to the second. Sequences are given by prefixes of
+    /// their names.
     package func pairs(
         from source: String, to target: String, apart: Int = 10
     ) -> [(source: Int, target: Int)] {
@@ -57,7 +59,7 @@ package struct AnimalFrames {
     }
 }
 
-/// A mask: the pixels that have a label, and the longer side of the box around them.
+/// Reads a mask: the pixels whose label is not 0, and the longer side of the box around them.
 package func foreground(
     contentsOf path: String
 ) throws -> (mask: [Bool], boxSide: Double) {

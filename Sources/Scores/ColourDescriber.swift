@@ -4,12 +4,11 @@ import Images
 import Tensors
 import ViT
 
-/// Raw colour: what can be told apart without any notion of form.
+/// A baseline of raw colour, without form.
 ///
-/// A place is described by the mean colour of its patch and of the three by three patches around it,
-/// and by those patches' colour histogram, which does not know where in them a colour is. A picture is
-/// described by its colour histogram. Histograms enter as square roots, so that their cosine is
-/// Bhattacharyya's coefficient.
+/// A place is described by the mean colours of its patch and of the three by three patches around it,
+/// and by the colour histogram of these patches. A picture is described by its colour histogram.
+/// Histograms are square roots of shares, so that their cosine is Bhattacharyya's coefficient.
 package struct ColourDescriber: Describer {
     package var geometry: PatchView
     package var binning: Binning
@@ -56,7 +55,7 @@ package struct ColourDescriber: Describer {
         try rows(of: pictures) { row(of: $0) }
     }
 
-    /// What describes a whole picture.
+    /// The features of a whole picture.
     package func row(of photo: Image) -> [Float] {
         photo.histogram(
             of: Box(x: 0, y: 0, width: photo.width, height: photo.height),
@@ -76,8 +75,8 @@ extension Image {
         return sums.map { Float($0) / Float(box.width * box.height) / 127.5 - 1 }
     }
 
-    /// The square roots of the shares that colours have in a box, a vector of unit length:
-    /// `levels` cubed bins.
+    /// The square roots of the shares of colours in a box, a vector of unit length with `levels` cubed
+    /// bins.
     fileprivate func histogram(of box: Box, levels: Int) -> [Float] {
         var counts = [Int](repeating: 0, count: levels * levels * levels)
         forEachPixel(in: box) { red, green, blue in

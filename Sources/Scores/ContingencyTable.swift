@@ -1,16 +1,16 @@
-/// How often each two labels of two labellings meet.
+/// The contingency table of two labellings.
 package struct ContingencyTable {
     private var counts = [Int](repeating: 0, count: 256 * 256)
 
     package init() {}
 
-    /// Counts an element that has these labels.
+    /// Counts an element with these labels.
     package mutating func add(_ first: UInt8, _ second: UInt8) {
         counts[Int(first) * 256 + Int(second)] += 1
     }
 
-    /// How well the labellings agree, whatever the labels' names: 1 for equal ones, 0 on average for
-    /// labels drawn by lot (Hubert and Arabie 1985, equation 5). 1 where both consist of one label.
+    /// Agreement of the labellings up to renaming of labels: 1 for equal ones, 0 on average for random
+    /// labels (Hubert and Arabie 1985, equation 5). 1 if both consist of a single label.
     package var adjustedRandIndex: Double {
         func pairs(_ count: Int) -> Double { Double(count) * Double(count - 1) / 2 }
         let rows = (0..<256).map { row in counts[row * 256..<(row + 1) * 256].reduce(0, +) }

@@ -2,14 +2,21 @@ import Images
 import Synthesis
 import Tensors
 
-/// Made-up pictures, and pairs of them that show different kinds of creatures.
+/// Synthetic pictures of creatures, and random pairs of different kinds.
 package struct CreatureSeries {
+    /// The pictures.
     package let creatures: [Creature]
+    /// Pairs of pictures of different kinds, as indices into `creatures`.
     package let pairs: [(source: Int, target: Int)]
 
+    /// Generates a series.
+    ///
     /// - Parameters:
-    ///   - seed: of the series of pictures.
-    ///   - size: the pictures' sides, in pixels.
+    ///   - count: the number of pictures.
+    ///   - pairCount: the number of pairs.
+    ///   - size: the side of the pictures in pixels.
+    ///   - seed: seed of the pictures and pairs.
+    ///   - kinds: the kinds of creatures, at least two.
     package init(count: Int, pairCount: Int, size: Int, seed: UInt64, kinds: [Kind] = Kind.allCases)
     {
         let creatures = inParallel(count) { index in
@@ -26,7 +33,7 @@ package struct CreatureSeries {
         self.pairs = pairs
     }
 
-    /// The creatures with the keypoints that can be seen.
+    /// The pictures with their visible keypoints.
     package var keypointPictures: [KeypointPicture] {
         creatures.map { creature in
             let visible = creature.keypoints.filter(\.value.isVisible)

@@ -3,14 +3,14 @@ import Descriptors
 import Images
 import Tensors
 
-/// What makes descriptors of places and of whole pictures: a network, or a baseline made by hand.
+/// A source of descriptors of places and of whole pictures: a network, or a handcrafted baseline.
 package protocol Describer: Sendable {
     /// How the descriptors of places are compared.
     var binning: Binning { get }
 
-    /// A descriptor for each cell of a grid over the photo.
+    /// The descriptors of a grid of cells on the photo.
     func descriptors(of photo: Image) throws -> DescriptorGrid
 
-    /// A row for each picture, and its class.
+    /// The features of whole pictures, one row each, and their classes.
     func features(of pictures: LabelledPictures) throws -> (rows: Tensor, labels: [Int])
 }

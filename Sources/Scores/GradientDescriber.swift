@@ -4,16 +4,15 @@ import Foundation
 import Images
 import Tensors
 
-/// Histograms of oriented gradients, HOG (Dalal and Triggs 2005): form without any notion of what it
-/// is a form of.
+/// A baseline of histograms of oriented gradients, HOG (Dalal and Triggs 2005).
 ///
-/// A place is described by the histograms of its patch and of the eight patches around it, brought to
-/// unit length together. A picture is described in the usual form: cells of 8x8 pixels side by side,
-/// blocks of 2x2 cells brought to unit length each, one block after the other.
+/// A place is described by the histograms of its patch and of the eight patches around it, normalised
+/// together. A picture is described in the usual form: adjacent cells of 8x8 pixels, in overlapping
+/// blocks of 2x2 cells, each normalised.
 package struct GradientDescriber: Describer {
     package var geometry: PatchView
     package var binning: Binning
-    /// The side that pictures have when they are classified, in pixels; nil leaves them as they are.
+    /// The side that pictures are resized to for classification, in pixels; nil keeps their size.
     package var pictureSide: Int?
 
     package init(
@@ -37,7 +36,7 @@ package struct GradientDescriber: Describer {
                     var block: [Float] = []
                     block.reserveCapacity(channels)
                     for (down, right) in PatchView.surroundings {
-                        // At the border the nearest patch that lies in the picture.
+                        // At the border, the nearest patch inside the picture.
                         let y = row * cells.stride.vertical + down * patch
                         let x = column * cells.stride.horizontal + right * patch
                         block += gradients.histogram(
@@ -58,7 +57,7 @@ package struct GradientDescriber: Describer {
         try rows(of: pictures) { row(of: $0) }
     }
 
-    /// What describes a whole picture.
+    /// The features of a whole picture.
     package func row(of photo: Image) -> [Float] {
         let image = pictureSide.map { photo.resized(width: $0, height: $0, using: .bilinear) }
         return Gradients(of: image ?? photo).blocks()
@@ -66,15 +65,15 @@ package struct GradientDescriber: Describer {
 }
 
 extension PatchView {
-    /// A patch and those around it, row by row.
+    /// Offsets of a patch's three by three neighbourhood, row by row.
     fileprivate static let surroundings = [-1, 0, 1].flatMap { row in
         [-1, 0, 1].map { (row, $0) }
     }
 }
 
-/// The gradients of a picture, summed so that a histogram of any box takes no time.
+/// The gradients of a picture, in summed-area tables, so that the histogram of any box takes O(1).
 struct Gradients {
-    /// Orientations, of unsigned gradients, from 0 to 180 degrees.
+    /// The number of orientations of unsigned gradients, from 0 to 180 degrees.
     static let bins = 9
 
     private let width: Int
@@ -83,8 +82,8 @@ struct Gradients {
     /// `[bins, height + 1, width + 1]`.
     private let sums: [Double]
 
-    /// Central differences in the channel whose gradient is the longest; none at the border, and each
-    /// pixel votes for one orientation (as in scikit-image's `hog`).
+    /// Computes central differences in the channel with the longest gradient, 0 at the border; each pixel
+    /// votes for one orientation (as in scikit-image's `hog`).
     init(of image: Image) {
         let (width, height) = (image.width, image.height)
         let pitch = width + 1
@@ -164,8 +163,8 @@ struct Gradients {
 }
 
 extension [Float] {
-    /// Brought to unit length, cut off at 0.2 and brought to unit length again ("L2-Hys", Dalal and
-    /// Triggs 2005, section 6.4; 1e-5 as in scikit-image).
+    /// Normalises to unit length, clips at 0.2 and normalises again ("L2-Hys", Dalal and Triggs 2005,
+    /// section 6.4; the epsilon of 1e-5 is scikit-image's).
     fileprivate func clippedUnit() -> [Float] {
         func unit(_ values: [Float]) -> [Float] {
             let length = (values.reduce(0) { $0 + $1 * $1 } + 1e-10).squareRoot()

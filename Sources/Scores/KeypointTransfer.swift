@@ -2,14 +2,16 @@ import Descriptors
 import Images
 import Tensors
 
-/// A picture with places that have names.
+/// A picture with named keypoints.
 package struct KeypointPicture: Sendable {
+    /// The picture.
     package var image: Image
-    /// By name: the same name is the same part of the body in every picture.
+    /// The keypoints by name, in pixels; a name denotes the same part of the body in every picture.
     package var places: [String: Point]
-    /// The longer side of the box around what the picture shows, in pixels.
+    /// The longer side of the box around the object, in pixels.
     package var boxSide: Double
 
+    /// A picture with its keypoints.
     package init(image: Image, places: [String: Point], boxSide: Double) {
         self.image = image
         self.places = places
@@ -17,33 +19,39 @@ package struct KeypointPicture: Sendable {
     }
 }
 
-/// How many keypoints arrive: "percentage of correct keypoints", PCK (Yang and Ramanan 2013,
-/// section 4.1).
+/// "Percentage of correct keypoints", PCK (Yang and Ramanan 2013, section 4.1).
 package struct KeypointScore: Sendable, Hashable, Codable {
+    /// The number of keypoints transferred to the correct place.
     package var right: Int
+    /// The number of keypoints transferred.
     package var carried: Int
 
+    /// A score of the given counts.
     package init(right: Int = 0, carried: Int = 0) {
         self.right = right
         self.carried = carried
     }
 
+    /// PCK, 0…100; 0 if no keypoint was transferred.
     package var percentage: Double { carried > 0 ? 100 * Double(right) / Double(carried) : 0 }
 }
 
-/// Pictures with keypoints and their descriptors: carries keypoints from picture to picture.
+/// Transfers keypoints from picture to picture by descriptors.
 ///
-/// A keypoint's descriptor is that of the cell whose centre is nearest; it is carried to the centre of
-/// the cell with the most similar descriptor (by the cosine) of all cells of the other picture. No
-/// mask, no box and no other keypoint takes part in the search.
+/// A keypoint's descriptor is that of the cell whose centre is nearest; the keypoint is transferred to the
+/// centre of the other picture's cell with the most similar descriptor (by cosine). The search uses no
+/// masks, boxes or other keypoints.
 package struct KeypointTransfer {
     private let pictures: [KeypointPicture]
     private let grids: [DescriptorGrid]
     private let binning: Binning
-    /// By picture, the names of its keypoints, and their descriptors as rows of unit length.
+    /// The names of each picture's keypoints, sorted.
     private let names: [[String]]
+    /// The descriptors of each picture's keypoints, as rows of unit length.
     private let queries: [Tensor]
 
+    /// Computes the descriptors of all pictures.
+    ///
     /// - Complexity: memory for the plain descriptors of all pictures.
     package init(_ pictures: [KeypointPicture], _ describer: some Describer) throws {
         self.init(
@@ -72,9 +80,9 @@ package struct KeypointTransfer {
         self.names = names
     }
 
-    /// Where the keypoints of some pictures are in another, by their names.
+    /// Transfers the keypoints of some pictures to another.
     ///
-    /// - Returns: for each source the places, in the order of the names' bytes.
+    /// - Returns: for each source the places of its keypoints, sorted by name.
     package func carried(from sources: [Int], to target: Int) -> [[(name: String, place: Point)]] {
         guard !sources.isEmpty else { return [] }
         let grid = grids[target]
@@ -97,8 +105,8 @@ package struct KeypointTransfer {
         }
     }
 
-    /// How many of the keypoints that both pictures of a pair have arrive within a part of the target's
-    /// box.
+    /// Transfers the keypoints that both pictures of a pair have, and counts those that arrive within a
+    /// part of the longer side of the target's box.
     package func score(_ pairs: [(source: Int, target: Int)], within part: Double = 0.1)
         -> KeypointScore
     {
@@ -119,8 +127,8 @@ package struct KeypointTransfer {
         return score
     }
 
-    /// Whether a place is that of a keypoint, within a part of the box's longer side; nil where the
-    /// picture does not have the keypoint.
+    /// Whether a place is that of a keypoint, within a part of the box's longer side; nil if the picture
+    /// lacks the keypoint.
     package func shows(
         _ name: String, at place: Point, in target: Int, within part: Double = 0.1
     ) -> Bool? {

@@ -2,13 +2,17 @@ import Foundation
 import Images
 
 /// Video sequences with a mask for each frame: a folder with JPEGImages/NAME/NUMBER.jpg and
-/// Annotations/NAME/NUMBER.png, as DAVIS has them.
+/// Annotations/NAME/NUMBER.png, as in DAVIS.
 package struct MaskedSequences {
-    /// In ascending order, each with the numbers of the frames that are looked at.
+    /// The sequences in ascending order of names, each with the numbers of the selected frames.
     package let sequences: [(name: String, frames: [String])]
     private let folder: String
 
-    /// - Parameter step: every how many frames one is looked at, from the first.
+    /// Lists the sequences of a folder.
+    ///
+    /// - Parameters:
+    ///   - folder: the folder.
+    ///   - step: select every `step`-th frame, from the first on.
     package init(contentsOf folder: String, every step: Int = 10) throws {
         self.folder = folder
         let files = FileManager.default
@@ -21,16 +25,20 @@ package struct MaskedSequences {
             }
     }
 
+    /// Reads a frame.
     package func image(_ sequence: String, _ frame: String) throws -> Image {
         try Image(contentsOf: "\(folder)/JPEGImages/\(sequence)/\(frame).jpg")
     }
 
+    /// Reads a frame's mask; true is foreground.
     package func mask(_ sequence: String, _ frame: String) throws -> [Bool] {
         try foreground(contentsOf: "\(folder)/Annotations/\(sequence)/\(frame).png").mask
     }
 
-    /// Per cent of overlap of a foreground with the masks: the mean over sequences of the mean over
-    /// their frames.
+    /// Intersection over union of a foreground with the masks, times 100: for each sequence the mean over
+    /// its frames.
+    ///
+    /// - Parameter foreground: segments a frame.
     package func overlap(_ foreground: (Image) throws -> [Bool]) throws -> [Double] {
         try sequences.map { name, frames in
             let overlaps = try frames.map { frame in

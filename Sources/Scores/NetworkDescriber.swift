@@ -4,18 +4,26 @@ import Images
 import Tensors
 import ViT
 
-/// A network, with what of it describes places and pictures.
+/// Descriptors of places and of whole pictures by a network.
 package struct NetworkDescriber: Describer {
+    /// The network with its preprocessing and stride.
     package var extractor: Extractor
+    /// The layer of the descriptors of places.
     package var layer: Int
+    /// The output of that layer.
     package var facet: Facet
     package var binning: Binning
-    /// What the network is shown of a picture that is classified.
+    /// The crop of a picture for classification.
     package var view: CentreView
 
+    /// Descriptors by the network of an extractor.
+    ///
     /// - Parameters:
-    ///   - layer: counted from 0, or from the end; unless given that of `correspondences`.
-    ///   - view: the pictures as they are classified.
+    ///   - extractor: the network with its preprocessing and stride.
+    ///   - layer: counted from 0, or from the end; by default that of `correspondences`.
+    ///   - facet: the output of that layer.
+    ///   - binning: how the descriptors of places are compared.
+    ///   - view: the crop of a picture for classification.
     package init(
         _ extractor: Extractor, layer: Int? = nil, facet: Facet = .key,
         binning: Binning = .logarithmic(), view: CentreView = CentreView()
@@ -36,7 +44,7 @@ package struct NetworkDescriber: Describer {
         return (features.features, features.labels)
     }
 
-    /// Where a photo's foreground is, by the last layer's attention; patches side by side.
+    /// The saliency of a photo by the last layer's attention, with patches that do not overlap.
     package func saliency(of photo: Image) throws -> PixelSaliency {
         var extractor = extractor
         extractor.stride = PatchStride(extractor.model.configuration.patchSize)
@@ -47,7 +55,7 @@ package struct NetworkDescriber: Describer {
             SaliencyMap(features), geometry: geometry)
     }
 
-    /// How its descriptors are divided: as usual, but at this stride and load size.
+    /// The default options of co-segmentation, with this facet, stride and load size.
     package var segmentation: CoSegmentation.Options {
         var options = CoSegmentation.Options()
         options.taps.facet = facet

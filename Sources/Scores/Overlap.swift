@@ -1,9 +1,8 @@
 import Platform
 
-/// The pixels in both of two masks over those in either: intersection over union, 1 for equal masks
-/// and 0 where both are empty.
+/// Intersection over union of two masks: 1 for equal masks, 0 if both are empty.
 ///
-/// - Precondition: as many pixels in both.
+/// - Precondition: both have the same number of pixels.
 package func overlap(_ a: [Bool], _ b: [Bool]) -> Double {
     require(a.count == b.count, "overlap: \(a.count) pixels with \(b.count)")
     var (both, either) = (0, 0)

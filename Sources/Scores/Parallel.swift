@@ -1,10 +1,10 @@
 import Tensors
 
-/// The results of tasks that share nothing, in order.
+/// Runs independent tasks in parallel; the results are in order.
 package func inParallel<Value>(_ count: Int, _ task: (Int) -> Value) -> [Value] {
     [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
         if let base = buffer.baseAddress {
-            // Each task writes its own element.
+            // Each task writes only its own element.
             nonisolated(unsafe) let base = base
             Parallelism.perform(count: count) { index in
                 (base + index).initialize(to: task(index))

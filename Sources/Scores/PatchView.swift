@@ -4,20 +4,23 @@ import Images
 import Tensors
 import ViT
 
-/// How a photo is cut into patches for descriptors made by hand: as for a network.
+/// How photos are resized and divided into patches for handcrafted descriptors, as for a network.
 package struct PatchView: Sendable, Hashable {
-    /// What the shorter side of a photo becomes, in pixels.
+    /// The size that a photo's shorter side is resized to, in pixels.
     package var loadSize: Int
+    /// The step from patch to patch in pixels.
     package var stride: Int
+    /// The side of a patch in pixels.
     package var patchSize: Int
 
+    /// The defaults are those of the networks' descriptors.
     package init(loadSize: Int = 224, stride: Int = 4, patchSize: Int = 8) {
         self.loadSize = loadSize
         self.stride = stride
         self.patchSize = patchSize
     }
 
-    /// The photo at its size for descriptors, and the cells on it.
+    /// The resized photo and the geometry of its cells.
     func cells(of photo: Image) throws -> (image: Image, cells: DescriptorGrid.Geometry) {
         let image = try Preprocessing(loadSize: loadSize)
             .networkImage(of: photo, for: .small()).image
@@ -30,7 +33,9 @@ package struct PatchView: Sendable, Hashable {
     }
 }
 
-/// A row for each of the pictures that can be read, made by a function that is called in parallel.
+/// Computes one row per picture in parallel.
+///
+/// - Throws: if a picture cannot be read.
 func rows(
     of pictures: LabelledPictures, _ row: @Sendable (Image) -> [Float]
 ) throws -> (rows: Tensor, labels: [Int]) {

@@ -3,11 +3,11 @@ import Images
 import Synthesis
 import ViT
 
-// What co-segmentation makes of pictures whose masks are known.
+// Scores of co-segmentation on pictures whose masks are known.
 
 extension MaskedSequences {
-    /// Per cent of overlap of co-segmentation's masks with the true ones, of each sequence the mean over
-    /// its frames, which are segmented together.
+    /// Intersection over union of co-segmentation's masks with the true ones, times 100: for each sequence
+    /// the mean over its frames, which are segmented together.
     package func coSegmentationOverlap(
         of model: any Backbone, options: CoSegmentation.Options
     ) throws -> [Double] {
@@ -28,9 +28,8 @@ extension MaskedSequences {
 }
 
 extension CreatureSeries {
-    /// How well parts that were found together in all the pictures agree with the true ones: the
-    /// adjusted Rand index, times 100, over all pixels of the creatures. What is found to be background
-    /// there counts as one part.
+    /// Agreement of the parts found in all pictures together with the true ones: the adjusted Rand index,
+    /// times 100, over all pixels of the creatures. Pixels labelled as background count as one part.
     package func partAgreement(
         of model: any Backbone, options: PartCoSegmentation.Options
     ) throws -> Double {

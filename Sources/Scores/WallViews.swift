@@ -2,17 +2,18 @@ import Descriptors
 import Foundation
 import Images
 
-/// Views of a flat wall whose places are known from view to view: a folder with img1.png, img2.png …
-/// and H1to2p …, homographies from the pixels of the first (Mikolajczyk et al. 2005).
+/// Views of a flat wall with known correspondences: a folder with img1.png, img2.png … and H1to2p …,
+/// homographies from the pixels of the first view (Mikolajczyk et al. 2005).
 package struct WallViews {
     private let folder: String
 
+    /// The views in a folder.
     package init(contentsOf folder: String) {
         self.folder = folder
     }
 
-    /// Per cent of the best buddies of the first view and another that lie within so many pixels of the
-    /// truth, of those whose true place is in the other view, and how many these are.
+    /// Counts the best buddies of the first view and another whose true place is in the other view
+    /// (`all`), and those of them that lie within some pixels of it (`right`).
     package func share(
         of describer: some Describer, to view: Int, within pixels: Double = 8
     ) throws -> (right: Int, all: Int) {
@@ -25,7 +26,7 @@ package struct WallViews {
         for buddy in bestBuddies(a, b, binning: describer.binning) {
             let source = a.pixel(of: a.cell(at: buddy.source))
             let target = b.pixel(of: b.cell(at: buddy.target))
-            // The matrix counts from the centre of the first pixel.
+            // The homography's origin is the centre of the first pixel.
             func row(_ row: Int) -> Double {
                 homography[3 * row] * (source.x - 0.5) + homography[3 * row + 1] * (source.y - 0.5)
                     + homography[3 * row + 2]
@@ -48,13 +49,14 @@ package struct WallViews {
     }
 }
 
-/// Why figures cannot be taken; the `description` is one sentence.
+/// Why scores cannot be computed; the `description` is one sentence.
 package enum ScoresError: Error, CustomStringConvertible {
+    /// The file does not contain a homography.
     case noHomography(path: String)
 
     package var description: String {
         switch self {
-        case .noHomography(let path): "\(path) does not hold nine numbers, a homography"
+        case .noHomography(let path): "\(path) does not contain the nine numbers of a homography"
         }
     }
 }

@@ -1,67 +1,68 @@
-/// How a kind of creature is built. Lengths are in lengths of the trunk, from hip to shoulder;
-/// angles in degrees, from pointing ahead towards pointing up.
+/// The anatomy of a kind of creature. The unit of length is the trunk, from hip to shoulder; angles are in
+/// degrees, from pointing ahead towards pointing up.
 struct Build: Sendable {
-    /// A leg: three bones, and toes that lie on the ground.
+    /// A leg: three bones, and toes flat on the ground.
     struct Leg: Sendable {
         var thigh: Double
         var shank: Double
         var foot: Double
         var toes: Double
-        /// At hip, knee, ankle and toes.
+        /// Radii at hip, knee, ankle and toes.
         var radii: [Double]
-        /// How steep the foot stands.
+        /// The slope of the foot.
         var pitch: ClosedRange<Double>
-        /// How far hip and ankle are apart, in lengths of thigh and shank.
+        /// The distance of hip and ankle as a fraction of thigh plus shank.
         var extent: ClosedRange<Double>
-        /// Whether the knee bends ahead, as a hind leg's, or back, as an elbow.
+        /// Whether the knee bends ahead (hind legs) or back (elbows).
         var kneeAhead: Bool
-        /// The most that a step reaches ahead and back, in lengths of the leg.
+        /// The maximum reach of a step ahead and back, as a fraction of the leg.
         var stride = 0.22
-        /// How much of the leg's end is a hoof, in lengths of the trunk.
+        /// The length of the hoof.
         var hoof = 0.0
     }
 
-    /// What is where a quadruped has front legs.
+    /// The front limbs.
     enum Front: Sendable {
+        /// Legs like the hind legs.
         case legs(Leg)
-        /// Arms that do not reach the ground: upper arm, forearm, radius.
+        /// Arms that do not reach the ground: lengths of upper arm and forearm, and the radius.
         case arms(upper: Double, fore: Double, radius: Double)
-        /// A wing on the body's side, its length.
+        /// A wing on the body's side, with its length.
         case wings(Double)
     }
 
     struct Ears: Sendable {
         var length: Double
         var width: Double
-        /// From the snout's direction.
+        /// The ear's direction, relative to the snout's.
         var angle: ClosedRange<Double>
-        /// How much the ear bends down between its root and its tip.
+        /// The downward bend from root to tip.
         var droop: ClosedRange<Double> = -5...20
-        /// Where the root sits on the skull, from the snout's direction.
+        /// The root's direction from the centre of the skull, relative to the snout's.
         var root = 115.0
     }
 
     struct Tail: Sendable {
         var length: Double
-        /// At the root.
+        /// Direction at the root.
         var angle: ClosedRange<Double>
-        /// How much the tail bends up along its length.
+        /// The upward bend from root to tip.
         var curl: ClosedRange<Double>
-        /// From root to tip.
+        /// Radii from root to tip.
         var radii: [Double]
     }
 
-    /// At rump, middle and chest.
+    /// Radii at rump, middle and chest.
     var trunk: [Double]
     var hump = 0.0
-    /// How much higher the shoulder is than the hip, where no front legs decide it.
+    /// The trunk's angle for creatures without front legs.
     var slope: ClosedRange<Double> = 0...0
-    /// Where hind legs stand, from the hip (0) to the shoulder (1).
+    /// The position of the hind legs, from the hip (0) to the shoulder (1).
     var hindAt = 0.0
     var neck: Double
     var neckRadii: (Double, Double)
     var neckAngle: ClosedRange<Double>
-    /// How much the neck curves up along its length.
+    /// The upward bend along the neck.
     var neckCurve = 12.0
     var mane = 0.0
     var skull: Double

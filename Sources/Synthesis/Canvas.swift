@@ -1,19 +1,19 @@
 import Images
 import Tensors
 
-/// How much of a pixel lies inside a shape, by the distance of its centre to the edge.
+/// The share of a pixel inside a shape, from the distance of its centre to the edge.
 @inline(__always)
 func coverage(at distance: Double, size: Double) -> Double {
     min(max(0.5 - distance * size, 0), 1)
 }
 
-/// A square picture in the making. Places are in its sides, from 0 to 1, so that what is painted
-/// is the same at any size, only finer.
+/// A square picture that is being painted. Places are in 0...1 along each side, so that the painting is the
+/// same at any size, only finer.
 struct Canvas {
     let size: Int
     private(set) var tints: [Tint]
 
-    /// A pixel's side.
+    /// The side of a pixel.
     var pixel: Double { 1 / Double(size) }
 
     init(size: Int, _ tint: (Vector) -> Tint) {
@@ -32,7 +32,7 @@ struct Canvas {
         Vector(Double(column) + 0.5, Double(row) + 0.5) / Double(size)
     }
 
-    /// Mixes a tint into every pixel of a rectangle, by a weight of 0 to 1.
+    /// Mixes a tint into every pixel of a rectangle, with a weight in 0...1.
     @inline(__always)
     mutating func paint(
         from low: Vector, to high: Vector,
@@ -55,7 +55,7 @@ struct Canvas {
         }
     }
 
-    /// A soft shadow on the ground.
+    /// Paints a soft shadow on the ground.
     mutating func shade(around centre: Vector, width: Double, height: Double, strength: Double) {
         let reach = Vector(width, height) * 1.5
         paint(from: centre - reach, to: centre + reach) { place, _, under in
@@ -65,6 +65,7 @@ struct Canvas {
         }
     }
 
+    /// The picture with 8 bits per channel.
     var image: Image {
         var pixels: [UInt8] = []
         pixels.reserveCapacity(tints.count * 3)

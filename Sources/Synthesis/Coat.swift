@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
 
-/// What covers a creature: plain, striped, spotted or patched.
+/// A creature's coat: plain, striped, spotted or patched.
 struct Coat {
     enum Pattern: CaseIterable {
         case plain, striped, spotted, patched
@@ -9,12 +9,12 @@ struct Coat {
 
     private let pattern: Pattern
     private let palette: Palette
-    /// From stripe to stripe or spot to spot, in lengths of the trunk.
+    /// The distance between stripes or spots, in lengths of the trunk.
     private let period: Double
-    /// How much of it is the pattern's.
+    /// The share of the coat that the pattern covers.
     private let share: Double
     private let noise: Noise
-    /// How much lighter the underside is.
+    /// The lightening of the underside.
     private let belly: Double
 
     init(palette: Palette, using generator: inout some RandomNumberGenerator) {
@@ -31,12 +31,14 @@ struct Coat {
         noise = Noise(seed: generator.next())
     }
 
+    /// The coat's colour at a place.
+    ///
     /// - Parameters:
-    ///   - place: on the creature, in lengths of the trunk.
-    ///   - arc: along the limb, in the same.
-    ///   - across: from one side of the limb to the other, -1 to 1.
-    ///   - underside: how much the surface looks down, 0 to 1.
-    ///   - pixel: a pixel's side in lengths of the trunk.
+    ///   - place: the place on the creature, in lengths of the trunk.
+    ///   - arc: the distance along the limb, in lengths of the trunk.
+    ///   - across: the position across the limb, -1...1.
+    ///   - underside: the degree to which the surface faces down, 0...1.
+    ///   - pixel: the side of a pixel in lengths of the trunk.
     func tint(
         at place: Vector, arc: Double, across: Double, underside: Double, pixel: Double
     ) -> Tint {

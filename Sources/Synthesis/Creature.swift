@@ -3,39 +3,44 @@ import Images
 import Platform
 import Tensors
 
-/// A made-up picture of a jointed creature, with the truth about it.
+/// A synthetic picture of a jointed creature with its ground truth.
 package struct Creature: Sendable {
+    /// The kind of creature.
     package let kind: Kind
+    /// The direction that the creature faces.
     package let facing: Side
+    /// The picture.
     package let image: Image
-    /// A ``Part`` for each pixel, row by row.
+    /// The ``Part`` of each pixel, row by row.
     package let mask: [UInt8]
-    /// Places in pixels from the left and upper edge. What a kind does not have is not in it.
+    /// Places in pixels from the left and upper edges; without keypoints that the kind lacks.
     package let keypoints: [Keypoint: (place: Point, isVisible: Bool)]
-    /// Around all that the mask calls a part.
+    /// The box around all parts of the mask.
     package let box: Bounds
 
-    /// What is drawn by lot is drawn apart: colours and surroundings know nothing of the kind.
+    /// Separate streams of random numbers, so that colours and surroundings are independent of the kind.
     private enum Stream: Int {
         case pose, palette, coat, scenery, props, placing
     }
 
-    /// From the least in which legs are told apart to a screen's width.
+    /// From the smallest size at which legs are distinguishable to a screen's width.
     package static let sizes = Bound("size", 16...4096)
-    /// The pictures of a series: at the most a folder of a hundred gigabytes, days of work.
+    /// The upper limit makes a folder of a hundred gigabytes in days of work.
     package static let counts = Bound("number of pictures", 1...10_000_000)
 
-    /// The kind of a picture of any series.
+    /// The kind of the picture at an index, in any series.
     package static func kind(of index: Int, from kinds: [Kind]) -> Kind {
         kinds[index % kinds.count]
     }
 
-    /// The picture of a number in the series of a seed: the same at any size, only finer.
+    /// Generates one picture of a series; it is the same at any size, only finer.
     ///
     /// - Parameters:
-    ///   - index: kinds follow one another, so that a series holds as many of each.
-    ///   - size: the picture's sides, in pixels.
-    ///   - kinds: those that appear.
+    ///   - seed: seed of the series.
+    ///   - index: the picture's number in the series; kinds alternate, so that they are equally frequent.
+    ///   - size: the side of the picture in pixels.
+    ///   - kinds: the kinds of the series.
+    /// - Precondition: `index` is not negative, `size` is in `sizes`, and there is at least one kind.
     /// - Complexity: O(size^2).
     package init(seed: UInt64, index: Int, size: Int, kinds: [Kind] = Kind.allCases) {
         require(

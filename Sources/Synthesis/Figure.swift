@@ -1,4 +1,4 @@
-/// A creature as layers of tubes, the rearmost first, with the places of its keypoints.
+/// A creature as layers of tubes, the rearmost first, with its keypoints.
 struct Figure {
     struct Layer {
         enum Material {
@@ -8,13 +8,13 @@ struct Figure {
         var tubes: [Tube]
         var part: Part
         var material = Material.coat
-        /// How bright: what is on the far side lies in the shade.
+        /// Brightness; limbs on the far side are darker.
         var light = 1.0
-        /// How far from its root the layer grows out of what lies behind it.
+        /// The length over which the layer fades in from the layers behind it.
         var root = 0.0
-        /// How much of its end is a hoof.
+        /// The length of the hoof at the layer's end.
         var hoof = 0.0
-        /// How softly tubes run into each other.
+        /// The radius of smooth transitions between tubes.
         var blend = 0.0
     }
 
@@ -24,23 +24,23 @@ struct Figure {
         var layer: Int
     }
 
-    /// Painted on the head, and no part of their own.
+    /// Eye and nose, which are painted on the head and are not parts of the mask.
     struct Face {
         var eye: Vector
         var eyeRadius: Double
         var nose: Vector
         var noseRadius: Double
-        /// Layer after which it is painted.
+        /// The layer after which the face is painted.
         var layer: Int
     }
 
     var layers: [Layer]
     var landmarks: [Keypoint: Landmark]
     var face: Face
-    /// Where feet touch the ground, from back to front.
+    /// The places where feet touch the ground, from back to front.
     var feet: [Vector]
 
-    /// The rectangle around all of it.
+    /// The bounding rectangle of all layers.
     var bounds: (low: Vector, high: Vector) {
         var result = layers[0].tubes[0].bounds
         for tube in layers.flatMap(\.tubes) {
@@ -52,7 +52,7 @@ struct Figure {
         return result
     }
 
-    /// What it covers, by as many places of the rectangle around it as are within a tube.
+    /// The approximate area, by sampling the bounding rectangle.
     var area: Double {
         let side = 32
         let (low, high) = bounds
@@ -66,6 +66,8 @@ struct Figure {
         return Double(covered) * cell.x * cell.y
     }
 
+    /// The figure with its places mapped by `move`, and lengths multiplied by `scale`; radii of tubes are at
+    /// least `least`.
     func moved(scale: Double, least: Double = 0, _ move: (Vector) -> Vector) -> Figure {
         var result = self
         result.layers = layers.map { layer in

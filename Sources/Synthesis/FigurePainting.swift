@@ -1,15 +1,19 @@
-/// Paints a creature, layer by layer, and notes what each pixel shows.
+/// Paints a creature, layer by layer, and records the part at each pixel.
 struct FigurePainting {
     let figure: Figure
     let coat: Coat
     let palette: Palette
     let light: Light
-    /// A trunk's length in sides of the picture.
+    /// The length of the trunk as a fraction of the picture's side.
     let scale: Double
-    /// From a place in the picture to one on the creature, in lengths of the trunk.
+    /// Maps a place in the picture to one on the creature, in lengths of the trunk.
     let onCreature: (Vector) -> Vector
 
-    /// - Parameter mask: a part for each pixel, which is replaced where the creature is.
+    /// Paints the creature.
+    ///
+    /// - Parameters:
+    ///   - canvas: the picture.
+    ///   - mask: the part of each pixel, overwritten where the creature is.
     func paint(on canvas: inout Canvas, mask: inout [UInt8]) {
         for index in figure.layers.indices {
             paint(index, on: &canvas, mask: &mask)
@@ -57,7 +61,7 @@ struct FigurePainting {
                 case .mane: tint = palette.pattern * 0.9
                 case .horn: tint = palette.horn
                 }
-                // A darker outline, one and a half pixels wide at most.
+                // A darker outline.
                 let outline = max(min(0.02 * scale, 2 * pixel), 0.8 * pixel)
                 let edge = smoothStep(-outline, 0, surface.distance)
                 tint = tint.lit(light.on(surface.offset) * layer.light * (1 - 0.38 * edge))
@@ -66,7 +70,7 @@ struct FigurePainting {
         }
     }
 
-    /// Whether the foremost of what is at a place is the given layer.
+    /// Whether the given layer is the foremost at a place.
     func shows(_ index: Int, at place: Vector, size: Int) -> Bool {
         for other in figure.layers.indices.reversed() {
             let layer = figure.layers[other]
@@ -98,13 +102,13 @@ struct FigurePainting {
         zip(tube.points, tube.points.dropFirst()).reduce(0) { $0 + ($1.1 - $1.0).length }
     }
 
-    /// The nearest of the layer's tubes, run into the others softly.
+    /// The surface of the layer's tubes at a place, with smooth transitions between tubes.
     @inline(__always)
     private static func surface(of layer: Figure.Layer, at place: Vector) -> Tube.Position {
         var surface = layer.tubes[0].position(of: place)
         for tube in layer.tubes.dropFirst() {
             let other = tube.position(of: place)
-            // A smooth minimum: a polynomial of degree two where both are within `blend`.
+            // A smooth minimum, quadratic where the distances differ by less than `blend`.
             let mix = min(max(0.5 + (surface.distance - other.distance) / (2 * layer.blend), 0), 1)
             let near = mix > 0.5 ? other : surface
             let distance =

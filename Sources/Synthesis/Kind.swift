@@ -1,5 +1,4 @@
-/// A kind of creature. Kinds differ in build alone: coats, colours and surroundings are drawn
-/// without regard to them.
+/// A kind of creature. Kinds differ only in build; coats, colours and surroundings are independent of them.
 package enum Kind: String, CaseIterable, Sendable, Codable, CodingKeyRepresentable {
     case horse, dog, giraffe, elephant, rabbit, lizard, bird, kangaroo, pig, camel
 

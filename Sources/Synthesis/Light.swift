@@ -1,6 +1,6 @@
 import Tensors
 
-/// Where light comes from: above, and from one side or the other.
+/// The light of a picture, from above and a random side.
 struct Light {
     private let direction: Tint
     private let ambient: Double
@@ -12,9 +12,9 @@ struct Light {
         ambient = generator.draw(0.52...0.66)
     }
 
-    /// How bright a round surface is.
+    /// The brightness of a round surface.
     ///
-    /// - Parameter offset: from the middle to the edge of what is round, in radii.
+    /// - Parameter offset: the offset from the surface's centre, in radii.
     @inline(__always)
     func on(_ offset: Vector) -> Double {
         let square = min(offset.dot(offset), 1)

@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
 
-/// What the ground is made of. There are few, which all pictures share: grass is grass wherever it grows.
+/// A material of the ground. All pictures share a few materials.
 struct Material {
     enum Style {
         case blotches, checker, waves, pebbles, leaves
@@ -25,7 +25,7 @@ struct Material {
         Material(.blotches, (0.58, 0.16, 0.8), (0.6, 0.2, 0.68), (0.58, 0.1, 0.92), 1),
     ]
 
-    /// Tints are given as hue, saturation and lightness.
+    /// A material whose tints are given as hue, saturation and lightness.
     private init(
         _ style: Style, _ ground: (Double, Double, Double), _ far: (Double, Double, Double),
         _ detail: (Double, Double, Double), _ scale: Double
@@ -38,7 +38,12 @@ struct Material {
         self.scale = scale
     }
 
-    /// - Parameter place: turned as the material lies.
+    /// The colour at a place.
+    ///
+    /// - Parameters:
+    ///   - place: the place in the material's orientation.
+    ///   - noise: the picture's noise.
+    ///   - pixel: the side of a pixel.
     func tint(at place: Vector, noise: Noise, pixel: Double) -> Tint {
         let grain = noise.octaves(4, at: place * 24 * scale, pixel: pixel * 24 * scale) - 0.5
         switch style {

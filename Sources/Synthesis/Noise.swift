@@ -1,11 +1,11 @@
-/// Random numbers on a lattice of squares of side 1, smooth between (value noise).
+/// Value noise: random numbers on a lattice of unit squares, smoothly interpolated.
 struct Noise {
     var seed: UInt64
 
-    /// From 0 up to but not 1 for each square of the lattice.
+    /// A number in 0..<1 for each square of the lattice.
     @inline(__always)
     func value(_ column: Int, _ row: Int) -> Double {
-        // SplitMix64's mixing (Random.swift) of the place.
+        // SplitMix64's mixing (Random.swift) of the square's coordinates.
         var mixed =
             seed
             &+ UInt64(bitPattern: Int64(column)) &* 0x9E37_79B9_7F4A_7C15
@@ -15,6 +15,7 @@ struct Noise {
         return Double((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53
     }
 
+    /// The interpolated noise at a place.
     func at(_ place: Vector) -> Double {
         let corner = Vector(place.x.rounded(.down), place.y.rounded(.down))
         let (column, row) = (Int(corner.x), Int(corner.y))
@@ -28,8 +29,8 @@ struct Noise {
         return upper + weight.y * (lower - upper)
     }
 
-    /// A sum of ever finer noise, each half as strong, from 0 to 1; what is finer than `pixel`
-    /// cannot be seen and is left at its mean.
+    /// A sum of octaves, each half as strong and twice as fine as the one before, in 0...1. Octaves finer
+    /// than `pixel` are replaced by their mean.
     func octaves(_ count: Int, at place: Vector, pixel: Double) -> Double {
         var sum = 0.0
         var strength = 0.5
@@ -45,8 +46,8 @@ struct Noise {
         return 0.5 + sum
     }
 
-    /// The distances to the nearest and the second nearest of points that lie by lot, one in each
-    /// square of the lattice (Worley 1996), a number that is the nearest point's own, and its square.
+    /// Cellular noise (Worley 1996): the distances to the nearest and the second nearest of random points,
+    /// one in each square of the lattice; and the nearest point's random number and square.
     func cell(
         at place: Vector
     ) -> (distance: Double, second: Double, number: Double, column: Int, row: Int) {

@@ -1,10 +1,12 @@
 import Tensors
 
-/// The colours of a creature, drawn without regard to what it shows.
+/// The random colours of a creature, independent of its kind.
 struct Palette {
-    /// The coat, its pattern, and what is bare: hooves, a beak.
+    /// The coat.
     var coat: Tint
+    /// The coat's pattern.
     var pattern: Tint
+    /// Hooves and the beak.
     var horn: Tint
 
     init(using generator: inout some RandomNumberGenerator) {
@@ -12,7 +14,7 @@ struct Palette {
         let coatLightness = generator.draw(0.3...0.8)
         coat = Tint(
             hue: coatHue, saturation: generator.draw(0.08...0.55), lightness: coatLightness)
-        // Light on dark or dark on light, near in hue.
+        // Light on dark or dark on light, of similar hue.
         let step = generator.draw(0.22...0.42)
         pattern = Tint(
             hue: coatHue + generator.draw(-0.08...0.08), saturation: generator.draw(0.05...0.42),

@@ -1,9 +1,9 @@
 import Tensors
 
-/// Where in its picture a creature stands, how large, and which way it looks.
+/// A creature's place, size and direction in its picture.
 struct Placing {
     let facing: Side
-    /// A trunk's length in sides of the picture.
+    /// The length of the trunk as a fraction of the picture's side.
     let scale: Double
     private let turn: Vector
     private let origin: Vector
@@ -16,9 +16,8 @@ struct Placing {
         let turned = figure.moved(scale: 1) { Placing.turned($0, turn, facing) }
         let bounds = turned.bounds
         let extent = bounds.high - bounds.low
-        // The share of the picture that is coat is drawn, and not the box: a box of the same size
-        // holds more of a stout kind, so that the picture's colours would tell the kind. No side
-        // leaves the picture.
+        // The creature's area is random, not its box: in a box of the same size a stout kind would have
+        // more area, so that the picture's colours would reveal the kind. The box stays in the picture.
         let wanted = generator.draw(0.4...0.55) / turned.area.squareRoot()
         let margin = 0.03
         scale = min(wanted, (1 - 2 * margin) / max(extent.x, extent.y))
@@ -33,18 +32,19 @@ struct Placing {
         return turn * seen.x - turn.left * seen.y
     }
 
-    /// From a place on the creature, in lengths of its trunk, to one in the picture.
+    /// Maps a place on the creature, in lengths of its trunk, to one in the picture.
     func inPicture(_ place: Vector) -> Vector {
         Placing.turned(place, turn, facing) * scale + origin
     }
 
+    /// Maps a place in the picture to one on the creature, in lengths of its trunk.
     func onCreature(_ place: Vector) -> Vector {
         let seen = (place - origin) / scale
         let level = Vector(seen.dot(turn), -seen.dot(turn.left))
         return Vector(facing == .left ? -level.x : level.x, level.y)
     }
 
-    /// The creature's shadow: between its feet, and darker under each.
+    /// Paints the creature's shadow: between its feet, and darker below each foot.
     func shade(_ figure: Figure, on canvas: inout Canvas) {
         let ends = figure.feet.map(\.x)
         guard let first = ends.min(), let last = ends.max() else { return }

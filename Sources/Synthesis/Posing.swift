@@ -1,15 +1,17 @@
 import Tensors
 
-/// Puts a creature together from its build, in a pose drawn by lot: looking right, on the ground
-/// at y = 0, the trunk 1 long.
+/// Assembles a creature from its build in a random pose: facing right, on the ground at y = 0, with a trunk
+/// of length 1.
 struct Posing<Generator: RandomNumberGenerator> {
     let build: Build
     var generator: Generator
-    /// How this creature differs from its kind's mean.
+    /// Factor of the kind's mean girth.
     let girth: Double
+    /// Factor of the kind's mean length of legs.
     let legs: Double
+    /// Factor of the kind's mean size of the head.
     let head: Double
-    /// How far a walk has come, in turns, and how wide its steps are, 0 to 1.
+    /// The phase of the walk in turns, and the width of its steps, 0...1.
     let walk: (phase: Double, width: Double)
 
     var layers: [Figure.Layer] = []
@@ -33,7 +35,7 @@ struct Posing<Generator: RandomNumberGenerator> {
     private mutating func figure() -> Figure {
         let trunk = drawTrunk()
         let chest = build.trunk[2] * girth
-        // The neck, from the shoulder on.
+        // The neck starts at the shoulder.
         let neckBase = trunk.shoulder + trunk.along * 0.04 + trunk.along.left * chest * 0.3
         let neck = drawNeck(from: neckBase, trunk: trunk)
         let skull = neck.points[neck.points.count - 1]
@@ -63,7 +65,7 @@ struct Posing<Generator: RandomNumberGenerator> {
     struct Trunk {
         var hip: Vector
         var shoulder: Vector
-        /// From hip to shoulder, of length 1.
+        /// The unit vector from hip to shoulder.
         var along: Vector
     }
 
@@ -80,7 +82,7 @@ struct Posing<Generator: RandomNumberGenerator> {
             hip: hip, shoulder: shoulder, along: (shoulder - hip) / (shoulder - hip).length)
     }
 
-    /// How high above the ground a leg's upper end is.
+    /// The height of a leg's upper end above the ground.
     mutating func height(of leg: Build.Leg) -> Double {
         let pitch = (leg.pitch.lowerBound + leg.pitch.upperBound) / 2
         let reach = (leg.thigh + leg.shank) * generator.draw(leg.extent)
@@ -153,7 +155,7 @@ struct Posing<Generator: RandomNumberGenerator> {
         let joints = indices.enumerated().map { place, index in
             let along = neck.points[index] - neck.points[index - 1]
             let outside = along.left / max(along.length, 1e-9)
-            // Low at the withers and behind the ears.
+            // Lowest at the withers.
             let part = Double(place) / Double(indices.count - 1)
             let height = build.mane * (0.35 + 0.65 * smoothStep(0, 0.5, part))
             return Tube.Joint(neck.points[index] + outside * neck.radii[index] * 0.9, height)

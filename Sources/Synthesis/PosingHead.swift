@@ -1,6 +1,6 @@
 import Tensors
 
-// The head, and what grows on it.
+// The head with horns, beak, proboscis and ears.
 extension Posing {
     mutating func drawHead(skull place: Vector, pitch: Double) -> Figure.Face {
         let ahead = Vector(degrees: pitch)

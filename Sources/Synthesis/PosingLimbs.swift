@@ -3,7 +3,7 @@ import Tensors
 // Legs, arms and the tail.
 extension Posing {
     mutating func drawLegs(trunk: Trunk, far: Bool) {
-        // A walk's phase: near and far legs are half a turn apart, front and back legs a quarter.
+        // Near and far legs are half a turn apart in phase, front and hind legs about a quarter.
         let phase = walk.phase + (far ? 0.5 : 0)
         let light = far ? 0.7 : 1
         let shift = far ? Vector(0.06, -0.035) : .zero
@@ -44,9 +44,9 @@ extension Posing {
         let turn = Vector(degrees: phase * 360)
         let reach = (leg.thigh + leg.shank + leg.foot) * legs
         let pitch = generator.draw(leg.pitch)
-        // A foot that comes ahead is lifted.
+        // A foot that moves ahead is lifted.
         let lift = max(0, turn.y) * walk.width * leg.stride * reach * 0.3
-        // The ankle stands under the hip, ahead or behind by the step.
+        // The ankle is below the hip, moved ahead or back by the step.
         let ankleAhead = turn.x * walk.width * leg.stride * reach * 0.8
         let bones = (leg.thigh * legs, leg.shank * legs)
         let foot = Vector(degrees: 180 - pitch) * leg.foot * legs
@@ -81,8 +81,7 @@ extension Posing {
             place: foot, layer: layers.count - 1)
     }
 
-    /// Where the knee is between a hip and an ankle, which comes nearer where the bones do not
-    /// reach it.
+    /// The knee between a hip and an ankle; the ankle is moved closer if the bones do not reach it.
     private static func knee(
         _ hip: Vector, _ ankle: Vector, _ bones: (Double, Double), ahead: Bool
     ) -> (knee: Vector, ankle: Vector) {
@@ -111,7 +110,7 @@ extension Posing {
             let low = min(Int(at), tail.radii.count - 2)
             let radius =
                 tail.radii[low] + (at - Double(low)) * (tail.radii[low + 1] - tail.radii[low])
-            // A tail that comes down to the ground lies on it.
+            // A tail that reaches the ground lies on it.
             joints.append(Tube.Joint(Vector(place.x, min(place.y, -radius)), radius))
             place += Vector(degrees: angle) * length
             angle += bend
@@ -123,7 +122,7 @@ extension Posing {
         return tube
     }
 
-    /// The tail's base is where it comes out from behind the body.
+    /// Places the landmark of the tail's base where the tail emerges from behind the body.
     mutating func place(tail: Tube, behind body: Int) {
         let torso = layers[body].tubes[0]
         let base = tail.points.indices.first {

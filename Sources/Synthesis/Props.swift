@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
 
-/// What lies about in a scenery and is no creature: blades of grass, stones, sticks, balls, bushes.
+/// Objects in a scenery: blades of grass, stones, sticks, balls and bushes.
 struct Props {
     private enum Thing {
         case blade(Tube, Tint)
@@ -19,7 +19,7 @@ struct Props {
         things.sort { $0.depth < $1.depth }
     }
 
-    /// What things are made of, the same in all pictures.
+    /// The colours of objects, the same in all pictures.
     private static let tints = [
         Tint(hue: 0.27, saturation: 0.4, lightness: 0.4),
         Tint(hue: 0.08, saturation: 0.35, lightness: 0.35),
@@ -136,8 +136,8 @@ struct Props {
         }
     }
 
-    /// Paints an ellipse; `tint` gets the place in radii and the signed distance to the edge in
-    /// radii, and may move the edge.
+    /// Paints an ellipse. `tint` receives the place and the signed distance to the edge, both in radii, and
+    /// returns the colour and the distance, which it may change.
     private func paintRound(
         _ centre: Vector, _ radii: Vector, on canvas: inout Canvas,
         _ tint: (_ offset: Vector, _ edge: Double) -> (Tint, Double)

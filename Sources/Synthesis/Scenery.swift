@@ -1,12 +1,12 @@
 import Tensors
 
-/// What lies behind a creature: patches of several materials, with uneven edges. So small that each crop
-/// of a picture shows others, and laid so that any few next to each other are of all materials: the
-/// surroundings hardly tell one picture from another, and a network has to look at the creature.
+/// The background of a creature: patches of several materials with uneven edges. Patches are so small that
+/// each crop of a picture shows different ones, and are laid out so that adjacent patches include all
+/// materials: the background hardly distinguishes pictures, so that a network has to learn the creature.
 struct Scenery {
     private let noise: Noise
     private let turn: Vector
-    /// Patches to a side of the picture.
+    /// Patches per side of the picture.
     private let patches: Double
 
     init(using generator: inout some RandomNumberGenerator) {
@@ -15,6 +15,7 @@ struct Scenery {
         patches = generator.draw(5...7.5)
     }
 
+    /// Paints the background.
     func canvas(size: Int) -> Canvas {
         let pixel = 1 / Double(size)
         return Canvas(size: size) { tint(at: $0, pixel: pixel) }
@@ -26,9 +27,9 @@ struct Scenery {
             noise.octaves(3, at: place * 6 + 17, pixel: pixel * 6),
             noise.octaves(3, at: place * 6 + 71, pixel: pixel * 6))
         let patch = noise.cell(at: (turned + (bend - 0.5) * 0.16) * patches)
-        // Eight in a row are all different, and so are neighbours up and down.
+        // Eight consecutive patches of a row are all different, and so are vertical neighbours.
         let index = (patch.column + 3 * patch.row) & (Material.all.count - 1)
-        // The neighbour's shade lies along the edge.
+        // Edges between patches are darker.
         let edge = smoothStep(0, 0.07, patch.second - patch.distance)
         return Material.all[index].tint(at: turned, noise: noise, pixel: pixel)
             * (0.82 + 0.18 * edge)

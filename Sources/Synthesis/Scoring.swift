@@ -1,10 +1,10 @@
 import Images
 import Platform
 
-// What is made of pictures of creatures, held to the truth.
+// Scores of predictions against a creature's ground truth.
 extension Creature {
-    /// Whether a place is that of a keypoint, within a part of the box's longer side: the measure
-    /// whose share is PCK (Yang and Ramanan 2013, section 4.1).
+    /// Whether a place is that of a keypoint, within a part of the box's longer side: the criterion of PCK
+    /// (Yang and Ramanan 2013, section 4.1).
     ///
     /// - Precondition: this kind has the keypoint.
     package func shows(_ name: Keypoint, at place: Point, within part: Double = 0.1) -> Bool {
@@ -15,9 +15,10 @@ extension Creature {
         return (x * x + y * y).squareRoot() <= part * max(box.width, box.height)
     }
 
-    /// How well a foreground agrees with the creature: the pixels in both over those in either.
+    /// Intersection over union of a foreground and the creature.
     ///
-    /// - Parameter foreground: for each pixel, row by row.
+    /// - Parameter foreground: whether each pixel is foreground, row by row.
+    /// - Precondition: there is one element per pixel.
     package func overlap(with foreground: [Bool]) -> Double {
         require(
             foreground.count == mask.count,
@@ -30,7 +31,7 @@ extension Creature {
         return either > 0 ? Double(both) / Double(either) : 0
     }
 
-    /// The keypoints that can be seen both here and in another picture.
+    /// The keypoints that are visible both here and in another picture.
     package func sharedKeypoints(with other: Creature) -> [Keypoint] {
         Keypoint.allCases.filter {
             keypoints[$0]?.isVisible == true && other.keypoints[$0]?.isVisible == true

@@ -1,13 +1,15 @@
 import Foundation
 
-/// Red, green and blue, 0 to 1 each.
+/// Red, green and blue in 0...1.
 typealias Tint = SIMD3<Double>
 
 extension Tint {
+    /// A colour in HSL.
+    ///
     /// - Parameters:
-    ///   - hue: in turns; whole turns make no difference.
-    ///   - saturation: 0 to 1.
-    ///   - lightness: 0 to 1; what is beyond is cut off.
+    ///   - hue: the hue in turns, taken modulo 1.
+    ///   - saturation: 0...1.
+    ///   - lightness: clamped to 0...1.
     init(hue: Double, saturation: Double, lightness: Double) {
         let lightness = Swift.min(Swift.max(lightness, 0), 1)
         let chroma = (1 - abs(2 * lightness - 1)) * saturation
@@ -22,10 +24,10 @@ extension Tint {
     @inline(__always)
     func mixed(with other: Tint, _ part: Double) -> Tint { self + (other - self) * part }
 
-    /// Lighter or darker: 1 keeps the tint.
+    /// The tint lightened or darkened by a factor.
     @inline(__always)
     func lit(_ light: Double) -> Tint { self * light }
 
-    /// How bright it looks (ITU-R BT.601).
+    /// Luma (ITU-R BT.601).
     var luma: Double { 0.299 * x + 0.587 * y + 0.114 * z }
 }

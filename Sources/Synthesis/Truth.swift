@@ -1,21 +1,22 @@
 import Images
 
-/// What a pixel of a creature's picture shows; the raw value is the mask's.
+/// The part of a creature that a pixel shows; the raw value is that of the mask.
 package enum Part: UInt8, CaseIterable, Sendable {
     case background, body, head, legs, tail, ears
 
+    /// The part's name.
     package var name: String { "\(self)" }
 }
 
-/// A place that means the same in every kind of creature.
+/// A keypoint, which corresponds between all kinds of creatures.
 ///
-/// The near side is the one that faces the viewer, wherever the creature looks.
+/// The near side is the one that faces the viewer, whatever the creature's direction.
 package enum Keypoint: String, CaseIterable, Sendable, Codable, CodingKeyRepresentable {
     case eye, nose, earTip, neckBase, back, belly, tailBase, tailTip
     case nearFrontKnee, nearFrontFoot, nearBackKnee, nearBackFoot
     case farFrontKnee, farFrontFoot, farBackKnee, farBackFoot
 
-    /// The part of the mask that the place lies on.
+    /// The part that the keypoint lies on.
     package var part: Part {
         switch self {
         case .eye, .nose: .head
@@ -29,11 +30,15 @@ package enum Keypoint: String, CaseIterable, Sendable, Codable, CodingKeyReprese
     }
 }
 
-/// A rectangle in pixels from the picture's left and upper edge.
+/// A rectangle in pixels.
 package struct Bounds: Sendable, Hashable, Codable {
+    /// Distance of the left side from the picture's left edge.
     package var x: Double
+    /// Distance of the upper side from the picture's upper edge.
     package var y: Double
+    /// Width in pixels.
     package var width: Double
+    /// Height in pixels.
     package var height: Double
 
     package init(x: Double, y: Double, width: Double, height: Double) {
@@ -44,13 +49,13 @@ package struct Bounds: Sendable, Hashable, Codable {
     }
 }
 
-/// Which way a creature looks.
+/// The direction that a creature faces.
 package enum Side: String, Sendable, Codable {
     case left, right
 }
 
 extension Part {
-    /// A colour for each part, in which masks are shown.
+    /// The colours of the parts in masks.
     package static let palette = [
         Colour(0x15171C), Colour(0x4E9F6D), Colour(0xE8A33D), Colour(0x4A7FC1), Colour(0xB05CC6),
         Colour(0xE2574C),

@@ -1,8 +1,8 @@
 import Platform
 
-/// A curve with a radius that changes along it: the shape of every limb.
+/// A curve with a varying radius: the shape of every limb.
 struct Tube {
-    /// The curve's corners; at least two.
+    /// The vertices of the polyline that approximates the curve, at least two.
     private(set) var points: [Vector]
     private(set) var radii: [Double]
 
@@ -16,8 +16,8 @@ struct Tube {
         }
     }
 
-    /// A smooth curve through joints (Catmull and Rom 1974), cut into `steps` straight pieces
-    /// between each two.
+    /// A smooth curve through joints (Catmull and Rom 1974), approximated by `steps` straight pieces between
+    /// consecutive joints.
     init(through joints: [Joint], steps: Int = 4) {
         require(joints.count >= 2, "Tube: \(joints.count) joints")
         points = []
@@ -51,7 +51,7 @@ struct Tube {
         )
     }
 
-    /// The tube where `move` puts it, its radii times `scale` but at least `least`.
+    /// The tube with its points mapped by `move`, and radii multiplied by `scale` but at least `least`.
     func moved(scale: Double, least: Double = 0, _ move: (Vector) -> Vector) -> Tube {
         var result = self
         result.points = points.map(move)
@@ -59,7 +59,7 @@ struct Tube {
         return result
     }
 
-    /// The rectangle around it.
+    /// The bounding rectangle.
     var bounds: (low: Vector, high: Vector) {
         var low = points[0]
         var high = points[0]
@@ -70,20 +70,21 @@ struct Tube {
         return (low, high)
     }
 
-    /// Where a place is, as seen from the tube.
+    /// A place relative to the tube.
     struct Position {
-        /// To the surface, negative inside.
+        /// Signed distance to the surface, negative inside.
         var distance: Double
-        /// From the nearest point of the curve, in radii there.
+        /// Offset from the nearest point of the curve, in radii at that point.
         var offset: Vector
-        /// Along the curve from its start.
+        /// Distance of the nearest point along the curve from its start.
         var arc: Double
-        /// The radius there.
+        /// The radius at the nearest point.
         var radius: Double
-        /// The curve's direction there, of length 1.
+        /// The curve's unit direction at the nearest point.
         var along: Vector
     }
 
+    /// A place's position relative to the tube.
     func position(of place: Vector) -> Position {
         points.withUnsafeBufferPointer { points in
             radii.withUnsafeBufferPointer { radii in

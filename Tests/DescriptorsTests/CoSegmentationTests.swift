@@ -209,9 +209,9 @@ import ViT
         try write(whole) { $0.votePercentage = 101 }
         check("votes")
         try write(whole) { $0.clustering.mostClusters = 2 }
-        check("centres has 3 rows, and its options ask for at most 2")
+        check("centres has 3 rows; its options allow at most 2")
         try write(whole) { $0.taps.binning = .logarithmic() }
-        check("centres has 4 channels, which 17 bins do not share")
+        check("centres has 4 channels, not a multiple of its 17 bins")
         var broken = whole
         broken["centres"] = Tensor(
             [1, 2, 3, .nan] + [Float](repeating: 0, count: 8), shape: [3, 4])
@@ -225,7 +225,7 @@ import ViT
             whole, metadata: ["model": "co-segmentation", "options": "{}"], to: file.path)
         check("options")
         try Safetensors.write(whole, to: file.path)
-        check("holds no co-segmentation model")
+        check("is not a co-segmentation model")
         try Data("no tensors".utf8).write(to: URL(fileURLWithPath: file.path))
         check("unknown format")
     }

@@ -205,7 +205,7 @@ import Testing
         try copy(Fixtures.second, to: "photos/second.png")
         let option = command == "pca" ? "--save-basis" : "--save-model"
         for (place, words) in [
-            ("nowhere/model", "No such file or directory"), ("photos", "a folder stands there"),
+            ("nowhere/model", "No such file or directory"), ("photos", "it is a folder"),
             ("photos/first.png", "is an input"), ("photos/first.png/model", "Not a directory"),
         ] {
             let outcome = try shell("\"$0\" \(command) photos \(option) \(place) \(network)")

@@ -81,7 +81,7 @@ import Testing
             let outcome = try synthesize(count: count, kinds: kinds)
             // Six of four kinds are other pictures of the first three.
             #expect(outcome.status == 1, "\(count) of \(kinds) kinds")
-            #expect(outcome.sentence?.contains("made holds ") == true, "\(outcome.errors)")
+            #expect(outcome.sentence?.contains("made contains ") == true, "\(outcome.errors)")
             #expect(
                 try Data(contentsOf: URL(fileURLWithPath: folder["made/labels.json"])) == first)
         }

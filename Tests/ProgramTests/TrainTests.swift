@@ -210,7 +210,7 @@ import ViT
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(
             outcome.errors.contains(
-                "for 16 pictures: 1024 outputs, a teacher's temperature of 0.02"))
+                "for 16 pictures: 1024 outputs, teacher temperature 0.02"))
         let checkpoint = try TensorFile(contentsOf: training.folder["run/checkpoint.safetensors"])
         #expect(checkpoint.shape(of: "student.head.last_layer.weight_v")?[0] == 1024)
         #expect(checkpoint.names.contains("student.backbone.mask_token"))

@@ -119,8 +119,8 @@ import Testing
                 .joined(separator: "|")
         }
         let note =
-            "note: \(weights) does not say how many heads its network has; assumed are 1 (width / 64);"
-            + " --heads gives another number"
+            "note: \(weights) does not state its network's number of heads; assuming 1 (width / 64);"
+            + " use --heads to change it"
         #expect(try errors(["--weights", weights]) == note)
         #expect(try errors(["--weights", weights, "--quiet"]) == "")
         #expect(try errors(["--weights", weights, "--heads", "4"]) == "")
@@ -129,7 +129,7 @@ import Testing
         let info = try Program.run(["weights", "info", weights]).output
         #expect(
             info.contains(
-                "\nheads:          1 (assumed: width / 64; give --heads if it is another)\n"))
+                "\nheads:          1 (assumed: width / 64; use --heads to change it)\n"))
         let converted = folder["converted.safetensors"]
         let conversion = try Program.run(["weights", "convert", weights, converted])
         #expect(conversion.status == 0 && conversion.errors == note + "\n")

@@ -1,8 +1,8 @@
 import Platform
 import Tensors
 
-/// Several runs of k-means side by side: each iteration multiplies the points with the centres of
-/// all runs that still go on, so the points are read once for all of them.
+/// Several runs of k-means at once: each iteration multiplies the points with the centres of all
+/// unfinished runs, so the points are read once for all of them.
 struct ClusterSearch {
     /// One run.
     struct Run {
@@ -18,10 +18,10 @@ struct ClusterSearch {
     private let clusters: Int
     private let geometry: KMeans.Geometry
     private var runs: [Run]
-    /// The sums of the clusters' points, all runs' below each other.
+    /// The sums of the clusters' points, `[runs * clusters, columns of the point set]`.
     private var sums: Tensor
 
-    /// Draws the seeds of all runs.
+    /// Starts runs from k-means++ seeds.
     init(
         _ points: PointSet, clusters: Int, runs: Int, geometry: KMeans.Geometry = .plain,
         using generator: inout some RandomNumberGenerator
@@ -38,7 +38,7 @@ struct ClusterSearch {
         drawSeeds(using: &generator)
     }
 
-    /// Runs that go on from clusterings.
+    /// Starts one run from each of the given clusterings.
     init(_ points: PointSet, clusters: Int, labels: [[Int32]], geometry: KMeans.Geometry) {
         self.points = points
         self.clusters = clusters
@@ -47,7 +47,7 @@ struct ClusterSearch {
         sums = points.zeros(runs.count * clusters)
     }
 
-    /// Runs to the end; gives the run with the least objective, the first of equals.
+    /// Completes all runs and returns the one with the least objective, the first on a tie.
     mutating func run(iterations: Int, tolerance: Double) -> Run {
         require(
             iterations >= 1 && tolerance >= 0,
@@ -81,8 +81,8 @@ struct ClusterSearch {
         return runs.dropFirst().reduce(runs[0]) { $1.objective < $0.objective ? $1 : $0 }
     }
 
-    /// What has to be done to a run's sums. Where most points go elsewhere they start anew, which
-    /// also keeps rounding from piling up.
+    /// The moves that update a run's sums. If most points change their cluster, the sums are reset and
+    /// recomputed, which also limits the accumulation of rounding errors.
     private mutating func moves(
         of run: Int, _ changed: [Int], from before: Run
     ) -> [PointSet.Move] {
@@ -102,8 +102,8 @@ struct ClusterSearch {
         }
     }
 
-    /// k-means++: the first seed is any point, each further one a point drawn with a chance in
-    /// proportion to its squared distance from the nearest seed so far.
+    /// Draws k-means++ seeds: the first uniformly, each further one with a probability proportional to
+    /// its squared distance from the nearest seed so far.
     private mutating func drawSeeds(using generator: inout some RandomNumberGenerator) {
         var distances = Array(
             repeating: [Float](repeating: .infinity, count: points.count), count: runs.count)
@@ -136,8 +136,8 @@ struct ClusterSearch {
         }
     }
 
-    /// Draws a point that is no seed yet, with a chance in proportion to its distance; any where
-    /// all distances are zero.
+    /// Draws a point that is not a seed yet, with a probability proportional to its distance, or
+    /// uniformly if all distances are zero.
     private func draw(
         by distances: [Float], labels: [Int32], using generator: inout some RandomNumberGenerator
     ) -> Int {
@@ -152,26 +152,29 @@ struct ClusterSearch {
             sum += Double(distances[point])
             if sum > threshold { return point }
         }
-        // Rounding left the threshold at the total.
+        // Rounding may put the threshold at the total.
         return candidates.last { distances[$0] > 0 } ?? candidates[0]
     }
 
-    /// Gives each point to the nearest centre, the first of equals, and fills empty clusters.
+    /// Assigns each point to the nearest centre, the first on a tie, and fills empty clusters.
     ///
-    /// - Parameter products: of the points with the centres, this run's from `firstColumn` on.
+    /// - Parameters:
+    ///   - run: the run to update.
+    ///   - products: inner products of the points with all runs' centres.
+    ///   - firstColumn: the first of this run's centres among the columns of `products`.
     private func assign(_ run: inout Run, _ products: Tensor, firstColumn: Int) {
         let count = points.count
         let columns = products.shape[1]
         var distances = [Float](repeating: 0, count: count)
         products.withUnsafeElements { products in
-            // A centre's squared norm is the mean of its members' products with it.
+            // A centre's squared norm equals the mean of its members' products with it.
             var norms = [Double](repeating: 0, count: clusters)
             for (point, label) in run.labels.enumerated() where label >= 0 {
                 norms[Int(label)] += Double(products[point * columns + firstColumn + Int(label)])
             }
             let members = memberCounts(run.labels, clusters: clusters)
             let squares = zip(norms, members).map { Float($0 / Double(max($1, 1))) }
-            // On the sphere a centre is its mean over that mean's length.
+            // On the sphere a centre is the mean divided by its length.
             let isSphere = geometry == .sphere
             let centreNorms = isSphere ? squares.map { _ in 1 } : squares
             let factors = squares.map {
@@ -207,8 +210,8 @@ struct ClusterSearch {
         run.objective = distances.reduce(0) { $0 + Double($1) }
     }
 
-    /// Gives each empty cluster the point that is farthest from its centre, the first of equals, out
-    /// of the clusters that keep another.
+    /// Moves to each empty cluster the point farthest from its centre, the first on a tie, among the
+    /// clusters with more than one point.
     private func fillEmptyClusters(_ labels: inout [Int32], _ distances: inout [Float]) {
         var members = memberCounts(labels, clusters: clusters)
         for empty in 0..<clusters where members[empty] == 0 {

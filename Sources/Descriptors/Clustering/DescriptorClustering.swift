@@ -1,26 +1,26 @@
 import Tensors
 
-/// How the descriptors of several pictures are divided into clusters: by k-means on a sample of
-/// them, all others going to the nearest centre.
+/// Clusters the descriptors of several pictures by k-means on a sample; all other descriptors are
+/// assigned to the nearest centre.
 ///
 /// The defaults are those of dino-vit-features, cosegmentation.py. How many clusters the elbow rule
-/// finds hangs on the points that k-means starts from, so these are drawn as faiss, which the
-/// reference clusters with, draws them: points at random, by its generator. The same seed gives the
-/// reference's clusters.
+/// finds depends on where k-means starts, so the starting points are drawn exactly as faiss, which the
+/// reference uses, draws them. The same seed gives the reference's clusters.
 public struct DescriptorClustering: Hashable, Sendable, Codable {
-    /// Of each picture every so many descriptors are fitted, from the first on
-    /// (`sample_interval`). Where that gives fewer than there are clusters to be, all are.
+    /// K-means fits every N-th descriptor of each picture, from the first on (`sample_interval`), or all
+    /// descriptors if the sample is smaller than the number of clusters.
     public var sampleInterval = 100
-    /// The most clusters that the elbow rule tries (`n_cluster_range`).
+    /// The maximum number of clusters that the elbow rule tries (`n_cluster_range`).
     public var mostClusters = 14
     /// Runs of k-means (`nredo`).
     public var restarts = 10
-    /// The most iterations of a run (`niter`).
+    /// The maximum number of iterations per run (`niter`).
     public var iterations = 300
 
+    /// Options with their defaults.
     public init() {}
 
-    /// The most points a cluster that are fitted, drawn from the sample at random: faiss's
+    /// The maximum number of points fitted per cluster, drawn randomly from the sample: faiss's
     /// `max_points_per_centroid`.
     private static let pointsPerCluster = 256
 
@@ -29,7 +29,9 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
         let matrix: Tensor
         let rows: [Int]
 
-        /// - Parameter rows: all where nil.
+        /// - Parameters:
+        ///   - matrix: `[rows, channels]`.
+        ///   - rows: indices of the rows; nil: all.
         package init(_ matrix: Tensor, rows: [Int]? = nil) {
             self.matrix = matrix
             self.rows = rows ?? Array(0..<matrix.shape[0])
@@ -40,16 +42,19 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
     package struct Elbow {
         /// `[clusters, channels]`.
         package let centres: Tensor
-        /// The mean over all descriptors of the squared distance from the nearest centre, for one
-        /// cluster, two and so on.
+        /// The mean squared distance of all descriptors from their nearest centres, for one cluster, two
+        /// and so on.
         package let meanSquaredDistances: [Double]
     }
 
-    /// The elbow rule: one cluster more as long as the mean squared distance over all descriptors
-    /// falls below `factor` times what it was. The last number tried stays, as in the reference.
+    /// The elbow rule: adds clusters while each lowers the mean squared distance of all descriptors below
+    /// `factor` times its previous value. The last number tried is kept, as in the reference.
     ///
-    /// - Parameter pictures: the descriptors of each picture, with the same number of channels.
-    /// - Returns: no centres where there are no descriptors.
+    /// - Parameters:
+    ///   - pictures: the descriptors of each picture, with the same number of channels.
+    ///   - factor: `elbow` of the reference.
+    ///   - seed: seed of k-means.
+    /// - Returns: no centres if there are no descriptors.
     package func fit(
         _ pictures: [Selection], elbow factor: Double, seed: UInt64
     ) -> Elbow {
@@ -69,7 +74,7 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
         return Elbow(centres: centres, meanSquaredDistances: distances)
     }
 
-    /// The centres of clusters, `[clusters, channels]`; fewer where there are fewer descriptors.
+    /// The centres of the clusters, `[clusters, channels]`; fewer if there are fewer descriptors.
     package func fit(
         _ pictures: [Selection], clusters: Int, seed: UInt64
     ) -> Tensor {
@@ -91,7 +96,7 @@ public struct DescriptorClustering: Hashable, Sendable, Codable {
         return points.means(of: [best.labels], clusters: clusters)
     }
 
-    /// A clustering in which each cluster has one point, where faiss would start (Clustering.cpp).
+    /// A clustering with one point per cluster: the one from which faiss would start (Clustering.cpp).
     private func start(_ points: Int, clusters: Int, seed: UInt64, restart: Int) -> [Int32] {
         let seed = seed &+ 1 &+ UInt64(restart) &* 15_486_557
         var labels = [Int32](repeating: -1, count: points)

@@ -1,52 +1,53 @@
 import Platform
 import Tensors
 
-/// Points divided into clusters, each point with the nearest of the clusters' centres.
+/// The result of k-means: points divided into clusters, each with the nearest centre.
 public struct KMeans: Sendable {
     /// Each point's cluster.
     public let labels: [Int]
-    /// The means of the clusters, on the sphere scaled to length 1, `[clusters, channels]`.
+    /// The means of the clusters (on the sphere, scaled to length 1), `[clusters, channels]`.
     public let centres: Tensor
-    /// The sum of squared distances of the points from their clusters' centres.
+    /// The sum of the points' squared distances from their clusters' centres.
     public let objective: Double
-    /// How many times points were assigned in the run that won.
+    /// The number of iterations of the best run.
     public let iterations: Int
 
-    /// What the centres of clusters are.
+    /// How the centres of clusters are computed.
     public enum Geometry: String, Hashable, Sendable, Codable {
-        /// The means of their points.
+        /// Centres are the means of their points.
         case plain
-        /// Those means scaled to length 1: clusters by the angle between points of length 1
+        /// Centres are the means scaled to length 1, which clusters points of length 1 by angle
         /// (Dhillon and Modha, "Concept decompositions for large sparse text data using
         /// clustering", 2001).
         case sphere
     }
 }
 
-/// Divides points into clusters by Lloyd's algorithm from k-means++ seeds (Arthur and Vassilvitskii,
-/// "k-means++: The Advantages of Careful Seeding", 2007), the best of several runs.
+/// Clusters points by Lloyd's algorithm from k-means++ seeds (Arthur and Vassilvitskii, "k-means++: The
+/// Advantages of Careful Seeding", 2007) and keeps the best of several runs.
 ///
-/// Of many points, more than 256 for each cluster, only that many, drawn at random, go through all
-/// runs (faiss's `max_points_per_centroid`); the best then goes on with all points. The result is a
-/// local optimum of all points like any other, and was found in a fraction of the time.
+/// With more than 256 points per cluster, the runs use only that many, drawn randomly (faiss's
+/// `max_points_per_centroid`); the best run then continues with all points. The result is a local
+/// optimum of all points, found in a fraction of the time.
 ///
 /// A cluster that loses its last point takes the point farthest from its centre, so none is empty.
 /// The result depends on the points and the generator, not on the number of threads.
 ///
 /// - Parameters:
 ///   - points: `[points, channels]`.
-///   - restarts: how many runs, the one with the least objective winning. 10: the default of
-///     scikit-learn's `KMeans` before version 1.4.
-///   - iterations: the most times that points are assigned in a run, and again when the best
-///     goes on with all points. 300: scikit-learn's default.
-///   - tolerance: a run ends when an iteration lowers its objective by no more than this fraction,
-///     scikit-learn's default (of a shift of the centres, there); in any case when no point changes
-///     its cluster. The runs with some of the points, which only say where to start, end at ten
-///     times that.
-///   - geometry: on the sphere points are meant to have length 1.
-/// - Precondition: there are at least as many points as clusters, and at least one of each.
-/// - Complexity: O(points * channels * clusters * restarts) an iteration; all runs share one matrix
-///   product. Memory beside the points: O((points + channels) * clusters * restarts).
+///   - clusters: the number of clusters.
+///   - restarts: the number of runs; the default of 10 was that of scikit-learn's `KMeans` before version
+///     1.4.
+///   - iterations: the maximum number of iterations of a run, and again of the best run on all points;
+///     the default is scikit-learn's.
+///   - tolerance: a run ends when an iteration lowers its objective by at most this fraction, or when no
+///     point changes its cluster. The default is scikit-learn's, which applies it to the shift of the
+///     centres. Runs on a sample, which only choose the start, use ten times the tolerance.
+///   - geometry: how centres are computed; on the sphere points should have length 1.
+///   - generator: draws the sample and the seeds.
+/// - Precondition: there are at least as many points as clusters, and at least one cluster.
+/// - Complexity: O(points * channels * clusters * restarts) per iteration; all runs share one matrix
+///   product. Memory in addition to the points: O((points + channels) * clusters * restarts).
 public func kMeans(
     _ points: Tensor, clusters: Int, restarts: Int = 10, iterations: Int = 300,
     tolerance: Double = 1e-4, geometry: KMeans.Geometry = .plain,
@@ -80,10 +81,10 @@ public func kMeans(
         iterations: best.iterations)
 }
 
-/// The most points a cluster that go through all runs: faiss's default.
+/// The maximum number of points per cluster in the runs from seeds: faiss's default.
 private let pointsPerCluster = 256
 
-/// Some of the indices below `total`, each as likely, in ascending order.
+/// A uniform random subset of the indices below `total`, ascending.
 private func draw(
     _ count: Int, of total: Int, using generator: inout some RandomNumberGenerator
 ) -> [Int] {
@@ -94,8 +95,8 @@ private func draw(
     return indices.prefix(count).sorted()
 }
 
-/// The sum of squared distances from the assigned centres, from differences: exact where the
-/// search's sums of products cancel.
+/// The sum of squared distances from the assigned centres, computed from differences, which avoids the
+/// cancellation in the search's sums of products.
 private func squaredDistances(_ points: Tensor, from centres: Tensor, labels: [Int32]) -> Double {
     let channels = points.shape[1]
     return points.withUnsafeElements { points in

@@ -1,6 +1,6 @@
 /// The generator MT19937 of Matsumoto and Nishimura, "Mersenne Twister: a 623-dimensionally
-/// equidistributed uniform pseudo-random number generator" (1998), as C++'s `std::mt19937`: for
-/// drawing what programs in C++ draw.
+/// equidistributed uniform pseudo-random number generator" (1998), equal to C++'s `std::mt19937`, to
+/// reproduce the random choices of C++ programs.
 package struct MersenneTwister {
     private var state: [UInt32]
     private var position: Int
@@ -35,7 +35,7 @@ package struct MersenneTwister {
         position = 0
     }
 
-    /// The indices below `count` in an order drawn as faiss's `rand_perm` draws it.
+    /// A permutation of the indices below `count`, equal to that of faiss's `rand_perm`.
     ///
     /// - Complexity: O(count).
     package static func permutation(_ count: Int, seed: UInt64) -> [Int] {

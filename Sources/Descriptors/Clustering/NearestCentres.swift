@@ -1,8 +1,8 @@
 import Platform
 import Tensors
 
-/// The squared distances of points from centres, `[points, centres]`, by the matrix product:
-/// `|x - c|² = |x|² + |c|² - 2 x · c`, at least 0.
+/// The squared distances of points from centres, `[points, centres]`, by a matrix product:
+/// `|x - c|² = |x|² + |c|² - 2 x · c`, clamped to at least 0.
 ///
 /// - Parameters:
 ///   - points: `[points, channels]`.
@@ -27,15 +27,17 @@ func squaredDistances(of points: Tensor, from centres: Tensor) -> Tensor {
     return products
 }
 
-/// The nearest of several centres, of each point.
+/// The nearest centre of each point.
 struct NearestCentres {
-    /// Each point's nearest centre, the first of equals.
+    /// Each point's nearest centre, the first on a tie.
     private(set) var labels: [Int] = []
     private(set) var squaredDistances: [Float] = []
 
-    /// Points whose distances from all centres are there at a time.
+    /// Points whose distances from all centres are in memory at a time.
     private static let block = 4096
 
+    /// Finds the nearest centres.
+    ///
     /// - Parameters:
     ///   - points: `[points, channels]`.
     ///   - centres: `[centres, channels]`, at least one.

@@ -1,12 +1,15 @@
 import Tensors
 
-/// Points as k-means sees them: their inner products with centres that are means of points.
+/// The points of k-means, given by coordinates or by inner products: it needs only their inner products
+/// with centres, which are means of points.
 struct PointSet: Sendable {
     /// The points' coordinates `[count, channels]`, or their inner products `[count, count]`.
     private let matrix: Tensor
     private let holdsProducts: Bool
     let squaredNorms: [Float]
 
+    /// Points given by coordinates.
+    ///
     /// - Parameter points: `[count, channels]`.
     init(_ points: Tensor) {
         matrix = points
@@ -14,7 +17,7 @@ struct PointSet: Sendable {
         squaredNorms = Descriptors.squaredNorms(points)
     }
 
-    /// Points that are known by their inner products alone.
+    /// Points given by their inner products.
     ///
     /// - Parameter products: `[count, count]`, symmetric.
     init(products: Tensor) {
@@ -28,15 +31,18 @@ struct PointSet: Sendable {
 
     var count: Int { matrix.shape[0] }
 
-    /// Sums without points.
+    /// The sums of empty clusters, `[centres, matrix columns]`.
     func zeros(_ centres: Int) -> Tensor {
         Tensor(repeating: 0, shape: [centres, matrix.shape[1]])
     }
 
-    /// The means of clusters: for coordinates their means; for inner products each point's weight.
+    /// The means of clusters: for coordinates the mean point, for inner products each point's weight in
+    /// the mean.
     ///
-    /// - Parameter labels: for each of several clusterings, each point's cluster, or -1 for none.
-    /// - Returns: `[clusterings * clusters, matrix columns]`; zeros of a cluster without points.
+    /// - Parameters:
+    ///   - labels: for each of several clusterings, each point's cluster, or -1 for none.
+    ///   - clusters: the number of clusters of each clustering.
+    /// - Returns: `[clusterings * clusters, matrix columns]`; zeros for a cluster without points.
     func means(of labels: [[Int32]], clusters: Int) -> Tensor {
         var sums = zeros(labels.count * clusters)
         for (run, labels) in labels.enumerated() {
@@ -45,9 +51,11 @@ struct PointSet: Sendable {
         return means(sums, counts: labels.flatMap { memberCounts($0, clusters: clusters) })
     }
 
+    /// Divides the sums of clusters by their numbers of points.
+    ///
     /// - Parameters:
-    ///   - sums: what `add` made of zeros.
-    ///   - counts: how many points each has.
+    ///   - sums: sums made by `add`.
+    ///   - counts: the number of points of each cluster.
     func means(_ sums: Tensor, counts: [Int]) -> Tensor {
         let width = matrix.shape[1]
         return sums.withUnsafeElements { sums in
@@ -62,21 +70,21 @@ struct PointSet: Sendable {
         }
     }
 
-    /// All points with a label on their way to their first centre.
+    /// The moves of all labelled points into their first cluster.
     static func moves(to labels: [Int32], firstCentre: Int) -> [Move] {
         labels.enumerated().compactMap { point, label in
             label < 0 ? nil : Move(point: point, from: -1, to: firstCentre + Int(label))
         }
     }
 
-    /// A point that goes from one centre, or none (-1), to another.
+    /// A point that moves from one centre, or none (-1), to another.
     struct Move {
         let point: Int
         let from: Int
         let to: Int
     }
 
-    /// Brings sums of points, `[centres, matrix columns]`, to where the points have gone.
+    /// Updates sums of points, `[centres, matrix columns]`, for the moves.
     func add(_ moves: [Move], to sums: inout Tensor) {
         let width = matrix.shape[1]
         sums.withUnsafeMutableElements { sums in
@@ -91,7 +99,7 @@ struct PointSet: Sendable {
             nonisolated(unsafe) let target = sums
             matrix.withUnsafeElements { points in
                 nonisolated(unsafe) let points = points
-                // By channels, so that each sum runs over the points in their order.
+                // Tasks divide the channels, so that each sum adds the points in their order.
                 let strip = 4 * Lanes.scalarCount
                 Parallelism.perform(count: (width + strip - 1) / strip) { task in
                     guard let points = points.baseAddress else { return }
@@ -108,7 +116,7 @@ struct PointSet: Sendable {
         }
     }
 
-    /// Adds some channels of a point to those of a sum, or subtracts them.
+    /// Adds a range of a point's channels to a sum, or subtracts them, by `sign`.
     private func add(
         _ point: UnsafePointer<Float>, _ sign: Float, _ channels: Range<Int>,
         to sum: UnsafeMutablePointer<Float>
@@ -128,7 +136,7 @@ struct PointSet: Sendable {
     func products(with centres: Tensor) -> Tensor { matrix.product(transposed: centres) }
 }
 
-/// How many points each cluster has.
+/// The number of points of each cluster.
 func memberCounts(_ labels: [Int32], clusters: Int) -> [Int] {
     var counts = [Int](repeating: 0, count: clusters)
     for label in labels where label >= 0 { counts[Int(label)] += 1 }

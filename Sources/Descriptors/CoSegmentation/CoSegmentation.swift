@@ -1,45 +1,49 @@
 import Platform
 import Tensors
 
-/// What tells the common objects of several pictures from the rest: clusters of descriptors, some of
-/// them salient. Made by fitting it to pictures; then also of use for others.
+/// A model that separates the common objects of several pictures from the background: clusters of
+/// descriptors, some of them salient. Fitted to a set of pictures, it can be applied to others.
 ///
 /// - Paper: Amir et al., "Deep ViT Features as Dense Visual Descriptors" (2021), section 4.2;
 ///   code: dino-vit-features, cosegmentation.py.
 public struct CoSegmentation: Sendable {
+    /// The options of the fit.
     public let options: Options
-    /// The centres of the clusters, `[clusters, channels]`; none where every picture was an outlier.
+    /// The centres of the clusters, `[clusters, channels]`; no rows if every picture was an outlier.
     public let centres: Tensor
-    /// Of each cluster, whether it is foreground.
+    /// For each cluster, whether it is foreground.
     public let isSalient: [Bool]
-    /// The mean of the class tokens of the pictures that were fitted, where outliers are looked for.
+    /// The mean class token of the fitted pictures, `[width]`; nil unless outliers are detected.
     public let meanClassToken: Tensor?
 
-    /// How the pictures are divided. The defaults are those of cosegmentation.py, in whose words the
-    /// names in brackets are.
+    /// How pictures are segmented. The defaults follow cosegmentation.py; its option names are given in
+    /// parentheses.
     public struct Options: Hashable, Sendable, Codable {
+        /// Which features are extracted.
         public var taps = SegmentationTaps()
+        /// How descriptors are clustered.
         public var clustering = DescriptorClustering()
-        /// Clusters are added as long as the mean squared distance falls below this times what it
-        /// was (`elbow`).
+        /// Clusters are added while each lowers the mean squared distance below this times its previous
+        /// value (`elbow`).
         public var elbow = 0.975
-        /// A picture votes for a cluster whose mean saliency in it is above this (`thresh`).
+        /// A picture votes for a cluster if its mean saliency in the picture is above this (`thresh`).
         public var threshold: Float = 0.065
-        /// A cluster is salient with the votes of this part of the pictures, in percent
+        /// A cluster is salient if at least this percentage of the pictures vote for it
         /// (`votes_percentage`).
         public var votePercentage = 75
-        /// A picture is an outlier, and its mask empty, where the cosine between its class token and
-        /// their mean is below this; nil: there are no outliers (`remove_outliers`;
-        /// `outliers_thresh` is `usualOutlierThreshold`).
+        /// A picture is an outlier, with an empty mask, if the cosine between its class token and the
+        /// mean class token is below this; nil: no outliers are detected (`remove_outliers`,
+        /// `outliers_thresh`; see `usualOutlierThreshold`).
         public var outlierThreshold: Float?
-        /// How masks are made to follow the edges of the picture; nil: not at all.
+        /// The refinement of masks along edges of the picture; nil: none.
         public var refinement: GrabCut? = GrabCut()
-        /// Seeds k-means and GrabCut; 1234 is faiss's default, which the reference leaves as it is.
+        /// Seed of k-means and GrabCut; 1234 is faiss's default, which the reference uses.
         public var seed: UInt64 = 1234
 
-        /// `outliers_thresh`.
+        /// The reference's default threshold for outliers (`outliers_thresh`).
         public static let usualOutlierThreshold: Float = 0.7
 
+        /// Options with their defaults.
         public init() {}
     }
 
@@ -52,21 +56,24 @@ public struct CoSegmentation: Sendable {
         self.meanClassToken = meanClassToken
     }
 
-    /// Divides the descriptors of all pictures into clusters, as many as the elbow rule finds, and
-    /// lets each picture vote for those that are salient in it.
+    /// Clusters the descriptors of all pictures, with the number of clusters chosen by the elbow rule;
+    /// then each picture votes for the clusters that are salient in it.
     ///
-    /// Outliers neither are clustered nor vote. No salient cluster makes empty masks, none but
-    /// salient ones full masks.
+    /// Outliers are neither clustered nor vote. Without salient clusters masks are empty; if all clusters
+    /// are salient, masks are full.
     ///
-    /// - Precondition: there is a picture; all have the same channels and a saliency map, and class
-    ///   tokens where outliers are looked for.
-    /// - Complexity: O(descriptors * channels * clusters) beside k-means on every
-    ///   `sampleInterval`-th; memory for the sample beside the pictures.
+    /// - Parameters:
+    ///   - pictures: the pictures' features.
+    ///   - options: how they are segmented.
+    /// - Precondition: there is at least one picture; all have the same number of channels and a saliency
+    ///   map, and class tokens if outliers are detected.
+    /// - Complexity: O(descriptors * channels * clusters), plus k-means on every `sampleInterval`-th
+    ///   descriptor; memory for that sample in addition to the pictures.
     public init(fitting pictures: [SegmentationFeatures], options: Options = Options()) {
         self.init(fitting: pictures, augmentations: [], options: options)
     }
 
-    /// - Parameter augmentations: are clustered too but do not vote.
+    /// - Parameter augmentations: clustered with the pictures, but without a vote.
     init(
         fitting pictures: [SegmentationFeatures], augmentations: [SegmentationFeatures],
         options: Options
@@ -118,7 +125,9 @@ public struct CoSegmentation: Sendable {
         }
     }
 
-    /// Whether a picture shows something else than the pictures that were fitted.
+    /// Whether a picture is too unlike the fitted pictures; false unless outliers are detected.
+    ///
+    /// - Precondition: if outliers are detected, the picture has a class token of the fitted width.
     public func isOutlier(_ picture: SegmentationFeatures) -> Bool {
         Self.isOutlier(picture, meanClassToken, options)
     }
@@ -137,11 +146,11 @@ public struct CoSegmentation: Sendable {
         let lengths = [token, mean].map { tensor in
             tensor.elements.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
         }
-        // PyTorch's CosineSimilarity takes a length as at least 1e-8.
+        // PyTorch's CosineSimilarity clamps lengths to at least 1e-8.
         return product / (max(lengths[0], 1e-8) * max(lengths[1], 1e-8)) < Double(threshold)
     }
 
-    /// Each cell's cluster; none where there are no clusters.
+    /// Each cell's cluster, in row-major order; empty if there are no clusters.
     ///
     /// - Precondition: the picture's descriptors have the clusters' channels.
     public func clusters(of picture: SegmentationFeatures) -> [Int] {
@@ -149,7 +158,7 @@ public struct CoSegmentation: Sendable {
         return NearestCentres(of: picture.descriptors.matrix, among: centres).labels
     }
 
-    /// Of each cell whether it is foreground.
+    /// Whether each cell is foreground, in row-major order.
     ///
     /// - Precondition: as `clusters(of:)`.
     public func foreground(of picture: SegmentationFeatures) -> [Bool] {
@@ -164,7 +173,7 @@ public struct CoSegmentation: Sendable {
 private func mean(_ pictures: [SegmentationFeatures]) -> Tensor {
     let tokens = pictures.map { picture in
         guard let token = picture.classToken else {
-            fail("CoSegmentation: a picture has no class token to tell outliers by")
+            fail("CoSegmentation: a picture has no class token, which outlier detection needs")
         }
         return token.elements
     }

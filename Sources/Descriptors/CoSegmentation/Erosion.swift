@@ -1,7 +1,7 @@
 import Platform
 
-/// Those pixels of a mask whose whole square neighbourhood belongs to it, as OpenCV's `erode` has
-/// it: what lies outside the picture counts as belonging.
+/// Erodes a mask: keeps the pixels whose whole square neighbourhood is in the mask. As in OpenCV's
+/// `erode`, pixels outside the picture count as inside the mask.
 ///
 /// - Parameters:
 ///   - mask: `height * width` pixels, row by row.
@@ -13,11 +13,11 @@ package func eroded(_ mask: [Bool], width: Int, height: Int, size: Int) -> [Bool
         "eroded: \(mask.count) pixels of \(width)x\(height), size \(size)")
     let radius = size / 2
     var result = mask
-    // Along rows, then along columns: each pixel within reach of one that is out goes out.
+    // The square is separable: rows first, then columns.
     func erode(lines: Int, length: Int, lineStep: Int, step: Int) {
         let source = result
         for line in 0..<lines {
-            // How far the last pixel that is out lies behind, and then ahead.
+            // Distance to the last pixel outside the mask, first behind, then ahead.
             for isReversed in [false, true] {
                 var distance = radius + 1
                 for index in 0..<length {

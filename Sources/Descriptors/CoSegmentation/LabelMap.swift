@@ -4,11 +4,15 @@ import Tensors
 
 /// A label for each pixel of a picture.
 public struct LabelMap: Hashable, Sendable {
+    /// Width in pixels.
     public let width: Int
+    /// Height in pixels.
     public let height: Int
     /// `height * width` labels, row by row.
     public let labels: [UInt8]
 
+    /// A map of the given labels.
+    ///
     /// - Precondition: there are `height * width` labels, and at least one.
     public init(width: Int, height: Int, labels: [UInt8]) {
         require(
@@ -19,14 +23,14 @@ public struct LabelMap: Hashable, Sendable {
         self.labels = labels
     }
 
-    /// The labels of a mask file.
+    /// The labels of an image of labels, such as a mask file.
     public init(_ image: LabelImage) {
         self.init(width: image.width, height: image.height, labels: image.labels)
     }
 
-    /// The labels under the centres of cells, in their order.
+    /// The labels under the centres of cells, in row-major order.
     ///
-    /// - Parameter geometry: of cells on a photo that the map shows, in any size.
+    /// - Parameter geometry: the cells' position on the photo; the map may have another size.
     package func cells(on geometry: DescriptorGrid.Geometry) -> [UInt8] {
         cells(by: CellSampling(geometry, width: width, height: height))
     }
@@ -36,9 +40,8 @@ public struct LabelMap: Hashable, Sendable {
             rows: sampling.pixelRows, columns: sampling.pixelColumns, width: width)
     }
 
-    /// The labels on another raster of the same picture. Each pixel takes the label that has the most weight among the
-    /// four around its centre, weighted bilinearly, the smallest of equals: edges become smooth
-    /// where the raster is finer.
+    /// Resizes the map. Each pixel takes the label with the greatest bilinear weight among the four
+    /// pixels around its centre, the smallest on a tie, so that enlarged edges are smooth.
     ///
     /// - Precondition: `width` and `height` are at least 1.
     /// - Complexity: O(height * width).
@@ -71,7 +74,7 @@ public struct LabelMap: Hashable, Sendable {
         return LabelMap(width: width, height: height, labels: resized)
     }
 
-    /// The samples on either side of each place along one axis, and how near it is to the second.
+    /// For each place along one axis, the samples on either side and the weight of the second.
     private func places(_ samples: Int, count: Int) -> [(first: Int, second: Int, part: Float)] {
         (0..<count).map { index in
             let place = (Double(index) + 0.5) * Double(samples) / Double(count) - 0.5
@@ -82,7 +85,7 @@ public struct LabelMap: Hashable, Sendable {
     }
 }
 
-/// The label with the most weight of four at the corners of a square.
+/// The label with the greatest weight among the four corners of a square.
 private func strongest(
     _ labels: (UInt8, UInt8, UInt8, UInt8), along: Float, down: Float
 ) -> UInt8 {

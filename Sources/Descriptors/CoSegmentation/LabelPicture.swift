@@ -3,13 +3,13 @@ import Platform
 import Tensors
 
 extension LabelMap {
-    /// The labels over a photo: what has label 0 is pale and gray, the rest is mixed with its
-    /// label's colour, and a white line runs between labels.
+    /// Draws the labels over a photo: label 0 is pale gray, other pixels are mixed with their label's
+    /// colour, and a white line separates labels.
     ///
     /// - Parameters:
-    ///   - photo: of any size; the labels are brought to it.
+    ///   - photo: a photo of any size; the labels are resized to it.
     ///   - palette: the colour of each label, from 0 on.
-    ///   - strength: how much of the colour there is, 0...1.
+    ///   - strength: the weight of the labels' colours, 0...1.
     /// - Precondition: every label has a colour.
     /// - Complexity: O(pixels of the photo).
     public func drawn(over photo: Image, palette: [Colour], strength: Double) -> Image {
@@ -18,7 +18,7 @@ extension LabelMap {
             "drawn: label \(labels.max() ?? 0) with \(palette.count) colours")
         let map = resized(width: photo.width, height: photo.height).labels
         let (width, height) = (photo.width, photo.height)
-        // A line two pixels wide: on either side of the edge.
+        // The line is two pixels wide, one on either side of the edge.
         func isEdge(_ x: Int, _ y: Int) -> Bool {
             let label = map[y * width + x]
             return (x + 1 < width && map[y * width + x + 1] != label)
@@ -44,9 +44,10 @@ extension LabelMap {
         return Image(width: width, height: height, pixels: pixels)
     }
 
-    /// Colours for a background, black, and for parts: those of matplotlib's tab10, or spread over
-    /// jet where there are more than ten.
+    /// Black for the background, followed by the colours of parts: matplotlib's tab10 for up to ten parts,
+    /// evenly spaced colours of jet for more.
     ///
+    /// - Parameter parts: the number of parts.
     /// - Precondition: `parts` is from 0 to 255.
     public static func palette(parts: Int) -> [Colour] {
         require((0...255).contains(parts), "palette: \(parts) parts")
@@ -55,7 +56,7 @@ extension LabelMap {
 }
 
 extension Colour {
-    /// The same lightness without colour, by the weights of ITU-R 601.
+    /// The gray of the same luma (ITU-R BT.601).
     fileprivate var gray: Colour {
         let sum: Int = 299 * Int(red) + 587 * Int(green) + 114 * Int(blue)
         let level = UInt8((sum + 500) / 1000)

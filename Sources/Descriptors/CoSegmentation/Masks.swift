@@ -2,15 +2,15 @@ import Images
 import Tensors
 
 extension CoSegmentation {
-    /// The side of the neighbourhood that has to be of one kind for a pixel to be certain
-    /// (cosegmentation.py, `grabcut_kernel_size`).
+    /// The side of the uniform neighbourhood that makes a pixel certain (cosegmentation.py,
+    /// `grabcut_kernel_size`).
     private static let certainty = 7
 
-    /// The pixels of a picture, as the network saw it, that are foreground: 1, others 0.
+    /// Segments a picture at the size of the network's image: 1 is foreground, 0 background.
     ///
-    /// Pixels well inside the foreground's cells, or well outside, are certain; GrabCut decides the
-    /// rest, by their colours. Where nothing is certain background, or all is, the mask stays as the
-    /// cells make it: empty where no cluster is salient, full where all are.
+    /// Pixels well inside or well outside the foreground's cells are certain; GrabCut decides the others by
+    /// their colours. If no pixel, or every pixel, is certain background, the mask is not refined: it is
+    /// empty if no cluster is salient and full if all are.
     ///
     /// - Precondition: as `clusters(of:)`.
     /// - Complexity: O(cells * clusters * channels), and the refinement.
@@ -37,7 +37,7 @@ extension CoSegmentation {
                 ? GrabCut.Label.foreground
                 : isBackground ? .background : .probableForeground
         }
-        // The same for each picture, whatever set it is in.
+        // A new generator for each picture: the result does not depend on the other pictures.
         var generator = Xoshiro256(seed: options.seed)
         return grabCut.labels(of: image, from: labels, using: &generator).map(\.isForeground)
     }

@@ -2,18 +2,20 @@ import Foundation
 import Platform
 import Tensors
 
-/// Why a file gives no fitted model; the `description` is one sentence.
+/// Why a fitted model cannot be read, written or used; the `description` is one sentence.
 public enum SegmentationModelError: Error, Hashable, Sendable {
+    /// The file cannot be read or written.
     case file(TensorFileError)
-    /// The file is sound but holds something else.
+    /// The file is valid but contains something other than this kind of model.
     case otherContent(path: String, expected: String)
-    /// The file says what it is but contradicts itself.
+    /// The file's model is invalid or inconsistent.
     case damaged(path: String, reason: String)
-    /// The network's descriptors are not those that the model was fitted to.
+    /// The network's descriptors differ in channels from those that the model was fitted to.
     case otherChannels(path: String, expected: Int, found: Int)
 }
 
 extension SegmentationModelError: CustomStringConvertible {
+    /// The reason, as one sentence.
     public var description: String { printable(sentence) }
 
     private var sentence: String {
@@ -21,17 +23,17 @@ extension SegmentationModelError: CustomStringConvertible {
         case .file(let error):
             error.description
         case .otherContent(let path, let expected):
-            "\(path) holds no \(expected) model"
+            "\(path) is not a \(expected) model"
         case .damaged(let path, let reason):
             "\(path) is damaged: \(reason)"
         case .otherChannels(let path, let expected, let found):
             "\(path) was fitted to descriptors of \(expected) channels;"
-                + " this network gives \(found)"
+                + " this network's have \(found)"
         }
     }
 }
 
-/// A fitted model as a file: safetensors, with what it is and its options as JSON in the metadata.
+/// The file of a fitted model: safetensors, with its kind and its options (as JSON) in the metadata.
 struct ModelFile {
     private static let kindKey = "model"
     private static let optionsKey = "options"
@@ -40,7 +42,9 @@ struct ModelFile {
     /// The number of channels of every tensor read so far.
     private var channels: Int?
 
-    /// - Parameter kind: what the model is, as in "co-segmentation".
+    /// Writes a model.
+    ///
+    /// - Parameter kind: the kind of model, such as "co-segmentation".
     static func write(
         _ kind: String, options: some Encodable, tensors: [String: Tensor], to path: String
     ) throws(SegmentationModelError) {
@@ -59,7 +63,7 @@ struct ModelFile {
         }
     }
 
-    /// Opens a file and reads its options, which are within their bounds.
+    /// Opens a file, reads its options and checks their bounds.
     static func open<Options: Decodable & Bounded>(
         _ path: String, kind: String, _: Options.Type
     ) throws(SegmentationModelError) -> (ModelFile, Options) {
@@ -76,7 +80,7 @@ struct ModelFile {
             throw .damaged(path: path, reason: "its options are not those of a \(kind) model")
         }
         if let fault = options.fault {
-            throw .damaged(path: path, reason: "of its options, \(fault)")
+            throw .damaged(path: path, reason: "an option is invalid: \(fault)")
         }
         return (ModelFile(file: file), options)
     }
@@ -85,11 +89,13 @@ struct ModelFile {
         .damaged(path: file.path, reason: reason)
     }
 
-    /// Reads centres of clusters; all of a file have the same number of channels.
+    /// Reads the centres of clusters and checks that all centres of the file have the same number of
+    /// channels.
     ///
     /// - Parameters:
-    ///   - most: the most centres that fitting with the file's options gives.
-    ///   - binning: of the descriptors, each bin of as many channels.
+    ///   - name: the tensor's name.
+    ///   - most: the maximum number of centres that a fit with the file's options can have.
+    ///   - binning: the binning of the descriptors; the channels are a multiple of its bins.
     mutating func centres(
         _ name: String, most: Int, binning: Binning
     ) throws(SegmentationModelError) -> Tensor {
@@ -100,11 +106,11 @@ struct ModelFile {
                     + (channels.map { " of \($0) channels" } ?? ""))
         }
         guard shape[0] <= most else {
-            throw damaged("\(name) has \(shape[0]) rows, and its options ask for at most \(most)")
+            throw damaged("\(name) has \(shape[0]) rows; its options allow at most \(most)")
         }
         guard shape[1] % binning.bins == 0 else {
             throw damaged(
-                "\(name) has \(shape[1]) channels, which \(binning.bins) bins do not share")
+                "\(name) has \(shape[1]) channels, not a multiple of its \(binning.bins) bins")
         }
         channels = shape[1]
         return try tensor(name)
@@ -112,7 +118,9 @@ struct ModelFile {
 
     /// Reads a vector.
     ///
-    /// - Parameter count: what it has to have.
+    /// - Parameters:
+    ///   - name: the tensor's name.
+    ///   - count: the expected number of elements.
     func vector(_ name: String, count: Int) throws(SegmentationModelError) -> Tensor {
         let vector = try tensor(name)
         guard vector.shape == [count] else {

@@ -1,5 +1,5 @@
-/// Which of `sources` samples lies under the centre of each of `count` (Pillow's nearest, which the
-/// reference resizes saliency with). The steps add up as Pillow's do.
+/// Indices of the `sources` samples under the centres of `count` new ones: Pillow's nearest filter, with
+/// which the reference resizes saliency. Positions accumulate steps, and so round, as Pillow's do.
 func centredSources(_ sources: Int, count: Int) -> [Int] {
     let step = Double(sources) / Double(count)
     var position = step * 0.5
@@ -10,7 +10,7 @@ func centredSources(_ sources: Int, count: Int) -> [Int] {
 }
 
 extension Array {
-    /// The elements of a grid, row by row, at some of its rows and columns.
+    /// The elements of a row-major grid at the given rows and columns.
     func gathered(rows: [Int], columns: [Int], width: Int) -> [Element] {
         rows.flatMap { row in columns.map { self[row * width + $0] } }
     }

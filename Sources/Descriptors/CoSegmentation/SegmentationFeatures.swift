@@ -3,23 +3,27 @@ import Platform
 import Tensors
 import ViT
 
-/// What co-segmentation needs of one picture: its memory is the descriptors' and that of a small
-/// picture.
+/// The features of one picture that co-segmentation needs. It keeps the descriptors and the picture at
+/// the network's size, but not the results of the whole pass.
 public struct SegmentationFeatures: Sendable {
-    /// Of length 1, log-binned if the options say so.
+    /// Descriptors of length 1, log-binned if the options require it.
     public let descriptors: DescriptorGrid
-    /// The class token's vector, neither scaled nor binned; by it outliers are told.
+    /// The class token, neither normalised nor binned; used to detect outliers.
     public let classToken: Tensor?
-    /// On the descriptors' grid. Only fitting reads it.
+    /// Saliency on the descriptors' grid. Only fitting reads it.
     public let saliency: SaliencyMap?
-    /// The picture as the network saw it, at whose pixels masks end.
+    /// The network's image; masks have its size.
     public let image: Image
 
-    /// Scales descriptors to length 1; one of zeros stays.
+    /// Scales descriptors to length 1; zero vectors stay zero.
     ///
-    /// - Parameter classToken: that of `descriptors` unless given.
-    /// - Precondition: the saliency map, if any, fits the descriptors' grid, and the picture their
-    ///   geometry.
+    /// - Parameters:
+    ///   - descriptors: the descriptors of the patches.
+    ///   - classToken: by default that of `descriptors`.
+    ///   - saliency: saliency on the descriptors' grid; needed for fitting.
+    ///   - image: the network's image.
+    /// - Precondition: the saliency map, if any, has the descriptors' grid, and the image the size in
+    ///   their geometry.
     public init(
         descriptors: DescriptorGrid, classToken: Tensor? = nil, saliency: SaliencyMap?, image: Image
     ) {
@@ -32,7 +36,7 @@ public struct SegmentationFeatures: Sendable {
                 + "\(saliency?.values.shape ?? []), picture \(image.width)x\(image.height)")
         self.descriptors = DescriptorGrid(
             values: descriptors.values.normalizedRows(), geometry: geometry)
-        // Copied: it is a row of a pass's tokens, all of which it would keep.
+        // Copied, as a slice would keep all tokens of the pass in memory.
         self.classToken = (classToken ?? descriptors.classToken).map {
             Tensor($0.elements, shape: $0.shape)
         }
@@ -41,37 +45,43 @@ public struct SegmentationFeatures: Sendable {
     }
 }
 
-/// How descriptors and saliency are taken of a picture. The defaults are those of dino-vit-features,
-/// cosegmentation.py.
+/// How descriptors and saliency are extracted from a picture. The defaults are those of
+/// dino-vit-features, cosegmentation.py.
 public struct SegmentationTaps: Hashable, Sendable, Codable {
-    /// The layer of the descriptors, counted from 0, or from the end: at first the last, as in the reference,
-    /// whose network has twelve.
+    /// The layer of the descriptors, counted from 0, or from the end as a negative number. The default is
+    /// the last, as in the reference, which uses the last of twelve layers.
     public var layer = -1
+    /// The output of the layer.
     public var facet = Facet.key
     /// The step from patch to patch; nil: `PatchStride.fine(for:)`.
     public var stride: PatchStride?
     /// The shorter side that pictures are resized to, in pixels; nil leaves them as they are.
     public var loadSize: Int? = 224
+    /// Whether descriptors are compared together with their surroundings.
     public var binning = Binning.none
+    /// The size at which saliency is computed.
     public var saliency = SaliencyScale.half
-    /// The heads whose attention makes the saliency; nil: `SaliencyMap.defaultHeads`.
+    /// The heads whose attention is averaged into saliency; nil: `SaliencyMap.defaultHeads`.
     public var saliencyHeads: [Int]?
-    /// The `fingerprint` of the only network that is taken; nil: any.
+    /// The `fingerprint` of the only network allowed; nil: any.
     public var network: String?
 
-    /// The size at which the saliency is computed.
+    /// The size at which saliency is computed.
     public enum SaliencyScale: String, Hashable, Sendable, Codable {
-        /// The picture at half the size, patches 8 pixels apart, or side by side where they are
-        /// smaller: a pass of its own, of little cost (`low_res_saliency_maps`). Without a load size
-        /// the picture stays as large as it is.
+        /// In a cheap pass of its own on the picture at half the size, with patches 8 pixels apart, or
+        /// the patch size if that is smaller (`low_res_saliency_maps`). Without a load size the picture
+        /// keeps its size.
         case half
-        /// From the pass that gives the descriptors.
+        /// In the same pass as the descriptors.
         case whole
     }
 
+    /// Options with their defaults.
     public init() {}
 
-    /// Throws where the network is another one, has no such layer or the stride does not suit its patches.
+    /// Checks that the network is the one required, has the layer, and that the stride suits its patches.
+    ///
+    /// - Throws: `otherNetwork`, `noSuchLayer` or `badStride`.
     public func check(_ model: any Backbone) throws(ExtractionError) {
         if let network, network != model.fingerprint {
             throw .otherNetwork(expected: network, found: model.fingerprint)
@@ -81,18 +91,21 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         ])
     }
 
-    /// A picture in the sizes that go through the network.
+    /// A picture at the sizes that pass through the network.
     public struct Input: Sendable {
+        /// The picture for the descriptors.
         public let picture: NetworkImage
-        /// For a pass of its own for the saliency; nil where there is none.
+        /// The picture for a separate pass for saliency; nil if there is none.
         let saliency: Image?
     }
 
-    /// Brings a photo to its sizes.
+    /// Resizes a photo for the network.
     ///
     /// - Parameters:
-    ///   - network: that the sizes are for.
-    ///   - withSaliency: only fitting needs it.
+    ///   - photo: the photo at its own size.
+    ///   - network: the network's configuration.
+    ///   - withSaliency: whether saliency will be extracted; only fitting needs it.
+    /// - Throws: `ExtractionError.preprocessing`.
     public func input(
         of photo: Image, for network: VisionTransformer.Configuration, withSaliency: Bool = true
     ) throws(ExtractionError) -> Input {
@@ -112,9 +125,13 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         return Input(picture: picture, saliency: small)
     }
 
-    /// Puts a picture through a network.
+    /// Extracts the features of a resized picture.
     ///
-    /// - Parameter withSaliency: only fitting needs it.
+    /// - Parameters:
+    ///   - input: the picture, from `input(of:for:withSaliency:)` with the same `withSaliency`.
+    ///   - model: the network.
+    ///   - withSaliency: whether to extract saliency; only fitting needs it.
+    /// - Throws: `ExtractionError`.
     public func features(
         of input: Input, using model: any Backbone, withSaliency: Bool = true
     ) throws(ExtractionError) -> SegmentationFeatures {
@@ -139,7 +156,13 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         return finished(descriptors, coarse.resized(to: geometry.grid), input)
     }
 
-    /// Brings a photo to its sizes and puts it through a network.
+    /// Resizes a photo and extracts its features.
+    ///
+    /// - Parameters:
+    ///   - photo: the photo at its own size.
+    ///   - model: the network.
+    ///   - withSaliency: whether to extract saliency; only fitting needs it.
+    /// - Throws: `ExtractionError`.
     public func features(
         of photo: Image, using model: any Backbone, withSaliency: Bool = true
     ) throws(ExtractionError) -> SegmentationFeatures {
@@ -164,7 +187,7 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
 }
 
 extension SaliencyMap {
-    /// The map on another grid, each cell with the value under its centre.
+    /// The map on another grid, by nearest-neighbour sampling.
     package func resized(to grid: PatchGrid) -> SaliencyMap {
         let shape = values.shape
         let resized = values.elements.gathered(

@@ -1,15 +1,17 @@
-/// Descriptors in a byte a channel, for a page that shows similarities.
+/// Descriptors quantised to one byte per channel, for a page that shows similarities.
 ///
-/// Rounding changes a cosine by some ten-thousandths, by thousandths where single channels are far
-/// greater than the others: less than a step of a heat map's colours.
+/// Rounding changes a cosine by a few ten-thousandths, or by thousandths if single channels are far
+/// greater than the others: less than one step of a heat map's colours.
 struct QuantizedGrid: Sendable {
     /// `[cells, channels]`, from -127 to 127.
     private(set) var values: [Int8] = []
-    /// What each cell's values are multiplied by.
+    /// The factor of each cell's values.
     private(set) var scales: [Float] = []
-    /// One over the norm of each cell's descriptor, the log-binned one if it is binned.
+    /// The reciprocal norm of each cell's descriptor (of the log-binned one, with binning).
     let inverseNorms: [Float]
 
+    /// Quantises a grid.
+    ///
     /// - Complexity: O(cells * channels).
     init(_ descriptors: DescriptorGrid, binning: Binning) {
         let channels = descriptors.channels
@@ -22,7 +24,7 @@ struct QuantizedGrid: Sendable {
                 for index in start..<start + channels where elements[index].isFinite {
                     greatest = max(greatest, abs(elements[index]))
                 }
-                // A descriptor of zeros, or of no numbers, stays one of zeros.
+                // Descriptors that are zero or not finite become zero.
                 let scale = max(greatest, .leastNormalMagnitude * 127) / 127
                 scales.append(scale)
                 for index in start..<start + channels {

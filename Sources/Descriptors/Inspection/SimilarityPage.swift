@@ -2,21 +2,23 @@ import Foundation
 import Images
 import Platform
 
-/// A page on which a person points at a place in one photo and sees how similar each place of
-/// another is: one file of HTML that needs no server and asks for nothing.
+/// An interactive page: the reader points at a place in one photo and sees how similar each place of
+/// another is. It is a single HTML file without a server or external resources.
 ///
-/// It holds the descriptors of both photos in a byte a channel, for the heat map, and the exact
-/// nearest neighbour of each cell, which it marks. Its policy lets run what has the hash of the page's own
-/// script, and nothing else. After dino-vit-features, inspect_similarity.py.
+/// It contains the descriptors of both photos, quantised to one byte per channel, for the heat map, and
+/// the exact nearest neighbour of each cell, which it marks. Its content security policy allows only the
+/// page's own script, by hash. After dino-vit-features, inspect_similarity.py.
 public struct SimilarityPage: Sendable {
     /// One of the photos.
     public struct Side: Sendable {
-        /// What it is called.
+        /// The photo's name on the page.
         public var name: String
         /// The photo as it is shown, at any size.
         public var picture: Image
+        /// The photo's descriptors.
         public var descriptors: DescriptorGrid
 
+        /// A photo with its descriptors.
         public init(name: String, picture: Image, descriptors: DescriptorGrid) {
             self.name = name
             self.picture = picture
@@ -28,13 +30,20 @@ public struct SimilarityPage: Sendable {
     public var source: Side
     /// The photo that is searched.
     public var target: Side
-    /// Whether descriptors are compared alone or with their surroundings. The page's file does not
-    /// grow with it.
+    /// Whether descriptors are compared together with their surroundings. It does not change the size of
+    /// the file.
     public var binning: Binning
-    /// What was computed, in a line.
+    /// A line below the photos, such as the network and the layer.
     public var caption: String
 
-    /// - Precondition: both sides have descriptors of the same number of channels.
+    /// A page for two photos.
+    ///
+    /// - Parameters:
+    ///   - source: the photo that is pointed at.
+    ///   - target: the photo that is searched.
+    ///   - binning: whether descriptors are compared together with their surroundings.
+    ///   - caption: a line below the photos.
+    /// - Precondition: the descriptors of both sides have the same number of channels.
     public init(source: Side, target: Side, binning: Binning = .none, caption: String = "") {
         require(
             source.descriptors.channels == target.descriptors.channels,
@@ -46,9 +55,10 @@ public struct SimilarityPage: Sendable {
         self.caption = caption
     }
 
-    /// The page's bytes, UTF-8: 4/3 of the descriptors' number and the pictures as PNG.
+    /// Renders the page as UTF-8. Its size is 4/3 byte per value of both grids, plus the pictures as PNG
+    /// in base64.
     ///
-    /// - Throws: `ImageError` where a picture cannot be encoded.
+    /// - Throws: `ImageError` if a picture cannot be encoded.
     /// - Complexity: that of `bestBuddies(_:_:binning:)`, for the nearest neighbours.
     public func html() throws(ImageError) -> Data {
         let nearest = NearestNeighbours(
@@ -88,7 +98,7 @@ public struct SimilarityPage: Sendable {
         return "data:image/png;base64," + Data(png).base64EncodedString()
     }
 
-    /// What the script has to know, as JSON: numbers alone, and colours.
+    /// The script's parameters as JSON: grids, levels of binning and colours.
     private var layout: String {
         func side(_ side: Side) -> String {
             let geometry = side.descriptors.geometry
@@ -141,11 +151,11 @@ public struct SimilarityPage: Sendable {
             <header>
             <h1>Where is this in the other photo?</h1>
             <p class="lead" id="hint">Point at <b>\(from)</b> or tap it: the colours over <b>\(to)</b> show how
-            similar each place is, the square the most similar one. <span class="mouse">A click holds
-            the point, Esc lets it follow the pointer again; arrow keys move it, with Shift five
+            similar each place is, the square marks the most similar one. <span class="mouse">Click to hold
+            the point, press Esc to let it follow the pointer again; arrow keys move it, with Shift by five
             cells.</span></p>
             </header>
-            <noscript><p>This page needs JavaScript, which reads nothing but this file.</p></noscript>
+            <noscript><p>This page needs JavaScript; its script reads only this file.</p></noscript>
             <div class="pair">
             <figure>
             <div class="stage" id="source" tabindex="0" role="application"

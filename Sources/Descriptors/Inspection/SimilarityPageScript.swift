@@ -1,9 +1,9 @@
 extension SimilarityPage {
-    /// The SHA-256 of the script, as a content security policy has it.
-    static let scriptHash = "sha256-CkgKKihB9IFblDJFv10ola60t3BB8Torm6KIxZgLR4o="
+    /// The SHA-256 of the script, in the form of a content security policy.
+    static let scriptHash = "sha256-mmxjML/tVpbkzbI0aA/FO5iaiJOlNQNlBuyfrn2VKZ4="
 
-    /// A product of the chosen cell's descriptor with all of the target for each bin, in the next
-    /// frame after it was asked for.
+    /// Multiplies the chosen cell's descriptor with all of the target's, for each bin, at the next
+    /// animation frame.
     static let script = #"""
 
         'use strict';
@@ -82,7 +82,7 @@ extension SimilarityPage {
           for (let cell = 0; cell < cells; cell++) cosines[cell] *= scale * target.inverseNorms[cell];
         };
 
-        // Where a cell's centre is, as shares of the photo.
+        // A cell's centre, as fractions of the photo's sides.
         const centre = (grid, row, column) => [
           (column * grid.strideX + (grid.patch >> 1)) / grid.width,
           (row * grid.strideY + (grid.patch >> 1)) / grid.height];
@@ -122,19 +122,19 @@ extension SimilarityPage {
         const show = () => {
           compare(row, column);
           const from = row * source.columns + column;
-          // The lower half shares the first colour: what matters is among the others.
+          // The lower half of the cells shares the first colour: only the others matter.
           const least = Float32Array.from(cosines).sort()[cells >> 1];
           let greatest = -Infinity, best = 0;
           for (let cell = 0; cell < cells; cell++)
             if (cosines[cell] > greatest) { greatest = cosines[cell]; best = cell; }
-          // What is nearest was found with unrounded descriptors.
+          // The nearest neighbour was found with unrounded descriptors.
           if (bestCells[from] >= 0) {
             best = bestCells[from];
             cosines[best] = greatest;
           }
           const range = greatest - least;
           for (let cell = 0; cell < cells; cell++) {
-            // The last colour is the greatest's alone.
+            // The last colour is reserved for the greatest cosine.
             const share = range > 0 ? (cosines[cell] - least) / range : 0;
             paint(picture.data, 4 * cell,
               cell === best ? 255 : Math.max(0, Math.min(254, Math.floor(255 * share))));

@@ -1,8 +1,8 @@
 extension SimilarityPage {
-    /// The SHA-256 of the style sheet, as a content security policy has it.
+    /// The SHA-256 of the style sheet, in the form of a content security policy.
     static let styleHash = "sha256-Zo2PFqY7Jd1BfyoFlhWQiotoEaQGJmXsyWDjeKACiuQ="
 
-    /// Side by side; one above the other where the page is narrow, both in sight at once.
+    /// The photos are side by side, or on a narrow page one above the other, both visible at once.
     static let style = """
         :root { color-scheme: light dark; --ink: #1d2330; --dim: #667085; --ground: #f6f4ef;
           --card: #fff; --line: #e4e0d6; --focus: #2f7d5b; }

@@ -2,22 +2,22 @@ import Images
 import Platform
 import Tensors
 
-/// The last three principal components of a grid as red, green and blue, a pixel a cell
-/// (dino-vit-features, pca.py, `plot_pca`): each scaled so that its least value in the image is 0 and
-/// its greatest 255, fractions cut off.
+/// Draws the last three principal components of a grid as red, green and blue, one pixel per cell
+/// (dino-vit-features, pca.py, `plot_pca`). Each component is scaled so that its minimum in the image
+/// becomes 0 and its maximum 255, rounded down.
 ///
-/// Of two components blue is 0, and one makes a gray picture. Cells that are no finite number are black,
-/// and so is a component that is the same everywhere.
+/// With two components blue is 0; a single one makes a gray picture. Cells that are not finite are black,
+/// and a constant component is 0.
 ///
 /// - Parameter values: `[rows, columns, components]`.
-/// - Precondition: it has at least one of each.
+/// - Precondition: no dimension is 0.
 /// - Complexity: O(count).
 public func componentPicture(_ values: Tensor) -> Image {
     require(
         values.shape.rank == 3 && values.count > 0, "componentPicture: values \(values.shape)")
     let components = values.shape[2]
     let shown = Array(max(0, components - 3)..<components)
-    // The component of red, green and blue each.
+    // The components shown as red, green and blue.
     let channels: [Int?] =
         shown.count == 1 ? [0, 0, 0] : (0..<3).map { $0 < shown.count ? shown[$0] : nil }
     let cells = values.shape[0] * values.shape[1]
@@ -40,13 +40,15 @@ public func componentPicture(_ values: Tensor) -> Image {
     return Image(width: values.shape[1], height: values.shape[0], pixels: pixels)
 }
 
-/// The colours of ``componentPicture(_:)`` at the pixels of the photo, or of the photo in another size:
-/// each has those of the cell whose centre is nearest.
+/// Draws ``componentPicture(_:)`` at the size of the photo or any other; each pixel has the colour of the
+/// cell whose centre is nearest.
 ///
 /// - Parameters:
-///   - geometry: of the grid.
-///   - width: of the result, in pixels; likewise `height`.
-/// - Precondition: as there; there is a value for each cell; width and height are at least 1.
+///   - values: `[rows, columns, components]`.
+///   - geometry: the grid's position on the photo.
+///   - width: width of the result in pixels; likewise `height`.
+/// - Precondition: no dimension of `values` is 0; its rows and columns are the geometry's grid; width and
+///   height are at least 1.
 /// - Complexity: O(count + height * width).
 public func componentPicture(
     _ values: Tensor, geometry: DescriptorGrid.Geometry, width: Int, height: Int

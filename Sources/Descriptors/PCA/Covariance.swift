@@ -1,20 +1,23 @@
 import Tensors
 
-/// Mean and covariance of points in double precision: products of 32-bit floats are exact there, and
-/// the eigenvectors of close eigenvalues feel every digit.
+/// Mean and covariance of points in double precision, as the eigenvectors of close eigenvalues are
+/// sensitive to rounding.
 package struct Covariance {
+    /// The mean of the points, `channels` elements.
     package let mean: [Double]
-    /// `channels * channels` elements, those on and below the diagonal: sums over the points of the
-    /// products of what exceeds the mean, divided by `points - 1`.
+    /// The covariance matrix, `channels * channels` elements; only those on and below the diagonal are
+    /// set. The divisor is `points - 1`.
     package var lower: [Double]
 
-    /// Channels that a kernel takes at once.
+    /// Channels that the kernel processes at once.
     private static let panel = 4
-    /// Points of which the panels stay in the second-level cache.
+    /// Points per chunk, so that a chunk's panels stay in the second-level cache.
     private static let chunk = 512
 
-    /// - Parameter sets: matrices `[points, channels]`, taken as one.
-    /// - Precondition: all have as many channels, and there is at least one point.
+    /// Computes the covariance of all points of all sets.
+    ///
+    /// - Parameter sets: matrices `[points, channels]`.
+    /// - Precondition: all have the same number of channels, and there is at least one point.
     /// - Complexity: O(points * channels²) time, O(channels²) memory.
     package init(of sets: [Tensor]) {
         let channels = sets.first?.shape[1] ?? 0
@@ -56,7 +59,7 @@ package struct Covariance {
         self.lower = lower
     }
 
-    /// Adds the products of each two panels, summed over the points of a chunk.
+    /// Adds the products of each pair of panels, summed over the points of a chunk.
     private static func addProducts(
         of centred: [Double], points: Int, channels: Int, to lower: inout [Double]
     ) {

@@ -1,24 +1,26 @@
 import Platform
 import Tensors
 
-/// Tells foreground from background by the first principal component of descriptors, as in the
+/// Separates foreground from background by the first principal component of descriptors, as in the
 /// pictures of Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision" (2023),
 /// figure 1.
 ///
-/// There the threshold and the side are chosen by eye. Here the threshold is Otsu's ("A Threshold
-/// Selection Method from Gray-Level Histograms", 1979), on the values themselves, and the foreground is
-/// the side that the class token attends to more.
+/// The paper chooses the threshold and the side by eye. Here the threshold is Otsu's ("A Threshold
+/// Selection Method from Gray-Level Histograms", 1979), computed on the values instead of a histogram, and
+/// the foreground is the side that the class token attends to more.
 public struct ForegroundSeparator: Sendable, Equatable {
-    /// The first component of all points, turned so that the foreground is above the threshold.
+    /// The first component of all points, its sign chosen so that the foreground is above the threshold.
     public let component: PrincipalComponents
-    /// Along the component.
+    /// Points whose coordinate along the component is greater are foreground.
     public let threshold: Float
 
+    /// Fits a separator to the points of all sets together.
+    ///
     /// - Parameters:
-    ///   - sets: matrices `[points, channels]`, taken as one.
-    ///   - saliency: a value for each point of each set; see `SaliencyMap`.
-    /// - Throws: where a coordinate is infinite or not a number.
-    /// - Precondition: as `PrincipalComponents.init(of:count:)`, and there is a saliency for each point.
+    ///   - sets: matrices `[points, channels]`.
+    ///   - saliency: for each set one value per point; see `SaliencyMap`.
+    /// - Throws: `PrincipalComponentsError.notFinite` if a coordinate is infinite or NaN.
+    /// - Precondition: as `PrincipalComponents.init(of:count:)`, and there is one saliency per point.
     public init(of sets: [Tensor], saliency: [Tensor]) throws(PrincipalComponentsError) {
         require(
             sets.map { $0.shape[0] } == saliency.map(\.count),
@@ -37,7 +39,7 @@ public struct ForegroundSeparator: Sendable, Equatable {
                 counts.below += 1
             }
         }
-        // Nothing is above where all values are the same.
+        // If all values are equal, none is above the threshold.
         let isTurned =
             counts.above > 0
             && sums.above * Double(counts.below) < sums.below * Double(counts.above)
@@ -51,14 +53,17 @@ public struct ForegroundSeparator: Sendable, Equatable {
         self.threshold = threshold
     }
 
-    /// Whether each point, `[…, channels]`, is foreground.
+    /// Whether each point is foreground.
+    ///
+    /// - Parameter points: `[…, channels]`.
+    /// - Precondition: the points have the component's channels.
     public func isForeground(_ points: Tensor) -> [Bool] {
         component.projected(points).withUnsafeElements { $0.map { $0 > threshold } }
     }
 }
 
-/// Where the variance between the values above and those not above is greatest; between two values.
-/// The greatest value where all are the same.
+/// Otsu's threshold: it maximises the variance between the values above it and the others, and lies
+/// between two values. If all values are equal, it is that value.
 ///
 /// - Complexity: O(n log n).
 package func otsuThreshold(_ values: [Float]) -> Float {
@@ -75,7 +80,7 @@ package func otsuThreshold(_ values: [Float]) -> Float {
         if between > greatest {
             greatest = between
             let middle = sorted[index] + (sorted[index + 1] - sorted[index]) / 2
-            // Of neighbouring floats the middle may be the upper.
+            // The middle of two adjacent floats may round to the upper one.
             threshold = middle < sorted[index + 1] ? middle : sorted[index]
         }
     }

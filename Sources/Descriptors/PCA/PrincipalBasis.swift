@@ -1,25 +1,40 @@
 import Tensors
 
-/// Principal components of descriptors, of all of them or of the foreground alone: fitted on some
-/// images, kept in a file, applied to others.
+/// Principal components of descriptors, either of all of them or of the foreground: fitted to some
+/// images, stored in a file, applied to others.
 public struct PrincipalBasis: Sendable, Equatable {
-    /// What leaves the background out; nil where nothing is.
+    /// Excludes the background; nil if all points were fitted.
     public let separator: ForegroundSeparator?
+    /// The components of the fitted points.
     public let components: PrincipalComponents
 
-    /// The components of all points; see `PrincipalComponents.init(of:count:)`.
+    /// Fits components to all points of all sets.
+    ///
+    /// - Parameters:
+    ///   - sets: matrices `[points, channels]`.
+    ///   - count: the number of components.
+    /// - Throws: `PrincipalComponentsError.notFinite` if a coordinate is infinite or NaN.
+    /// - Precondition: as `PrincipalComponents.init(of:count:)`.
     public init(of sets: [Tensor], count: Int = 4) throws(PrincipalComponentsError) {
         self.init(separator: nil, components: try PrincipalComponents(of: sets, count: count))
     }
 
-    /// The components of the foreground, told by the first component of all points and by saliency;
-    /// see `ForegroundSeparator`.
+    /// Fits components to the foreground, which is found by the first component of all points and by
+    /// saliency; see `ForegroundSeparator`. If that finds no foreground, all points are fitted.
+    ///
+    /// - Parameters:
+    ///   - sets: matrices `[points, channels]`.
+    ///   - saliency: for each set one value per point.
+    ///   - count: the number of components.
+    /// - Throws: `PrincipalComponentsError.notFinite` if a coordinate is infinite or NaN.
+    /// - Precondition: as `ForegroundSeparator.init(of:saliency:)`, and there are at least `count`
+    ///   channels.
     public init(
         of sets: [Tensor], foregroundBy saliency: [Tensor], count: Int = 4
     ) throws(PrincipalComponentsError) {
         let separator = try ForegroundSeparator(of: sets, saliency: saliency)
         let foreground = sets.map { $0.gathering(separator.isForeground($0)) }
-        // Points that are all the same are no foreground: they have no components either.
+        // Nothing is foreground if all points are equal; their components are arbitrary anyway.
         let isEmpty = foreground.allSatisfy { $0.shape[0] == 0 }
         self.init(
             separator: separator,
@@ -31,8 +46,10 @@ public struct PrincipalBasis: Sendable, Equatable {
         self.components = components
     }
 
-    /// The points' coordinates, `[…, components]` of `[…, channels]`: see
-    /// `PrincipalComponents.projected(_:)`. Those of the background are not a number.
+    /// The points' coordinates along the components; see `PrincipalComponents.projected(_:)`.
+    ///
+    /// - Parameter points: `[…, channels]`.
+    /// - Returns: `[…, components]`; NaN for points of the background.
     public func projected(_ points: Tensor) -> Tensor {
         var result = components.projected(points)
         guard let separator else { return result }
@@ -49,10 +66,14 @@ public struct PrincipalBasis: Sendable, Equatable {
 }
 
 extension PrincipalBasis {
-    /// Writes the basis as a safetensors file: `mean`, `directions`, `variances` (the last of them
-    /// the sum of all there are), and those of the separator with its `separator.threshold`.
+    /// Writes the basis as a safetensors file with the tensors `mean`, `directions` and `variances`, whose
+    /// last element is the total variance. A separator adds the same tensors with the prefix `separator.`,
+    /// and `separator.threshold`.
     ///
-    /// - Parameter metadata: short texts kept in the file's header.
+    /// - Parameters:
+    ///   - path: the file to write.
+    ///   - metadata: short texts for the file's header.
+    /// - Throws: `TensorFileError` if the file cannot be written.
     public func write(
         to path: String, metadata: [String: String] = [:]
     ) throws(TensorFileError) {
@@ -64,14 +85,16 @@ extension PrincipalBasis {
         try Safetensors.write(tensors, metadata: metadata, to: path)
     }
 
-    /// Reads what `write(to:metadata:)` wrote.
+    /// Reads a file written by `write(to:metadata:)`.
     ///
-    /// - Throws: where the file cannot be read, or its tensors make no basis.
+    /// - Throws: `TensorFileError` if the file cannot be read or does not contain a valid basis.
     public init(contentsOf path: String) throws(TensorFileError) {
         try self.init(TensorFile(contentsOf: path))
     }
 
-    /// Reads the basis out of a file that has been opened.
+    /// Reads the basis from an open file.
+    ///
+    /// - Throws: `TensorFileError` if the file does not contain a valid basis.
     public init(_ file: TensorFile) throws(TensorFileError) {
         components = try PrincipalComponents(file, prefix: "")
         guard file.shape(of: "separator.threshold") != nil else {
@@ -106,26 +129,26 @@ extension PrincipalComponents {
         guard shape.rank == 2, shape.count > 0, shape[0] <= shape[1] else {
             throw .unsupported(
                 path: file.path,
-                reason: "\(name) is \(shape); expected [components, channels], no more"
-                    + " components than channels")
+                reason: "\(name) is \(shape); expected [components, channels], with at most as many"
+                    + " components as channels")
         }
         let variances = try file.tensor(named: prefix + "variances", shape: [shape[0] + 1])
             .elements
-        // Sums of float32, which round.
+        // The tolerance allows for rounded sums of 32-bit floats.
         guard variances.allSatisfy({ $0 >= 0 }),
             variances.dropLast().reduce(0, +) <= variances[shape[0]] * 1.001
         else {
             throw .unsupported(
                 path: file.path,
                 reason:
-                    "\(prefix)variances are \(variances.dropLast()) of \(variances[shape[0]]) in all;"
-                    + " expected parts of it that are not negative")
+                    "\(prefix)variances are \(variances.dropLast()) of a total of \(variances[shape[0]]);"
+                    + " expected parts of the total, none negative")
         }
         let directions = try file.tensor(named: name, shape: shape)
         guard directions.hasOrthonormalRows else {
             throw .unsupported(
                 path: file.path,
-                reason: "\(name) are not of length 1 and at right angles to each other")
+                reason: "\(name) are not orthonormal")
         }
         self.init(
             mean: try file.tensor(named: prefix + "mean", shape: [shape[1]]),
@@ -135,21 +158,21 @@ extension PrincipalComponents {
 }
 
 extension TensorFile {
-    /// A tensor that must have a shape, and numbers in it.
+    /// Reads a tensor and checks that it has a given shape and is finite.
     fileprivate func tensor(named name: String, shape: Shape) throws(TensorFileError) -> Tensor {
         if let found = self.shape(of: name), found != shape {
             throw .unsupported(path: path, reason: "\(name) is \(found); expected \(shape)")
         }
         let tensor = try tensor(named: name)
         guard tensor.isFinite else {
-            throw .unsupported(path: path, reason: "\(name) holds what is no finite number")
+            throw .unsupported(path: path, reason: "\(name) is not finite")
         }
         return tensor
     }
 }
 
 extension Tensor {
-    /// Whether the rows of a matrix have length 1 and are at right angles, but for rounding.
+    /// Whether the rows of a matrix are orthonormal, within rounding.
     /// Complexity: O(rows² columns).
     fileprivate var hasOrthonormalRows: Bool {
         let rows = shape[0]
@@ -159,7 +182,7 @@ extension Tensor {
         }
     }
 
-    /// The rows of a matrix for which there is true.
+    /// The rows of a matrix whose flag is true.
     fileprivate func gathering(_ isTaken: [Bool]) -> Tensor {
         let width = shape[1]
         let rows = isTaken.indices.filter { isTaken[$0] }

@@ -4,14 +4,15 @@ import ViT
 
 /// Why points have no principal components; the `description` is one sentence.
 public enum PrincipalComponentsError: Error, Hashable, Sendable {
-    /// A coordinate is infinite or not a number.
+    /// A coordinate is infinite or NaN.
     case notFinite
 }
 
 extension PrincipalComponentsError: CustomStringConvertible {
+    /// The reason, as one sentence.
     public var description: String {
         switch self {
-        case .notFinite: "the descriptors hold infinities or what is not a number"
+        case .notFinite: "the descriptors contain values that are infinite or not a number"
         }
     }
 }
@@ -19,40 +20,40 @@ extension PrincipalComponentsError: CustomStringConvertible {
 /// The directions in which points vary most (Pearson 1901; Hotelling 1933): the eigenvectors of their
 /// covariance with the largest eigenvalues.
 ///
-/// An eigenvector has no sign of its own. Here the coordinate of the largest magnitude, the first of
-/// equals, is positive: scikit-learn's rule since its version 1.5.
+/// The sign of an eigenvector is arbitrary. Here the coordinate of the largest magnitude, the first on a
+/// tie, is positive, as in scikit-learn since version 1.5.
 public struct PrincipalComponents: Sendable, Equatable {
-    /// Of the points that it was fitted on, `[channels]`.
+    /// The mean of the fitted points, `[channels]`.
     public let mean: Tensor
-    /// Directions of length 1, at right angles to each other, that of the largest variance first:
-    /// `[components, channels]`.
+    /// Orthonormal directions `[components, channels]`, that of the largest variance first.
     public let directions: Tensor
-    /// The variance along each direction, largest first; n points have n - 1 degrees of freedom.
+    /// The variance along each direction, largest first; the divisor is n - 1 for n points.
     public let variances: [Float]
-    /// The sum of the variances along all directions there are.
+    /// The sum of the variances along all directions, also those that are not kept.
     public let totalVariance: Float
 
-    /// As many as the channels of the widest network.
+    /// The upper limit is the width of the widest network.
     package static let counts = Bound(
         "number of components", VisionTransformer.Configuration.Bounds.width.range)
 
+    /// The number of components.
     public var count: Int { variances.count }
+    /// The number of channels of a point.
     public var channels: Int { mean.count }
 
-    /// The share of the variance that lies along these directions, 0…1; 0 where nothing varies, as among
-    /// points that are all the same, or a single one.
+    /// The share of the total variance that lies along these directions, 0…1; 0 if all points are equal.
     public var explainedVarianceRatio: Float {
         totalVariance > 0 ? min(1, variances.reduce(0, +) / totalVariance) : 0
     }
 
-    /// Finds the components of points, those of all sets together.
+    /// Finds the components of the points of all sets together.
     ///
     /// - Parameters:
     ///   - sets: matrices `[points, channels]`, such as `DescriptorGrid.matrix` of several images.
-    ///   - count: how many components; 4 is the default of dino-vit-features, pca.py.
-    /// - Throws: where a coordinate is infinite or not a number.
-    /// - Precondition: all sets are matrices of as many channels, at least `count` of them; there is
-    ///   at least one point.
+    ///   - count: the number of components; 4 is the default of dino-vit-features, pca.py.
+    /// - Throws: `PrincipalComponentsError.notFinite` if a coordinate is infinite or NaN.
+    /// - Precondition: all sets are matrices with the same number of channels, at least `count`; there
+    ///   is at least one point.
     /// - Complexity: O(points * channels² + channels³) time; memory for two matrices of
     ///   `channels * channels` doubles.
     public init(of sets: [Tensor], count: Int = 4) throws(PrincipalComponentsError) {
@@ -72,7 +73,7 @@ public struct PrincipalComponents: Sendable, Equatable {
             (0..<count).flatMap { component in
                 let vector = vectors[component * channels..<(component + 1) * channels]
                 let largest = vector.map(abs).max() ?? 0
-                // Equal magnitudes differ in the last digits of a double.
+                // Equal magnitudes may differ in the last digits after rounding.
                 let isNegative = vector.first { abs($0) > largest * (1 - 1e-12) }.map { $0 < 0 }
                 return vector.map { Float(isNegative == true ? -$0 : $0) }
             }, shape: [count, channels])
@@ -87,10 +88,11 @@ public struct PrincipalComponents: Sendable, Equatable {
         self.totalVariance = totalVariance
     }
 
-    /// The points' coordinates along the components, from the mean: `[…, components]` of
-    /// `[…, channels]`.
+    /// The points' coordinates along the components, relative to the mean.
     ///
-    /// - Precondition: the points have as many channels.
+    /// - Parameter points: `[…, channels]`.
+    /// - Returns: `[…, components]`.
+    /// - Precondition: the points have the fitted points' channels.
     /// - Complexity: O(points * channels * components).
     public func projected(_ points: Tensor) -> Tensor {
         require(
@@ -121,7 +123,7 @@ public struct PrincipalComponents: Sendable, Equatable {
         }
     }
 
-    /// The same directions, turned round.
+    /// The same components with reversed directions.
     func reversed() -> PrincipalComponents {
         PrincipalComponents(
             mean: mean,

@@ -2,44 +2,46 @@ import Images
 import Platform
 import Tensors
 
-/// What tells the parts of the common objects of several pictures: centres of descriptors, one for
-/// each part, and centres of what is background. Made by fitting it to pictures; then also of use for
-/// others.
+/// A model of the parts of the common objects of several pictures: one centre of descriptors per part,
+/// and centres for the background. Fitted to a set of pictures, it can be applied to others.
 ///
 /// - Paper: Amir et al., "Deep ViT Features as Dense Visual Descriptors" (2021), section 4.2;
 ///   code: dino-vit-features, part_cosegmentation.py.
 public struct PartCoSegmentation: Sendable {
+    /// The options of the fit.
     public let options: Options
-    /// The centre of each part, `[parts, channels]`: as many as asked for, unless the foreground has
-    /// fewer descriptors; none where there is no foreground.
+    /// The centre of each part, `[parts, channels]`; fewer rows than `options.parts` if the foreground
+    /// has fewer descriptors.
     public let parts: Tensor
-    /// The centres of what is background, `[centres, channels]`.
+    /// The centres of the background, `[centres, channels]`.
     public let background: Tensor
 
-    /// How the parts are found. The defaults are those of part_cosegmentation.py, in whose words the
-    /// names in brackets are.
+    /// How parts are found. The defaults follow part_cosegmentation.py; its option names are given in
+    /// parentheses.
     public struct Options: Hashable, Sendable, Codable {
-        /// How the foreground is found, and the descriptors are taken and clustered.
+        /// How the foreground is found, and descriptors are extracted and clustered.
         public var foreground = CoSegmentation.Options()
-        /// How many parts there are to be (`num_parts`).
+        /// The number of parts (`num_parts`).
         public var parts = 4
-        /// Crops of each picture and of its mirror image that are clustered with it
-        /// (`num_crop_augmentations`): more for small sets that vary much.
+        /// The number of crops of each picture, and of its mirror image, that are clustered with it
+        /// (`num_crop_augmentations`): useful for small, varied sets.
         public var crops = 0
+        /// How the foreground is divided.
         public var stages = Stages.two
-        /// How labels are made to follow the edges of the picture; nil: not at all.
+        /// The refinement of labels along edges of the picture; nil: none.
         public var refinement: DenseCRF? = DenseCRF()
 
-        /// How the parts come out of the foreground.
+        /// How the foreground is divided into parts.
         public enum Stages: Hashable, Sendable, Codable {
             /// The foreground is divided into the parts.
             case two
-            /// The foreground is divided into as many clusters as the elbow rule finds, what is
-            /// not in every picture is left out as no common object, and the rest divided into the
-            /// parts (`three_stages`; 0.94: `elbow_second_stage`).
+            /// The foreground is divided into objects, their number chosen by the elbow rule; objects
+            /// missing from any picture are dropped, and the rest is divided into the parts
+            /// (`three_stages`; `elbow`: `elbow_second_stage`).
             case three(elbow: Double = 0.94)
         }
 
+        /// Options with their defaults.
         public init() {}
     }
 
@@ -52,10 +54,11 @@ public struct PartCoSegmentation: Sendable {
     /// Finds the foreground as `CoSegmentation` does and divides it into parts.
     ///
     /// - Parameters:
-    ///   - pictures: at least one, all with the same channels and with a saliency map.
-    ///   - crops: those of the pictures, see `Options.crops(of:index:)`. They are clustered too but
-    ///     neither vote for the foreground nor say what is common.
-    /// - Precondition: the options ask for 1 to 255 parts; else as `CoSegmentation`.
+    ///   - pictures: at least one, all with a saliency map and the same number of channels.
+    ///   - crops: features of crops of the pictures; see `Options.crops(of:index:)`. They are clustered,
+    ///     but they neither vote for the foreground nor affect which objects are common.
+    ///   - options: how parts are found.
+    /// - Precondition: the options have 1 to 255 parts; else as `CoSegmentation`.
     /// - Complexity: as `CoSegmentation`; with three stages also the refinement of each picture and
     ///   crop.
     public init(
@@ -65,8 +68,8 @@ public struct PartCoSegmentation: Sendable {
         self.init(fitting: pictures, crops: crops, options: options) { CellSampling(of: $0) }
     }
 
-    /// - Parameter sampling: how the cells of a picture and its pixels take each other's values. Tests
-    ///   have the reference's, which stretches the grid over the picture.
+    /// - Parameter sampling: maps between the cells of a picture and its pixels. Tests pass the
+    ///   reference's, which stretches the grid over the picture.
     package init(
         fitting pictures: [SegmentationFeatures], crops: [SegmentationFeatures], options: Options,
         sampling: (SegmentationFeatures) -> CellSampling
@@ -115,20 +118,23 @@ public struct PartCoSegmentation: Sendable {
             background: .concatenated([background, objects.parts.samples(others)]))
     }
 
-    /// Divides objects that are known already into parts.
+    /// Divides known objects into parts.
     ///
-    /// There is no background then: `labels(of:)` gives each pixel the part that it is most like, also
-    /// outside of the object.
+    /// The model has no background: `labels(of:)` labels each pixel with its nearest part, also outside
+    /// the object.
     ///
-    /// - Parameter masks: of each photo, at its own size; the object is what is not 0.
-    /// - Precondition: there are as many masks as pictures, each of its photo's size; the options ask for
-    ///   1 to 255 parts. Of the options of the foreground only the clustering's and the seed are read.
+    /// - Parameters:
+    ///   - pictures: the pictures' features, without crops.
+    ///   - masks: the object of each photo at its own size, where labels are not 0.
+    ///   - options: how parts are found; only the clustering and the seed of `foreground` are used.
+    /// - Precondition: there is one mask per picture, of its photo's size; the options have 1 to 255
+    ///   parts.
     public init(
         fitting pictures: [SegmentationFeatures], masks: [LabelMap], options: Options = Options()
     ) {
         require(
             pictures.count == masks.count && Options.Bounds.parts.range ~= options.parts,
-            "PartCoSegmentation: \(masks.count) masks of \(pictures.count) pictures, "
+            "PartCoSegmentation: \(masks.count) masks for \(pictures.count) pictures, "
                 + "\(options.parts) parts")
         let selections = zip(pictures, masks).map { picture, mask in
             DescriptorClustering.Selection(
@@ -141,9 +147,9 @@ public struct PartCoSegmentation: Sendable {
             background: Tensor(repeating: 0, shape: [0, pictures.first?.descriptors.channels ?? 0]))
     }
 
-    /// The part at each pixel of a picture as the network saw it: 0 is background, the first part 1.
+    /// Labels each pixel at the size of the network's image: 0 is background, parts count from 1.
     ///
-    /// - Precondition: the picture's descriptors have the channels of those that were fitted.
+    /// - Precondition: the picture's descriptors have the fitted channels.
     /// - Complexity: O(cells * centres * channels), and the refinement.
     public func labels(of picture: SegmentationFeatures) -> LabelMap {
         labels(of: picture, by: CellSampling(of: picture))
@@ -163,9 +169,9 @@ public struct PartCoSegmentation: Sendable {
         return LabelMap(width: image.width, height: image.height, labels: labels)
     }
 
-    /// The energy of each label at each pixel, `[labels, height, width]`: its squared distance, less
-    /// that of the farthest label of the pixel. The labels are the parts and then the background,
-    /// whose distance is that of its nearest centre; without a background, the parts alone.
+    /// The energy of each label at each pixel, `[labels, height, width]`: its squared distance minus that
+    /// of the pixel's farthest label. The labels are the parts, followed by the background if there is
+    /// one; its distance is that of its nearest centre.
     private func energies(
         of picture: SegmentationFeatures, by sampling: CellSampling
     ) -> Tensor {
@@ -203,7 +209,7 @@ public struct PartCoSegmentation: Sendable {
         }
     }
 
-    /// The label of the least energy at each pixel.
+    /// The number of the label with the least energy at each pixel.
     private func least(_ energies: Tensor) -> [UInt8] {
         let count = energies.shape[1] * energies.shape[2]
         return energies.withUnsafeElements { energies in
@@ -218,20 +224,21 @@ public struct PartCoSegmentation: Sendable {
         }
     }
 
-    /// What a label is called: a part by its number from 1 on, the background, which comes after
-    /// the parts, 0.
+    /// The number of a label in a map: parts count from 1; the background, which follows them here, is 0.
     private func number(_ label: Int) -> UInt8 { label < parts.shape[0] ? UInt8(label + 1) : 0 }
 }
 
 extension PartCoSegmentation.Options {
-    /// How much of each side a crop has: `random_crop` of part_cosegmentation.py.
+    /// The side of a crop as a fraction of the picture's: `random_crop` of part_cosegmentation.py.
     private static let cropPart = 0.95
 
-    /// The crops of a picture and of its mirror image, in turn, whose features are handed to fitting.
+    /// Random crops of a picture and of its mirror image, alternately; their features are passed to the
+    /// fit.
     ///
     /// - Parameters:
-    ///   - image: at the network's size.
-    ///   - index: of the picture in the set; each has its own random numbers.
+    ///   - image: the picture at the network's size.
+    ///   - index: index of the picture in the set, which selects its stream of random numbers.
+    /// - Returns: `2 * crops` pictures.
     public func crops(of image: Image, index: Int) -> [Image] {
         var generator = Xoshiro256(seed: foreground.seed, stream: 4, index)
         let width = max(1, Int(Double(image.width) * Self.cropPart))
@@ -247,13 +254,13 @@ extension PartCoSegmentation.Options {
     }
 }
 
-/// What each picture gives, in order.
+/// Maps pictures in parallel; the results are in order.
 private func inParallel<Result>(
     _ pictures: [SegmentationFeatures], _ body: (SegmentationFeatures) -> Result
 ) -> [Result] {
     [Result](unsafeUninitializedCapacity: pictures.count) { buffer, initialized in
         guard let base = buffer.baseAddress else { return }
-        // Each task writes its own element.
+        // Each task writes only its own element.
         Parallelism.perform(count: pictures.count) { index in
             (base + index).initialize(to: body(pictures[index]))
         }

@@ -1,10 +1,9 @@
 import Tensors
 
-/// Memory for plain values, undefined until written, that goes back to the tensors' pool with its
-/// last owner.
+/// Uninitialised memory for plain values, returned to the tensors' pool by its last owner.
 ///
-/// `@unchecked Sendable`: tasks write apart, as `Parallelism.perform` asks, and whoever shares a
-/// block with others has finished writing.
+/// `@unchecked Sendable`: tasks write disjoint elements, as `Parallelism.perform` requires, and a block is
+/// shared only after writing has finished.
 final class Block<Element: BitwiseCopyable>: @unchecked Sendable {
     let base: UnsafeMutablePointer<Element>
     private let memory: Scratch

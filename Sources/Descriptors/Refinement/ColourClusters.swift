@@ -1,11 +1,11 @@
 import Platform
 import Tensors
 
-/// k-means of a few thousand colours: like `kMeans`, for three channels, where a matrix product would
-/// be all overhead.
+/// K-means of a few thousand colours: like `kMeans`, but for three channels, where a matrix product would
+/// only add overhead.
 ///
-/// Seeds are k-means++ with three draws each, of which the one that leaves the least sum of distances
-/// is taken, as in OpenCV. A cluster that loses its last colour stays where it was.
+/// Seeds are k-means++ with three candidates each, keeping the one with the least sum of distances, as in
+/// OpenCV. A cluster that loses its last colour keeps its centre.
 struct ColourClusters {
     private let count: Int
     private let padded: Int
@@ -16,8 +16,9 @@ struct ColourClusters {
     private let labels: Block<Int32>
     private var centres: [SIMD3<Float>] = []
 
-    /// - Parameter colour: red, green and blue of the colours from 0 to `count`.
-    /// - Precondition: there is a colour.
+    /// - Parameters:
+    ///   - count: the number of colours, at least 1.
+    ///   - colour: red, green and blue of the colour at an index below `count`.
     init(count: Int, _ colour: (Int) -> SIMD3<Float>) {
         self.count = count
         padded = (count + 7) / 8 * 8
@@ -31,7 +32,7 @@ struct ColourClusters {
         }
     }
 
-    /// Each colour's cluster.
+    /// Runs k-means and returns each colour's cluster.
     ///
     /// - Complexity: O(colours * clusters * iterations).
     mutating func run(
@@ -60,13 +61,13 @@ struct ColourClusters {
         }
     }
 
-    /// A colour with a chance in proportion to its distance; any where all are zero.
+    /// Draws a colour with a probability proportional to its distance, or uniformly if all are zero.
     private func draw(
         of total: Double, using generator: inout some RandomNumberGenerator
     ) -> Int {
         guard total > 0 else { return generator.nextIndex(below: count) }
         let threshold = generator.nextUniform() * total
-        // Sums of whole numbers: exact.
+        // The sums are exact, as distances are whole numbers.
         var sum = 0.0
         for index in 0..<count {
             sum += Double(distances.base[index])
@@ -89,7 +90,7 @@ struct ColourClusters {
         return red * red + green * green + blue * blue
     }
 
-    /// The sum of distances if there were a centre more.
+    /// The sum of distances if `centre` were added.
     private func sum(with centre: SIMD3<Float>) -> Double {
         var sum = 0.0
         for index in stride(from: 0, to: padded, by: 8) {
@@ -100,7 +101,7 @@ struct ColourClusters {
         return sum
     }
 
-    /// Distances are those from a centre more; gives their sum.
+    /// Updates the distances for a new centre and returns their sum.
     private func approach(_ centre: SIMD3<Float>) -> Double {
         let sum = sum(with: centre)
         for index in stride(from: 0, to: padded, by: 8) {
@@ -111,7 +112,7 @@ struct ColourClusters {
         return sum
     }
 
-    /// Gives each colour to its nearest centre, the first of equals; tells whether any changed.
+    /// Assigns each colour to its nearest centre, the first on a tie, and returns whether any changed.
     private func assign() -> Bool {
         var changed = SIMDMask<SIMD8<Int32>>(repeating: false)
         for index in stride(from: 0, to: padded, by: 8) {

@@ -2,9 +2,9 @@ import Images
 import Platform
 import Tensors
 
-/// A fully connected conditional random field over the pixels of a picture, which makes labels
-/// follow its edges: Krähenbühl and Koltun, "Efficient Inference in Fully Connected CRFs with
-/// Gaussian Edge Potentials" (2011).
+/// A fully connected conditional random field over the pixels of a picture, which aligns labels with
+/// its edges: Krähenbühl and Koltun, "Efficient Inference in Fully Connected CRFs with Gaussian Edge
+/// Potentials" (2011).
 ///
 /// Every pair of pixels with different labels costs
 /// `gaussianWeight * k1 + bilateralWeight * k2` with `k1` a Gaussian of their distance, `k2` one of
@@ -15,30 +15,35 @@ import Tensors
 ///
 /// The defaults are those of dino-vit-features, part_cosegmentation.py.
 public struct DenseCRF: Sendable, Codable, Hashable {
-    /// How often beliefs are updated.
+    /// The number of mean-field updates.
     public var iterations = 10
     /// Standard deviation of the first kernel, in pixels.
     public var gaussianDeviation: Float = 3
+    /// Weight of the first kernel.
     public var gaussianWeight: Float = 50
     /// Standard deviation of the second kernel in space, in pixels.
     public var bilateralDeviation: Float = 5
     /// Standard deviation of the second kernel in each of red, green and blue, in levels of 255.
     public var colourDeviation: Float = 13
+    /// Weight of the second kernel.
     public var bilateralWeight: Float = 15
 
+    /// Options with their defaults.
     public init() {}
 
-    /// Each label's probability at each pixel.
+    /// Computes each label's probability at each pixel.
     ///
-    /// The result depends on the arguments alone, not on the number of threads.
+    /// The result depends only on the arguments, not on the number of threads.
     ///
-    /// - Parameter unaries: negative log-probabilities `[labels, rows, columns]`, finite; a constant
-    ///   added to all labels of a pixel changes nothing.
-    /// - Returns: the same shape; the labels of a pixel add up to 1.
-    /// - Precondition: there is a label, rows and columns are the image's, deviations are above 0 and
-    ///   large enough that the image spans less than some thousand of them.
-    /// - Complexity: O(pixels * labels * iterations); memory some 300 bytes a pixel and 8 to 64 more
-    ///   a label.
+    /// - Parameters:
+    ///   - unaries: finite negative log-probabilities `[labels, rows, columns]`; a constant added to all
+    ///     labels of a pixel has no effect.
+    ///   - image: the picture whose edges the labels follow.
+    /// - Returns: `[labels, rows, columns]`; the labels of a pixel add up to 1.
+    /// - Precondition: there is at least one label, rows and columns are the image's, and deviations are
+    ///   above 0 and large enough that the image spans at most some thousand of them.
+    /// - Complexity: O(pixels * labels * iterations); about 300 bytes of memory per pixel, and 8 to 64
+    ///   more per pixel and label.
     public func probabilities(unaries: Tensor, image: Image) -> Tensor {
         require(
             unaries.shape.rank == 3 && unaries.shape[0] > 0 && unaries.shape[1] == image.height
@@ -59,9 +64,11 @@ public struct DenseCRF: Sendable, Codable, Hashable {
         return field.beliefs(shape: unaries.shape)
     }
 
-    /// Each pixel's most probable label, row by row; of equals the first.
+    /// Computes each pixel's most probable label, row by row; the first wins a tie.
     ///
-    /// - Parameter unaries: as for `probabilities(unaries:image:)`, with at most 256 labels.
+    /// - Parameters:
+    ///   - unaries: as for `probabilities(unaries:image:)`, with at most 256 labels.
+    ///   - image: the picture whose edges the labels follow.
     public func labels(unaries: Tensor, image: Image) -> [UInt8] {
         require(
             unaries.shape.rank == 3 && unaries.shape[0] <= 256,

@@ -1,5 +1,5 @@
-/// e^x for x not above 0: 2e-7 relative and as much for each unit of x, as x log2 e is rounded; 0
-/// below 2^-100, so that what is made of it meets no subnormal numbers.
+/// e^x for x ≤ 0. The relative error is 2e-7, plus the same for each unit of |x|, as x log2 e is rounded.
+/// Results below 2^-100 become 0, so that later arithmetic does not meet subnormal numbers.
 ///
 /// x log2 e is split into a whole number, which goes into the exponent, and f in [-1/2, 1/2]; 2^f is a
 /// minimax polynomial.

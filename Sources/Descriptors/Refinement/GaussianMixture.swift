@@ -1,20 +1,21 @@
 import Foundation
 
-/// A mixture of Gaussians in the space of colours, red, green and blue in 0…255.
+/// A mixture of Gaussians in the space of colours, with red, green and blue in 0…255.
 package struct GaussianMixture: Sendable {
-    /// Those that have a colour, in order.
+    /// The components that have colours, by ascending index.
     package private(set) var components: [Component] = []
 
+    /// One Gaussian of the mixture.
     package struct Component: Sendable {
-        /// Which it is of those that colours were assigned to.
+        /// Index among the components that colours were assigned to.
         package var index: Int32
         var centre: SIMD3<Float>
-        /// Rows of the inverse of the covariance's Cholesky factor: the squared length of what it
-        /// makes of a difference from the centre is the squared Mahalanobis distance.
+        /// Rows of the inverse L⁻¹ of the covariance's Cholesky factor: |L⁻¹ (colour - centre)| is the
+        /// Mahalanobis distance.
         var rows: (SIMD3<Float>, SIMD3<Float>, SIMD3<Float>)
-        /// Half the logarithm of the covariance's determinant, negative.
+        /// Minus half the logarithm of the covariance's determinant.
         var constant: Float
-        /// Logarithm of its share of the colours.
+        /// Logarithm of the component's share of the colours.
         var logWeight: Float
     }
 
@@ -24,8 +25,9 @@ package struct GaussianMixture: Sendable {
 
         var count = 0.0
         var sum = SIMD3<Double>()
-        /// Of red², red green, red blue; green², green blue; blue².
+        /// Sums of red², green² and blue².
         var squares = SIMD3<Double>()
+        /// Sums of red * green, green * blue and blue * red.
         var products = SIMD3<Double>()
 
         @inline(__always)
@@ -37,15 +39,15 @@ package struct GaussianMixture: Sendable {
         }
     }
 
-    /// The mixture with the moments of its components; those without colours are left out.
+    /// Fits a mixture to the moments of its components; components without colours are left out.
     ///
-    /// As in OpenCV a covariance whose determinant is not above 10^-6 has 0.01 added to its diagonal.
+    /// As in OpenCV, 0.01 is added to the diagonal of a covariance whose determinant is at most 1e-6.
     package init(_ moments: [Moments]) {
         let total = moments.reduce(0) { $0 + $1.count }
         for (index, moments) in moments.enumerated() where moments.count > 0 {
             let mean = moments.sum / moments.count
             var variances = moments.squares / moments.count - mean * mean
-            // Of red and green, green and blue, blue and red.
+            // Pairs: red and green, green and blue, blue and red.
             let covariances =
                 moments.products / moments.count - mean * SIMD3(mean.y, mean.z, mean.x)
             func determinant() -> Double {
@@ -69,7 +71,7 @@ extension GaussianMixture.Component {
         index: Int32, weight: Double, mean: SIMD3<Double>, variances: SIMD3<Double>,
         covariances: SIMD3<Double>
     ) {
-        // No pivot below what the sums' rounding leaves of it.
+        // Rounding of the sums may leave a pivot too small or negative.
         func root(_ pivot: Double) -> Double { max(pivot, 1e-6).squareRoot() }
         let l00 = root(variances.x)
         let l10 = covariances.x / l00
@@ -90,16 +92,22 @@ extension GaussianMixture.Component {
 }
 
 extension GaussianMixture {
-    /// What the mixture says of eight colours.
+    /// The mixture evaluated at eight colours.
     package struct Verdict {
-        /// The component with the greatest density, whatever its share; the first of equals.
+        /// The component with the greatest density, regardless of its weight; the first on a tie.
         package var component = SIMD8<Int32>()
-        /// The mixture's density is `sum * exp(top)`, but for a factor that all mixtures share.
+        /// The greatest log-density of a weighted component. The mixture's density is `sum * exp(top)`, up
+        /// to a factor common to all mixtures.
         package var top = SIMD8<Float>(repeating: -.infinity)
+        /// The mixture's density, divided by `exp(top)`.
         package var sum = SIMD8<Float>()
     }
 
-    /// - Parameter scratch: room for one number a component.
+    /// Evaluates the mixture at eight colours.
+    ///
+    /// - Parameters:
+    ///   - red: 0…255; likewise `green` and `blue`.
+    ///   - scratch: memory for one element per component.
     package func verdict(
         red: SIMD8<Float>, green: SIMD8<Float>, blue: SIMD8<Float>,
         scratch: UnsafeMutablePointer<SIMD8<Float>>

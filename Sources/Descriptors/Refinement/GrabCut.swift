@@ -3,52 +3,61 @@ import Images
 import Platform
 import Tensors
 
-/// Parts foreground and background of a picture along its edges, by their colours: Rother,
+/// Separates foreground from background along the edges of a picture, by their colours: Rother,
 /// Kolmogorov and Blake, "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts"
 /// (2004).
 ///
-/// Foreground and background are each a mixture of Gaussians over colours. In turn, each pixel is
-/// given to a component, the Gaussians are fitted, and a minimum cut decides which pixels are
-/// foreground: a pixel costs its negative log-likelihood, and neighbours m and n with unlike labels
+/// Foreground and background are each a mixture of Gaussians over colours. Each iteration assigns every
+/// pixel to a component, fits the Gaussians, and finds the foreground by a minimum cut: a pixel costs its
+/// negative log-likelihood, and neighbours m and n with different labels cost
 /// `smoothness / |m - n| * exp(-beta |colour difference|²)`, where beta makes the exponent -1/2 at
 /// the mean squared difference.
 ///
 /// Steps and constants are those of OpenCV's `grabCut`.
 public struct GrabCut: Sendable, Codable, Hashable {
-    /// How often mixtures are fitted and pixels cut. 5: dino-vit-features, cosegmentation.py.
+    /// The number of fits and cuts; 5 as in dino-vit-features, cosegmentation.py.
     public var iterations = 5
-    /// Gaussians a mixture. 5: the paper.
+    /// The number of Gaussians per mixture; 5 as in the paper.
     public var components = 5
-    /// What unlike neighbours of equal colour cost. 50: the paper.
+    /// The cost of neighbours with different labels and equal colours; 50 as in the paper.
     public var smoothness = 50.0
 
+    /// Options with their defaults.
     public init() {}
 
-    /// What is known of a pixel, with OpenCV's numbers.
+    /// The state of a pixel, with OpenCV's numbers.
     public enum Label: UInt8, Sendable, Codable {
+        /// Certainly background.
         case background = 0
-        case foreground, probableBackground, probableForeground
+        /// Certainly foreground.
+        case foreground
+        /// Background that the cut may change.
+        case probableBackground
+        /// Foreground that the cut may change.
+        case probableForeground
 
+        /// Whether the pixel is certainly or probably foreground.
         public var isForeground: Bool { self == .foreground || self == .probableForeground }
-        /// Whether the cut may change it.
+        /// Whether the cut may change the label.
         public var isProbable: Bool { rawValue >= 2 }
     }
 
-    /// Decides the probable labels anew; the others stay.
+    /// Recomputes the probable labels; certain labels stay.
     ///
-    /// Where no pixel is foreground, or none is background, there is nothing to learn from, and the
-    /// labels stay as they are; likewise from the iteration on that leaves only one of them. In a
-    /// picture of one colour all pixels are equally likely to be either: those of which nothing is
-    /// known become background but where certain foreground holds them.
+    /// If no pixel is foreground, or none is background, there is nothing to fit, and the labels stay
+    /// unchanged; an iteration that leaves only one of them is the last. In a picture of one colour both
+    /// are equally likely everywhere; probable pixels become background unless certain foreground holds
+    /// them.
     ///
-    /// The result depends on the arguments and the generator alone, not on the number of threads.
+    /// The result depends only on the arguments and the generator, not on the number of threads.
     ///
     /// - Parameters:
-    ///   - labels: one a pixel, row by row.
-    ///   - generator: for the seeds of the mixtures' first components.
-    /// - Precondition: there are as many labels as pixels, and the options have no fault.
-    /// - Complexity: O(pixels * components * iterations) and the minimum cuts, which on pictures take
-    ///   about linear time; memory some 120 bytes a pixel.
+    ///   - image: the picture.
+    ///   - labels: one label per pixel, row by row.
+    ///   - generator: draws the seeds of the mixtures' first components.
+    /// - Precondition: there is one label per pixel, and the options are within their bounds.
+    /// - Complexity: O(pixels * components * iterations) plus the minimum cuts, which take about linear
+    ///   time on pictures; about 120 bytes of memory per pixel.
     public func labels(
         of image: Image, from labels: [Label], using generator: inout some RandomNumberGenerator
     ) -> [Label] {
@@ -77,8 +86,8 @@ public struct GrabCut: Sendable, Codable, Hashable {
     private func cut(
         _ grid: inout GridCut, _ image: Image, _ labels: inout [Label], _ ratios: [Float]
     ) {
-        // No pixel has arcs to its neighbours that add up to more: a terminal of this capacity cannot
-        // be cut, and a greater one would change nothing.
+        // An upper bound of the sum of a pixel's arcs to its neighbours: a terminal of this capacity is
+        // never cut.
         let certain = Float(9 * smoothness)
         for row in 0..<image.height {
             for column in 0..<image.width {
@@ -105,7 +114,7 @@ public struct GrabCut: Sendable, Codable, Hashable {
 }
 
 extension GridCut {
-    /// What capacity 1 of the formulas is in whole numbers.
+    /// The integer capacity that represents 1 in the formulas.
     fileprivate static let unit = 65536.0
 
     /// The grid of a picture's pixels.
@@ -121,7 +130,7 @@ extension GridCut {
         }
     }
 
-    /// One over twice the mean squared difference of neighbours' colours; 0 in a picture of one
+    /// The reciprocal of twice the mean squared difference of neighbours' colours; 0 in a picture of one
     /// colour.
     private static func beta(_ image: Image) -> Double {
         var sum = 0

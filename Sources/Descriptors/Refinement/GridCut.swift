@@ -1,14 +1,14 @@
 import Platform
 
-/// The minimum cut of a grid whose pixels are each joined to their eight neighbours, to a source and
+/// The minimum cut of a grid in which each pixel is connected to its eight neighbours, to a source and
 /// to a sink: the algorithm of Boykov and Kolmogorov, "An Experimental Comparison of
 /// Min-Cut/Max-Flow Algorithms for Energy Minimization in Vision" (2004), with the distances and time
-/// stamps of its section 4 of Kolmogorov's thesis.
+/// stamps of Kolmogorov's thesis, section 4.
 ///
 /// Two trees of residual arcs grow from the terminals; where they meet, flow is pushed, and pixels
-/// that a full arc has cut off look for new parents. Neighbours are implicit: direction d of a pixel
-/// is 7 - d of its neighbour, and a frame of pixels without capacity stands around the grid.
-/// Capacities are whole numbers, so that flow and cut are exact.
+/// that a saturated arc cuts off search for new parents. Neighbours are implicit: direction d of a pixel
+/// is 7 - d of its neighbour, and a border of pixels without capacity surrounds the grid.
+/// Capacities are integers, so that flow and cut are exact.
 ///
 /// Terminals can be set again after a cut. The flow between pixels stays, and only the difference is
 /// pushed (Kohli and Torr, "Efficiently Solving Dynamic Markov Random Fields Using Graph Cuts",
@@ -17,27 +17,29 @@ package struct GridCut: ~Copyable {
     package let width: Int
     package let height: Int
     private let line: Int
-    /// From a pixel to its neighbours: those above, left, right, those below.
+    /// Offsets from a pixel to its neighbours: three above, left, right, three below.
     private let steps: UnsafeMutablePointer<Int>
-    /// Residual capacities `[pixels of the framed grid, 8 directions]`.
+    /// Residual capacities `[pixels of the bordered grid, 8 directions]`.
     private let capacities: UnsafeMutablePointer<Int32>
-    /// What is left of the arc from the source, or negative, of that to the sink.
+    /// Residual capacity of the arc from the source, or negated, of the arc to the sink.
     private let terminals: UnsafeMutablePointer<Int32>
-    /// Terminals as they were set.
+    /// The terminals as last set.
     private let wanted: UnsafeMutablePointer<Int32>
     private let trees: UnsafeMutablePointer<Tree>
-    /// Directions to parents, or `root`, `orphan`.
+    /// Directions to parents, or `root` or `orphan`.
     private let parents: UnsafeMutablePointer<UInt8>
-    /// Steps to the terminal, right if stamped so lately that nothing has changed.
+    /// Steps to the terminal; valid if the pixel's stamp equals `time`.
     private let distances: UnsafeMutablePointer<Int32>
     private let stamps: UnsafeMutablePointer<Int32>
-    /// The next in the queue of active pixels; -1 where a pixel is not in it, itself for the last.
+    /// The next pixel in the queue of active pixels; the last refers to itself, and -1 marks pixels that
+    /// are not in the queue.
     private let next: UnsafeMutablePointer<Int32>
     private var first: Int32 = -1
     private var last: Int32 = -1
     private var orphans: [Int32] = []
     private var time: Int32 = 0
 
+    /// The tree that a pixel belongs to.
     private enum Tree: UInt8 {
         case none, source, sink
     }
@@ -45,7 +47,7 @@ package struct GridCut: ~Copyable {
     private static let root: UInt8 = 8
     private static let orphan: UInt8 = 9
 
-    /// The neighbours that stand for an arc in both directions: right, then the three below.
+    /// One direction per pair of neighbours: right and the three below.
     package enum Arc: Int, CaseIterable {
         case right = 4
         case belowLeft, below, belowRight
@@ -53,7 +55,7 @@ package struct GridCut: ~Copyable {
 
     /// A grid without arcs.
     ///
-    /// - Precondition: it has a pixel, and its pixels with a frame around are less than 2^31.
+    /// - Precondition: it has at least one pixel, and fewer than 2^31 including the border.
     package init(width: Int, height: Int) {
         require(
             width > 0 && height > 0 && (width + 2) * (height + 2) < Int32.max,
@@ -103,7 +105,7 @@ package struct GridCut: ~Copyable {
     @inline(__always)
     private func neighbour(_ node: Int, _ direction: Int) -> Int { node + steps[direction] }
 
-    /// Joins a pixel and its neighbour by arcs of equal capacity in both directions.
+    /// Connects a pixel and its neighbour by arcs of equal capacity in both directions.
     ///
     /// - Precondition: the neighbour is in the grid; no cut has been made.
     package mutating func setCapacity(_ capacity: Int32, column: Int, row: Int, _ arc: Arc) {
@@ -113,29 +115,31 @@ package struct GridCut: ~Copyable {
             capacity >= 0 && column >= 0 && row >= 0 && row + (arc == .right ? 0 : 1) < height
                 && column < width && !(column == 0 && arc == .belowLeft)
                 && !(column == width - 1 && (arc == .right || arc == .belowRight)),
-            "GridCut: \(arc) of \(capacity) at column \(column), row \(row) of \(width)x\(height)")
+            "GridCut: arc \(arc) of capacity \(capacity) at column \(column), row \(row) of "
+                + "\(width)x\(height)")
         capacities[8 * from + arc.rawValue] = capacity
         capacities[8 * to + 7 - arc.rawValue] = capacity
     }
 
-    /// Joins a pixel to the source by an arc of `capacity`, or if it is negative, to the sink by one
-    /// of `-capacity`.
+    /// Connects a pixel to the source by an arc of `capacity`, or if that is negative, to the sink by an
+    /// arc of `-capacity`.
     package mutating func setTerminal(_ capacity: Int32, column: Int, row: Int) {
         let node = node(column, row)
         push(capacity - wanted[node], toTerminal: node)
         wanted[node] = capacity
     }
 
-    /// Whether a pixel is on the source's side of the minimum cut with the fewest such pixels.
+    /// Whether a pixel is on the source's side; if several cuts are minimal, that with the smallest
+    /// source side.
     package func isSource(column: Int, row: Int) -> Bool {
         trees[node(column, row)] == .source
     }
 
     /// Finds the minimum cut.
     ///
-    /// - Returns: what has been pushed from source to sink. After terminals were set again, what was
-    ///   pushed beside what pixels had left over from before.
-    /// - Complexity: O(pixels² * cut) at worst; on pictures about linear.
+    /// - Returns: the flow pushed from source to sink by this call. After terminals were set again, it
+    ///   does not include flow that remains from before.
+    /// - Complexity: O(pixels² * cut) at worst; about linear on pictures.
     @discardableResult
     package mutating func solve() -> Int {
         plant()
@@ -143,7 +147,7 @@ package struct GridCut: ~Copyable {
         while first >= 0 {
             let node = Int(first)
             flow += grow(from: node)
-            // Out of the queue.
+            // Remove the pixel from the queue.
             let following = next[node]
             next[node] = -1
             first = following == Int32(node) ? -1 : following
@@ -174,19 +178,20 @@ package struct GridCut: ~Copyable {
         last = Int32(node)
     }
 
-    /// What is left from a pixel to its neighbour.
+    /// The residual capacity from a pixel to its neighbour.
     @inline(__always)
     private func residual(_ node: Int, _ direction: Int) -> Int32 {
         capacities[8 * node + direction]
     }
 
-    /// What is left from a pixel's neighbour to the pixel.
+    /// The residual capacity from a pixel's neighbour to the pixel.
     @inline(__always)
     private func reverse(_ node: Int, _ direction: Int) -> Int32 {
         capacities[8 * neighbour(node, direction) + 7 - direction]
     }
 
-    /// Grows a pixel's tree to all its neighbours, pushing flow wherever it meets the other tree.
+    /// Grows a pixel's tree to all its neighbours and pushes flow wherever it meets the other tree. Returns
+    /// the flow.
     private mutating func grow(from node: Int) -> Int {
         var flow = 0
         var direction = 0
@@ -207,7 +212,7 @@ package struct GridCut: ~Copyable {
                         tree == .source
                         ? augment(node, direction) : augment(other, 7 - direction)
                     adoptOrphans()
-                    // The pixel may be in the other tree now, and the arc may have more left.
+                    // The pixel may have changed its tree, and the arc may have residual capacity.
                     direction = 0
                     continue
                 } else if distances[other] > distances[node] + 1 && stamps[other] <= stamps[node] {
@@ -221,7 +226,8 @@ package struct GridCut: ~Copyable {
         return flow
     }
 
-    /// Pushes what can be along the path that joins both trees in the arc from `node`.
+    /// Pushes the maximum flow along the path through both trees and the arc from `node` between them.
+    /// Returns the flow.
     private mutating func augment(_ node: Int, _ direction: Int) -> Int {
         let meeting = neighbour(node, direction)
         var least = residual(node, direction)
@@ -268,7 +274,7 @@ package struct GridCut: ~Copyable {
         capacities[8 * neighbour(node, direction) + 7 - direction] += amount
     }
 
-    /// Not written out where it is needed: Swift 6.3 cannot compile that, in a method that changes `self`, for the
+    /// A function of its own, as Swift 6.3 cannot compile the expression in a mutating method with the
     /// thread sanitizer.
     @inline(__always)
     private func push(_ amount: Int32, toTerminal node: Int) { terminals[node] += amount }
@@ -279,8 +285,8 @@ package struct GridCut: ~Copyable {
         orphans.append(Int32(node))
     }
 
-    /// Finds each orphan a parent in its tree that still leads to the terminal, the nearest one; one
-    /// that finds none leaves the tree, and its children become orphans.
+    /// Connects each orphan to the neighbour in its tree with the shortest path to the terminal; an orphan
+    /// without such a neighbour leaves the tree, and its children become orphans.
     private mutating func adoptOrphans() {
         time += 1
         while let next = orphans.popLast() {
@@ -309,8 +315,8 @@ package struct GridCut: ~Copyable {
         }
     }
 
-    /// Steps from a pixel to its terminal, or the highest number if it is cut off. What is found is
-    /// written to all pixels on the way.
+    /// Steps from a pixel to its terminal, or `Int32.max` if it is cut off. The distances of all pixels on
+    /// the way are updated.
     @inline(__always)
     private func distanceToTerminal(_ node: Int) -> Int32 {
         var at = node

@@ -1,14 +1,18 @@
 import Tensors
 
-/// A permutohedral lattice with the memory to put values through it again and again.
+/// A permutohedral lattice with memory for filtering values repeatedly.
 package struct LatticeFilter {
     private let lattice: PermutohedralLattice
     private let groups: Int
-    /// Values at the vertices, `[groups, vertices + 1]`; what stands for missing vertices is zero.
+    /// Values at the vertices, `[groups, vertices + 1]`; the last one, which represents missing vertices,
+    /// is zero.
     private let values: Block<FilterChannels>
+    /// The other buffer of the alternating blurs, likewise.
     private let others: Block<FilterChannels>
 
-    /// - Parameter groups: of four channels.
+    /// - Parameters:
+    ///   - lattice: the lattice of the points.
+    ///   - groups: the number of groups of four channels.
     package init(_ lattice: PermutohedralLattice, groups: Int) {
         self.lattice = lattice
         self.groups = groups
@@ -49,7 +53,7 @@ package struct LatticeFilter {
         }
     }
 
-    /// Adds what points have after `blur(_:)` to `sums`, whose first is the range's first point's.
+    /// Adds the points' values after `blur(_:)` to `sums`, which starts at the first point of the range.
     package func add(
         _ points: Range<Int>, group: Int, to sums: UnsafeMutablePointer<FilterChannels>
     ) {
@@ -61,11 +65,11 @@ package struct LatticeFilter {
 }
 
 extension PermutohedralLattice {
-    /// Each point's sum of the filter's weights over all points: what it makes of ones.
+    /// Each point's sum of the filter's weights over all points, computed by filtering ones.
     package func sums() -> [Float] {
         let filter = LatticeFilter(self, groups: 1)
         let ones = Block(repeating: FilterChannels(repeating: 1), count: points)
-        // Its memory alone would not keep it.
+        // The pointer does not keep the block alive.
         withExtendedLifetime(ones) { filter.blur(ones.base) }
         let sums = Block<FilterChannels>(repeating: FilterChannels(), count: points)
         filter.add(0..<points, group: 0, to: sums.base)

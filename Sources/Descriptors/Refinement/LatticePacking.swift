@@ -1,25 +1,25 @@
 import Platform
 import Tensors
 
-/// How a lattice's vertices are packed into whole numbers, so that steps in the lattice are
-/// additions and the order is one of space.
+/// How a lattice's vertices are packed into integers, so that steps in the lattice are additions and
+/// the order of the integers preserves locality.
 ///
-/// With c the coordinates of a vertex, `c0 + … + ck - (k + 1) c(k+1)` is a multiple of feature k
-/// alone: the rows of the matrix that carries features into the plane. It is also a multiple of
-/// `dimensions + 1`, as all coordinates of a vertex leave the same remainder. The quotients are the
-/// fields of the number, the second feature first, which for pixels is the row: neighbours in the
-/// picture are near each other in the order.
+/// With c the coordinates of a vertex, `c0 + … + ck - (k + 1) c(k+1)` depends only on feature k, as it
+/// corresponds to a row of the matrix that maps features into the plane. It is also a multiple of
+/// `dimensions + 1`, as all coordinates of a vertex have the same remainder. The quotients are the
+/// fields of the integer. The second feature, which for pixels is the row, is the most significant, so
+/// that neighbours in the picture are near each other in the order.
 struct LatticePacking {
-    /// What features are multiplied by before they are carried into the plane: there the filter of
-    /// one blur along each axis has the standard deviation 1 in features (Adams et al., section 3.1).
+    /// Factors of the features before they are mapped into the plane: with them the filter of one blur
+    /// along each axis has the standard deviation 1 in features (Adams et al., section 3.1).
     let scales: [Float]
-    /// What `dimensions + 1` more of each coordinate add. The sum is 0, as that of the fields'
-    /// coefficients: so this is also what a step along each axis adds, where that coordinate grows by
-    /// `dimensions` and all others fall by one.
+    /// The change of the integer when one coordinate grows by `dimensions + 1`. As these add up to 0, it is
+    /// also the change for a step along that axis, where the coordinate grows by `dimensions` and all
+    /// others fall by one.
     let units: [Int64]
-    /// The vertex at the origin.
+    /// The integer of the vertex at the origin.
     let bias: Int64
-    /// Significant bits.
+    /// The number of significant bits.
     let bits: Int
 
     /// - Precondition: the fields fit 63 bits.
@@ -32,14 +32,14 @@ struct LatticePacking {
         var units = [Int64](repeating: 0, count: dimensions + 1)
         var bias: Int64 = 0
         var bits = 0
-        // The least significant first.
+        // The most significant first; fields are allocated in reverse.
         let order = [1, 0].filter { $0 < dimensions } + (0..<dimensions).dropFirst(2)
         for axis in order.reversed() {
             let (low, high) = features.withUnsafeElements {
                 Self.extremes($0[axis * points..<(axis + 1) * points])
             }
             // The coordinates of a point's corners and of their neighbours are within three steps of
-            // the point's, and 2 (axis + 1) of them make up the field.
+            // the point's, and the field is a sum of 2 (axis + 1) of them.
             let margin = 6 * Double(axis + 1)
             let factor = scales[axis] * Double((axis + 1) * (axis + 2)) / Double(dimensions + 1)
             let least = (low * factor - margin).rounded(.down)

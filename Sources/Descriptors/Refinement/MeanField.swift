@@ -2,8 +2,8 @@ import Tensors
 
 /// Mean-field inference with Gaussian kernels and the Potts model.
 ///
-/// Beliefs add up to 1, so that the last label's need not go through the filters: a filter is linear,
-/// and what it makes of ones is known. With five labels four channels are left, one vector.
+/// As beliefs add up to 1 and filters are linear, the last label's need not be filtered: its result is
+/// the filter's sums minus the results of the others. Five labels so take only four channels, one vector.
 struct MeanField {
     private let labels: Int
     private let pixels: Int
@@ -11,15 +11,15 @@ struct MeanField {
     private let filters: [LatticeFilter]
     /// Negative unaries of all labels but the last, `[groups, pixels]`.
     private let energies: Block<FilterChannels>
-    /// Those of the last label with what the kernels make of ones.
+    /// Negative unaries of the last label, plus the kernels' sums.
     private let lastEnergies: Block<Float>
     /// Probabilities of all labels but the last, `[groups, pixels]`.
     private let beliefs: Block<FilterChannels>
     private let lastBeliefs: Block<Float>
 
     /// - Parameters:
-    ///   - unaries: `[labels, …]`, of at least two labels.
-    ///   - kernels: lattices of the pixels, which hold their weights.
+    ///   - unaries: `[labels, …]`, with at least two labels.
+    ///   - kernels: lattices of the pixels, normalised with the kernels' weights.
     init(unaries: Tensor, kernels: [PermutohedralLattice]) {
         labels = unaries.shape[0]
         pixels = unaries.count / labels
@@ -41,7 +41,7 @@ struct MeanField {
                 lastEnergies.base[pixel] = -unaries[(labels - 1) * pixels + pixel]
             }
         }
-        // No label: never believed.
+        // Padding channels get probability 0.
         for label in labels - 1..<4 * groups {
             for pixel in 0..<pixels {
                 energies.base[(groups - 1) * pixels + pixel][label % 4] = -.greatestFiniteMagnitude
@@ -49,21 +49,21 @@ struct MeanField {
         }
         normalize(filtered: false)
         for kernel in kernels {
-            // A little less than it is: of labels that nothing tells apart, rounding would else decide
-            // for or against the last one, and every step make more of it.
+            // Reduced slightly: otherwise, among labels with equal evidence, rounding would favour the last
+            // one or the others, and every update would amplify it.
             for (pixel, sum) in kernel.sums().enumerated() {
                 lastEnergies.base[pixel] += sum * (1 - 3e-7)
             }
         }
     }
 
-    /// Beliefs become what the kernels say of them.
+    /// Recomputes the beliefs from the filtered ones.
     mutating func update() {
         for filter in filters { filter.blur(beliefs.base) }
         normalize(filtered: true)
     }
 
-    /// Beliefs become the softmax of the energies, with what the filters hold if `filtered`.
+    /// Sets the beliefs to the softmax of the energies, plus the filters' results if `filtered`.
     private func normalize(filtered: Bool) {
         let size = Self.block
         Parallelism.perform(count: (pixels + size - 1) / size) { block in
@@ -83,7 +83,7 @@ struct MeanField {
         }
     }
 
-    /// Pixels of a task: what it works on stays in the nearest cache.
+    /// Pixels per task, so that its working set stays in the first-level cache.
     private static let block = 512
 
     private func softmax(_ range: Range<Int>, adding sums: UnsafeMutablePointer<FilterChannels>) {

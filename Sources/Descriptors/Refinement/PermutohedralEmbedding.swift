@@ -1,12 +1,11 @@
 import Tensors
 
-/// Where points lie in the permutohedral lattice of Adams, Baek and Davis, "Fast High-Dimensional
+/// The positions of points in the permutohedral lattice of Adams, Baek and Davis, "Fast High-Dimensional
 /// Filtering Using the Permutohedral Lattice" (2010), sections 3.1 and 3.2.
 ///
-/// The lattice lies in the plane of `dimensions + 1` coordinates whose sum is zero. A point is
-/// carried there, rounded to the nearest vertex of remainder 0, and falls into the simplex that the
-/// order of its coordinates' differences from that vertex tells; its weights at the corners of the
-/// simplex are barycentric.
+/// The lattice lies in the plane of `dimensions + 1` coordinates whose sum is zero. A point is mapped
+/// into it and rounded to the nearest vertex of remainder 0; the order of its coordinates' differences
+/// from that vertex determines its simplex, and its weights at the simplex's corners are barycentric.
 struct PermutohedralEmbedding {
     let dimensions: Int
     let points: Int
@@ -18,7 +17,7 @@ struct PermutohedralEmbedding {
 
     private let units: Block<Int64>
 
-    /// Points a task embeds; a multiple of the lanes.
+    /// Points per task; a multiple of the lanes.
     private static let block = 4096
 
     /// - Parameter features: `[dimensions, points]`, in standard deviations of the filter.
@@ -43,11 +42,11 @@ struct PermutohedralEmbedding {
 
     private func embed(_ features: UnsafePointer<Float>, _ range: Range<Int>) {
         let corners = dimensions + 1
-        // Eight lanes a coordinate: points in the plane, nearest vertices, ranks.
+        // Eight lanes per coordinate: points in the plane, nearest vertices, ranks.
         let lanes = Block<Lanes>(count: 2 * corners)
         let ranks = Block<SIMD8<Int32>>(count: corners)
         let ordered = Block<(unit: Int64, share: Float)>(count: corners)
-        // The blocks' memory alone would not keep them.
+        // Pointers do not keep the blocks alive.
         withExtendedLifetime((lanes, ranks, ordered)) {
             let (elevated, nearest) = (lanes.base, lanes.base + corners)
             for point in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
@@ -64,8 +63,8 @@ struct PermutohedralEmbedding {
         }
     }
 
-    /// Carries eight points into the plane: coordinate j is the sum of the scaled features from j on
-    /// less j times the scaled feature before.
+    /// Maps eight points into the plane: coordinate j is the sum of the scaled features from j on minus j
+    /// times the scaled feature before.
     @inline(__always)
     private func elevate(
         _ features: UnsafePointer<Float>, count: Int, into elevated: UnsafeMutablePointer<Lanes>
@@ -86,9 +85,8 @@ struct PermutohedralEmbedding {
         elevated[0] = sum
     }
 
-    /// Finds the nearest vertex of remainder 0 and each coordinate's place in the order of the
-    /// differences from it, the greatest difference first. Both it and the points are left in units
-    /// of `dimensions + 1`.
+    /// Finds the nearest vertex of remainder 0 and each coordinate's rank by its difference from that
+    /// vertex, the greatest first. The vertex and the points are left in units of `dimensions + 1`.
     @inline(__always)
     private func locate(
         _ elevated: UnsafeMutablePointer<Lanes>, nearest: UnsafeMutablePointer<Lanes>,
@@ -112,8 +110,8 @@ struct PermutohedralEmbedding {
                 rank[other] &+= minusOne &+ 1
             }
         }
-        // Rounded coordinates need not add up to zero: the excess is taken from those that were
-        // rounded farthest. A small whole number is left in the low bits by the shift.
+        // Rounded coordinates may not add up to zero: the excess is subtracted from those rounded
+        // farthest. The shift leaves it as an integer in the low bits.
         let excess = unsafeBitCast(sum + shift, to: SIMD8<Int32>.self) &- 0x4B40_0000
         let whole = Int32(dimensions + 1)
         for axis in 0...dimensions {
@@ -126,9 +124,8 @@ struct PermutohedralEmbedding {
         }
     }
 
-    /// Writes keys and weights of a point's corners, by remainder.
-    ///
-    /// - Parameters: one lane of what `locate` leaves, eight lanes a coordinate.
+    /// Writes the keys and weights of a point's corners, by remainder. `elevated`, `nearest` and `rank`
+    /// point at the point's lane in the results of `locate`, with eight lanes per coordinate.
     @inline(__always)
     private func writeCorners(
         of point: Int, _ elevated: UnsafePointer<Float>, nearest: UnsafePointer<Float>,
@@ -148,8 +145,8 @@ struct PermutohedralEmbedding {
         keys[0] = key
         weights[0] = 1 + ordered[last].share - ordered[0].share
         for remainder in stride(from: 1, through: last, by: 1) {
-            // All coordinates grow by one, which adds nothing to the key, but the next in order falls
-            // by all the others' steps.
+            // All coordinates grow by one, which leaves the key unchanged; the next in order falls by
+            // `dimensions + 1`.
             let place = last - remainder
             key &-= ordered[place + 1].unit
             keys[remainder] = key
@@ -158,7 +155,7 @@ struct PermutohedralEmbedding {
     }
 }
 
-/// The lanes one by one.
+/// The vectors' lanes as scalars.
 private func scalars<Vector: SIMD>(
     _ vectors: UnsafePointer<Vector>
 ) -> UnsafePointer<Vector.Scalar> {

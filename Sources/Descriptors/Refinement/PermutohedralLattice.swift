@@ -1,43 +1,46 @@
 import Platform
 import Tensors
 
-/// Four channels of a filter, which go through it together.
+/// Four channels that are filtered together.
 package typealias FilterChannels = SIMD4<Float>
 
-/// A Gaussian filter of points anywhere in a few dimensions, by the permutohedral lattice of Adams,
+/// A Gaussian filter of scattered points in a few dimensions, by the permutohedral lattice of Adams,
 /// Baek and Davis (2010): values are spread to the corners of the points' simplices, blurred along
 /// each axis of the lattice, and gathered again.
 ///
 /// With `blur(v) = v + (one step ahead + one step back) / 2` along each of the d + 1 axes it is the
-/// filter of Krähenbühl and Koltun's program, to which pydensecrf binds: vertices that no point has
-/// are left out. The program's factor `1 / (1 + 2^-d)` is not applied; normalising cancels it.
+/// filter of Krähenbühl and Koltun's program, which pydensecrf wraps: only vertices of the points'
+/// simplices exist. The program's factor `1 / (1 + 2^-d)` is omitted, as normalising cancels it.
 ///
-/// Vertices are kept in the order of their coordinates. So the neighbours along an axis come in
-/// ascending order too: they are found by one pass over both, and blurs read memory in streams.
+/// Vertices are sorted by their packed coordinates. So the neighbours along an axis are sorted too: one
+/// pass over both finds them, and blurs read memory sequentially.
 package struct PermutohedralLattice: Sendable {
     package let dimensions: Int
     package let points: Int
     package let vertices: Int
     /// The vertices at each point's corners, `[points, dimensions + 1]`.
     let corners: Block<Int32>
-    /// Their weights when gathering.
+    /// The weights of the corners when gathering.
     let cornerWeights: Block<Float>
-    /// Where each vertex's members begin; one more for the end.
+    /// The start of each vertex's range in `members`, followed by the end of the last.
     let firstMember: Block<Int32>
-    /// The points that spread to each vertex, in ascending order, and their weights.
+    /// The points that spread to each vertex, in ascending order.
     let members: Block<Int32>
+    /// The weights of the members when spreading.
     let memberWeights: Block<Float>
     /// For each axis and vertex the vertices a step ahead and a step back, or `vertices`.
     let neighbours: Block<SIMD2<Int32>>
 
-    /// Vertices that one task blurs, and points that one task gathers.
+    /// Vertices blurred, and points gathered, per task.
     package static let block = 8192
 
+    /// Builds the lattice of the points.
+    ///
     /// - Parameter features: `[dimensions, points]`, in standard deviations of the filter.
-    /// - Precondition: there is a point and a dimension, features are finite, and
+    /// - Precondition: there is at least one point and one dimension, features are finite, and
     ///   `points * (dimensions + 1)` fits 31 bits.
-    /// - Complexity: O(points * dimensions² + vertices * dimensions); memory, per point,
-    ///   28 (dimensions + 1) bytes while the lattice is built, and 24 (dimensions + 1) after.
+    /// - Complexity: O(points * dimensions² + vertices * dimensions); memory per point:
+    ///   28 (dimensions + 1) bytes while the lattice is built, 24 (dimensions + 1) after.
     package init(features: Tensor) {
         require(
             features.shape.rank == 2 && features.count > 0,
@@ -78,11 +81,11 @@ package struct PermutohedralLattice: Sendable {
         neighbours = Self.neighbours(distinct, vertices: vertices, embedding.packing)
     }
 
-    /// Divides what the filter gives and what it takes by the roots of its sums, so that it is
-    /// symmetric and nearly keeps constants (Krähenbühl and Koltun's `NORMALIZE_SYMMETRIC`), and
-    /// multiplies what it gives by `weight`.
+    /// Divides the filter's inputs and outputs by the square roots of its sums, so that it is symmetric and
+    /// nearly preserves constants (Krähenbühl and Koltun's `NORMALIZE_SYMMETRIC`), and multiplies its
+    /// outputs by `weight`.
     package func normalize(weight: Float) {
-        // The small number is their program's.
+        // The epsilon is that of their program.
         let factors = sums().map { 1 / ($0 + 1e-20).squareRoot() }
         for (point, factor) in factors.enumerated() {
             for corner in point * (dimensions + 1)..<(point + 1) * (dimensions + 1) {
@@ -94,7 +97,7 @@ package struct PermutohedralLattice: Sendable {
         }
     }
 
-    /// Both neighbours along each axis. Keys ascend, and so do keys that have made a step.
+    /// Both neighbours along each axis. Keys are ascending, and so are keys plus a step.
     private static func neighbours(
         _ keys: Block<Int64>, vertices: Int, _ packing: LatticePacking
     ) -> Block<SIMD2<Int32>> {
@@ -105,7 +108,7 @@ package struct PermutohedralLattice: Sendable {
         Parallelism.perform(count: axes) { axis in
             let step = packing.units[axis]
             let row = neighbours.base + axis * vertices
-            // A step ahead of one is a step back of the other.
+            // If one vertex is a step ahead of another, the other is a step back from it.
             let (distance, ahead, back) = step > 0 ? (step, 0, 1) : (-step, 1, 0)
             var other = 0
             for vertex in 0..<vertices {

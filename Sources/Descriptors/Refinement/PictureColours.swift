@@ -2,10 +2,10 @@ import Foundation
 import Images
 import Tensors
 
-/// A picture's colours as mixtures of Gaussians read them.
+/// A picture's colours, in planes for mixtures of Gaussians.
 struct PictureColours {
     private let count: Int
-    /// Red, green and blue, each `count` rounded up to whole lanes.
+    /// Red, green and blue, each padded to a multiple of eight.
     private let planes: (Block<Float>, Block<Float>, Block<Float>)
 
     init(_ image: Image) {
@@ -24,8 +24,8 @@ struct PictureColours {
         }
     }
 
-    /// Each pixel's component to begin with: k-means of the foreground's colours and of the
-    /// background's, ten iterations from k-means++ seeds as in OpenCV; nil where either is empty.
+    /// Each pixel's initial component, by k-means of the colours of foreground and background separately,
+    /// with ten iterations from k-means++ seeds as in OpenCV; nil if either is empty.
     func clusters(
         of labels: [GrabCut.Label], count components: Int,
         using generator: inout some RandomNumberGenerator
@@ -46,7 +46,7 @@ struct PictureColours {
         return assigned
     }
 
-    /// The mixtures of background and foreground, each pixel belonging to a component of its own.
+    /// Fits the mixtures of background and foreground to each pixel's label and component.
     func mixtures(
         _ labels: [GrabCut.Label], components: [Int32], count: Int
     ) -> (background: GaussianMixture, foreground: GaussianMixture) {
@@ -66,12 +66,13 @@ struct PictureColours {
         )
     }
 
-    /// What two mixtures say of each pixel.
+    /// Both mixtures evaluated at each pixel.
     struct Evaluation {
         /// Logarithm of the foreground's density over the background's.
         var ratios: [Float]
-        /// The likeliest components.
+        /// The likeliest component of the background.
         var background: [Int32]
+        /// The likeliest component of the foreground.
         var foreground: [Int32]
 
         func components(of labels: [GrabCut.Label]) -> [Int32] {
@@ -91,7 +92,7 @@ struct PictureColours {
             let scratch = Block<Lanes>(
                 count: max(
                     mixtures.background.components.count, mixtures.foreground.components.count))
-            // Its memory alone would not keep it.
+            // The pointer does not keep the block alive.
             withExtendedLifetime(scratch) {
                 for pixel in stride(from: block * size, to: min((block + 1) * size, count), by: 8) {
                     let red = load(planes.0.base + pixel)

@@ -2,15 +2,16 @@ import Tensors
 
 extension DenseCRF: Bounded {
     package enum Bounds {
-        /// Beliefs settle within some tens.
+        /// Beliefs converge within a few tens of iterations.
         package static let iterations = Bound("iterations of the CRF", 0...1000)
-        /// Less than a hundredth of a pixel or of a level makes more vertices than can be counted; the
-        /// most is wider than a picture.
+        /// Below a hundredth of a pixel or of a colour level the lattice's vertices no longer fit their
+        /// integers; the upper limit is wider than a picture.
         package static let deviation = Bound("deviation of the CRF", Float(0.01)...1e5)
-        /// Negative log-probabilities are some tens: at the most the kernel alone decides.
+        /// Negative log-probabilities are some tens; at the upper limit the kernel outweighs them entirely.
         package static let weight = Bound("weight of the CRF", Float(0)...1e6)
     }
 
+    /// The first option out of bounds, as a clause; nil if all are valid.
     public var fault: String? {
         firstFault(
             Bounds.iterations.fault(iterations), Bounds.deviation.fault(gaussianDeviation),
@@ -21,14 +22,15 @@ extension DenseCRF: Bounded {
 
 extension GrabCut: Bounded {
     package enum Bounds {
-        /// Labels settle within ten or so.
+        /// Labels converge within about ten iterations.
         package static let iterations = Bound("iterations of GrabCut", 1...1000)
-        /// The paper has 5.
+        /// The paper uses 5.
         package static let components = Bound("components of GrabCut", 1...64)
-        /// What the cut's 32-bit capacities have room for.
+        /// The upper limit is set by the cut's 32-bit capacities.
         package static let smoothness = Bound("smoothness of GrabCut", 0.0...100)
     }
 
+    /// The first option out of bounds, as a clause; nil if all are valid.
     public var fault: String? {
         firstFault(
             Bounds.iterations.fault(iterations), Bounds.components.fault(components),

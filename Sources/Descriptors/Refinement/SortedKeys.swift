@@ -1,12 +1,15 @@
-/// Keys in ascending order with their places before, equal ones in the order of their places: a radix
-/// sort, the least significant digit first.
+/// Keys in ascending order, with their original indices: a stable radix sort, the least significant digit
+/// first.
 struct SortedKeys {
     private(set) var keys: Block<Int64>
     private(set) var entries: Block<UInt32>
 
+    /// Sorts keys.
+    ///
     /// - Parameters:
-    ///   - keys: not negative; used up.
-    ///   - bits: how many bits of them count.
+    ///   - unsorted: keys that are not negative; overwritten.
+    ///   - count: the number of keys.
+    ///   - bits: the number of significant bits of the keys.
     /// - Complexity: O(count * bits).
     init(_ unsorted: Block<Int64>, count: Int, bits: Int) {
         keys = unsorted
@@ -14,7 +17,7 @@ struct SortedKeys {
         for index in 0..<count { entries.base[index] = UInt32(truncatingIfNeeded: index) }
         var nextKeys = Block<Int64>(count: count)
         var nextEntries = Block<UInt32>(count: count)
-        // Fewest passes whose counters and places written to stay in the nearest cache.
+        // The fewest passes whose counters and write positions stay in the first-level cache.
         let passes = (bits + 11) / 12
         let digitBits = (bits + passes - 1) / passes
         let size = 1 << digitBits

@@ -3,24 +3,25 @@ import Platform
 import Tensors
 import ViT
 
-/// Carries the masks of a video's first frame on through the others, by the similarity of features
+/// Propagates the masks of a video's first frame through the others by the similarity of features
 /// (facebookresearch/dino, eval_video_segmentation.py, `label_propagation`).
 ///
-/// A cell's mask is the mean of the masks of its most similar cells in the first frame and in those
-/// before it, near its place, each weighed by `exp(similarity / temperature)`. Frames are handed in
-/// one after the other; the features of `previousFrames + 2` are held at most.
+/// A cell's mask is the mean of the masks of its most similar cells in the first and the previous
+/// frames, within a window around its place, weighted by `exp(similarity / temperature)`. Frames are
+/// passed in order; the features of at most `previousFrames + 2` frames are in memory.
 public struct MaskPropagation: Sendable {
-    /// How masks are carried on. The defaults are the reference's.
+    /// How masks are propagated. The defaults are the reference's.
     public struct Options: Hashable, Sendable, Codable {
-        /// How many of the frames before one are looked at, beside the first.
+        /// The number of previous frames compared with a frame, in addition to the first.
         public var previousFrames = 7
-        /// The most rows and columns, in cells, between a cell and one that it takes its mask from.
+        /// The maximum distance in rows and in columns, in cells, between a cell and its neighbours.
         public var reach = 12
-        /// How many cells a cell takes its mask from.
+        /// The number of similar cells whose masks are averaged.
         public var neighbours = 5
-        /// What similarities are divided by.
+        /// The divisor of similarities in the softmax.
         public var temperature: Float = 0.1
 
+        /// Options with their defaults.
         public init() {}
     }
 
@@ -31,16 +32,20 @@ public struct MaskPropagation: Sendable {
         var masks: Tensor
     }
 
+    /// How masks are propagated.
     public let options: Options
     private let grid: PatchGrid
     private let first: Frame
     private var previous: [Frame] = []
 
+    /// Starts at the first frame.
+    ///
     /// - Parameters:
-    ///   - features: of the first frame, `[rows, columns, channels]`.
-    ///   - masks: how much of each class each cell of it is, `[rows, columns, classes]`.
-    /// - Precondition: both have the same rows and columns, at least one of each; the options have no
-    ///   fault.
+    ///   - features: the first frame's features, `[rows, columns, channels]`.
+    ///   - masks: the share of each class in each cell of the first frame, `[rows, columns, classes]`.
+    ///   - options: how masks are propagated.
+    /// - Precondition: both have the same rows and columns and no dimension is 0; the options are within
+    ///   their bounds.
     public init(features: Tensor, masks: Tensor, options: Options = Options()) {
         require(
             features.shape.rank == 3 && masks.shape.rank == 3 && features.count > 0
@@ -55,12 +60,13 @@ public struct MaskPropagation: Sendable {
             masks: masks.reshaped(to: [grid.count, masks.shape[2]]))
     }
 
-    /// The masks of the next frame, `[rows, columns, classes]`.
+    /// Finds the masks of the next frame.
     ///
     /// - Parameter features: `[rows, columns, channels]`.
+    /// - Returns: `[rows, columns, classes]`.
     /// - Precondition: the features' shape is the first frame's.
-    /// - Complexity: O(frames * cells * (2 reach + 4) * columns * channels), frames being
-    ///   `previousFrames + 1` at most.
+    /// - Complexity: O(frames * cells * (2 reach + 4) * columns * channels) for at most
+    ///   `previousFrames + 1` frames.
     public mutating func advance(to features: Tensor) -> Tensor {
         let classes = first.masks.shape[1]
         require(

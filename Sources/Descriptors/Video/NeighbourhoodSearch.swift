@@ -2,32 +2,35 @@ import Platform
 import Tensors
 import ViT
 
-/// For each cell of a frame, the few most similar cells of other frames among those near its place.
+/// For each cell of a frame, the most similar cells of other frames within a window around its place.
 ///
-/// A band of some rows is multiplied with the rows of another frame that it reaches, at the speed of
-/// matrix products, and of each row of products the columns that are near are looked through: what is
-/// stored at once is `bandRows * (bandRows + 2 reach) * columns²` similarities, never cells x cells.
+/// A band of rows is multiplied with the rows of another frame within reach, at the speed of matrix
+/// products; then the columns within reach are searched in each row of products. Only
+/// `bandRows * (bandRows + 2 reach) * columns²` similarities are stored at a time, never cells x cells.
 package struct NeighbourhoodSearch: ~Copyable {
     private let grid: PatchGrid
-    /// The most rows and columns between a cell and one that it is compared with.
+    /// The maximum distance in rows and in columns between compared cells.
     private let reach: Int
-    /// How many are kept of each cell.
+    /// The number of neighbours kept per cell.
     package let count: Int
-    /// `[cells, count]`, greatest first; -infinity where there are fewer.
+    /// `[cells, count]`, greatest first; -infinity for neighbours not found.
     package private(set) var similarities: [Float]
-    /// `[cells, count]`: which frame, and where in it; `frame * cells + cell`.
+    /// `[cells, count]`: frame and cell of each neighbour, as `frame * cells + cell`.
     package private(set) var places: [Int32]
 
-    /// Rows that are multiplied at once: more read more that is too far, fewer pack each factor for
-    /// less work.
+    /// Rows multiplied at once. More rows compute more products out of reach; fewer amortise packing
+    /// less.
     private static let bandRows = 4
-    /// Cells that a task looks through.
+    /// Cells that one task searches.
     private static let cellsPerTask = 16
 
+    /// Prepares the search for one frame.
+    ///
     /// - Parameters:
-    ///   - frames: how many others the frame is compared with.
-    ///   - count: how many cells are kept, where there are so many: a cell is compared with no more than
-    ///     `frames` times those within reach.
+    ///   - grid: the cells of every frame.
+    ///   - frames: the number of other frames that it is compared with.
+    ///   - reach: the maximum distance in rows and in columns between compared cells.
+    ///   - count: the number of neighbours kept, limited to `frames` times the cells within reach.
     package init(grid: PatchGrid, frames: Int, reach: Int, count: Int) {
         self.grid = grid
         self.reach = min(reach, max(grid.rows, grid.columns))
@@ -38,12 +41,12 @@ package struct NeighbourhoodSearch: ~Copyable {
         places = [Int32](repeating: -1, count: grid.count * count)
     }
 
-    /// Compares the frame with another one. Of equal similarities the first stays.
+    /// Compares the frame with another one. On equal similarities the first found stays.
     ///
     /// - Parameters:
-    ///   - features: of the frame, `[cells, channels]`, rows of length 1.
-    ///   - others: of the other, likewise.
-    ///   - frame: what the other is called in `places`.
+    ///   - features: the frame's features, `[cells, channels]`, rows of length 1.
+    ///   - others: the other frame's features, likewise.
+    ///   - frame: the other frame's number in `places`.
     /// - Complexity: O(cells * (bandRows + 2 reach) * columns * channels).
     package mutating func compare(_ features: Tensor, with others: Tensor, frame: Int) {
         require(

@@ -3,7 +3,7 @@ import Platform
 import Tensors
 
 extension LabelMap {
-    /// The labels that there are, ascending, 0 among them in any case.
+    /// The labels that occur, ascending; 0 is always included.
     public var objects: [UInt8] {
         var isThere = [Bool](repeating: false, count: 256)
         isThere[0] = true
@@ -11,7 +11,7 @@ extension LabelMap {
         return (0...255).filter { isThere[Int($0)] }
     }
 
-    /// The labels under the centres of another number of pixels, as Pillow's `Image.NEAREST`.
+    /// The labels resized by nearest-neighbour sampling, as Pillow's `Image.NEAREST`.
     ///
     /// - Precondition: both sides are at least 1.
     package func nearest(width: Int, height: Int) -> LabelMap {
@@ -23,29 +23,29 @@ extension LabelMap {
         return LabelMap(width: width, height: height, labels: labels)
     }
 
-    /// 1 where a cell is of a class and 0 elsewhere, `[rows, columns, classes]`: the label under the
-    /// cell's centre counts.
+    /// One-hot masks of the cells, `[rows, columns, classes]`, by the label under each cell's centre.
     ///
     /// - Parameters:
-    ///   - classes: a label each.
-    ///   - geometry: of cells on the picture whose labels these are.
+    ///   - classes: the label of each class.
+    ///   - geometry: the cells' position on the labelled picture.
     package func masks(of classes: [UInt8], on geometry: DescriptorGrid.Geometry) -> Tensor {
         Tensor(
             cells(on: geometry).flatMap { label in classes.map { $0 == label ? 1 : 0 } },
             shape: [geometry.grid.rows, geometry.grid.columns, classes.count])
     }
 
-    /// The class that each pixel is most of (eval_video_segmentation.py, `norm_mask` and what follows).
+    /// Labels each pixel with its strongest class (eval_video_segmentation.py, `norm_mask` and the code
+    /// after it).
     ///
-    /// Each class is interpolated bilinearly between the cells' centres and scaled so that its least
-    /// value is 0 and its greatest 1; one that is nowhere stays 0, and one that is the same
-    /// everywhere is above all. Of equals the first wins.
+    /// Each class is interpolated bilinearly between the cells' centres and scaled so that its minimum
+    /// becomes 0 and its maximum 1. A class that occurs nowhere stays 0; one that is constant wins over
+    /// all others. The first wins a tie.
     ///
     /// - Parameters:
     ///   - masks: `[rows, columns, classes]`.
-    ///   - classes: a label for each class.
-    ///   - geometry: of the cells; the labels are those of the image in the network.
-    /// - Precondition: there is a label for each class, and a mask for each cell.
+    ///   - classes: the label of each class.
+    ///   - geometry: the cells' position; the map has the size of the network's image.
+    /// - Precondition: there is one label per class, and one mask per cell.
     /// - Complexity: O(pixels * classes).
     package init(masks: Tensor, classes: [UInt8], geometry: DescriptorGrid.Geometry) {
         require(

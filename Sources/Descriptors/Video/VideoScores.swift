@@ -1,50 +1,58 @@
 import Platform
 
-/// How well a video's objects were found, by the measures of the DAVIS benchmark (Perazzi et al.
-/// 2016; davis2017-evaluation, semi-supervised): region similarity J and contour accuracy F, each
-/// the mean over frames, and then over objects.
+/// Scores of a video's segmentation by the measures of the DAVIS benchmark (Perazzi et al. 2016;
+/// davis2017-evaluation, semi-supervised): region similarity J and contour accuracy F, averaged over
+/// frames and then over objects.
 ///
-/// The benchmark leaves out the first frame, whose mask is given, and the last; so does who adds the
-/// others here.
+/// The benchmark skips the first frame, whose mask is given, and the last; add only those between.
 public struct VideoScores: Sendable, Hashable, Codable {
     /// The measures of one object, 0…1.
     public struct Object: Sendable, Hashable, Codable {
+        /// The object's label.
         public var label: UInt8
-        /// Of each frame.
+        /// Region similarity of each frame.
         public var regions: [Double] = []
+        /// Contour accuracy of each frame.
         public var contours: [Double] = []
 
-        /// J.
+        /// J, the mean over frames; NaN without frames.
         public var region: Double { average(regions) }
-        /// F.
+        /// F, the mean over frames; NaN without frames.
         public var contour: Double { average(contours) }
     }
 
+    /// The scores of each object, by ascending label.
     public private(set) var objects: [Object]
 
-    /// - Parameter first: the first frame's true mask. Its labels but 0 are the objects; 255, which is
-    ///   no object in masks of several (there it marks what is not judged, and counts as background),
-    ///   is one where it is alone.
+    /// Starts without frames.
+    ///
+    /// - Parameter first: the first frame's true mask. Its labels other than 0 are the objects. 255 is
+    ///   an object only if it is the only one; beside others it marks ignored pixels and counts as
+    ///   background.
     public init(first: LabelMap) {
         let labels = first.objects.filter { $0 != 0 }
         objects = (labels == [255] ? labels : labels.filter { $0 != 255 }).map { Object(label: $0) }
     }
 
-    /// J, the mean over objects; not a number where there are no frames or objects.
+    /// J, the mean over objects; NaN without frames or objects.
     public var region: Double { average(objects.map(\.region)) }
-    /// F, likewise.
+    /// F, the mean over objects; NaN without frames or objects.
     public var contour: Double { average(objects.map(\.contour)) }
-    /// J&F.
+    /// J&F, the mean of both measures.
     public var mean: Double { (region + contour) / 2 }
 
-    /// Judges a frame.
+    /// Adds the scores of a frame.
     ///
+    /// - Parameters:
+    ///   - found: the predicted labels.
+    ///   - truth: the true labels.
     /// - Precondition: both have the same size.
     /// - Complexity: O(pixels * objects).
     public mutating func add(_ found: LabelMap, truth: LabelMap) {
         require(
             found.width == truth.width && found.height == truth.height,
-            "VideoScores: \(found.width)x\(found.height) found of \(truth.width)x\(truth.height)")
+            "VideoScores: \(found.width)x\(found.height) labels for a truth of "
+                + "\(truth.width)x\(truth.height)")
         for index in objects.indices {
             let label = objects[index].label
             let a = ObjectMask(found, label: label)
@@ -57,7 +65,7 @@ public struct VideoScores: Sendable, Hashable, Codable {
 
 private func average(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
 
-/// Where an object is.
+/// The pixels of one object.
 package struct ObjectMask {
     private let width: Int
     private let height: Int
@@ -69,7 +77,7 @@ package struct ObjectMask {
         isInside = map.labels.map { $0 == label }
     }
 
-    /// The pixels that both hold over those that one holds (`db_eval_iou`); 1 where none holds any.
+    /// Intersection over union (`db_eval_iou`); 1 if both are empty.
     package func regionSimilarity(to truth: ObjectMask) -> Double {
         var (both, either) = (0, 0)
         for (a, b) in zip(isInside, truth.isInside) {
@@ -79,8 +87,8 @@ package struct ObjectMask {
         return either == 0 ? 1 : Double(both) / Double(either)
     }
 
-    /// The harmonic mean of the share of this contour that is near the true one, and of that which is
-    /// near this (`f_measure`). Near is within 0.008 of the diagonal, up to whole pixels.
+    /// The harmonic mean of the share of this contour near the true one and the share of the true one near
+    /// this (`f_measure`). Near is within 0.008 of the diagonal, rounded up to whole pixels.
     package func contourAccuracy(to truth: ObjectMask) -> Double {
         let diagonal = (Double(width * width) + Double(height * height)).squareRoot()
         let radius = Int((0.008 * diagonal).rounded(.up))
@@ -98,8 +106,8 @@ package struct ObjectMask {
         return precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall)
     }
 
-    /// The pixels that differ from their right, lower or lower right neighbour (`_seg2bmap`); in the
-    /// last row and column from the one neighbour that they have.
+    /// The pixels that differ from their right, lower or lower right neighbour (`_seg2bmap`); those of
+    /// the last row and column are compared only with the neighbour inside the picture.
     private var contour: [Int] {
         var result: [Int] = []
         for y in 0..<height {
@@ -118,7 +126,7 @@ package struct ObjectMask {
         return result
     }
 
-    /// The share of points that lie in a disc about one of the others.
+    /// The share of `points` within `radius` of one of `others`.
     private func share(of points: [Int], within radius: Int, of others: [Int]) -> Double {
         var isNear = [Bool](repeating: false, count: width * height)
         let halves = (-radius...radius).map { down in

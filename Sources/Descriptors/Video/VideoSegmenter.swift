@@ -4,17 +4,18 @@ import ViT
 
 /// Why a frame cannot be segmented; the `description` is one sentence.
 public enum VideoError: Error, Hashable, Sendable {
-    /// A frame, or the first one's mask, has another size than the first frame.
+    /// A frame or the first frame's mask differs in size from the first frame.
     case size(width: Int, height: Int, expectedWidth: Int, expectedHeight: Int)
-    /// The frame does not go through the network at its size.
+    /// The network's features of a frame cannot be extracted.
     case extraction(ExtractionError)
 }
 
 extension VideoError: CustomStringConvertible {
+    /// The reason, as one sentence.
     public var description: String {
         switch self {
         case .size(let width, let height, let expectedWidth, let expectedHeight):
-            "\(width)x\(height) pixels, and expected the first frame's"
+            "\(width)x\(height) pixels; expected the first frame's"
                 + " \(expectedWidth)x\(expectedHeight)"
         case .extraction(let error):
             error.description
@@ -25,18 +26,23 @@ extension VideoError: CustomStringConvertible {
 /// Finds the objects of a video's first frame in the others (facebookresearch/dino,
 /// eval_video_segmentation.py): `MaskPropagation` on the network's output tokens.
 public struct VideoSegmenter: Sendable {
-    /// How frames go into the network, beside how masks are carried on.
+    /// How frames are resized and masks propagated.
     public struct Options: Hashable, Sendable, Codable {
-        /// What a frame's shorter side becomes, in pixels; the longer becomes a multiple of 64.
+        /// The size in pixels that a frame's shorter side is resized to; the longer side becomes a
+        /// multiple of 64.
         public var shorterSide = 480
+        /// How masks are propagated.
         public var propagation = MaskPropagation.Options()
 
+        /// Options with their defaults.
         public init() {}
     }
 
+    /// How frames are resized and masks propagated.
     public let options: Options
-    /// A frame, in pixels.
+    /// Width of a frame in pixels.
     public let width: Int
+    /// Height of a frame in pixels.
     public let height: Int
     private let extractor: Extractor
     private let geometry: DescriptorGrid.Geometry
@@ -44,10 +50,15 @@ public struct VideoSegmenter: Sendable {
     private let classes: [UInt8]
     private var propagation: MaskPropagation
 
-    /// Takes the features of the first frame.
+    /// Starts at the first frame.
     ///
-    /// - Throws: where frame and mask differ in size, or a frame of this size does not go through
-    ///   the network.
+    /// - Parameters:
+    ///   - model: the network.
+    ///   - frame: the first frame.
+    ///   - labels: the objects of the first frame, in its pixels; 0 is background.
+    ///   - options: how frames are resized and masks propagated.
+    /// - Throws: `VideoError` if frame and labels differ in size, or if features of the frame cannot be
+    ///   extracted.
     public init(
         _ model: any Backbone, first frame: Image, labels: LabelMap,
         options: Options = Options()
@@ -61,7 +72,7 @@ public struct VideoSegmenter: Sendable {
         }
         var preprocessing = Preprocessing(loadSize: nil)
         if model.configuration.isOfDINO {
-            // The script's own: 0.228, where other programs have 0.229.
+            // The reference script uses 0.228 for red, not the usual 0.229.
             preprocessing.normalization = Normalization(
                 mean: Normalization.imageNet.mean, standardDeviation: [0.228, 0.224, 0.225])
         }
@@ -74,9 +85,10 @@ public struct VideoSegmenter: Sendable {
             options: options.propagation)
     }
 
-    /// The objects of the next frame, in its pixels.
+    /// Finds the objects of the next frame, in its pixels.
     ///
-    /// - Throws: where the frame's size is not the first one's.
+    /// - Throws: `VideoError` if the frame differs in size from the first, or if its features cannot be
+    ///   extracted.
     public mutating func labels(of frame: Image) throws(VideoError) -> LabelMap {
         guard frame.width == width, frame.height == height else {
             throw .size(
@@ -112,8 +124,9 @@ public struct VideoSegmenter: Sendable {
         )
     }
 
-    /// `read_frame`: the shorter side as asked for, the longer in proportion and down to a multiple of
-    /// 64 (of a square the width). The script has 480 alone, where no side becomes less than 64.
+    /// The size of a frame in the network, as in `read_frame`: the longer side (of a square, the width) in
+    /// proportion to the shorter, rounded down to a multiple of 64. The minimum of 64 is not in the script,
+    /// which always uses 480.
     package static func networkSize(
         width: Int, height: Int, shorterSide: Int
     ) -> (width: Int, height: Int) {
