@@ -129,7 +129,7 @@ import Testing
             ("crops.blurRadius", [-5, -1], "blur radius"),
             ("crops.jitter.hue", 0.6, "hue"), ("crops.jitter.contrast", -1, "jitter"),
             ("crops.mirroring", 2, "probability"),
-            ("crops.globalScale", [0, 0.5], "part of a picture"),
+            ("crops.globalScale", [0, 0.5], "share of a picture"),
         ]
         for (place, value, part) in cases {
             let sentence = try run.resume(nil, run.changing(place, to: value))
