@@ -201,7 +201,7 @@ public struct DINOSchedule: Sendable, Hashable {
         teacherTemperature = options.loss.teacherTemperature
     }
 
-    /// The steps of the whole training.
+    /// The number of steps of the training.
     public var steps: Int { learningRate.steps }
 
     /// The epoch that a step belongs to.

@@ -54,7 +54,7 @@ public struct Attention: Sendable {
     /// The attention of each image's class token alone: `[batch, width]`.
     ///
     /// - Parameter first: the class tokens of `x`, `[batch, width]`.
-    /// - Complexity: a sixth of the multiplications of a full pass.
+    /// - Complexity: a block limited to class tokens takes about a sixth of the arithmetic of its linear layers.
     func ofClassTokens(
         _ first: Tensor, in x: Tensor, after map: InputMap, adding residual: Tensor?,
         turnedBy angles: RotaryAngles?

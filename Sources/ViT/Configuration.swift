@@ -138,7 +138,7 @@ extension VisionTransformer.Configuration: Codable {
         normalization = try value(.normalization, or: .imageNet)
     }
 
-    /// Encodes every property; the key `positionGrid` or `rotaryPeriods` tells how positions are encoded.
+    /// Encodes every property; positions are stored under the key `positionGrid` or `rotaryPeriods`.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(width, forKey: .width)

@@ -104,8 +104,8 @@ public struct Features: Sendable {
     /// The network's architecture.
     public let configuration: VisionTransformer.Configuration
     /// The features by tap, with these shapes:
-    /// - query, key, value (channel `head * headWidth + dimension`), token and normedToken: `[batch, tokens,
-    ///   width]`
+    /// - query, key, value (channel `head * headWidth + dimension`), token and normedToken:
+    ///   `[batch, tokens, width]`
     /// - classAttention: `[batch, heads, tokens]`
     /// - registerAttention: `[batch, registers * heads, tokens]`, the heads of one register being adjacent
     /// - embedding: `[batch, width]`

@@ -15,7 +15,7 @@ public struct LabelledPictures: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - folder: the folder, with one subfolder per class.
-    ///   - train: training pictures whose classes to use, of which not all need occur; by default the classes are
+    ///   - train: training pictures whose classes to use, not all of which need occur; by default the classes are
     ///     the folder's own subfolders.
     /// - Throws: `EvaluationError` if the folder has no subfolders with pictures, or one that is not among the
     ///   classes.

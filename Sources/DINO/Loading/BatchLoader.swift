@@ -16,8 +16,8 @@ public final class BatchLoader: Sendable {
     ///   - source: the source of the batches.
     ///   - epoch: the epoch of the first batch.
     ///   - step: the step of the first batch, counted from 0 in each epoch.
-    ///   - lookAhead: the maximum number of batches that are finished or in preparation. A batch takes `batchSize *
-    ///     12 * (2 * globalSide^2 + localCount * localSide^2)` bytes.
+    ///   - lookAhead: the maximum number of batches that are finished or in preparation. A batch takes
+    ///     `batchSize * 12 * (2 * globalSide^2 + localCount * localSide^2)` bytes.
     /// - Precondition: `step` is below the source's `stepsPerEpoch`, `lookAhead` at least 1.
     public init(_ source: BatchSource, epoch: Int = 0, step: Int = 0, lookAhead: Int = 2) {
         require(

@@ -3,9 +3,9 @@ import Platform
 import Tensors
 import ViT
 
-/// Precomputed dense features of a folder's pictures, written by any program: for each picture an npy file `[rows,
-/// columns, channels]`, float16 or float32, that covers the whole picture. Its path is the picture's path within
-/// the folder with `.npy` appended.
+/// Precomputed dense features of a folder's pictures, written by any program: for each picture an npy file
+/// `[rows, columns, channels]`, float16 or float32, that covers the whole picture. Its path is the picture's path
+/// within the folder with `.npy` appended.
 ///
 /// A second folder may hold saliency maps `[rows, columns]` under the same names: the weight of each place, as
 /// non-negative numbers of any scale.

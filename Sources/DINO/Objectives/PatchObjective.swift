@@ -90,8 +90,8 @@ extension FeatureTap {
 }
 
 extension Tensor {
-    /// Some rows of the tensor, viewed as a matrix with its innermost dimension as columns: `[indices.count,
-    /// width]`.
+    /// Some rows of the tensor, viewed as a matrix with its innermost dimension as columns:
+    /// `[indices.count, width]`.
     func innerRows(_ indices: [Int]) -> Tensor {
         reshaped(to: [count / shape[-1], shape[-1]]).samples(indices)
     }
