@@ -1,8 +1,9 @@
 import Images
 import Tensors
 
-/// What is left to chance in one crop, once it has been drawn.
+/// The random parameters of one crop, already drawn.
 package struct CropChoices: Hashable, Sendable {
+    /// An adjustment of colours, with its factor or, for the hue, its rotation as a share of the circle.
     package enum Adjustment: Hashable, Sendable {
         case brightness(Float)
         case contrast(Float)
@@ -10,11 +11,17 @@ package struct CropChoices: Hashable, Sendable {
         case hue(Double)
     }
 
+    /// The part of the picture to show.
     package var part: Box
+    /// Whether the crop is flipped horizontally.
     package var mirrored: Bool
+    /// Colour adjustments, in the order of their application.
     package var adjustments: [Adjustment]
+    /// Whether colours are removed.
     package var grayscale: Bool
+    /// The standard deviation of the blur in pixels; nil for none.
     package var blurRadius: Float?
+    /// Whether the crop is solarised.
     package var solarized: Bool
 
     package init(
@@ -29,7 +36,7 @@ package struct CropChoices: Hashable, Sendable {
         self.solarized = solarized
     }
 
-    /// The crop, in the order of the steps of `DataAugmentationDINO`.
+    /// Makes the crop, with the steps of `DataAugmentationDINO` in their order.
     package func view(of image: Image, side: Int) -> Image {
         var view = image.resizedCrop(
             part, width: side, height: side, using: .bicubic, mirrored: mirrored)
@@ -49,7 +56,7 @@ package struct CropChoices: Hashable, Sendable {
 }
 
 extension MultiCrop {
-    /// Draws the choices for one crop.
+    /// Draws the parameters of one crop.
     package func choices(
         for image: Image, scale: ClosedRange<Double>, finish: Finish,
         using generator: inout some RandomNumberGenerator
@@ -69,7 +76,7 @@ extension MultiCrop {
 }
 
 extension MultiCrop.ColourJitter {
-    /// Draws the four adjustments in random order; one that cannot change anything is left out.
+    /// Draws the four adjustments in random order, without those of strength 0.
     fileprivate func adjustments(
         using generator: inout some RandomNumberGenerator
     ) -> [CropChoices.Adjustment] {
@@ -87,7 +94,7 @@ extension MultiCrop.ColourJitter {
 }
 
 extension RandomNumberGenerator {
-    /// Fisher and Yates, with draws that are the same in every version of the standard library.
+    /// A Fisher-Yates shuffle that gives the same order in every version of the standard library.
     mutating func shuffle<Element>(_ elements: inout [Element]) {
         for last in stride(from: elements.count - 1, to: 0, by: -1) {
             elements.swapAt(last, nextIndex(below: last + 1))

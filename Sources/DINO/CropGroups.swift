@@ -2,26 +2,26 @@ import Platform
 import Tensors
 import ViT
 
-/// A crop of a step: which of a picture's, the large ones first, and of which picture.
+/// One crop of a step: its view (large crops first) and its picture.
 struct CropPlace: Hashable, Sendable {
     var view: Int
     var picture: Int
 }
 
-/// Crops whose values for gradients are kept at one time.
+/// Crops forwarded and differentiated together, so that their activations fit the memory limit.
 struct CropGroup: Sendable {
-    /// Those that go through the network together: of one size, in the order of the rows.
+    /// The crops of each forward pass, which are of one size, in the order of the rows.
     var passes: [[CropPlace]] = []
 
-    /// All of them, in the order of the rows.
+    /// All crops, in the order of the rows.
     var places: [CropPlace] { passes.flatMap(\.self) }
 }
 
-/// The crops of a step in an order that depends on nothing else: view by view, the large ones first,
-/// and each view picture by picture through the micro-batches.
+/// The crops of a step in a fixed order: by view, large crops first, and within a view by picture across the
+/// micro-batches.
 struct StepCrops {
     private let batches: [MultiCropBatch]
-    /// For each micro-batch the number of its first picture.
+    /// The index of each micro-batch's first picture.
     private let firstPictures: [Int]
     let pictures: Int
     let globalViews: Int
@@ -45,20 +45,22 @@ struct StepCrops {
                         && $0.masks.count == batches[0].masks.count
                         && zip($0.globals + $0.locals, batches[0].globals + batches[0].locals)
                             .allSatisfy { $0.shape.dimensions[1...] == $1.shape.dimensions[1...] }
-                }, "DINOTrainer: micro-batches of different forms")
+                }, "DINOTrainer: micro-batches with different views")
     }
 
-    /// `[batch, 3, height, width]`.
+    /// The shape of a view's crops in the first micro-batch, `[batch, 3, height, width]`.
     func shape(of view: Int) -> Shape {
         let batch = batches[0]
         return view < globalViews
             ? batch.globals[view].shape : batch.locals[view - globalViews].shape
     }
 
-    /// Cuts the crops of some views into groups of about the same size, of at most about `limit`
-    /// bytes each.
+    /// Divides the crops of some views into groups of similar cost, each of at most about `limit` bytes.
     ///
-    /// - Parameter cost: bytes that a crop of `[batch, 3, height, width]` needs.
+    /// - Parameters:
+    ///   - views: the views to include.
+    ///   - limit: the memory limit in bytes.
+    ///   - cost: the bytes needed by one crop of a batch `[batch, 3, height, width]`.
     func groups(of views: Range<Int>, limit: Int, cost: (Shape) -> Int) -> [CropGroup] {
         let costs = views.map { cost(shape(of: $0)) }
         let total = costs.reduce(0, +) * pictures
@@ -67,7 +69,7 @@ struct StepCrops {
         var spent = 0
         for (view, cost) in zip(views, costs) {
             for picture in 0..<pictures {
-                // The group in which the crop's middle lies, were all laid in a row.
+                // Lay all crops end to end by cost: a crop belongs to the group that holds its midpoint.
                 let group = min(count - 1, (2 * spent + cost) * count / (2 * total))
                 let place = CropPlace(view: view, picture: picture)
                 if let last = groups[group].passes.last?.last,
@@ -90,7 +92,7 @@ struct StepCrops {
         withExtendedLifetime((batches, images)) {
             Parallelism.perform(count: pass.count) { row in
                 let (view, picture) = (pass[row].view, pass[row].picture)
-                // The last micro-batch that begins at this picture or before.
+                // The last micro-batch that starts at or before this picture.
                 let index = firstPictures.lastIndex { $0 <= picture } ?? 0
                 let crops =
                     view < globalViews
@@ -103,12 +105,12 @@ struct StepCrops {
         return images
     }
 
-    /// The feature teacher's vectors of a view's crops, which came with the batches.
+    /// The feature teacher's vectors for a view's crops, as supplied with the batches.
     func features(ofView view: Int) -> TeacherFeatures {
         TeacherFeatures(joining: batches.map { $0.features[view] })
     }
 
-    /// The masks of the large crops, which came with the batches.
+    /// The masks of the large crops, as supplied with the batches.
     var masks: StepMasks {
         StepMasks(
             batches[0].masks.indices.map { view in

@@ -1,52 +1,60 @@
 import Platform
 import Tensors
 
-/// DINO's projection head (`DINOHead` of vision_transformer.py): a perceptron to a narrow bottleneck,
-/// its result on the unit sphere, and a last layer without bias whose rows have a length of their
-/// own (weight normalisation, Salimans and Kingma 2016).
+/// DINO's projection head (`DINOHead` of vision_transformer.py): a perceptron with a narrow bottleneck, whose
+/// output is normalised to unit length, and a weight-normalised last layer without bias (Salimans and Kingma 2016).
 ///
 ///     h_0 = x,  h_i = GELU(norm_i(W_i h_(i-1) + b_i)),  z = W_n h_(n-1) + b_n
 ///     output_k = g_k (v_k / |v_k|) · z / |z|
 ///
-/// norm_i is batch normalisation where the options ask for it, and else nothing.
+/// norm_i is batch normalisation if `Options.hasBatchNorm` is set, else the identity.
 public struct DINOHead: Sendable {
+    /// The architecture of a head. The names are those of main_dino.py's options and `DINOHead`'s parameters.
     public struct Options: Sendable, Codable, Hashable {
-        /// Numbers that the head gives for an image: `--out_dim`.
+        /// The number of prototypes, the width of the output: `--out_dim`.
         public var prototypes: Int
-        /// Layers of the perceptron, at least 1: `nlayers`.
+        /// The number of layers of the perceptron, at least 1: `nlayers`.
         public var layers = 3
-        /// `hidden_dim`.
+        /// The width of the hidden layers: `hidden_dim`.
         public var hiddenWidth = 2048
-        /// `bottleneck_dim`.
+        /// The width of the bottleneck: `bottleneck_dim`.
         public var bottleneckWidth = 256
-        /// `--use_bn_in_head`.
+        /// Whether hidden layers have batch normalisation: `--use_bn_in_head`.
         public var hasBatchNorm = false
-        /// Whether the lengths g of the last layer's rows are learnt, or 1: `--norm_last_layer`
-        /// false, which is better for a ViT-S and less stable.
+        /// Whether the lengths g of the last layer's rows are learnt instead of fixed at 1 (`--norm_last_layer`
+        /// false): better for a ViT-S, but less stable.
         public var learnsMagnitude = false
 
+        /// Creates DINO's default head with a number of prototypes.
         public init(prototypes: Int = 65536) {
             self.prototypes = prototypes
         }
     }
 
-    /// A layer of the perceptron; all but the last have a GELU behind them.
+    /// A layer of the perceptron; a GELU follows all but the last.
     struct Layer: Sendable {
         var linear: Linear
         var norm: BatchNorm?
     }
 
+    /// The head's architecture.
     public let options: Options
     var layers: [Layer]
-    /// v, `[prototypes, bottleneckWidth]`.
+    /// The directions v of the last layer's rows, `[prototypes, bottleneckWidth]`.
     public var direction: Tensor
-    /// g, `[prototypes, 1]`.
+    /// The lengths g of the last layer's rows, `[prototypes, 1]`.
     public var magnitude: Tensor
 
-    /// Creates a head whose parameters have the names of vision_transformer.py: `mlp.0.weight` (`mlp.weight`
-    /// where there is one layer alone), `last_layer.weight_g`, `last_layer.weight_v`. At first matrices are
-    /// normal with deviation 0.02, biases 0; the last layer's directions, as PyTorch's `Linear`, uniform within
-    /// ±1 / sqrt(bottleneckWidth), their lengths 1.
+    /// Creates a head from parameters with the names of vision_transformer.py: `mlp.0.weight` (`mlp.weight` if
+    /// there is only one layer), `last_layer.weight_g`, `last_layer.weight_v`. Initial matrices are normal with
+    /// standard deviation 0.02 and biases 0; the last layer's directions are uniform within ±1 /
+    /// sqrt(bottleneckWidth), as in PyTorch's `Linear`, their lengths 1.
+    ///
+    /// - Parameters:
+    ///   - inputWidth: the width of the embeddings.
+    ///   - options: the architecture.
+    ///   - source: supplies the parameters.
+    /// - Throws: what the source throws.
     public init<Failure>(
         inputWidth: Int, options: Options, from source: ParameterSource<Failure>
     ) throws(Failure) {
@@ -74,7 +82,12 @@ public struct DINOHead: Sendable {
             .uniform(bound: 1 / Double(options.bottleneckWidth).squareRoot()))
     }
 
-    /// A head with which training starts.
+    /// Creates an untrained head.
+    ///
+    /// - Parameters:
+    ///   - inputWidth: the width of the embeddings.
+    ///   - options: the architecture.
+    ///   - generator: the source of random numbers.
     public init(
         inputWidth: Int, options: Options, using generator: inout some RandomNumberGenerator
     ) {
@@ -83,11 +96,12 @@ public struct DINOHead: Sendable {
         }
     }
 
-    /// Channels of the embeddings that it takes.
+    /// The width of the embeddings.
     public var inputWidth: Int { layers[0].linear.weight.shape[1] }
 
-    /// - Parameter embeddings: `[images, inputWidth]`; with batch normalisation all that are to share
-    ///   its statistics.
+    /// Applies the head to a batch of embeddings.
+    ///
+    /// - Parameter embeddings: `[images, inputWidth]`; batch normalisation takes its statistics over all of them.
     /// - Returns: `[images, prototypes]`.
     /// - Complexity: O(images x parameters).
     public func callAsFunction(_ embeddings: Tensor) -> Tensor {
@@ -101,6 +115,7 @@ public struct DINOHead: Sendable {
 }
 
 extension DINOHead: Module {
+    /// Visits the head's parameters by the names of vision_transformer.py.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         for index in layers.indices {
             let names = options.names(ofLayer: index)
@@ -113,7 +128,7 @@ extension DINOHead: Module {
 }
 
 extension DINOHead.Options {
-    /// The parts of a layer of the perceptron, by their places in PyTorch's `Sequential`.
+    /// The names of a layer's parts, numbered as in PyTorch's `Sequential`.
     fileprivate func names(ofLayer index: Int) -> (linear: String, norm: String) {
         let place = index * (hasBatchNorm ? 3 : 2)
         return (layers == 1 ? "mlp" : "mlp.\(place)", "mlp.\(place + 1)")

@@ -2,17 +2,20 @@ import Platform
 import Tensors
 import ViT
 
-/// A vision transformer with what training asks of it (`MultiCropWrapper` of utils.py).
+/// A vision transformer with the heads that its training needs (`MultiCropWrapper` of utils.py).
 public struct DINONetwork: Sendable, Module {
+    /// The vision transformer.
     public var backbone: VisionTransformer
-    /// The projection head; nil where nothing is asked of prototypes.
+    /// The projection head; nil if no objective uses prototypes.
     public var head: DINOHead?
-    /// That of masked patches; nil where they share the class token's, or nothing is asked of them.
+    /// A separate projection head for masked patches; nil if they share the class token's or are not used.
     public var patchHead: DINOHead?
-    /// The maps to a teacher's features; nil where it learns from none.
+    /// The maps to a feature teacher's outputs; nil without distillation.
     public var distillation: DistillationHeads?
 
-    /// - Precondition: the head takes embeddings of the transformer's width.
+    /// Creates a network from its parts.
+    ///
+    /// - Precondition: the heads take embeddings of the transformer's width.
     public init(
         backbone: VisionTransformer, head: DINOHead?, patchHead: DINOHead? = nil,
         distillation: DistillationHeads? = nil
@@ -30,9 +33,13 @@ public struct DINONetwork: Sendable, Module {
         self.distillation = distillation
     }
 
-    /// A network with which training starts.
+    /// Creates the network at the start of a training.
     ///
-    /// - Parameter backbone: what to start from; an untrained network unless given.
+    /// - Parameters:
+    ///   - options: the training's options.
+    ///   - backbone: the transformer to start from; untrained by default.
+    ///   - generator: the source of random numbers.
+    /// - Precondition: the transformer's configuration is that of the options, but for the mask token.
     public init(
         _ options: DINOOptions, backbone: VisionTransformer? = nil,
         using generator: inout some RandomNumberGenerator
@@ -45,7 +52,7 @@ public struct DINONetwork: Sendable, Module {
         if options.network.hasMaskToken { backbone.addMaskToken() }
         require(
             backbone.configuration == options.network,
-            "DINONetwork: a network of \(backbone.configuration) for \(options.network)")
+            "DINONetwork: backbone \(backbone.configuration), expected \(options.network)")
         let width = options.network.width
         self.init(
             backbone: backbone,
@@ -61,6 +68,7 @@ public struct DINONetwork: Sendable, Module {
             })
     }
 
+    /// Visits the parameters of the transformer and of all heads.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try backbone.forEachParameter(under: "backbone", body)
         try Self.visit("head", &head, body)
@@ -72,7 +80,7 @@ public struct DINONetwork: Sendable, Module {
         _ name: String, _ part: inout Part?, _ body: (String, inout Tensor) throws -> Void
     ) rethrows {
         guard var module = part else { return }
-        // So that the elements have one owner.
+        // Moved out, so that the elements have a single owner while `body` changes them.
         part = nil
         defer { part = module }
         try module.forEachParameter(under: name, body)

@@ -1,57 +1,69 @@
 import Tensors
 import ViT
 
-/// How a network is trained: everything but the pictures and their augmentation.
+/// How a network is trained: everything except the pictures and their augmentation.
 ///
-/// Defaults are those of main_dino.py (facebookresearch/dino), which trains on ImageNet; Docs/Training.md
-/// has presets for small sets of pictures.
+/// The defaults are those of main_dino.py (facebookresearch/dino), which trains on ImageNet; Docs/Training.md has
+/// presets for small data sets.
 public struct DINOOptions: Sendable, Codable, Hashable {
-    /// The student, and the teacher unless that is a fixed one.
+    /// The architecture of the student and of its moving average, the teacher.
     public var network: VisionTransformer.Configuration
-    /// What the network starts as, unless it is given.
+    /// How the network is initialised unless weights are given.
     public var initialization = Initialization.plain
+    /// The projection head.
     public var head: DINOHead.Options
-    /// The head of masked patches; nil where they share that of the class token: `ibot.separate_head` of dinov2.
+    /// The head for masked patches; nil if they share the class token's: `ibot.separate_head` of dinov2.
     public var patchHead: DINOHead.Options?
+    /// Temperatures and centring of DINO's loss.
     public var loss: DINOLoss.Options
+    /// The optimiser.
     public var optimizer: OptimizerKind
+    /// Learning rate multipliers, weight decay and clipping by parameter.
     public var parameterRules = ParameterRules()
+    /// The weights of the self-distillation objectives.
     public var objectives = ObjectiveWeights()
     /// How patches are masked for iBOT's objective.
     public var masking = PatchMasking()
-    /// What is learnt from the features of a trained network.
+    /// Distillation of a trained network's features; nil for none.
     public var distillation: DistillationOptions?
 
-    /// Passes over the set of pictures: `--epochs`.
+    /// Passes over the data set: `--epochs`.
     public var epochs = 100
-    /// The highest learning rate for 256 pictures a step: `--lr`. The rate used is this times the
-    /// pictures of a step / 256 (Goyal et al. 2017).
+    /// The peak learning rate for a batch of 256 pictures: `--lr`. It is scaled by the batch size / 256 (Goyal et
+    /// al. 2017).
     public var learningRate = 0.0005
-    /// The learning rate at the end, not scaled: `--min_lr`.
+    /// The final learning rate, which is not scaled: `--min_lr`.
     public var minimumLearningRate = 1e-6
-    /// The epochs in which the rate grows from 0: `--warmup_epochs`.
+    /// The epochs in which the learning rate grows linearly from 0: `--warmup_epochs`.
     public var warmupEpochs = 10
-    /// At the start and, along a cosine, at the end: `--weight_decay`, `--weight_decay_end`.
+    /// The initial weight decay: `--weight_decay`.
     public var weightDecay = 0.04
+    /// The final weight decay, approached along a cosine: `--weight_decay_end`.
     public var finalWeightDecay = 0.4
-    /// What the teacher keeps of itself at a step, growing to 1 along a cosine: `--momentum_teacher`.
+    /// The initial momentum of the teacher's moving average, which grows to 1 along a cosine: `--momentum_teacher`.
     public var teacherMomentum = 0.996
-    /// The longest gradient that a parameter may have; `nil` for any: `--clip_grad`.
+    /// The maximum norm of a gradient, beyond which it is scaled down; nil for none: `--clip_grad`.
     public var gradientClip: Double? = 3
-    /// The epochs at the start in which the head's last layer stays as it is: `--freeze_last_layer`.
+    /// The initial epochs in which the heads' last layers are frozen: `--freeze_last_layer`.
     public var frozenLastLayerEpochs = 1
-    /// The epochs at the start in which the network stays as it is and only the head learns: for
-    /// weights that have been trained, which a new head's first gradients would spoil.
+    /// The initial epochs in which only the heads are trained: protects pretrained weights from the first gradients
+    /// of a new head.
     public var frozenNetworkEpochs = 0
-    /// How often the last block's branches are left out: `--drop_path_rate`.
+    /// The probability of skipping a branch of the last block: `--drop_path_rate`.
     public var stochasticDepth = 0.1
-    /// From which stochastic depth is drawn.
+    /// The seed of the initial parameters and of stochastic depth.
     public var seed: UInt64 = 0
-    /// About how many bytes the values that are kept for gradients may take. Where all crops of a step
-    /// need more, they are taken in groups, one after the other; the gradients are the same but for
-    /// rounding.
+    /// The approximate memory limit in bytes for the activations kept for gradients. If all crops of a step need
+    /// more, they are processed in groups, one after the other; the gradients are the same but for rounding.
     public var activationMemory = 3 << 27
 
+    /// Creates options with the defaults of main_dino.py.
+    ///
+    /// - Parameters:
+    ///   - network: the architecture to train.
+    ///   - head: the projection head.
+    ///   - loss: temperatures and centring.
+    ///   - optimizer: the optimiser.
     public init(
         network: VisionTransformer.Configuration, head: DINOHead.Options = .init(),
         loss: DINOLoss.Options = .init(), optimizer: OptimizerKind = .adamW
@@ -63,37 +75,38 @@ public struct DINOOptions: Sendable, Codable, Hashable {
     }
 }
 
-/// By how much each objective of self-distillation counts in the loss; one with 0 is not computed.
+/// The weight of each self-distillation objective in the loss. An objective with weight 0 is not computed.
 public struct ObjectiveWeights: Sendable, Codable, Hashable {
-    /// DINO's, of the class token (Caron et al. 2021).
+    /// DINO's objective, on class tokens (Caron et al. 2021).
     public var dino: Double
-    /// iBOT's, of masked patches (Zhou et al. 2022; 1 in dinov2).
+    /// iBOT's objective, on masked patches (Zhou et al. 2022; 1 in dinov2).
     public var ibot: Double
-    /// KoLeo's, which spreads class tokens (Sablayrolles et al. 2019; 0.1 in dinov2).
+    /// The KoLeo regulariser, which spreads class tokens apart (Sablayrolles et al. 2019; 0.1 in dinov2).
     public var koLeo: Double
 
+    /// Creates weights; by default only DINO's objective is used.
     public init(dino: Double = 1, ibot: Double = 0, koLeo: Double = 0) {
         self.dino = dino
         self.ibot = ibot
         self.koLeo = koLeo
     }
 
-    /// Whether anything is asked of prototypes.
+    /// Whether any objective uses prototypes.
     var needPrototypes: Bool { dino > 0 || ibot > 0 }
 }
 
 extension DINOOptions {
-    /// Whether there is a head of the class token, which masked patches may share.
+    /// Whether the class token's head is needed; masked patches may share it.
     var needsHead: Bool { objectives.dino > 0 || objectives.ibot > 0 && patchHead == nil }
 
-    /// The head of masked patches alone, where there is one.
+    /// The separate head for masked patches, if one is needed.
     var separatePatchHead: DINOHead.Options? { objectives.ibot > 0 ? patchHead : nil }
 
-    /// The head of masked patches.
+    /// The options of the head that masked patches use.
     var usedPatchHead: DINOHead.Options { patchHead ?? head }
 }
 
-/// Options as they were before they had all of their fields.
+/// Decoding accepts options stored before all fields existed.
 extension DINOOptions {
     private enum CodingKeys: String, CodingKey {
         case network, initialization, head, patchHead, masking, loss, optimizer, parameterRules,
@@ -104,6 +117,7 @@ extension DINOOptions {
             activationMemory
     }
 
+    /// Decodes options; fields absent from older checkpoints get their defaults.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         func read<Value: Decodable>(_ value: inout Value, _ key: CodingKeys) throws {
@@ -127,7 +141,7 @@ extension DINOOptions {
         try read(&stochasticDepth, .stochasticDepth)
         try read(&seed, .seed)
         try read(&activationMemory, .activationMemory)
-        // Not in the checkpoints of the first versions.
+        // Absent from checkpoints of the first versions.
         initialization =
             try container.decodeIfPresent(Initialization.self, forKey: .initialization) ?? .plain
         objectives =
@@ -142,27 +156,38 @@ extension DINOOptions {
     }
 }
 
-/// Which optimiser takes the steps (`--optimizer`).
+/// The optimisers (`--optimizer`).
 public enum OptimizerKind: String, Sendable, Codable, Hashable, CaseIterable {
-    /// Loshchilov and Hutter 2019: the one to use with transformers.
+    /// AdamW (Loshchilov and Hutter 2019): the choice for transformers.
     case adamW = "adamw"
-    /// With momentum 0.9.
+    /// Stochastic gradient descent with momentum 0.9.
     case sgd
-    /// You et al. 2017: for convolutional networks and large batches.
+    /// LARS (You et al. 2017): for convolutional networks and large batches.
     case lars
-    /// Jordan et al. 2024: the blocks' weight matrices by Muon, all else by AdamW. It learns more from each picture.
+    /// Muon (Jordan et al. 2024) for weight matrices, AdamW for all other parameters. It learns more from each
+    /// picture.
     case muon
 }
 
-/// What changes from step to step, by `DINOOptions` and the number of steps in an epoch.
+/// The quantities that vary during training, derived from `DINOOptions` and the number of steps in an epoch.
 public struct DINOSchedule: Sendable, Hashable {
+    /// The number of steps in an epoch.
     public let stepsPerEpoch: Int
+    /// The learning rate by step.
     public let learningRate: CosineSchedule
+    /// The weight decay by step.
     public let weightDecay: CosineSchedule
+    /// The momentum of the teacher's moving average, by step.
     public let teacherMomentum: CosineSchedule
+    /// The teacher's temperature by epoch.
     public let teacherTemperature: LinearWarmup
 
-    /// - Parameter batchSize: the pictures of a step, those of all its micro-batches.
+    /// Creates the schedule of a training.
+    ///
+    /// - Parameters:
+    ///   - options: the training's options.
+    ///   - batchSize: the pictures of a step, across all its micro-batches.
+    ///   - stepsPerEpoch: the number of steps in an epoch.
     /// - Precondition: the warm-up is no longer than the training.
     public init(_ options: DINOOptions, batchSize: Int, stepsPerEpoch: Int) {
         let steps = options.epochs * stepsPerEpoch
@@ -176,7 +201,7 @@ public struct DINOSchedule: Sendable, Hashable {
         teacherTemperature = options.loss.teacherTemperature
     }
 
-    /// The steps of the whole training.
+    /// The number of steps of the training.
     public var steps: Int { learningRate.steps }
 
     /// The epoch that a step belongs to.

@@ -2,29 +2,30 @@ import Tensors
 import ViT
 
 extension DINOOptions: Bounded {
+    /// The ranges of valid values.
     package enum Bounds {
         /// A hundred times the longest published training (800 epochs).
         package static let epochs = Bound("epochs", 1...100_000)
-        /// Part of a training, or all of it.
+        /// Up to the longest training.
         package static let warmupEpochs = Bound(
-            "epochs of warm-up", 0...epochs.range.upperBound)
+            "warm-up epochs", 0...epochs.range.upperBound)
         package static let frozenEpochs = Bound(
-            "epochs in which weights stay as they are", 0...epochs.range.upperBound)
-        /// LARS is used with rates of some tens.
+            "frozen epochs", 0...epochs.range.upperBound)
+        /// LARS is used with rates in the tens.
         package static let learningRate = Bound("learning rate", 0...1e6)
         package static let weightDecay = Bound("weight decay", 0...1e3)
-        /// A part of 1, all ends included.
-        package static let momentum = Bound("momentum of the teacher", 0.0...1)
-        /// More than the length of any gradient with which training goes on.
+        /// From no average to a teacher that never changes.
+        package static let momentum = Bound("teacher momentum", 0.0...1)
+        /// Above the norm of any gradient of a training that still converges.
         package static let gradientClip = Bound("gradient clip", 0...1e9)
-        /// What is kept counts 1 / (1 - rate) times.
+        /// Below 1: samples that pass through a branch are scaled by 1 / (1 - rate).
         package static let stochasticDepth = Bound("stochastic depth", 0...0.95)
-        /// From a mebibyte to more than any machine has: a limit, of which no more is taken than there
-        /// is to keep.
+        /// From a mebibyte to more than any machine has; only what is needed is allocated.
         package static let activationMemory = Bound(
             "memory for activations", 1 << 20...1 << 50)
     }
 
+    /// A message about the first invalid option or combination of options; nil if training can start.
     public var fault: String? {
         let single = firstFault(
             network.fault, head.fault, loss.fault, Bounds.epochs.fault(epochs),
@@ -41,15 +42,17 @@ extension DINOOptions: Bounded {
             patchHead?.fault, masking.fault, parameterRules.fault,
             Bounds.activationMemory.fault(activationMemory))
         if let single { return single }
-        if !objectives.needPrototypes && distillation == nil { return "nothing is learnt" }
+        if !objectives.needPrototypes && distillation == nil {
+            return "no training objective is enabled"
+        }
         if objectives.ibot > 0 {
             if !network.hasMaskToken { return "masked patches need a network with a mask token" }
             if usedPatchHead.hasBatchNorm {
-                return "batch normalisation in the head does not go with masked patches"
+                return "masked patches need a head without batch normalisation"
             }
         }
         if let tap = distillation?.taps.first(where: { network.layer($0.layer) == nil }) {
-            return "the network has no layer \(tap.layer) that could learn a teacher's features"
+            return "the network has no layer \(tap.layer) to distil features into"
         }
         return warmupEpochs <= epochs
             ? nil : "a warm-up of \(warmupEpochs) epochs is longer than the training's \(epochs)"
@@ -57,15 +60,16 @@ extension DINOOptions: Bounded {
 }
 
 extension DINOLoss.Options: Bounded {
+    /// The ranges of valid values.
     package enum Bounds {
-        /// Outputs lie in -1...1, or near it where magnitudes are learnt: at the least a softmax is a
-        /// maximum, at the most it is uniform, both with room to spare.
+        /// Outputs lie in or near -1...1: at the lower limit a softmax is nearly one-hot, at the upper one uniform.
         package static let temperature = Bound("temperature", 1e-4...1e3)
         package static let warmupEpochs = Bound(
-            "epochs of the temperature's warm-up", DINOOptions.Bounds.warmupEpochs.range)
-        package static let centreMomentum = Bound("momentum of the centre", 0.0...1)
+            "temperature warm-up epochs", DINOOptions.Bounds.warmupEpochs.range)
+        package static let centreMomentum = Bound("centre momentum", 0.0...1)
     }
 
+    /// A message about the first value that is out of bounds; nil if all are valid.
     public var fault: String? {
         firstFault(
             Bounds.temperature.fault(studentTemperature),
@@ -77,7 +81,7 @@ extension DINOLoss.Options: Bounded {
 }
 
 extension OptimizerKind {
-    /// The most running averages that it keeps of a parameter.
+    /// The maximum number of running averages that the optimiser keeps per parameter.
     var averages: Int {
         switch self {
         case .adamW, .muon: 2

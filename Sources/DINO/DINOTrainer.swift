@@ -3,41 +3,46 @@ import Platform
 import Tensors
 import ViT
 
-/// DINO's training, step by step: a value that holds all there is to it (`train_one_epoch` of
-/// main_dino.py).
+/// DINO's training, step by step (`train_one_epoch` of main_dino.py). The value holds the complete state of a
+/// training.
 ///
-/// A step runs the teacher on the large crops, then the student on all crops, in groups whose values
-/// for the gradient fit the memory that the options give; since the loss is a sum over the student's
-/// crops, the groups' gradients add up to that of the whole. Then each parameter's gradient is
-/// clipped, the optimiser steps, and the teacher and the centre follow.
+/// A step runs the teacher on the large crops, then the student on all crops, in groups whose activations fit the
+/// memory limit of the options; since the loss is a sum over the student's crops, the groups' gradients add up to
+/// that of the whole batch. Then gradients are clipped, the optimiser updates the student, and the teacher and the
+/// centre follow.
 ///
-/// The same seed, pictures and options give the same bits on any number of threads, and so does a
-/// training that was stopped and taken up from its `state`.
+/// The same seed, pictures and options give the same bits on any number of threads, even if a training is stopped
+/// and resumed from its `state`.
 public struct DINOTrainer: Sendable {
+    /// The training's options.
     public let options: DINOOptions
+    /// The quantities that vary with the step.
     public let schedule: DINOSchedule
+    /// The network being trained.
     public internal(set) var student: DINONetwork
-    /// The student's moving average.
+    /// The exponential moving average of the student.
     public internal(set) var teacher: DINONetwork
-    /// The network whose features are learnt; nil where none are, or where they come with the batches.
+    /// The network whose features are distilled; nil without distillation, or if features come with the batches.
     public let featureTeacher: (any Backbone)?
+    /// DINO's loss, with the centre of the teacher's outputs for class tokens.
     public internal(set) var loss: DINOLoss
-    /// What the teacher says of masked patches, and their own centre.
+    /// The loss of masked patches, with a centre of its own.
     public internal(set) var patchLoss: DINOLoss
-    /// Steps done: the number of the next.
+    /// The number of completed steps, which is the index of the next one.
     public internal(set) var step = 0
-    /// Of the features that are learnt, so far; nil before the first step.
+    /// The standardisation of the distilled features; nil before the first step.
     var standardizations: Standardizations?
     var optimizer: any Optimizer
 
     /// Starts a training.
     ///
     /// - Parameters:
-    ///   - weights: those that the network starts from; untrained ones unless given.
-    ///   - featureTeacher: the network whose features are learnt, where the options ask for one.
-    ///   - batchSize: the pictures of a step, those of all its micro-batches: the learning rate goes by
-    ///     it.
-    /// - Precondition: the weights are of the options' network, the feature teacher is that of the options.
+    ///   - options: the training's options.
+    ///   - weights: the weights to start from; untrained ones by default.
+    ///   - featureTeacher: the network whose features are distilled, if the options name one.
+    ///   - batchSize: the pictures of a step, across all its micro-batches; scales the learning rate.
+    ///   - stepsPerEpoch: the number of steps in an epoch.
+    /// - Precondition: the weights fit the options' network, and the feature teacher is the one in the options.
     public init(
         _ options: DINOOptions, startingFrom weights: VisionTransformer? = nil,
         featureTeacher: (any Backbone)? = nil, batchSize: Int, stepsPerEpoch: Int
@@ -49,6 +54,14 @@ public struct DINOTrainer: Sendable {
     }
 
     /// Starts a training from a network with its heads.
+    ///
+    /// - Parameters:
+    ///   - options: the training's options.
+    ///   - student: the network to train, which is also the initial teacher.
+    ///   - featureTeacher: the network whose features are distilled, if the options name one.
+    ///   - batchSize: the pictures of a step, across all its micro-batches; scales the learning rate.
+    ///   - stepsPerEpoch: the number of steps in an epoch.
+    /// - Precondition: the feature teacher is the one in the options.
     public init(
         _ options: DINOOptions, student: DINONetwork, featureTeacher: (any Backbone)? = nil,
         batchSize: Int, stepsPerEpoch: Int
@@ -56,7 +69,7 @@ public struct DINOTrainer: Sendable {
         if case .network(let fingerprint) = options.distillation?.teacher {
             require(
                 featureTeacher?.fingerprint == fingerprint,
-                "DINOTrainer: the options' feature teacher is another one")
+                "DINOTrainer: the feature teacher differs from the options'")
         }
         self.options = options
         schedule = DINOSchedule(options, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch)
@@ -68,18 +81,22 @@ public struct DINOTrainer: Sendable {
         optimizer = options.optimizer.optimizer(for: student, options.parameterRules)
     }
 
-    /// One step on the pictures of a batch.
+    /// Performs one step on a batch.
+    ///
+    /// - Returns: what the step did.
+    /// - Throws: `NonFiniteStep` if the loss or the gradient is not finite; nothing has changed then.
     public mutating func step(_ batch: MultiCropBatch) throws(NonFiniteStep) -> StepReport {
         try step([batch])
     }
 
-    /// One step on the pictures of several micro-batches, equal to a step on all as one batch.
+    /// Performs one step on several micro-batches, equal to a step on all of them as one batch.
     ///
-    /// - Throws: `NonFiniteStep` where the loss or the gradient is not finite; nothing has been changed
-    ///   then.
+    /// - Parameter batches: micro-batches with the same views.
+    /// - Returns: what the step did.
+    /// - Throws: `NonFiniteStep` if the loss or the gradient is not finite; nothing has changed then.
     /// - Precondition: the micro-batches have the same views.
-    /// - Complexity: three times the student's arithmetic for all crops and the teacher's for the large
-    ///   ones; memory for `options.activationMemory`, the crops, and five times the parameters.
+    /// - Complexity: three times the student's arithmetic for all crops and the teacher's for the large ones;
+    ///   memory for `options.activationMemory`, the crops, and five times the parameters.
     public mutating func step(_ batches: [MultiCropBatch]) throws(NonFiniteStep) -> StepReport {
         let crops = StepCrops(batches)
         let epoch = schedule.epoch(of: step)

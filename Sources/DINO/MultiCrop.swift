@@ -3,72 +3,80 @@ import Platform
 import Tensors
 import ViT
 
-/// How the views of a picture are made that DINO trains on: a few large crops of most of it and
-/// several small ones of little of it, each flipped, recoloured, blurred at random.
+/// The augmentation that makes DINO's training views of a picture: two large crops that cover much of it and
+/// several small ones that cover little, each randomly flipped, recoloured and blurred.
 ///
-/// The defaults are those of `DataAugmentationDINO` and of the options in facebookresearch/dino's
-/// main_dino.py.
+/// The defaults are those of `DataAugmentationDINO` and of the options in facebookresearch/dino's main_dino.py.
 public struct MultiCrop: Sendable, Hashable, Codable {
-    /// The side in pixels of the large crops, of which there are two.
+    /// The side of the two large crops in pixels.
     public var globalSide = 224
-    /// Their part of the picture's area.
+    /// The range of their area as a share of the picture's.
     public var globalScale = 0.4...1.0
-    /// The side in pixels of the small crops.
+    /// The side of the small crops in pixels.
     public var localSide = 96
-    /// Their part of the picture's area.
+    /// The range of their area as a share of the picture's.
     public var localScale = 0.05...0.4
-    /// How many small crops there are; may be none.
+    /// The number of small crops, which may be 0.
     public var localCount = 8
 
-    /// How likely a crop is mirrored.
+    /// The probability of a horizontal flip.
     public var mirroring = 0.5
-    /// How colours vary.
+    /// Random changes of colour.
     public var jitter = ColourJitter()
-    /// How likely a crop loses its colours.
+    /// The probability of conversion to greyscale.
     public var grayscale = 0.2
-    /// The standard deviation of the blur, in pixels of the crop.
+    /// The range of the blur's standard deviation, in pixels of the crop.
     public var blurRadius = 0.1...2.0
-    /// What follows in the first large crop.
+    /// The final steps of the first large crop.
     public var firstGlobal = Finish(blur: 1, solarization: 0)
-    /// What follows in the second.
+    /// The final steps of the second large crop.
     public var secondGlobal = Finish(blur: 0.1, solarization: 0.2)
-    /// What follows in the small ones.
+    /// The final steps of the small crops.
     public var local = Finish(blur: 0.5, solarization: 0)
 
-    /// Of each channel, in 0...1: ImageNet's.
+    /// The mean of each channel, for values in 0...1; ImageNet's by default.
     public var mean = Normalization.imageNet.mean
-    /// Likewise.
+    /// The standard deviation of each channel; ImageNet's by default.
     public var standardDeviation = Normalization.imageNet.standardDeviation
 
+    /// Creates the augmentation of main_dino.py.
     public init() {}
 
-    /// How likely the last steps are, which differ between the kinds of crops.
+    /// The probabilities of the final steps, which differ between the kinds of crops.
     public struct Finish: Sendable, Hashable, Codable {
+        /// The probability of a blur.
         public var blur: Double
+        /// The probability of solarisation.
         public var solarization: Double
 
+        /// Creates final steps from their probabilities.
         public init(blur: Double, solarization: Double) {
             self.blur = blur
             self.solarization = solarization
         }
     }
 
-    /// torchvision's `ColorJitter`, applied at random: brightness, contrast and saturation by a
-    /// factor up to so much below or above 1, hue by up to so much of the circle either way, in
-    /// random order.
+    /// torchvision's `ColorJitter`, applied with a probability: brightness, contrast and saturation are scaled by a
+    /// factor within 1 ± the strength, the hue is rotated, in random order.
     public struct ColourJitter: Sendable, Hashable, Codable {
+        /// The probability that colours are changed.
         public var probability = 0.8
+        /// The strength of changes in brightness.
         public var brightness = 0.4
+        /// The strength of changes in contrast.
         public var contrast = 0.4
+        /// The strength of changes in saturation.
         public var saturation = 0.2
+        /// The maximum rotation of the hue in either direction, as a share of the circle.
         public var hue = 0.1
 
+        /// Creates the jitter of main_dino.py.
         public init() {}
     }
 
-    /// A batch of `count` pictures with room for their crops, undefined until written.
+    /// Allocates a batch for the crops of `count` pictures; its contents are undefined until written.
     ///
-    /// - Precondition: sides are at least 1.
+    /// - Precondition: the sides are at least 1.
     public func emptyBatch(count: Int) -> MultiCropBatch {
         require(
             globalSide > 0 && localSide > 0 && localCount >= 0,
@@ -79,14 +87,16 @@ public struct MultiCrop: Sendable, Hashable, Codable {
             locals: (0..<localCount).map { _ in crops(localSide) })
     }
 
-    /// Makes the crops of one picture.
+    /// Makes the crops of one picture and writes them into a batch.
     ///
-    /// Everything random is drawn from `generator`, large crops first.
+    /// All random choices are drawn from `generator`, those of the large crops first.
     ///
     /// - Parameters:
-    ///   - batch: where they go, as ``emptyBatch(count:)`` makes it.
-    ///   - index: the picture's place in it.
-    /// - Complexity: O(pixels of the parts and of the crops), on one thread.
+    ///   - image: the picture.
+    ///   - batch: the destination, as made by ``emptyBatch(count:)``.
+    ///   - index: the picture's index in the batch.
+    ///   - generator: the source of random numbers.
+    /// - Complexity: O(pixels of the source regions and of the crops), on one thread.
     public func writeCrops(
         of image: Image, to batch: inout MultiCropBatch, at index: Int,
         using generator: inout some RandomNumberGenerator
@@ -95,7 +105,7 @@ public struct MultiCrop: Sendable, Hashable, Codable {
             views(of: image, using: &generator), of: image, to: &batch, at: index)
     }
 
-    /// Draws what is left to chance in each crop, the large ones first.
+    /// Draws the random parameters of each crop, large crops first.
     func views(
         of image: Image, using generator: inout some RandomNumberGenerator
     ) -> [CropChoices] {
@@ -110,14 +120,14 @@ public struct MultiCrop: Sendable, Hashable, Codable {
         return views
     }
 
-    /// Makes the crops that were drawn.
+    /// Makes crops with parameters already drawn, and writes them into a batch.
     func writeCrops(
         _ views: [CropChoices], of image: Image, to batch: inout MultiCropBatch, at index: Int
     ) {
         require(
             batch.globals.count == 2 && batch.locals.count == localCount,
-            "writeCrops: \(batch.globals.count) and \(batch.locals.count) crops where 2 and"
-                + " \(localCount) are made")
+            "writeCrops: a batch for \(batch.globals.count) and \(batch.locals.count) crops, not 2 and"
+                + " \(localCount)")
         for (number, choices) in views.enumerated() {
             if number < 2 {
                 write(
@@ -131,7 +141,7 @@ public struct MultiCrop: Sendable, Hashable, Codable {
         }
     }
 
-    /// The sides of the views in pixels, the large crops first.
+    /// The sides of the views in pixels, large crops first.
     var sides: [Int] { [globalSide, globalSide] + Array(repeating: localSide, count: localCount) }
 
     private func write(_ view: Image, to crops: inout Tensor, at index: Int) {

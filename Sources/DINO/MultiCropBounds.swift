@@ -1,23 +1,25 @@
 import Tensors
 
 extension MultiCrop: Bounded {
+    /// The ranges of valid values.
     package enum Bounds {
-        /// A crop is as large as a screen at the most: 200 MB of float32.
+        /// At most the size of a screen: 200 MB of float32.
         package static let side = Bound("side of a crop", 1...4096)
-        /// The reference has 8; the crops' memory is checked as a whole.
-        package static let localCount = Bound("small crops", 0...1000)
-        /// Less than a pixel of most pictures, up to all of them.
-        package static let scale = Bound("part of a picture's area", 1e-6...1)
-        /// A blur takes time in proportion to its radius.
+        /// The reference has 8; the total memory of the crops is checked separately.
+        package static let localCount = Bound("number of small crops", 0...1000)
+        /// From less than a pixel of most pictures to the whole picture.
+        package static let scale = Bound("share of a picture's area", 1e-6...1)
+        /// The time of a blur is proportional to its radius.
         package static let blurRadius = Bound("blur radius", 0.0...100)
         package static let probability = Bound("probability", 0.0...1)
         /// Channels lie in 0...1.
         package static let mean = Bound("mean of a channel", Float(0)...1)
-        /// From a quarter of a level of 255.
+        /// The lower limit is a quarter of one of 255 levels.
         package static let standardDeviation = Bound(
             "standard deviation of a channel", Float(0.001)...1)
     }
 
+    /// A message about the first invalid value; nil if all are valid.
     public var fault: String? {
         for (values, name) in [(mean, "means"), (standardDeviation, "standard deviations")]
         where values.count != 3 {
@@ -35,7 +37,7 @@ extension MultiCrop: Bounded {
             standardDeviation.lazy.compactMap { Bounds.standardDeviation.fault($0) }.first)
     }
 
-    /// Bytes of the crops of one picture. Nothing overflows where each value is within its bound.
+    /// The size of one picture's crops in bytes. Cannot overflow if every value is within its bounds.
     var bytesPerPicture: Int {
         (2 * globalSide * globalSide + localCount * localSide * localSide) * 3
             * MemoryLayout<Float>.size
@@ -43,13 +45,15 @@ extension MultiCrop: Bounded {
 }
 
 extension MultiCrop.ColourJitter: Bounded {
+    /// The ranges of valid values.
     package enum Bounds {
-        /// Colours end at 255: at the most all but the darkest are white.
+        /// Colours end at 255: at the limit all but the darkest become white.
         package static let strength = Bound("colour jitter", 0.0...255)
-        /// Half of the circle either way is all of it.
-        package static let hue = Bound("jitter of the hue", 0...0.5)
+        /// Half a turn in either direction covers the whole circle.
+        package static let hue = Bound("hue jitter", 0...0.5)
     }
 
+    /// A message about the first value that is out of bounds; nil if all are valid.
     public var fault: String? {
         firstFault(
             MultiCrop.Bounds.probability.fault(probability), Bounds.strength.fault(brightness),

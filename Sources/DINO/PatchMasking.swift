@@ -5,23 +5,29 @@ import ViT
 /// How patches of large crops are masked for iBOT's objective, block by block (`MaskingGenerator` and
 /// `collate_data_and_cast` of dinov2, after BEiT, Bao et al. 2022).
 public struct PatchMasking: Sendable, Codable, Hashable {
-    /// The share of the large crops that get a mask: `mask_sample_probability`.
+    /// The share of the large crops that are masked: `mask_sample_probability`.
     public var probability = 0.5
-    /// The share of their patches that are masked, spread evenly over the crops that are:
-    /// `mask_ratio_min_max`.
+    /// The range of the share of masked patches, spread evenly over the masked crops: `mask_ratio_min_max`.
     public var ratio = 0.1...0.5
-    /// A block's least number of patches; no block has more than half of the crop's.
+    /// The minimum number of patches in a block; no block has more than half of the crop's.
     public var leastPatches = 4
-    /// The height of a block by its width; its logarithm is drawn evenly.
+    /// The range of a block's height divided by its width; the logarithm is drawn uniformly.
     public var aspectRatio = 0.3...1 / 0.3
 
+    /// Creates dinov2's masking.
     public init() {}
 
-    /// Draws the masks of a step's large crops: of each view the patches of each picture, in ascending order.
+    /// Draws the masks of a step's large crops: for each view, each picture's masked patches in ascending order.
     ///
-    /// So many crops get one, which they are is drawn; the ratios are one from each of as many equal parts of
-    /// their range.
+    /// A fixed share of the crops, chosen at random, is masked. The range of ratios is divided into equal parts,
+    /// one per masked crop, and each crop's ratio is drawn from its part.
     ///
+    /// - Parameters:
+    ///   - views: the number of large crops per picture.
+    ///   - pictures: the number of pictures.
+    ///   - grid: the grid of a crop's patches.
+    ///   - generator: the source of random numbers.
+    /// - Returns: one mask per view.
     /// - Complexity: O(views x pictures x patches).
     public func masks(
         views: Int, pictures: Int, grid: PatchGrid,
@@ -42,7 +48,7 @@ public struct PatchMasking: Sendable, Codable, Hashable {
         }
     }
 
-    /// Blocks until about so many patches are masked; fewer where no more would fit.
+    /// Adds blocks until `target` patches are masked; fewer if no further block fits.
     private func blocks(
         _ target: Int, _ grid: PatchGrid, using generator: inout some RandomNumberGenerator
     ) -> [Int] {
@@ -58,16 +64,16 @@ public struct PatchMasking: Sendable, Codable, Hashable {
         return isMasked.indices.filter { isMasked[$0] }
     }
 
-    /// Masks a block, if in ten draws one fits that adds a patch and no more than so many.
+    /// Masks a block, if one of ten draws fits and adds between 1 and `most` patches.
     ///
-    /// - Returns: how many it added.
+    /// - Returns: the number of patches added; nil if no draw fits.
     private func addBlock(
         ofAtMost most: Int, to isMasked: inout [Bool], _ grid: PatchGrid,
         using generator: inout some RandomNumberGenerator
     ) -> Int? {
         let logarithms = log(aspectRatio.lowerBound)...log(aspectRatio.upperBound)
         for _ in 0..<10 {
-            // Where there is room for less than the least, the draw goes the other way, as Python's does.
+            // If `most` is below the minimum, the range is reversed, as in Python.
             let (low, high) = (Double(leastPatches), Double(most))
             let area = low + (high - low) * generator.nextUniform()
             let aspect = exp(generator.nextUniform(in: logarithms))
@@ -88,12 +94,14 @@ public struct PatchMasking: Sendable, Codable, Hashable {
 }
 
 extension PatchMasking: Bounded {
+    /// The ranges of valid values.
     package enum Bounds {
-        package static let share = Bound("share of what is masked", 0.0...1)
-        package static let leastPatches = Bound("least patches of a mask's block", 1...1 << 20)
-        package static let aspectRatio = Bound("aspect ratio of a mask's block", 1e-3...1e3)
+        package static let share = Bound("masked share", 0.0...1)
+        package static let leastPatches = Bound("minimum patches of a mask block", 1...1 << 20)
+        package static let aspectRatio = Bound("aspect ratio of a mask block", 1e-3...1e3)
     }
 
+    /// A message about the first value that is out of bounds; nil if all are valid.
     public var fault: String? {
         firstFault(
             Bounds.share.fault(probability), Bounds.share.fault(ratio),

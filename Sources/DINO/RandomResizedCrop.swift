@@ -3,24 +3,32 @@ import Images
 import Platform
 import Tensors
 
-/// A random part of a picture: torchvision's `RandomResizedCrop`, the choice of the part.
+/// The random choice of a part of a picture, as in torchvision's `RandomResizedCrop`.
 public struct RandomResizedCrop: Sendable, Hashable, Codable {
-    /// The part's area as a share of the picture's, drawn evenly. By default torchvision's, which
-    /// the linear probe of the reference uses (eval_linear.py).
+    /// The range of the part's area as a share of the picture's, drawn uniformly. The default is torchvision's,
+    /// which the reference's linear probe uses (eval_linear.py).
     public var scale: ClosedRange<Double>
-    /// The part's width by its height; its logarithm is drawn evenly. torchvision's default.
+    /// The range of the part's width divided by its height; the logarithm is drawn uniformly. The default is
+    /// torchvision's.
     public var aspectRatio = 3.0 / 4...4.0 / 3
 
+    /// Creates a crop with torchvision's aspect ratios.
+    ///
+    /// - Parameter scale: the range of the part's area as a share of the picture's.
     public init(scale: ClosedRange<Double> = 0.08...1) {
         self.scale = scale
     }
 
     /// Draws a part of a picture of the given size.
     ///
-    /// Ten times at most an area and an aspect ratio are drawn; the first part that fits gets a
-    /// random place. Where none does, it is the largest part around the centre whose aspect ratio is
-    /// allowed.
+    /// An area and an aspect ratio are drawn up to ten times; the first part that fits is placed at random. If none
+    /// fits, the result is the largest centred part with an allowed aspect ratio.
     ///
+    /// - Parameters:
+    ///   - width: the picture's width in pixels.
+    ///   - height: the picture's height in pixels.
+    ///   - generator: the source of random numbers.
+    /// - Returns: the part in pixels.
     /// - Precondition: `width` and `height` are at least 1.
     public func part(
         ofWidth width: Int, height: Int, using generator: inout some RandomNumberGenerator
@@ -30,7 +38,7 @@ public struct RandomResizedCrop: Sendable, Hashable, Codable {
         for _ in 0..<10 {
             let area = Double(width * height) * generator.nextUniform(in: scale)
             let ratio = exp(generator.nextUniform(in: logarithms))
-            // Python's rounding: halves go to the even number.
+            // Python's rounding: half to even.
             let w = Int((area * ratio).squareRoot().rounded(.toNearestOrEven))
             let h = Int((area / ratio).squareRoot().rounded(.toNearestOrEven))
             if w > 0, w <= width, h > 0, h <= height {
@@ -41,7 +49,7 @@ public struct RandomResizedCrop: Sendable, Hashable, Codable {
         }
         let ratio = Double(width) / Double(height)
         var part = Box(x: 0, y: 0, width: width, height: height)
-        // At least 1, where a line is narrower than the ratios allow.
+        // At least 1, for pictures too narrow for the allowed ratios.
         if ratio < aspectRatio.lowerBound {
             let h = (Double(width) / aspectRatio.lowerBound).rounded(.toNearestOrEven)
             part.height = max(1, Int(h))
@@ -56,7 +64,7 @@ public struct RandomResizedCrop: Sendable, Hashable, Codable {
 }
 
 extension RandomNumberGenerator {
-    /// A number from `range`, each as likely.
+    /// A uniform random number from `range`.
     mutating func nextUniform(in range: ClosedRange<Double>) -> Double {
         range.lowerBound + (range.upperBound - range.lowerBound) * nextUniform()
     }

@@ -1,20 +1,29 @@
 import Foundation
 import Platform
 
-/// A number that follows the step of training: first a straight line from 0 to `peak`, then half a
-/// cosine from `peak` to `end` (Loshchilov and Hutter 2017; `cosine_scheduler` of utils.py).
+/// A quantity that varies with the training step: a linear warm-up from 0 to `peak`, then half a cosine from `peak`
+/// to `end` (Loshchilov and Hutter 2017; `cosine_scheduler` of utils.py).
 ///
 ///     warmupSteps > step:  peak * step / (warmupSteps - 1)
 ///     else:                end + (peak - end) / 2 * (1 + cos(pi * s)),
 ///                          s = (step - warmupSteps) / (steps - warmupSteps)
 public struct CosineSchedule: Sendable, Codable, Hashable {
+    /// The value at the end of the warm-up.
     public let peak: Double
+    /// The value approached at the end of training.
     public let end: Double
-    /// The steps of the whole training.
+    /// The number of steps of the training.
     public let steps: Int
-    /// Those of the straight line; the last of them has `peak`.
+    /// The number of steps of the warm-up; the last of them has the value `peak`.
     public let warmupSteps: Int
 
+    /// Creates a schedule.
+    ///
+    /// - Parameters:
+    ///   - peak: the value at the end of the warm-up.
+    ///   - end: the value approached at the end of training.
+    ///   - steps: the number of steps of the training.
+    ///   - warmupSteps: the number of steps of the warm-up.
     /// - Precondition: the warm-up is no longer than the training.
     public init(from peak: Double, to end: Double, steps: Int, warmupSteps: Int = 0) {
         require(
@@ -26,7 +35,7 @@ public struct CosineSchedule: Sendable, Codable, Hashable {
         self.warmupSteps = warmupSteps
     }
 
-    /// The number at a step, counted from 0; `end` after the last.
+    /// The value at a step, counted from 0; `end` after the last.
     public subscript(step: Int) -> Double {
         if step < warmupSteps {
             return warmupSteps > 1 ? peak * Double(step) / Double(warmupSteps - 1) : 0
@@ -37,20 +46,24 @@ public struct CosineSchedule: Sendable, Codable, Hashable {
     }
 }
 
-/// A number that follows the epoch: a straight line from `start` to `end` over the first
-/// `warmupEpochs`, then `end` (the teacher's temperature in `DINOLoss` of main_dino.py).
+/// A quantity that varies with the epoch: linear from `start` to `end` over the first `warmupEpochs`, then `end`
+/// (the teacher's temperature in `DINOLoss` of main_dino.py).
 public struct LinearWarmup: Sendable, Codable, Hashable {
+    /// The value in the first epoch.
     public var start: Double
+    /// The value after the warm-up.
     public var end: Double
+    /// The number of epochs of the warm-up.
     public var warmupEpochs: Int
 
+    /// Creates a warm-up from its first and final values.
     public init(from start: Double, to end: Double, warmupEpochs: Int) {
         self.start = start
         self.end = end
         self.warmupEpochs = warmupEpochs
     }
 
-    /// The number in an epoch, counted from 0.
+    /// The value in an epoch, counted from 0.
     public subscript(epoch: Int) -> Double {
         guard epoch < warmupEpochs else { return end }
         return warmupEpochs > 1

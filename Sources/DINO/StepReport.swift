@@ -1,44 +1,53 @@
-/// What a step of training did, and signs by which a collapse is seen.
+/// What a training step did, with indicators of a collapse.
 public struct StepReport: Sendable, Codable, Hashable {
-    /// Counted from 0.
+    /// The step, counted from 0.
     public var step: Int
+    /// The epoch, counted from 0.
     public var epoch: Int
-    /// The sum of the objectives' parts, each times its weight.
+    /// The total loss: the weighted sum of the objectives' losses.
     public var loss: Double
-    /// The parts, without their weights. DINO's is the cross-entropy of student and teacher in nats: one that
-    /// rests at `uniformEntropy` says that the student calls all prototypes equally likely. Those of
-    /// features are 1 for a student that gives nothing but the mean.
+    /// The objectives' losses, unweighted. DINO's is the cross-entropy of student and teacher in nats: if it stays
+    /// at `uniformEntropy`, the student predicts all prototypes with equal probability. The losses of feature
+    /// distillation are 1 for a student that predicts nothing but the mean.
     public var losses: [ObjectiveName: Double]
+    /// The learning rate.
     public var learningRate: Double
+    /// The weight decay.
     public var weightDecay: Double
-    /// What the teacher kept of itself.
+    /// The momentum of the teacher's moving average.
     public var momentum: Double
+    /// The teacher's temperature.
     public var teacherTemperature: Double
-    /// The mean entropy of the teacher's distributions in nats: 0 where it is sure of one prototype; nil
-    /// where nothing is asked of prototypes.
+    /// The mean entropy of the teacher's distributions in nats: 0 if each is certain of one prototype; nil if no
+    /// objective uses prototypes.
     public var teacherEntropy: Double?
-    /// The entropy of calling all prototypes equally likely: log(prototypes).
+    /// The entropy of the uniform distribution over all prototypes: log(prototypes).
     public var uniformEntropy: Double
-    /// How far the embeddings of the step's large crops point in different directions, the teacher's where
-    /// prototypes are asked for and else the student's: see `FeatureReadings`.
+    /// How much the embeddings of the step's large crops differ in direction; see `FeatureReadings`. They are the
+    /// teacher's if prototypes are used, else the student's.
     public var deviation: Double
     /// The effective rank of the same embeddings: see `FeatureReadings`.
     public var rank: Double
-    /// The length of the whole gradient before any part of it is clipped.
+    /// The norm of the whole gradient before clipping.
     public var gradientNorm: Double
 }
 
-/// Training stopped at a number that is none, before anything was changed.
+/// The loss or a gradient was not finite; the step was abandoned and nothing changed.
 public struct NonFiniteStep: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The quantities that are checked.
     public enum Quantity: String, Sendable, Codable {
+        /// The total loss, or the norm of the whole gradient.
         case loss, gradient
     }
 
     /// The step, counted from 0.
     public var step: Int
+    /// The quantity that was not finite.
     public var quantity: Quantity
+    /// Its value.
     public var value: Double
 
+    /// The reason, as one sentence.
     public var description: String {
         "training stopped at step \(step): the \(quantity.rawValue) is \(value);"
             + " expected a finite number"

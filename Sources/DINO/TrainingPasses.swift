@@ -2,20 +2,21 @@ import Platform
 import Tensors
 import ViT
 
-// The networks' passes over the crops of a step.
+// The forward and backward passes over the crops of a step.
 
-/// What a step asks of the student, and what the teachers said for that.
+/// The objectives of a step, with the teachers' outputs that they are based on.
 struct StepPlan {
-    /// What the student's average gave for the large crops, view by view.
+    /// The teacher's outputs for the large crops, view by view.
     struct Prototypes {
-        /// `[views * pictures, width]`.
+        /// The class tokens, `[views * pictures, width]`.
         var embeddings: Tensor?
-        /// Of its head, `[views * pictures, prototypes]`.
+        /// The head's output, `[views * pictures, prototypes]`.
         var output: Tensor?
-        /// What it says with that, of the same shape.
+        /// The target distributions, of the same shape.
         var targets: Tensor?
-        /// The same of masked patches, `[masked, prototypes]`; nil where none are.
+        /// The head's output for masked patches, `[masked, prototypes]`; nil if none are masked.
         var patchOutput: Tensor?
+        /// The target distributions of masked patches, of the same shape.
         var patchTargets: Tensor?
     }
 
@@ -24,26 +25,26 @@ struct StepPlan {
     var standardizations: Standardizations?
 }
 
-/// How a feature teacher's vectors are standardised.
+/// The standardisation of a feature teacher's vectors.
 struct Standardizations: Sendable {
-    /// The steps by whose crops means and deviations go: those of the warm-up, in which they still move.
+    /// The number of initial steps over whose crops means and variances are accumulated; then they are fixed.
     static let steps = 100
 
     var patches: Standardization
     var classToken: Standardization
 }
 
-/// What the student made of a step.
+/// The student's losses and embeddings in a step.
 struct StepOutcome {
     var loss = 0.0
-    /// Of each objective, without its weight.
+    /// The loss of each objective, unweighted.
     var losses: [ObjectiveName: Double] = [:]
-    /// Of the first large crops, `[pictures, width]`; empty where no class token was computed.
+    /// The class tokens of the first large crops, `[pictures, width]`; empty if none were computed.
     var embeddings = Tensor(repeating: 0, shape: [0, 0])
 }
 
 extension DINOTrainer {
-    /// The gradient of each parameter that the next step would start from. Nothing is changed.
+    /// The gradient of each parameter in the next step, before clipping. Nothing is changed.
     package func gradients(of batches: [MultiCropBatch]) -> Gradients {
         let crops = StepCrops(batches)
         var gradients = Gradients(of: student)
@@ -51,7 +52,7 @@ extension DINOTrainer {
         return gradients
     }
 
-    /// Asks the teachers, and says what the student is asked for with that.
+    /// Runs the teachers, and sets up the objectives with their outputs as targets.
     func plan(for crops: StepCrops) -> StepPlan {
         var plan = StepPlan()
         let weights = options.objectives
@@ -106,7 +107,7 @@ extension DINOTrainer {
         }
     }
 
-    /// How a teacher's features are standardised: by the crops of the first steps, this one's among them.
+    /// The standardisation of a teacher's features, over the crops of the first steps up to this one.
     private func standardizations(of features: [TeacherFeatures]) -> Standardizations {
         if let standardizations, step >= Standardizations.steps { return standardizations }
         let own = Standardizations(
@@ -118,7 +119,7 @@ extension DINOTrainer {
             classToken: former.classToken.adding(own.classToken, after: step))
     }
 
-    /// What the student's average says of the large crops, of which it sees every patch.
+    /// The teacher's outputs for the large crops, which it sees unmasked.
     private func prototypes(of crops: StepCrops) -> StepPlan.Prototypes {
         let groups = crops.groups(of: 0..<crops.globalViews, limit: options.activationMemory) {
             teacher.backbone.configuration.passingMemory(forImage: $0)
@@ -153,7 +154,7 @@ extension DINOTrainer {
         return said
     }
 
-    /// What the feature teacher gives for the crops of each view.
+    /// The feature teacher's vectors for the crops of each view.
     private func features(of crops: StepCrops) -> [TeacherFeatures] {
         guard let featureTeacher else {
             return (0..<crops.views).map { crops.features(ofView: $0) }
@@ -175,7 +176,7 @@ extension DINOTrainer {
         }
     }
 
-    /// The student's losses, and the gradient of each of its parameters that is not frozen.
+    /// Computes the student's losses, and adds the gradients of its trainable parameters to `gradients`.
     func learn(
         _ crops: StepCrops, _ objectives: [any Objective], gradients: inout Gradients
     ) -> StepOutcome {
@@ -214,7 +215,7 @@ extension DINOTrainer {
                         terms.append(outcome.add(term, of: objective))
                     }
                 }
-                // Crops without a mask may have nothing to say.
+                // A group whose crops have no masked patches may contribute no term.
                 return terms.sum ?? tokens.weightedSum(Tensor(repeating: 0, shape: tokens.shape))
             }
         }
@@ -222,10 +223,10 @@ extension DINOTrainer {
         return outcome
     }
 
-    /// The objectives that must see all class tokens at once: a first pass over the groups gives these alone,
-    /// and the objectives turn them into losses and gradients of theirs.
+    /// Handles the objectives that need all class tokens at once: a first pass over the groups computes only the
+    /// class tokens, from which the losses and the tokens' gradients follow.
     ///
-    /// - Returns: the gradient of the class tokens; nil where the network does not learn.
+    /// - Returns: the gradient of the class tokens; nil if the network is frozen.
     private func learnJointly(
         _ crops: StepCrops, _ groups: [CropGroup], _ masks: StepMasks,
         _ objectives: [any Objective], _ outcome: inout StepOutcome, _ gradients: inout Gradients
@@ -257,7 +258,7 @@ extension DINOTrainer {
                 }
             }
             guard let loss = terms.sum else {
-                fail("DINOTrainer: nothing is asked of class tokens")
+                fail("DINOTrainer: no objective uses class tokens")
             }
             return loss
         }
@@ -270,12 +271,12 @@ extension DINOTrainer {
         return ClassTokenGradient(places: places, values: gradient)
     }
 
-    /// Whether a parameter of the student is learnt at this step.
+    /// Whether a parameter of the student is trained in this step.
     private func isLearning(_ name: String) -> Bool {
         frozenEpochs(name).map { schedule.epoch(of: step) >= $0 } ?? false
     }
 
-    /// For how many epochs from the start a parameter of the student stays as it is; nil for ever.
+    /// The number of initial epochs in which a parameter of the student is frozen; nil if it always is.
     func frozenEpochs(_ name: String) -> Int? {
         if name.hasPrefix("backbone.") { return options.frozenNetworkEpochs }
         let head: DINOHead.Options
@@ -288,13 +289,13 @@ extension DINOTrainer {
             ? options.frozenLastLayerEpochs : nil
     }
 
-    /// The student's passes over the crops of a group, with what the objectives read of them.
+    /// The student's passes over the crops of a group, with the features that the objectives use.
     private func passes(
         of group: CropGroup, in crops: StepCrops, _ masks: StepMasks,
         by backbone: VisionTransformer, _ objectives: [any Objective]
     ) -> [StudentPass] {
         group.passes.map { pass in
-            // Drawn for each crop apart: neither groups nor micro-batches change it.
+            // Seeded per crop: independent of groups and micro-batches.
             let dropping =
                 options.stochasticDepth > 0
                 ? StochasticDepth(
@@ -315,7 +316,7 @@ extension DINOTrainer {
 }
 
 extension StepOutcome {
-    /// Notes a term of an objective, and gives what it adds to the loss.
+    /// Records a term of an objective, and returns its weighted contribution to the loss.
     fileprivate mutating func add(_ term: Tensor, of objective: any Objective) -> Tensor {
         let value = Double(term.untracked[])
         losses[objective.name, default: 0] += value
@@ -324,7 +325,7 @@ extension StepOutcome {
     }
 }
 
-/// What was found of class tokens before the network's own gradient.
+/// The gradient of the class tokens with respect to the joint objectives.
 private struct ClassTokenGradient {
     private let rows: [CropPlace: Int]
     private let values: Tensor
@@ -337,7 +338,7 @@ private struct ClassTokenGradient {
 
     subscript(place: CropPlace) -> Int? { rows[place] }
 
-    /// `[places, width]`; zeros where nothing is asked.
+    /// The gradients of some crops, `[places, width]`; zeros for crops that no joint objective uses.
     func rows(of places: [CropPlace]) -> Tensor {
         let width = values.shape[1]
         return Tensor(shape: [places.count, width]) { target in
@@ -352,7 +353,7 @@ private struct ClassTokenGradient {
     }
 }
 
-/// A head with the class tokens that it takes, so that these have a gradient too.
+/// A head together with its input, so that the class tokens get a gradient too.
 private struct HeadWithInput: Module {
     static let inputName = "input"
 
@@ -370,16 +371,14 @@ private struct HeadWithInput: Module {
 }
 
 extension VisionTransformer {
-    /// The tokens of an image `[batch, 3, height, width]`.
+    /// The token layout for images `[batch, 3, height, width]`.
     fileprivate func layout(ofImage shape: Shape) -> TokenLayout {
         layout(height: shape[2], width: shape[3])
     }
 }
 
 extension VisionTransformer.Configuration {
-    /// About the bytes that one image's values need in a pass that is not recorded.
-    ///
-    /// - Parameter shape: `[batch, 3, height, width]`.
+    /// The approximate memory in bytes for one image in a pass that is not recorded.
     fileprivate func passingMemory(forImage shape: Shape) -> Int {
         let patches = (shape[2] / patchSize) * (shape[3] / patchSize)
         return 4 * (1 + registers + patches) * (6 * width + channelsOfHiddenLayer)
@@ -387,13 +386,13 @@ extension VisionTransformer.Configuration {
 }
 
 extension DINOOptions {
-    /// About the bytes that one crop's values need until their gradients are known: in each block six
-    /// tokens' widths (queries, keys and values, what was attended to, both sums) and the hidden layer
-    /// before its GELU; then the heads'.
+    /// The approximate memory in bytes for one crop's activations until its gradients are computed: in each block
+    /// six tensors of the tokens' size (queries, keys and values, the attention output, both sums) and the hidden
+    /// layer before its GELU; then the heads'.
     func recordingMemory(tokens: Int) -> Int {
         var prototypes = needsHead ? 4 * head.hiddenWidth + 3 * head.prototypes : 0
         if objectives.ibot > 0 {
-            // Of the masked patches at the most.
+            // For the maximum number of masked patches.
             let rows = Int(masking.ratio.upperBound * Double(tokens)) + 1
             prototypes += rows * (4 * usedPatchHead.hiddenWidth + 3 * usedPatchHead.prototypes)
         }

@@ -2,12 +2,12 @@ import Platform
 import Tensors
 import ViT
 
-// A training as named tensors and the number of its next step: what is stored to go on from.
+// The state of a training as named tensors and the index of its next step, for storing and resuming.
 
 extension DINOTrainer {
-    /// Everything that steps change, but for `step`: the student (`student.backbone.cls_token`,
-    /// `student.head.mlp.0.weight` …), the teacher likewise, the centre, and what the optimiser
-    /// remembers of each parameter (`optimizer.0.backbone.cls_token` …). Elements are shared.
+    /// Everything that steps change except `step`: the student (`student.backbone.cls_token`,
+    /// `student.head.mlp.0.weight` …), the teacher likewise, the centre, and the optimiser's state for each
+    /// parameter (`optimizer.0.backbone.cls_token` …). The elements are shared, not copied.
     public var state: [String: Tensor] {
         var tensors = ["centre": loss.centre]
         if options.objectives.ibot > 0 { tensors["patch_centre"] = patchLoss.centre }
@@ -20,11 +20,12 @@ extension DINOTrainer {
         return tensors
     }
 
-    /// Takes up a training that was stopped: the next steps give the bits that they would have given.
+    /// Resumes a stopped training: the next steps give the same bits as without the stop.
     ///
     /// - Parameters:
-    ///   - step: the `step` of the trainer whose `state` it was.
-    ///   - tensor: gives the tensor of a name, of the shape that `state` has under it now.
+    ///   - step: the `step` of the trainer whose `state` was stored.
+    ///   - tensor: returns the stored tensor of a name, which has the given shape.
+    /// - Throws: what `tensor` throws; nothing has changed then.
     /// - Precondition: the tensors have these shapes.
     public mutating func restore(
         step: Int, _ tensor: (_ name: String, _ shape: Shape) throws -> Tensor
@@ -62,12 +63,12 @@ extension DINOTrainer {
         self = restored
     }
 
-    /// What is wrong with a tensor that is to be restored, as a clause; nil where nothing is.
+    /// A message about what is wrong with a tensor to be restored, as a clause; nil if it is valid.
     ///
-    /// Elements are finite, averages of squares not negative, and the optimiser has counted for each
-    /// parameter the steps in which it was learnt; these may be fewer, where a block's branches were left out
-    /// for all crops of a step, or where no objective reached it. Counts are kept as float32, which are exact up to
-    /// 2^24: beyond that they are not told apart.
+    /// Elements must be finite, averages of squares not negative, and the optimiser's step count of each parameter
+    /// consistent with the training's. A count may be lower if a block's branches were skipped for all crops of a
+    /// step, or if no objective reached the parameter. Counts are float32, exact up to 2^24; higher counts are
+    /// treated as equal.
     func fault(of tensor: Tensor, named name: String, step: Int) -> String? {
         guard tensor.isFinite else { return "\(name) is not finite" }
         if name.hasPrefix("optimizer.1."), tensor.elements.contains(where: { $0 < 0 }) {
@@ -86,14 +87,15 @@ extension DINOTrainer {
             guard count == count.rounded(), least...most ~= min(count, exact)
             else {
                 return
-                    "its optimiser counts \(count) steps of \(parameter), and \(learnt) were taken"
+                    "its optimiser counts \(count) steps of \(parameter), but \(learnt) were taken"
             }
         }
         return nil
     }
 
-    /// Whether a parameter has a gradient in every step in which it is not frozen: DINO's objective reaches all
-    /// that lies before its head, but for what stochastic depth may leave out. Others may reach less.
+    /// Whether a parameter has a gradient in every step in which it is not frozen: DINO's objective reaches the
+    /// whole network and its head, except for branches skipped by stochastic depth. Other objectives may reach
+    /// fewer.
     private func isLearntInEveryStep(_ name: String) -> Bool {
         let isBranch = options.stochasticDepth > 0 && name.hasPrefix("backbone.blocks.")
         let isReached = name.hasPrefix("backbone.") || name.hasPrefix("head.")
@@ -101,7 +103,7 @@ extension DINOTrainer {
             && name != "backbone.mask_token"
     }
 
-    /// Those of a feature teacher's means and variances.
+    /// The names of the tensors that hold a feature teacher's means and variances.
     private static var standardizationNames:
         [(name: String, path: WritableKeyPath<Standardizations, Tensor>)]
     {

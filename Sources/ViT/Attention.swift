@@ -3,14 +3,21 @@ import Tensors
 
 /// Multi-head self-attention (`Attention` of vision_transformer.py).
 public struct Attention: Sendable {
-    /// Queries, keys and values from a token, one after the other: `[3 * width, width]`.
+    /// Maps a token to its query, key and value, in that order: weight `[3 * width, width]`.
     public var projection: Linear
-    /// `[width, width]`.
+    /// Maps the joined outputs of the heads to a token: weight `[width, width]`.
     public var output: Linear
+    /// The number of attention heads; divides the width.
     public let heads: Int
-    /// Whether keys have biases: else those of `projection` are 0, and are not learnt.
+    /// Whether keys have biases. If not, theirs in `projection` are 0 and are not trained.
     public let hasKeyBias: Bool
 
+    /// Creates the layer from the parameters `qkv.weight`, `qkv.bias`, `proj.weight` and `proj.bias`.
+    ///
+    /// - Parameters:
+    ///   - configuration: the network's architecture.
+    ///   - source: supplies the parameters.
+    /// - Throws: what the source throws.
     public init<Failure>(
         _ configuration: VisionTransformer.Configuration, from source: ParameterSource<Failure>
     ) throws(Failure) {
@@ -24,13 +31,13 @@ public struct Attention: Sendable {
     /// Channels of a token.
     public var width: Int { projection.weight.shape[1] }
 
-    /// What each token gathers from all, `[batch, tokens, width]` of such tokens.
+    /// The attention of every token to all tokens: `[batch, tokens, width]`, as `x`.
     ///
     /// - Parameters:
-    ///   - map: what the tokens go through first.
-    ///   - residual: is added.
-    ///   - angles: by which queries and keys of patches are turned.
-    ///   - observe: gets queries, keys and values, `[batch, tokens, 3 * width]`, before they are turned.
+    ///   - map: applied to the tokens before the projection.
+    ///   - residual: added to the result.
+    ///   - angles: the rotary angles of the patches' queries and keys.
+    ///   - observe: receives queries, keys and values, `[batch, tokens, 3 * width]`, before rotation.
     func callAsFunction(
         _ x: Tensor, after map: InputMap, adding residual: Tensor?, turnedBy angles: RotaryAngles?,
         observe: (_ joined: Tensor) -> Void
@@ -38,16 +45,16 @@ public struct Attention: Sendable {
         var joined = learntProjection(x, after: map)
         observe(joined)
         if let angles {
-            // In place.
+            // Consumed, so that the rotation happens in place.
             joined = (consume joined).rotated(by: angles, heads: heads, width: width, blocks: 2)
         }
         return output(joined.attention(heads: heads), adding: residual)
     }
 
-    /// The same of each image's class token alone: `[batch, width]`.
+    /// The attention of each image's class token alone: `[batch, width]`.
     ///
-    /// - Parameter first: the class tokens of `x`.
-    /// - Complexity: a sixth of the products.
+    /// - Parameter first: the class tokens of `x`, `[batch, width]`.
+    /// - Complexity: a block limited to class tokens takes about a sixth of the arithmetic of its linear layers.
     func ofClassTokens(
         _ first: Tensor, in x: Tensor, after map: InputMap, adding residual: Tensor?,
         turnedBy angles: RotaryAngles?
@@ -63,13 +70,13 @@ public struct Attention: Sendable {
             adding: residual)
     }
 
-    /// Hands out what is wanted of the projections and of some tokens' attention.
+    /// Passes the requested projections and attention weights to `collect`.
     ///
     /// - Parameters:
-    ///   - facets: of these, those that are of attention.
-    ///   - x: the tokens.
-    ///   - registers: how many of them stand behind the class token.
-    ///   - joined: their projections, where they have been computed.
+    ///   - facets: the facets to extract; those that do not concern attention are ignored.
+    ///   - x: the tokens, `[batch, tokens, width]`.
+    ///   - registers: the number of register tokens, which follow the class token.
+    ///   - joined: queries, keys and values of `x`, if already computed.
     func collect(
         _ facets: Set<Facet>, of x: Tensor, registers: Int, after map: InputMap, joined: Tensor?,
         turnedBy angles: RotaryAngles?, _ collect: (Facet, Tensor) -> Void
@@ -99,7 +106,7 @@ public struct Attention: Sendable {
         }
     }
 
-    /// The projection, of whose biases those of the keys get no gradient where there are none.
+    /// The projection. Without key biases, those entries of its bias get a zero gradient.
     private var learntProjection: Linear {
         guard !hasKeyBias, projection.bias.isTracked else { return projection }
         var result = projection
@@ -111,6 +118,7 @@ public struct Attention: Sendable {
 }
 
 extension Attention: Module {
+    /// Visits the parameters of the two projections.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try projection.forEachParameter(under: "qkv", body)
         try output.forEachParameter(under: "proj", body)
@@ -118,7 +126,7 @@ extension Attention: Module {
 }
 
 extension Tensor {
-    /// Tensors of one shape `[n, m, …]` as `[n, count * m, …]`.
+    /// Joins tensors of one shape `[n, m, …]` into `[n, count * m, …]`.
     fileprivate static func stacked(_ parts: [Tensor], like shape: Shape) -> Tensor {
         let (batch, length) = (shape[0], shape[1] * shape[2])
         return Tensor(shape: [batch, parts.count * shape[1], shape[2]]) { target in

@@ -1,20 +1,30 @@
 import Platform
 import Tensors
 
-/// A network whose features are put to use, whatever it computes with.
+/// A network that features can be extracted from.
 public protocol Backbone: Sendable {
+    /// The network's architecture.
     var configuration: VisionTransformer.Configuration { get }
 
-    /// What tells the network from others: what was fitted to its features goes with no other.
+    /// Identifies the network's weights: what was fitted to its features is valid for no other network.
     var fingerprint: String { get }
 
-    /// Runs a batch through the network; see `VisionTransformer.features`.
+    /// Runs a batch through the network and extracts features.
+    ///
+    /// - Parameters:
+    ///   - images: `[batch, 3, height, width]`, normalised.
+    ///   - taps: the features to extract.
+    ///   - stride: the distance between patches; nil: the patch size.
+    /// - Returns: the features at the taps; see `VisionTransformer.features`.
     func features(of images: Tensor, at taps: [FeatureTap], stride: PatchStride?) -> Features
 }
 
 extension Backbone {
-    /// The network's own output: the class token after the last norm, `[batch, width]`, as `forward` of
-    /// vision_transformer.py returns it.
+    /// The network's own output: the class token after the last norm, as `forward` of vision_transformer.py returns
+    /// it.
+    ///
+    /// - Parameter images: `[batch, 3, height, width]`, normalised.
+    /// - Returns: `[batch, width]`.
     public func embeddings(of images: Tensor) -> Tensor {
         let tap = FeatureTap(layer: -1, facet: .embedding)
         return features(of: images, at: [tap], stride: nil)[tap]
@@ -22,8 +32,10 @@ extension Backbone {
 }
 
 extension VisionTransformer: Backbone {
-    /// A hash of some elements of each parameter that has a part in features, and of how positions are
-    /// resampled. Complexity: O(number of parameters of different names).
+    /// A hash of up to 127 elements of each parameter that affects features, and of the way that positions are
+    /// resampled.
+    ///
+    /// - Complexity: O(number of parameter tensors).
     public var fingerprint: String {
         var hash = FNV1a()
         func add(_ bits: UInt64) { withUnsafeBytes(of: bits.littleEndian) { hash.add($0) } }
@@ -43,6 +55,7 @@ extension VisionTransformer: Backbone {
         return String(hash.value, radix: 16)
     }
 
+    /// Extracts features, without masks or stochastic depth.
     public func features(
         of images: Tensor, at taps: [FeatureTap], stride: PatchStride?
     ) -> Features {

@@ -1,18 +1,27 @@
 import Tensors
 
-/// A transformer block with the norms in front: `x + s1 attention(norm1(x))`, then
-/// `x + s2 feedForward(norm2(x))` (`Block` of vision_transformer.py; the factors s of dinov2's
-/// layer_scale.py).
+/// A pre-norm transformer block: `x + s1 attention(norm1(x))`, then `x + s2 feedForward(norm2(x))` (`Block` of
+/// vision_transformer.py; the factors s are those of dinov2's layer_scale.py).
 public struct Block: Sendable {
+    /// Normalises the input of the attention.
     public var attentionNorm: LayerNorm
+    /// Multi-head self-attention.
     public var attention: Attention
-    /// s1, `[width]`; nil: 1.
+    /// The factors s1, `[width]`; nil: 1.
     public var attentionScale: Tensor?
+    /// Normalises the input of the feed-forward layers.
     public var feedForwardNorm: LayerNorm
+    /// The feed-forward layers.
     public var feedForward: FeedForward
-    /// s2, `[width]`; nil: 1.
+    /// The factors s2, `[width]`; nil: 1.
     public var feedForwardScale: Tensor?
 
+    /// Creates a block from the parameters `norm1.weight`, `attn.qkv.weight` and so on.
+    ///
+    /// - Parameters:
+    ///   - configuration: the network's architecture.
+    ///   - source: supplies the parameters.
+    /// - Throws: what the source throws.
     public init<Failure>(
         _ configuration: VisionTransformer.Configuration, from source: ParameterSource<Failure>
     ) throws(Failure) {
@@ -21,7 +30,7 @@ public struct Block: Sendable {
             try LayerNorm(
                 from: source.under(name), width: width, epsilon: configuration.layerNormEpsilon)
         }
-        // At first as dinov2 sets them for training (ssl_default_config.yaml).
+        // Initialised as in dinov2's training (ssl_default_config.yaml).
         func scale(_ name: String) throws(Failure) -> Tensor? {
             guard configuration.hasLayerScale else { return nil }
             return try source.parameter(name, [width], .constant(1e-5))
@@ -34,12 +43,12 @@ public struct Block: Sendable {
         feedForwardScale = try scale("ls2.gamma")
     }
 
-    /// One block on tokens `[batch, tokens, width]`.
+    /// Applies the block to tokens `[batch, tokens, width]`.
     ///
     /// - Parameters:
-    ///   - angles: see `Attention`.
-    ///   - branches: what of the batch passes through each branch; all of it unless given.
-    ///   - observe: gets queries, keys and values.
+    ///   - angles: the rotary angles; see `Attention`.
+    ///   - branches: the samples that pass through each branch; all by default.
+    ///   - observe: receives queries, keys and values; see `Attention`.
     func callAsFunction(
         _ x: Tensor, turnedBy angles: RotaryAngles?, branches: StochasticDepth.Branches?,
         observe: (_ joined: Tensor) -> Void
@@ -52,8 +61,8 @@ public struct Block: Sendable {
         return perceived(attended, branches)
     }
 
-    /// The block's output for each image's class token alone, `[batch, width]` of tokens `[batch, tokens,
-    /// width]`: all that is needed of the last block where only the embedding is wanted.
+    /// The block's output for the class tokens alone: `[batch, width]` from tokens `[batch, tokens, width]`. This
+    /// is all that the last block has to compute for an embedding.
     func classTokens(
         _ x: Tensor, turnedBy angles: RotaryAngles?, branches: StochasticDepth.Branches?
     ) -> Tensor {
@@ -73,9 +82,10 @@ public struct Block: Sendable {
         }
     }
 
-    /// `x + scale branch`, of the samples that pass through the branch.
+    /// `x + scale * branch(x)` for the samples that pass through the branch, `x` for the others.
     ///
-    /// - Parameter branch: is given what takes the samples that it is for, and what it is to add.
+    /// - Parameter branch: computes the branch, given a function that selects its samples and the tensor to add to
+    ///   its result.
     private func join(
         _ x: Tensor, _ scale: Tensor?, _ depth: StochasticDepth.Branch?,
         _ branch: (_ kept: (Tensor) -> Tensor, _ adding: Tensor?) -> Tensor
@@ -92,6 +102,7 @@ public struct Block: Sendable {
 }
 
 extension Block: Module {
+    /// Visits the block's parameters in the order of the official files.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try attentionNorm.forEachParameter(under: "norm1", body)
         try attention.forEachParameter(under: "attn", body)

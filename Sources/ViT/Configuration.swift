@@ -2,47 +2,57 @@ import Platform
 import Tensors
 
 extension VisionTransformer {
-    /// The architecture of a vision transformer: with DINO's form as the default, and what DINOv2 (Oquab et
-    /// al. 2023), its registers (Darcet et al. 2023) and DINOv3 (Siméoni et al. 2025) changed of it.
+    /// The architecture of a vision transformer. The defaults are DINO's; the options are the changes of DINOv2
+    /// (Oquab et al. 2023), its registers (Darcet et al. 2023) and DINOv3 (Siméoni et al. 2025).
     public struct Configuration: Hashable, Sendable {
         /// Channels of a token.
         public var width: Int
-        /// Number of blocks.
+        /// The number of blocks.
         public var depth: Int
-        /// Attention heads; divides `width`.
+        /// The number of attention heads; divides `width`.
         public var heads: Int
-        /// Side of a square patch in pixels.
+        /// The side of a square patch in pixels.
         public var patchSize: Int
-        /// Channels of the hidden layer of each block's feed-forward part: four times `width` in every
-        /// published network without gates.
+        /// Channels of each block's hidden feed-forward layer: four times `width` in every published network
+        /// without gates.
         public var hiddenWidth: Int
+        /// How positions are encoded.
         public var positions: Positions
-        /// Added to the variance by each layer norm: 1e-6 (`vit_small` in vision_transformer.py), 1e-5 in
-        /// DINOv3.
+        /// The epsilon of every layer norm, added to the variance: 1e-6 (`vit_small` in vision_transformer.py),
+        /// 1e-5 in DINOv3.
         public var layerNormEpsilon: Float
-        /// Tokens beside the class token and the patches, in which the network keeps what is of the whole
-        /// image.
+        /// The number of register tokens, in which the network stores information about the whole image.
         public var registers = 0
+        /// The kind of the feed-forward layers.
         public var feedForward = FeedForward.Kind.perceptron
-        /// Whether each channel of a block's branches has a factor (LayerScale; Touvron et al. 2021).
+        /// Whether the output of each branch of a block is scaled by a learnt factor per channel (LayerScale;
+        /// Touvron et al. 2021).
         public var hasLayerScale = false
-        /// Whether keys have biases; DINOv3's do not.
+        /// Whether keys have biases; those of DINOv3 have none.
         public var hasKeyBias = true
-        /// Whether it has a token that takes the place of masked patches in training (Zhou et al. 2022).
+        /// Whether the network has a mask token, which replaces masked patches in training (Zhou et al. 2022).
         public var hasMaskToken = false
-        /// What pictures' colours are brought to.
+        /// The colour normalisation of the network's input.
         public var normalization = Normalization.imageNet
 
-        /// How tokens know where they are.
+        /// How positions are encoded.
         public enum Positions: Hashable, Sendable, Codable {
-            /// By learnt codes, which are added to the tokens of a grid of patches: 28x28 for 224 pixels and
-            /// patch 8.
+            /// Learnt codes, added to the tokens, for one grid of patches: 28x28 for 224 pixels and patch 8.
             case learnt(PatchGrid)
-            /// By turning queries and keys; see `RotaryPositions`.
+            /// Rotation of queries and keys; see `RotaryPositions`.
             case rotary(periods: [Float])
         }
 
-        /// - Parameter positionGrid: by default that of images of 224 pixels.
+        /// Creates the configuration of one of DINO's networks, with learnt positions.
+        ///
+        /// - Parameters:
+        ///   - width: channels of a token.
+        ///   - depth: the number of blocks.
+        ///   - heads: the number of attention heads.
+        ///   - patchSize: the side of a patch in pixels.
+        ///   - hiddenWidth: channels of the hidden layers; four times the width by default.
+        ///   - positionGrid: the grid of learnt positions; that of a 224-pixel image by default.
+        ///   - layerNormEpsilon: the epsilon of the layer norms.
         public init(
             width: Int, depth: Int, heads: Int, patchSize: Int = 16, hiddenWidth: Int? = nil,
             positionGrid: PatchGrid? = nil, layerNormEpsilon: Float = 1e-6
@@ -75,19 +85,20 @@ extension VisionTransformer {
         /// Channels of one head.
         public var headWidth: Int { width / heads }
 
-        /// Channels that a block's hidden layer takes in memory.
+        /// Channels per token that a block's hidden layer holds in memory.
         package var channelsOfHiddenLayer: Int {
             feedForward == .swiGLU ? 3 * hiddenWidth : hiddenWidth
         }
 
-        /// A layer's number from 0, of one that may be counted from the end, -1 being the last; nil where
-        /// there is no such layer.
+        /// Resolves a layer index, which may be negative to count from the end (-1 is the last layer).
+        ///
+        /// - Returns: the index from 0; nil if there is no such layer.
         public func layer(_ index: Int) -> Int? {
             let layer = index < 0 ? depth + index : index
             return 0..<depth ~= layer ? layer : nil
         }
 
-        /// The names of the parameters, those of the official files, with their shapes there.
+        /// The names and shapes of the parameters, as in the official files.
         package var parameterShapes: [(name: String, shape: Shape)] {
             Tensors.parameterShapes { VisionTransformer(self, from: $0) }
         }
@@ -97,11 +108,12 @@ extension VisionTransformer {
 extension VisionTransformer.Configuration: Codable {
     private enum CodingKeys: String, CodingKey {
         case width, depth, heads, patchSize, hiddenWidth, positionGrid, layerNormEpsilon
-        // Not in the files of the first versions, which had DINO's networks alone.
+        // Absent from files of the first versions, which supported DINO's networks only.
         case rotaryPeriods, registers, feedForward, hasLayerScale, hasKeyBias, hasMaskToken,
             normalization
     }
 
+    /// Decodes a configuration; keys absent from older files get DINO's values.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         func value<Value: Decodable>(_ key: CodingKeys) throws -> Value {
@@ -126,6 +138,7 @@ extension VisionTransformer.Configuration: Codable {
         normalization = try value(.normalization, or: .imageNet)
     }
 
+    /// Encodes every property; positions are stored under the key `positionGrid` or `rotaryPeriods`.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(width, forKey: .width)
@@ -147,14 +160,13 @@ extension VisionTransformer.Configuration: Codable {
     }
 }
 
-/// As a person names the size of a network: `tiny`, `small`, `base` or `WIDTHxDEPTHxHEADS`, `96x4x4` for
-/// example.
+/// The size of a network as text: `tiny`, `small`, `base` or `WIDTHxDEPTHxHEADS`, for example `96x4x4`.
 extension VisionTransformer.Configuration: LosslessStringConvertible {
     private static let named: [(name: String, configuration: Self)] = [
         ("tiny", tiny()), ("small", small()), ("base", base()),
     ]
 
-    /// Reads a size; `nil` where it is none, or where the heads do not divide the width.
+    /// Parses a size; nil if the text is not one, or if the heads do not divide the width.
     public init?(_ description: String) {
         if let (_, named) = Self.named.first(where: { $0.name == description }) {
             self = named
@@ -168,19 +180,21 @@ extension VisionTransformer.Configuration: LosslessStringConvertible {
         self.init(width: numbers[0], depth: numbers[1], heads: numbers[2])
     }
 
-    /// The size alone.
+    /// The size alone; the other properties are not shown.
     public var description: String {
         Self.named.first { hasSize(of: $0.configuration) }?.name ?? "\(width)x\(depth)x\(heads)"
     }
 
-    /// Whether width, depth and heads are those of another.
+    /// Whether width, depth and heads equal those of another configuration.
     public func hasSize(of other: Self) -> Bool {
         (width, depth, heads) == (other.width, other.depth, other.heads)
     }
 
-    /// DINO's network of this size, its position codes for square images.
+    /// DINO's network of this size, with position codes for square images.
     ///
-    /// - Parameter imageSize: their side in pixels; the official code trains all for 224.
+    /// - Parameters:
+    ///   - patchSize: the side of a patch in pixels.
+    ///   - imageSize: the side of the images in pixels; the official code always trains with 224.
     public func sized(patchSize: Int, imageSize: Int) -> Self {
         let side = imageSize / patchSize
         return Self(
@@ -188,7 +202,8 @@ extension VisionTransformer.Configuration: LosslessStringConvertible {
             positionGrid: PatchGrid(rows: side, columns: side))
     }
 
-    /// Such as `ViT-S/8` or `ViT-L/14 with 4 registers`, or for other sizes `ViT 96x2 (3 heads)/8`.
+    /// The usual name of the network: for example `ViT-S/8`, `ViT-L/14 with 4 registers`, or `ViT 96x2 (3 heads)/8`
+    /// for other sizes.
     public var name: String {
         let known: [String: String] = [
             "192x12x3x768": "Ti", "384x12x6x1536": "S", "768x12x12x3072": "B",
@@ -196,7 +211,7 @@ extension VisionTransformer.Configuration: LosslessStringConvertible {
         ]
         let size =
             known["\(width)x\(depth)x\(heads)x\(hiddenWidth)"].map { letter in
-                // With gates DINOv3's are called so.
+                // The plus sign marks DINOv3's gated networks.
                 "-" + letter + (feedForward == .swiGLU && letter != "g" ? "+" : "")
             } ?? " \(width)x\(depth) (\(heads) head\(heads == 1 ? "" : "s"))"
         return "ViT\(size)/\(patchSize)" + (registers > 0 ? " with \(registers) registers" : "")

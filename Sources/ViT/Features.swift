@@ -1,99 +1,114 @@
 import Platform
 import Tensors
 
-/// What of a layer is read.
+/// Which output of a layer to extract.
 public enum Facet: String, Hashable, Sendable, Codable, CaseIterable {
-    /// A projection of its attention, before rotary positions turn it.
+    /// A projection of the layer's attention, before rotary positions are applied.
     case query, key, value
-    /// Its output.
+    /// The layer's output.
     case token
-    /// The attention that its class token pays to every token.
+    /// The attention weights of the class token to all tokens.
     case classAttention
-    /// The attention that each of its registers pays to every token.
+    /// The attention weights of each register to all tokens.
     case registerAttention
-    /// Its output after the network's last norm (`get_intermediate_layers` of vision_transformer.py).
+    /// The layer's output after the network's last norm (`get_intermediate_layers` of vision_transformer.py).
     case normedToken
-    /// The class token of that. Where nothing else is wanted of the last layer, this is all of it that is
-    /// computed: the same number but for rounding.
+    /// The class token of `normedToken`. If nothing else of the last layer is requested, only the class token is
+    /// computed there; the result is the same but for rounding.
     case embedding
 }
 
 extension Facet {
-    /// Whether it is a weight for each token, no vector.
+    /// Whether the facet is a weight per token rather than a vector.
     package var isAttention: Bool { self == .classAttention || self == .registerAttention }
 }
 
-/// A place in the network from which features are taken.
+/// Identifies a feature: one output of one layer.
 public struct FeatureTap: Hashable, Sendable, Codable {
-    /// The block, counted from 0, or from the end, -1 being the last.
+    /// The block's index from 0; negative indices count from the end, -1 being the last block.
     public var layer: Int
+    /// Which of the block's outputs to extract.
     public var facet: Facet
 
+    /// Creates a tap for one output of a block.
+    ///
+    /// - Parameters:
+    ///   - layer: the block's index; -1 is the last block.
+    ///   - facet: which of the block's outputs to extract.
     public init(layer: Int, facet: Facet) {
         self.layer = layer
         self.facet = facet
     }
 }
 
-/// The distance between neighbouring patches in pixels, along rows and columns of the image.
+/// The distance in pixels between neighbouring patches, vertically and horizontally.
 public struct PatchStride: Hashable, Sendable, Codable {
     /// The step from one row of patches to the next (downwards).
     public var vertical: Int
     /// The step from one column of patches to the next (to the right).
     public var horizontal: Int
 
+    /// Creates a stride from its vertical and horizontal steps in pixels.
     public init(vertical: Int, horizontal: Int) {
         self.vertical = vertical
         self.horizontal = horizontal
     }
 
-    /// The same step both ways.
+    /// Creates a stride with the same step, in pixels, in both directions.
     public init(_ step: Int) {
         self.init(vertical: step, horizontal: step)
     }
 }
 
-/// How many patches an image is cut into.
+/// The numbers of rows and columns of patches in an image.
 public struct PatchGrid: Hashable, Sendable, Codable {
+    /// The number of rows of patches.
     public var rows: Int
+    /// The number of patches in a row.
     public var columns: Int
 
+    /// Creates a grid of rows and columns of patches.
     public init(rows: Int, columns: Int) {
         self.rows = rows
         self.columns = columns
     }
 
+    /// The number of patches.
     public var count: Int { rows * columns }
 }
 
-/// Which tokens are which.
+/// The order of an image's tokens: the class token, the registers, the patches.
 public struct TokenLayout: Hashable, Sendable {
-    /// Tokens of the network that stand between the class token, which is the first, and the patches.
+    /// The number of register tokens, between the class token and the patches.
     public let registers: Int
-    /// The patches, which come last, row by row.
+    /// The grid of patches, whose tokens come last, row by row.
     public let grid: PatchGrid
 
+    /// Creates a layout of one class token, the registers and the patches of a grid.
     public init(registers: Int = 0, grid: PatchGrid) {
         self.registers = registers
         self.grid = grid
     }
 
+    /// The number of tokens.
     public var count: Int { 1 + registers + grid.count }
 
     /// The indices of the patches' tokens.
     public var patches: Range<Int> { count - grid.count..<count }
 }
 
-/// What one forward pass gave at the taps that were asked for.
+/// The features that one forward pass extracted at the requested taps.
 public struct Features: Sendable {
-    /// The tokens of each image of the batch.
+    /// The token layout, which is the same for every image of the batch.
     public let layout: TokenLayout
-    /// The network's.
+    /// The network's architecture.
     public let configuration: VisionTransformer.Configuration
-    /// By tap: `[batch, tokens, width]` for query, key and value (channel
-    /// `head * headWidth + dimension`), token and normedToken; `[batch, heads, tokens]` for
-    /// classAttention; `[batch, registers * heads, tokens]`, the heads of a register one after the
-    /// other, for registerAttention; `[batch, width]` for embedding.
+    /// The features by tap, with these shapes:
+    /// - query, key, value (channel `head * headWidth + dimension`), token and normedToken:
+    ///   `[batch, tokens, width]`
+    /// - classAttention: `[batch, heads, tokens]`
+    /// - registerAttention: `[batch, registers * heads, tokens]`, the heads of one register being adjacent
+    /// - embedding: `[batch, width]`
     public let values: [FeatureTap: Tensor]
 
     package init(
@@ -105,47 +120,54 @@ public struct Features: Sendable {
         self.values = values
     }
 
+    /// The grid of patches.
     public var grid: PatchGrid { layout.grid }
 
-    /// The network's attention heads.
+    /// The number of the network's attention heads.
     public var heads: Int { configuration.heads }
 
-    /// What the pass gave at a tap, for the whole batch.
+    /// The features at a tap for the whole batch; `values` lists the shapes.
     ///
-    /// - Precondition: the tap was asked for.
+    /// - Precondition: the tap was requested.
     public subscript(tap: FeatureTap) -> Tensor {
         guard let value = values[tap] else {
             fail(
-                "Features: \(tap.facet.rawValue) of layer \(tap.layer) was not asked for")
+                "Features: \(tap.facet.rawValue) of layer \(tap.layer) was not requested")
         }
         return value
     }
 
-    /// The patches' vectors of an image, `[rows * columns, width]`. Shares the elements; complexity: O(1).
+    /// The vectors of an image's patches, `[rows * columns, width]`. The elements are shared, not copied.
     ///
-    /// - Precondition: the tap was asked for, and is one of vectors; the image is in the batch.
+    /// - Precondition: the tap was requested and yields a vector per token; the image is in the batch.
+    /// - Complexity: O(1).
     public func patches(at tap: FeatureTap, image: Int = 0) -> Tensor {
         tokens(at: tap, image: image).rows(layout.patches)
     }
 
-    /// The class token's vector of an image, `[width]`. Shares the elements; complexity: O(1).
+    /// The vector of an image's class token, `[width]`. The elements are shared, not copied.
     ///
-    /// - Precondition: as that of `patches`.
+    /// - Precondition: as for `patches(at:image:)`.
+    /// - Complexity: O(1).
     public func classToken(at tap: FeatureTap, image: Int = 0) -> Tensor {
         let tokens = tokens(at: tap, image: image)
         return tokens.rows(0..<1).reshaped(to: [tokens.shape[1]])
     }
 
-    /// The attention that an image's class token pays to the patches, `[heads, rows * columns]`, a share of
-    /// what it pays to all tokens. Complexity: O(result).
+    /// The attention weights of an image's class token to the patches, `[heads, rows * columns]`. Their sum is
+    /// below 1, since other tokens receive attention too.
     ///
-    /// - Precondition: the layer's attention was asked for; the image is in the batch.
+    /// - Precondition: the layer's class attention was requested; the image is in the batch.
+    /// - Complexity: O(result).
     public func classAttention(inLayer layer: Int, image: Int = 0) -> Tensor {
         let rows = vectors(at: FeatureTap(layer: layer, facet: .classAttention), image: image)
         return rows.columns(layout.patches)
     }
 
-    /// The same of each register, `[registers * heads, rows * columns]`.
+    /// The attention weights of an image's registers to the patches, `[registers * heads, rows * columns]`.
+    ///
+    /// - Precondition: the layer's register attention was requested; the image is in the batch.
+    /// - Complexity: O(result).
     public func registerAttention(inLayer layer: Int, image: Int = 0) -> Tensor {
         let rows = vectors(at: FeatureTap(layer: layer, facet: .registerAttention), image: image)
         return rows.columns(layout.patches)
@@ -159,7 +181,7 @@ public struct Features: Sendable {
         return tokens
     }
 
-    /// An image's matrix.
+    /// One image's matrix at a tap.
     private func vectors(at tap: FeatureTap, image: Int) -> Tensor {
         let value = self[tap]
         require(

@@ -1,22 +1,29 @@
 import Tensors
 
-/// What a block does with each token by itself.
+/// The feed-forward layers of a block, which process each token by itself.
 public struct FeedForward: Sendable {
-    /// What lies between the two layers.
+    /// The activation between the two layers.
     public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
         /// A GELU (`Mlp` of vision_transformer.py).
         case perceptron
-        /// Half of the first layer's channels as gates of the other half (Shazeer 2020; `SwiGLUFFN` of
-        /// dinov2's swiglu_ffn.py).
+        /// SwiGLU: half of the first layer's channels gate the other half (Shazeer 2020; `SwiGLUFFN` of dinov2's
+        /// swiglu_ffn.py).
         case swiGLU
     }
 
+    /// The activation.
     public let kind: Kind
-    /// `[hiddenWidth, width]`; of SwiGLU `[2 * hiddenWidth, width]`, the gates first.
+    /// The first layer: weight `[hiddenWidth, width]`, with SwiGLU `[2 * hiddenWidth, width]`, gates first.
     public var hidden: Linear
-    /// `[width, hiddenWidth]`.
+    /// The second layer: weight `[width, hiddenWidth]`.
     public var output: Linear
 
+    /// Creates the layers from the parameters `fc1` and `fc2`, with SwiGLU `w12` and `w3`.
+    ///
+    /// - Parameters:
+    ///   - configuration: the network's architecture.
+    ///   - source: supplies the parameters.
+    /// - Throws: what the source throws.
     public init<Failure>(
         _ configuration: VisionTransformer.Configuration, from source: ParameterSource<Failure>
     ) throws(Failure) {
@@ -49,6 +56,7 @@ extension FeedForward.Kind {
 }
 
 extension FeedForward: Module {
+    /// Visits the parameters of both layers.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try hidden.forEachParameter(under: kind.names.hidden, body)
         try output.forEachParameter(under: kind.names.output, body)

@@ -1,6 +1,6 @@
 import Platform
 
-/// What has been computed for the grids of patches met last.
+/// Caches one value per grid, for the grids that were computed last.
 final class GridCache<Value: Sendable>: Sendable {
     private let entries = Lock<[(grid: PatchGrid, value: Value)]>([])
 

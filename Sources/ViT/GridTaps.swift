@@ -1,6 +1,6 @@
 import Tensors
 
-/// How each code of a grid is blended from those of another, first along rows, then along columns.
+/// Resamples position codes from one grid to another, first along rows, then along columns.
 struct GridTaps: Sendable {
     private var across: [CubicTaps]
     private var down: [CubicTaps]
@@ -27,7 +27,7 @@ struct GridTaps: Sendable {
         self.grid = grid
     }
 
-    /// Blends `codes`, `[grid.rows, grid.columns, width]`, into `result`, the same of the target.
+    /// Resamples `codes`, `[grid.rows, grid.columns, width]`, into `result`, which has the target grid's shape.
     func stretch(
         _ codes: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>, width: Int
     ) {
@@ -52,7 +52,7 @@ struct GridTaps: Sendable {
         }
     }
 
-    /// The transpose of `stretch`: adds to `codes`.
+    /// The transpose of `stretch`: adds the gradient to `codes`.
     func gather(
         _ gradient: UnsafePointer<Float>, into codes: UnsafeMutablePointer<Float>, width: Int
     ) {
@@ -73,7 +73,7 @@ struct GridTaps: Sendable {
         }
     }
 
-    /// The grid's rows, already stretched along themselves.
+    /// The shape between the two passes: the rows are resampled, the columns not yet.
     private func middleShape(_ width: Int) -> Shape { [grid.rows, across.count, width] }
 }
 
@@ -81,10 +81,10 @@ struct GridTaps: Sendable {
 private struct CubicTaps {
     private var taps: [(position: Int, weight: Float)]
 
-    /// As PyTorch's `interpolate(mode="bicubic")`: the four nearest, those beyond the ends clamped to them;
-    /// a = -0.75.
+    /// As PyTorch's `interpolate(mode="bicubic")`: the four nearest inputs, positions beyond the ends clamped; a =
+    /// -0.75.
     init(output: Int, factor: Double, inputs: Int) {
-        // In single precision from here on, as PyTorch does it.
+        // Single precision from here on, as in PyTorch.
         let centre = (Float(output) + 0.5) * Float(1 / factor) - 0.5
         let floor = centre.rounded(.down)
         let t = centre - floor
@@ -94,9 +94,9 @@ private struct CubicTaps {
         }
     }
 
-    /// As PyTorch's `interpolate(mode="bicubic", antialias=True)`, which is Pillow's: the kernel covers as
-    /// many inputs as four outputs do where these are fewer, what lies beyond the ends is left out, and the
-    /// weights sum to 1; a = -0.5.
+    /// As PyTorch's `interpolate(mode="bicubic", antialias=True)`, which follows Pillow: when shrinking, the kernel
+    /// widens to the span of four outputs; inputs beyond the ends are dropped and the weights normalised to sum 1;
+    /// a = -0.5.
     init(antialiased output: Int, of outputs: Int, inputs: Int) {
         let scale = Double(inputs) / Double(outputs)
         let stretch = max(scale, 1)
@@ -108,7 +108,7 @@ private struct CubicTaps {
         taps = weights.enumerated().map { (first + $0, Float($1 / total)) }
     }
 
-    /// The weighted sum of runs of `count` floats, `step` apart for neighbouring inputs.
+    /// The weighted sum of runs of `count` floats; the runs of neighbouring inputs are `step` apart.
     func blend(
         _ source: UnsafePointer<Float>, step: Int, count: Int,
         into target: UnsafeMutablePointer<Float>
@@ -123,12 +123,13 @@ private struct CubicTaps {
         }
     }
 
-    /// The transpose of `blend`: adds a run of `count` floats, weighted, to those that it came from.
+    /// The transpose of `blend`: adds a run of `count` floats, weighted, to each of the runs that it was blended
+    /// from.
     func spread(
         _ source: UnsafePointer<Float>, step: Int, count: Int,
         over target: UnsafeMutablePointer<Float>
     ) {
-        // One after the other: at an edge several of them may be the same.
+        // Sequential: at an edge several taps may share a position.
         for (position, weight) in taps {
             let run = target + position * step
             for i in 0..<count { run[i] += weight * source[i] }
@@ -136,7 +137,7 @@ private struct CubicTaps {
     }
 }
 
-/// Keys' kernel at a distance of x: of third degree up to 1 and up to 2, zero beyond.
+/// Keys' kernel at distance x: one cubic up to 1, another from 1 to 2, zero beyond.
 private func cubic<Number: BinaryFloatingPoint>(_ x: Number, a: Number) -> Number {
     let x = abs(x)
     if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }

@@ -2,17 +2,22 @@ import Foundation
 import Platform
 import Tensors
 
-/// What an untrained network's parameters are.
+/// How the parameters of an untrained network are initialised.
 public enum Initialization: String, Sendable, Codable, Hashable, CaseIterable {
-    /// Matrices are normal with deviation 0.02, as vision_transformer.py has them.
+    /// Matrices are normal with standard deviation 0.02, as in vision_transformer.py.
     case plain
-    /// Attention starts as that of trained networks (Trockman and Kolter 2023, "Mimetic Initialization of
-    /// Self-Attention Layers"): with few pictures or little time it learns faster.
+    /// Attention imitates that of trained networks (Trockman and Kolter 2023, "Mimetic Initialization of
+    /// Self-Attention Layers"), which speeds up learning from few pictures or in little time.
     case mimetic
 }
 
 extension VisionTransformer {
-    /// A network with which training starts: see ``init(untrained:using:)``.
+    /// Creates an untrained network with the given initialisation; see ``init(untrained:using:)``.
+    ///
+    /// - Parameters:
+    ///   - configuration: the architecture.
+    ///   - initialization: how parameters are initialised.
+    ///   - generator: the source of random numbers; the same generator gives the same parameters.
     public init(
         untrained configuration: Configuration, initialization: Initialization,
         using generator: inout some RandomNumberGenerator
@@ -21,13 +26,13 @@ extension VisionTransformer {
         if initialization == .mimetic { startMimetically(using: &generator) }
     }
 
-    /// Gives each head queries and keys whose product is about the identity, so that tokens look at those that
-    /// are like them, and values that take off what a token holds already; positions are sinusoids.
+    /// Gives each head query and key weights whose product is about the identity, so that tokens attend to similar
+    /// tokens, and value weights that subtract what a token already holds. Positions become sinusoids.
     ///
-    ///     W_qᵀ W_k ≈ 0.7 Z + 0.7 I  (of each head, the nearest product of its rank)
+    ///     W_qᵀ W_k ≈ 0.7 Z + 0.7 I  (per head, the best approximation of its rank)
     ///     W_vᵀ W_outᵀ = 0.4 Z - 0.4 I
     ///
-    /// Z is normal with variance 1 / width. (Section 4 of the paper; its factors for small sets of pictures.)
+    /// Z is normal with variance 1 / width (section 4 of the paper; the factors are those for small data sets).
     ///
     /// - Complexity: O(depth x heads x width³).
     private mutating func startMimetically(using generator: inout some RandomNumberGenerator) {
@@ -53,8 +58,9 @@ extension VisionTransformer {
     }
 }
 
-/// Sinusoids of the columns and the rows, a quarter of the channels each their sine and cosine, of wavelengths from
-/// 2 pi to 10000 of that (Vaswani et al. 2017, for two dimensions); nothing for the class token.
+/// Sinusoidal codes of columns and rows: a quarter of the channels each for their sines and cosines, with
+/// wavelengths from 2 pi to 10000 times that (Vaswani et al. 2017, in two dimensions). The class token's code is
+/// zero.
 private func sinusoids(on grid: PatchGrid, width: Int) -> Tensor {
     let quarter = width / 4
     return Tensor(shape: [1 + grid.count, width]) { codes in
@@ -91,8 +97,8 @@ private struct SquareMatrix {
         return SquareMatrix(order: order, elements: elements)
     }
 
-    /// Matrices a and b, `[rank, order]`, of equal weight, whose product `aᵀ b` is the nearest to this one
-    /// (Eckart and Young): `a = √s uᵀ` and `b = √s vᵀ` of the largest singular values s.
+    /// Factors a and b, `[rank, order]`, of equal norm, whose product `aᵀ b` is the best approximation of this
+    /// matrix (Eckart and Young): `a = √s uᵀ` and `b = √s vᵀ` for the largest singular values s.
     func factors(rank: Int) -> (a: Tensor, b: Tensor) {
         var gram = [Double](repeating: 0, count: order * order)
         for k in 0..<order {
@@ -103,7 +109,7 @@ private struct SquareMatrix {
             }
         }
         guard let (values, vectors) = largestEigenvectors(of: &gram, order: order, count: rank)
-        else { fail("factors: of a matrix that is not finite") }
+        else { fail("factors: the matrix is not finite") }
         let (a, b) = (
             Tensor(repeating: 0, shape: [rank, order]), Tensor(repeating: 0, shape: [rank, order])
         )

@@ -1,16 +1,21 @@
 import Platform
 import Tensors
 
-/// Cuts an image into square patches, overlapping where the stride is below their side, and maps
-/// each to a token (Dosovitskiy et al. 2020, section 3.1; `PatchEmbed` of vision_transformer.py).
+/// Cuts an image into square patches, which overlap if the stride is below their side, and maps each to a token
+/// (Dosovitskiy et al. 2020, section 3.1; `PatchEmbed` of vision_transformer.py).
 public struct PatchEmbedding: Sendable {
-    /// Side of a patch in pixels.
+    /// The side of a patch in pixels.
     public let patchSize: Int
-    /// The map from a patch's `channels * patchSize * patchSize` values, channel by channel and row
-    /// by row, to a token.
+    /// Maps a patch's `channels * patchSize * patchSize` values, channel by channel and row by row, to a token.
     public var projection: Linear
 
-    /// For RGB images. At first, as PyTorch's `Conv2d`, uniform within ±1 / sqrt(3 * patchSize²).
+    /// Creates the layer for RGB images from the parameters `proj.weight` and `proj.bias`. Their initial values are
+    /// uniform within ±1 / sqrt(3 * patchSize²), as in PyTorch's `Conv2d`.
+    ///
+    /// - Parameters:
+    ///   - configuration: the network's architecture.
+    ///   - source: supplies the parameters.
+    /// - Throws: what the source throws.
     public init<Failure>(
         _ configuration: VisionTransformer.Configuration, from source: ParameterSource<Failure>
     ) throws(Failure) {
@@ -23,12 +28,17 @@ public struct PatchEmbedding: Sendable {
             bias: try source.parameter("proj.bias", [width], initial))
     }
 
-    /// Colour channels of the image.
+    /// The colour channels of the images.
     public var channels: Int { projection.weight.shape[1] / (patchSize * patchSize) }
 
-    /// How many patches fit an image. What is left over at the right and at the bottom is not seen.
+    /// The grid of patches that fit an image. Pixels past the last whole patch, at the right and the bottom, are
+    /// ignored.
     ///
-    /// - Precondition: the image holds at least one patch.
+    /// - Parameters:
+    ///   - height: the image's height in pixels.
+    ///   - width: the image's width in pixels.
+    ///   - stride: the distance between patches.
+    /// - Precondition: the image holds at least one patch, and the steps lie between 1 and the patch size.
     public func grid(height: Int, width: Int, stride: PatchStride) -> PatchGrid {
         require(
             height >= patchSize && width >= patchSize,
@@ -80,6 +90,7 @@ public struct PatchEmbedding: Sendable {
 }
 
 extension PatchEmbedding: Module {
+    /// Visits the projection's weight and bias.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try projection.forEachParameter(under: "proj", body)
     }

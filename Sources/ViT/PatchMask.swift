@@ -1,11 +1,12 @@
 import Platform
 
-/// Patches of a batch that a network is not shown in training: its mask token takes their embeddings' place (Bao
+/// The patches of a batch that are hidden from a network in training: its mask token replaces their embeddings (Bao
 /// et al. 2022; Zhou et al. 2022).
 public struct PatchMask: Sendable, Hashable {
-    /// Of each image the masked patches, by their numbers row by row, each once.
+    /// For each image, the indices of its masked patches, counted row by row, without duplicates.
     public var patches: [[Int]]
 
+    /// Creates a mask from the indices of each image's masked patches.
     public init(patches: [[Int]]) {
         self.patches = patches
     }
@@ -13,13 +14,13 @@ public struct PatchMask: Sendable, Hashable {
     /// The number of masked patches.
     public var count: Int { patches.reduce(0) { $0 + $1.count } }
 
-    /// Those of all images in one row.
+    /// The masked rows of the batch's patches joined into one matrix, `[images * count, width]`.
     ///
-    /// - Precondition: there are as many images, and no patch beyond theirs.
+    /// - Precondition: the mask has an entry per image, and every index is below `count`.
     func rows(images: Int, patches count: Int) -> [Int] {
         require(
             patches.count == images && patches.joined().allSatisfy { 0..<count ~= $0 },
-            "features: a mask of \(patches.count) images for \(images) of \(count) patches")
+            "features: a mask of \(patches.count) images for \(images) images of \(count) patches")
         return patches.enumerated().flatMap { image, own in own.map { image * count + $0 } }
     }
 }

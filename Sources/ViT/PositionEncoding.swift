@@ -1,35 +1,42 @@
 import Platform
 import Tensors
 
-/// How the trained grid of position codes is stretched over another grid of patches.
+/// How position codes are resampled from the trained grid to another grid of patches.
 public enum PositionResampling: String, Hashable, Sendable, Codable, CaseIterable {
-    /// As the published code does: bicubic by the factor `(rows + 0.1) / trainedRows`, likewise for
-    /// columns (`interpolate_pos_encoding` of vision_transformer.py). The tenth guards its
-    /// implementation against rounding and shifts the codes slightly.
+    /// As in the published code: bicubic with the factor `(rows + 0.1) / trainedRows`, likewise for columns
+    /// (`interpolate_pos_encoding` of vision_transformer.py). The 0.1 guards its implementation against rounding
+    /// and shifts the codes slightly.
     case scaleFactor
-    /// Bicubic by the factor `rows / trainedRows`: both grids cover the image exactly. So does
-    /// transformers' Dinov2 (`interpolate_pos_encoding` of modeling_dinov2.py).
+    /// Bicubic with the factor `rows / trainedRows`: both grids cover the image exactly. transformers' Dinov2 does
+    /// the same (`interpolate_pos_encoding` of modeling_dinov2.py).
     case size
-    /// The same, with PyTorch's antialiasing: a kernel that widens where the grid shrinks, and is not
-    /// clamped at the borders but normalised. So do facebookresearch/dinov2 for networks with registers
-    /// (`interpolate_antialias` of its hub/backbones.py) and timm (`resample_abs_pos_embed`).
+    /// As `size`, with PyTorch's antialiasing: the kernel widens where the grid shrinks, and is normalised at the
+    /// borders instead of clamped. facebookresearch/dinov2 does so for networks with registers
+    /// (`interpolate_antialias` of its hub/backbones.py), and so does timm (`resample_abs_pos_embed`).
     case antialiased
 }
 
-/// The learnt position code of each token, for any grid of patches.
+/// Learnt position codes of the tokens, for any grid of patches.
 public struct PositionEncoding: Sendable {
-    /// `[1 + rows * columns, width]` of the trained grid: the class token's code, then the patches'.
+    /// The codes of the trained grid, `[1 + rows * columns, width]`: the class token's, then the patches'.
     public var table: Tensor {
         didSet { cache = GridCache() }
     }
     /// The trained grid.
     public let grid: PatchGrid
+    /// How codes are resampled to other grids.
     public var resampling: PositionResampling {
         didSet { cache = GridCache() }
     }
 
     private var cache = GridCache<Tensor>()
 
+    /// Creates an encoding from a table of codes.
+    ///
+    /// - Parameters:
+    ///   - table: `[1 + rows * columns, width]`: the class token's code, then the patches'.
+    ///   - grid: the grid of the table's patches.
+    ///   - resampling: how codes are resampled to other grids.
     public init(table: Tensor, grid: PatchGrid, resampling: PositionResampling = .scaleFactor) {
         require(
             table.shape.rank == 2 && table.shape[0] == 1 + grid.count,
@@ -39,13 +46,14 @@ public struct PositionEncoding: Sendable {
         self.resampling = resampling
     }
 
-    /// The codes of all tokens, `[1 + rows * columns, width]`, computed once for each grid and kept
-    /// (where `table` is not tracked).
+    /// The codes of all tokens, `[1 + rows * columns, width]`. They are cached per grid unless `table` is tracked.
     ///
-    /// - Parameter isSquare: whether the image is. The published code takes the trained table as it
-    ///   stands only where the image is square, and otherwise resamples even to the same grid;
-    ///   `.scaleFactor` follows it. (The published code asks for as many patches, not for the same
-    ///   grid: with the same stride both ways that comes to the same.)
+    /// - Parameters:
+    ///   - target: the grid of patches.
+    ///   - isSquare: whether the image is square. The published code uses the trained table unchanged only for
+    ///     square images, and otherwise resamples it even to the same grid; `.scaleFactor` follows it. (The
+    ///     published code compares the number of patches, not the grid; with equal vertical and horizontal strides
+    ///     the two tests agree.)
     public func codes(on target: PatchGrid, isSquare: Bool) -> Tensor {
         let asItStands = target == grid && (isSquare || resampling != .scaleFactor)
         if asItStands { return table }
@@ -53,8 +61,8 @@ public struct PositionEncoding: Sendable {
         return cache.value(for: target) { resampled(to: target) }
     }
 
-    /// The table stretched over another grid, but for the class token's code. The pullback hands each
-    /// code's gradient back to the codes that it was blended from, by the same weights.
+    /// The table resampled to another grid; the class token's code is unchanged. The pullback passes each code's
+    /// gradient back to the codes that it was blended from, with the same weights.
     private func resampled(to target: PatchGrid) -> Tensor {
         let width = table.shape[1]
         let taps = GridTaps(from: grid, to: target, resampling: resampling)

@@ -1,17 +1,17 @@
-/// Whose way positions are brought to a grid that the network was not trained on. The tools that open the same
-/// files differ, and with them their features.
+/// Which tool's positions to use on grids that a network was not trained on. Tools that open the same files differ
+/// here, and so do their features.
 public enum PositionRule: String, Hashable, Sendable, Codable, CaseIterable {
-    /// The published code's: `PositionResampling.scaleFactor`, of a network with registers `.antialiased`;
-    /// of rotary positions the periods that the file has.
+    /// The published code's: `PositionResampling.scaleFactor`, for networks with registers `.antialiased`; rotary
+    /// periods as stored in the file.
     case official
-    /// transformers': `.size`, of a network with registers `.antialiased`; exact periods.
+    /// transformers': `.size`, for networks with registers `.antialiased`; exact rotary periods.
     case transformers
-    /// timm's: `.antialiased`, exact periods.
+    /// timm's: `.antialiased`; exact rotary periods.
     case timm
 }
 
 extension VisionTransformer {
-    /// Takes another tool's positions.
+    /// Makes the network compute positions as another tool does.
     public mutating func followPositions(of rule: PositionRule) {
         positionEncoding?.resampling = .of(rule, configuration)
         guard case .rotary(let periods) = configuration.positions else { return }
@@ -23,7 +23,7 @@ extension VisionTransformer {
 }
 
 extension VisionTransformer {
-    /// Whether it has rotary positions with other periods than those that other tools compute.
+    /// Whether the network has rotary positions whose periods differ from the exact ones that other tools compute.
     public var hasRoundedPeriods: Bool {
         guard case .rotary(let periods) = configuration.positions else { return false }
         return periods != RotaryPositions(headWidth: configuration.headWidth).periods

@@ -1,21 +1,24 @@
 import Images
 import Tensors
 
-/// A picture at the size in which a network sees it, and the size of the photo that it was.
+/// A picture at the network's input size, with the size of the original photo.
 public struct NetworkImage: Hashable, Sendable {
+    /// The picture at the network's input size.
     public let image: Image
-    /// The original photo, in pixels.
+    /// The width of the original photo in pixels.
     public let photoWidth: Int
+    /// The height of the original photo in pixels.
     public let photoHeight: Int
 }
 
-/// Why a picture cannot be brought to a network's size; the `description` is one sentence.
+/// Why a picture cannot be resized for a network; the `description` is one sentence.
 public enum PreprocessingError: Error, Hashable, Sendable {
-    /// A strip becomes very long when its shorter side is brought to the load size.
+    /// The picture is so elongated that it would become too large with its shorter side at the load size.
     case tooLong(width: Int, height: Int, loadSize: Int)
 }
 
 extension PreprocessingError: CustomStringConvertible {
+    /// The reason, as one sentence.
     public var description: String {
         switch self {
         case .tooLong(let width, let height, let loadSize):
@@ -25,35 +28,44 @@ extension PreprocessingError: CustomStringConvertible {
     }
 }
 
-/// What brings colours to the range with which a network was trained: of each channel, in 0…1, its mean and
-/// its standard deviation.
+/// The colour normalisation that a network was trained with: the mean and standard deviation of each channel, for
+/// values in 0…1.
 public struct Normalization: Hashable, Sendable, Codable {
+    /// The mean of each channel: red, green, blue.
     public var mean: [Float]
+    /// The standard deviation of each channel.
     public var standardDeviation: [Float]
 
+    /// Creates a normalisation from the mean and standard deviation of each channel.
     public init(mean: [Float], standardDeviation: [Float]) {
         self.mean = mean
         self.standardDeviation = standardDeviation
     }
 
-    /// ImageNet's, with which most published networks were trained (main_dino.py).
+    /// ImageNet's values, which most published networks were trained with (main_dino.py).
     public static let imageNet = Normalization(
         mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])
-    /// That of DINOv3's networks for satellite images (SAT-493M).
+    /// The values of DINOv3's networks for satellite images (SAT-493M).
     public static let satellite = Normalization(
         mean: [0.430, 0.411, 0.296], standardDeviation: [0.213, 0.156, 0.143])
 }
 
-/// From a picture to the network's input.
+/// How a picture is converted to a network's input.
 public struct Preprocessing: Hashable, Sendable, Codable {
-    /// What the shorter side becomes, in pixels; `nil` keeps the picture's size. The default of the
-    /// reference's programs (extractor.py of dino-vit-features): 224.
+    /// The length of the shorter side after resizing, in pixels; nil keeps the picture's size. The default, 224, is
+    /// that of the reference programs (extractor.py of dino-vit-features).
     public var loadSize: Int?
-    /// How the picture is resampled: Lanczos, as in extractor.py.
+    /// The resampling filter: Lanczos, as in extractor.py.
     public var filter = Filter.lanczos
-    /// In place of the network's own.
+    /// Overrides the network's own colour normalisation.
     public var normalization: Normalization?
 
+    /// Creates preprocessing options.
+    ///
+    /// - Parameters:
+    ///   - loadSize: the length of the shorter side in pixels; nil keeps the picture's size.
+    ///   - filter: the resampling filter.
+    ///   - normalization: overrides the network's own colour normalisation.
     public init(
         loadSize: Int? = 224, filter: Filter = .lanczos, normalization: Normalization? = nil
     ) {
@@ -62,22 +74,24 @@ public struct Preprocessing: Hashable, Sendable, Codable {
         self.normalization = normalization
     }
 
-    /// The shorter side, one pixel of a photo for each of a screen's: 4096 pixels are 262,144 patches
-    /// of 8.
+    /// Valid load sizes: at 4096 pixels, one per pixel of a large screen, a square has 262,144 patches of 8.
     package static let loadSizes = Bound("load size", 1...4096)
 
-    /// The most pixels that a picture is enlarged to: memory stays in proportion to the photo.
+    /// The most pixels that a picture may be enlarged to, so that memory stays in proportion to the photo.
     static let mostPixels = 1 << 25
 
-    /// The picture at a network's size.
+    /// Resizes a photo for a network.
     ///
-    /// - Parameter network: what the load size is fitted to; see `Configuration.fitted(loadSize:)`.
+    /// - Parameters:
+    ///   - photo: the original picture.
+    ///   - network: the load size is adapted to it; see `Configuration.fitted(loadSize:)`.
+    /// - Throws: `PreprocessingError.tooLong` if the result would have too many pixels.
     public func networkImage(
         of photo: Image, for network: VisionTransformer.Configuration
     ) throws(PreprocessingError) -> NetworkImage {
         var image = photo
         if let loadSize = loadSize.map(network.fitted(loadSize:)) {
-            // In floating point: a person's load size may be of any size.
+            // In floating point, where no load size overflows.
             let short = Double(min(photo.width, photo.height))
             let long = Double(max(photo.width, photo.height))
             let pixels = Double(loadSize) * Double(loadSize) * long / short
@@ -89,13 +103,15 @@ public struct Preprocessing: Hashable, Sendable, Codable {
         return NetworkImage(image: image, photoWidth: photo.width, photoHeight: photo.height)
     }
 
-    /// A picture as it is, channel by channel and normalised: `[3, height, width]`.
+    /// The normalised pixels of a picture, which is not resized: `[3, height, width]`.
     ///
-    /// - Parameter network: whose normalisation it is, where there is no other.
+    /// - Parameters:
+    ///   - image: the picture, at the network's input size.
+    ///   - network: supplies the normalisation unless `normalization` is set.
     public func tensor(of image: Image, for network: VisionTransformer.Configuration) -> Tensor {
         let normalization = normalization ?? network.normalization
         let (mean, deviation) = (normalization.mean, normalization.standardDeviation)
-        // One look-up for each of the 256 levels: torchvision's ToTensor and Normalize.
+        // A table of the 256 levels, computed as torchvision's ToTensor and Normalize do.
         let levels = (0..<3).map { channel in
             (0..<256).map { (Float($0) / 255 - mean[channel]) / deviation[channel] }
         }
@@ -115,9 +131,9 @@ public struct Preprocessing: Hashable, Sendable, Codable {
 }
 
 extension VisionTransformer.Configuration {
-    /// The shorter side that a picture gets where one is asked for: of DINO's networks that one, of DINOv2's and
-    /// DINOv3's the greatest multiple of a patch at or below it. (Of the longer side, what is past the last whole
-    /// patch is not seen.)
+    /// The length that a picture's shorter side gets for a requested load size: the load size itself for DINO's
+    /// networks, the greatest multiple of the patch size at or below it for those of DINOv2 and DINOv3. (Along the
+    /// longer side, pixels past the last whole patch are ignored.)
     public func fitted(loadSize: Int) -> Int {
         isOfDINO ? loadSize : max(1, loadSize / patchSize) * patchSize
     }

@@ -2,36 +2,41 @@ import Foundation
 import Platform
 import Tensors
 
-/// The rotary positions of DINOv3: each patch turns its queries and keys by angles that grow with the place of its
-/// centre in the image (`DINOv3ViTRopePositionEmbedding` of transformers' modeling_dinov3_vit.py;
+/// The rotary positions of DINOv3: the queries and keys of each patch are rotated by angles proportional to the
+/// position of its centre in the image (`DINOv3ViTRopePositionEmbedding` of transformers' modeling_dinov3_vit.py;
 /// `RotaryEmbeddingDinoV3` of timm).
 ///
-/// Nothing of it is learnt, and it takes any grid: an image reaches from -1 to 1 along both axes, whatever its
-/// size and form.
+/// There are no learnt parameters, and any grid works: an image spans -1 to 1 along both axes, whatever its size
+/// and aspect ratio.
 public struct RotaryPositions: Sendable {
-    /// The distances over which a pair of dimensions makes one turn, `headWidth / 4` of them.
+    /// The distance over which each pair of dimensions makes one turn: `headWidth / 4` periods.
     public var periods: [Float] {
         didSet { cache = GridCache() }
     }
 
     private var cache = GridCache<RotaryAngles>()
 
+    /// Creates rotary positions from their periods, one for every four channels of a head.
     public init(periods: [Float]) {
         self.periods = periods
     }
 
-    /// Periods from 1 to nearly `base`, in equal ratios: `base ^ (i / (headWidth / 4))`.
+    /// Creates periods from 1 to nearly `base` in geometric progression: `base ^ (i / (headWidth / 4))`.
     ///
+    /// - Parameters:
+    ///   - headWidth: the channels of a head.
+    ///   - base: the limit of the periods; 100 in DINOv3.
     /// - Precondition: `headWidth` is a multiple of 4.
     public init(headWidth: Int, base: Float = 100) {
-        require(headWidth % 4 == 0, "RotaryPositions: a head of \(headWidth), not a multiple of 4")
+        require(
+            headWidth % 4 == 0, "RotaryPositions: head width \(headWidth) is not a multiple of 4")
         self.init(
             periods: (0..<headWidth / 4).map { pow(base, Float($0) / Float(headWidth / 4)) })
     }
 
-    /// The angles of a grid's patches, row by row, computed once for each grid and kept: with
-    /// `place = 2 (index + 0.5) / length - 1` along an axis, `2 pi place / period` for each period down
-    /// the image and then for each across it.
+    /// The angles of a grid's patches, row by row, cached per grid: with `place = 2 (index + 0.5) / length - 1`
+    /// along an axis, `2 pi place / period` for each period, first for the vertical axis, then for the horizontal
+    /// one.
     ///
     /// - Returns: `[rows * columns, headWidth / 2]`.
     public func angles(on grid: PatchGrid) -> RotaryAngles {
@@ -46,7 +51,7 @@ public struct RotaryPositions: Sendable {
         }
     }
 
-    /// In single precision and in the references' order.
+    /// Single precision, and the order of operations of the references.
     private func angles(at index: Int, of length: Int) -> [Float] {
         let place = 2 * ((Float(index) + 0.5) / Float(length)) - 1
         return periods.map { Float(2 * Double.pi) * place / $0 }

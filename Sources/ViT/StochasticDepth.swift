@@ -1,35 +1,35 @@
 import Platform
 import Tensors
 
-/// Stochastic depth (Huang et al. 2016): in training, each of a block's two branches is left out for
-/// some samples, and counts for more where it is not (`drop_path` of vision_transformer.py).
+/// Stochastic depth (Huang et al. 2016): in training, each of a block's two branches is skipped for some samples
+/// and scaled up for the others (`drop_path` of vision_transformer.py).
 ///
 ///     x + branch(x) / keep   with probability keep, else x
 ///
-/// The rate at which a branch is left out grows linearly from 0 in the first block to `rate` in the
-/// last. What is left out is not computed.
+/// The probability of skipping a branch grows linearly from 0 in the first block to `rate` in the last. Skipped
+/// branches are not computed.
 public struct StochasticDepth: Sendable {
-    /// What one branch of one block keeps of a batch.
+    /// The samples of a batch that pass through one residual branch.
     struct Branch: Sendable {
-        /// The samples that pass through the branch, in ascending order.
+        /// The samples' indices in ascending order.
         var kept: [Int]
         /// 1 / keep.
         var scale: Float
     }
 
-    /// What the two branches of a block keep.
+    /// The samples of a block's two branches.
     typealias Branches = (attention: Branch, feedForward: Branch)
 
-    /// By block; `nil` where nothing is ever left out.
+    /// One entry per block; nil if no sample ever skips a branch.
     private(set) var blocks: [Branches?]
 
-    /// Draws what each sample of a batch passes through.
+    /// Draws the branches that each sample of a batch passes through.
     ///
     /// - Parameters:
-    ///   - rate: that of the last block, 0 up to but not 1.
+    ///   - rate: the probability of skipping a branch of the last block, at least 0 and below 1.
     ///   - depth: the number of blocks.
-    ///   - generators: one for each sample, so that what a sample passes through does not depend on
-    ///     the others in its batch. Each is drawn from twice a block, but for the first.
+    ///   - generators: one per sample, so that a sample's branches do not depend on the rest of its batch. Each is
+    ///     drawn from twice per block except the first.
     public init(
         rate: Double, depth: Int, generators: some Sequence<some RandomNumberGenerator>
     ) {

@@ -1,31 +1,38 @@
 import Platform
 import Tensors
 
-/// A vision transformer (Dosovitskiy et al. 2020) in the form of DINO (Caron et al. 2021;
-/// vision_transformer.py of facebookresearch/dino), DINOv2 or DINOv3: a class token, perhaps registers,
-/// blocks with the norms in front, a norm at the end.
+/// A vision transformer (Dosovitskiy et al. 2020) as in DINO (Caron et al. 2021; vision_transformer.py of
+/// facebookresearch/dino), DINOv2 or DINOv3: a class token, optional registers, pre-norm blocks, a final norm.
 ///
-/// Images have any height and width from one patch up, and patches any stride from one pixel to
-/// their side: a smaller stride gives a finer grid of features (Amir et al. 2021, section 3).
+/// Images may have any height and width from one patch up, and the stride may be any step from one pixel to the
+/// patch size: a smaller stride gives a finer grid of features (Amir et al. 2021, section 3).
 public struct VisionTransformer: Sendable {
-    /// What the network is of; only what is said of pictures may change.
+    /// The network's architecture; only its colour normalisation may be changed.
     public private(set) var configuration: Configuration
     /// The class token, `[1, width]`.
     public var classToken: Tensor
-    /// Of a network with learnt positions.
+    /// Learnt positions; nil in a network with rotary ones.
     public var positionEncoding: PositionEncoding?
-    /// `[registers, width]`.
+    /// The register tokens, `[registers, width]`; nil if there are none.
     public var registers: Tensor?
-    /// In place of masked patches, `[1, width]`.
+    /// The token that replaces masked patches, `[1, width]`; nil if there is none.
     public var maskToken: Tensor?
+    /// Maps patches to tokens.
     public var patchEmbedding: PatchEmbedding
+    /// The transformer blocks, first to last.
     public var blocks: [Block]
+    /// The final norm.
     public var norm: LayerNorm
-    /// Of a network with rotary positions.
+    /// Rotary positions; nil in a network with learnt ones.
     public var rotaryPositions: RotaryPositions?
 
-    /// Creates a transformer whose parameters have the names and shapes of the official files: `cls_token`,
+    /// Creates a transformer from parameters with the names and shapes of the official files: `cls_token`,
     /// `pos_embed`, `patch_embed.proj.weight`, `blocks.0.norm1.weight` and so on.
+    ///
+    /// - Parameters:
+    ///   - configuration: the architecture.
+    ///   - source: supplies the parameters.
+    /// - Throws: what the source throws.
     public init<Failure>(
         _ configuration: Configuration, from source: ParameterSource<Failure>
     ) throws(Failure) {
@@ -47,7 +54,7 @@ public struct VisionTransformer: Sendable {
             rotaryPositions = RotaryPositions(periods: periods)
         }
         if configuration.registers > 0 {
-            // As dinov2 draws them.
+            // Initialised as in dinov2.
             registers = try tokens("register_tokens", configuration.registers, 1e-6)
         }
         if configuration.hasMaskToken {
@@ -62,18 +69,22 @@ public struct VisionTransformer: Sendable {
             from: source.under("norm"), width: width, epsilon: configuration.layerNormEpsilon)
     }
 
-    /// A transformer with which training starts (vision_transformer.py): matrices, class token and
-    /// position codes normal with deviation 0.02 cut off at ±2, biases 0, norms 1; the patch
-    /// embedding uniform (see `PatchEmbedding`).
+    /// Creates an untrained transformer, initialised as in vision_transformer.py: matrices, class token and
+    /// position codes normal with standard deviation 0.02, truncated at ±2; biases 0; norms 1; the patch embedding
+    /// uniform (see `PatchEmbedding`).
     ///
     /// The same generator gives the same parameters to the bit.
+    ///
+    /// - Parameters:
+    ///   - configuration: the architecture.
+    ///   - generator: the source of random numbers.
     public init(
         untrained configuration: Configuration, using generator: inout some RandomNumberGenerator
     ) {
         self = untrained(using: &generator) { VisionTransformer(configuration, from: $0) }
     }
 
-    /// Adds a mask token, zero at first, where there is none: for training with masks.
+    /// Adds a mask token of zeros if the network has none, for training with masks.
     public mutating func addMaskToken() {
         guard maskToken == nil else { return }
         configuration.hasMaskToken = true
@@ -82,13 +93,18 @@ public struct VisionTransformer: Sendable {
 
     static let maskTokenName = "mask_token"
 
-    /// What pictures' colours are brought to.
+    /// The colour normalisation of the network's input.
     public var normalization: Normalization {
         get { configuration.normalization }
         set { configuration.normalization = newValue }
     }
 
-    /// The tokens of an image of this size: see `PatchEmbedding.grid`.
+    /// The token layout for an image of the given size; see `PatchEmbedding.grid(height:width:stride:)`.
+    ///
+    /// - Parameters:
+    ///   - height: the image's height in pixels.
+    ///   - width: the image's width in pixels.
+    ///   - stride: the distance between patches; the patch size by default.
     public func layout(height: Int, width: Int, stride: PatchStride? = nil) -> TokenLayout {
         let stride = stride ?? PatchStride(configuration.patchSize)
         return TokenLayout(
@@ -96,17 +112,19 @@ public struct VisionTransformer: Sendable {
             grid: patchEmbedding.grid(height: height, width: width, stride: stride))
     }
 
-    /// Runs a batch through the network and takes features where they are asked for. The pass ends
-    /// at the last of them: keys of layer 9 need neither layer 9's attention nor what follows.
+    /// Runs a batch through the network and extracts the requested features. The pass stops at the last of them:
+    /// the keys of layer 9 require neither that layer's attention nor any later layer.
     ///
-    /// Results do not depend on the batch that an image is part of, nor on the number of threads.
+    /// Results do not depend on the rest of an image's batch, nor on the number of threads.
     ///
     /// - Parameters:
     ///   - images: `[batch, 3, height, width]`, normalised (see `Preprocessing`).
-    ///   - taps: what is wanted.
-    ///   - stride: the step from patch to patch; the patch size unless given.
-    ///   - mask: patches that are not shown to the network, which then has a mask token; none unless given.
-    ///   - stochasticDepth: what each image passes through in training; everything unless given.
+    ///   - taps: the features to extract.
+    ///   - stride: the distance between patches; the patch size by default.
+    ///   - mask: patches to replace by the mask token, which the network must have; none by default.
+    ///   - stochasticDepth: the branches that each image passes through in training; all by default.
+    /// - Returns: the features by tap.
+    /// - Precondition: the layers exist, and an image holds at least one patch.
     /// - Complexity: O(depth x (tokens x width² + tokens² x width)) time; memory O(tokens x width).
     public func features(
         of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil,
@@ -120,7 +138,7 @@ public struct VisionTransformer: Sendable {
         var values: [FeatureTap: Tensor] = [:]
         let wanted = Dictionary(grouping: taps) { tap in
             guard let layer = configuration.layer(tap.layer) else {
-                fail("features: layer \(tap.layer) of a network with \(blocks.count)")
+                fail("features: layer \(tap.layer) of a network with \(blocks.count) layers")
             }
             return layer
         }
@@ -152,7 +170,7 @@ public struct VisionTransformer: Sendable {
                 }
                 break
             }
-            // What passes through a branch may be some of the images alone.
+            // A branch may see only some of the images.
             if branches?.attention != nil { collectAttention(nil) }
             x = block(x, turnedBy: angles, branches: branches) {
                 if branches?.attention == nil { collectAttention($0) }
@@ -183,10 +201,11 @@ public struct VisionTransformer: Sendable {
 
 /// The parameters by their official names, in the order of PyTorch's `named_parameters()`.
 extension VisionTransformer: Module {
+    /// Visits the parameters that the network has.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         try body("cls_token", &classToken)
         if var encoding = positionEncoding {
-            // So that the elements have one owner.
+            // Moved out, so that the elements have a single owner while `body` changes them.
             positionEncoding = nil
             defer { positionEncoding = encoding }
             try body("pos_embed", &encoding.table)

@@ -190,7 +190,7 @@ import Testing
         try FileManager.default.copyItem(
             atPath: Fixtures.first, toPath: folder["other/yellow/a.png"])
         for (kind, arguments, test, part) in [
-            ("knn", [], "missing", "missing"), ("linear", [], "train/red", "no folders"),
+            ("knn", [], "missing", "missing"), ("linear", [], "train/red", "no subfolders"),
             ("knn", [], "other", "yellow"),
             ("linear", ["--n-last-blocks", "3"], "test", "2 blocks"),
             ("knn", ["--load-size", "9"], "test", "smaller than a patch"),

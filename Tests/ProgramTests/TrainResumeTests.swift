@@ -103,7 +103,7 @@ import ViT
         let first = try training.data("run", "log.jsonl")
         try training.stop("run", SIGKILL, options + ["--resume"])
         let errors = String(decoding: try training.folder.data("errors"), as: UTF8.self)
-        #expect(errors.contains("run holds no checkpoint to go on from; training starts anew\n"))
+        #expect(errors.contains("run holds no checkpoint to resume from; training starts anew\n"))
         #expect(errors.contains("is kept as \(training.folder["run/log.jsonl.1"])\n"))
         #expect(try training.data("run", "log.jsonl.1") == first)
         let second = try training.data("run", "log.jsonl")
@@ -129,7 +129,7 @@ import ViT
             #expect(
                 outcome.errors.hasPrefix("warning: ")
                     && outcome.errors.contains(
-                        "log.jsonl ends at step \(step), the checkpoint is of step 6"),
+                        "log.jsonl ends at step \(step), but the checkpoint is at step 6"),
                 "\(outcome.errors)")
             #expect(try training.data("run", "loss.png") == plot)
         }

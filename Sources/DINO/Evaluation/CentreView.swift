@@ -3,15 +3,19 @@ import Platform
 import Tensors
 import ViT
 
-/// What a network is shown of a picture when it is evaluated (eval_knn.py and eval_linear.py): the
-/// picture with its shorter side brought to a size, bicubic, and of that a square about the centre.
+/// The view of a picture that a network is evaluated on (eval_knn.py and eval_linear.py): the shorter side is
+/// resized to a given length, bicubic, then a centred square is cropped.
 public struct CentreView: Hashable, Sendable, Codable {
-    /// What the shorter side becomes, in pixels: 256 in the reference.
+    /// The length of the shorter side after resizing, in pixels: 256 in the reference.
     public var loadSize: Int
-    /// The square's side, in pixels: 224 in the reference.
+    /// The side of the square in pixels: 224 in the reference.
     public var cropSize: Int
 
-    /// - Parameter cropSize: seven eighths of `loadSize` unless given, which is the reference's ratio.
+    /// Creates a view.
+    ///
+    /// - Parameters:
+    ///   - loadSize: the length of the shorter side after resizing, in pixels.
+    ///   - cropSize: the side of the square; by default seven eighths of `loadSize`, the reference's ratio.
     /// - Precondition: `cropSize` is from 1 to `loadSize`.
     public init(loadSize: Int = 256, cropSize: Int? = nil) {
         let cropSize = cropSize ?? max(1, loadSize * 7 / 8)
@@ -22,16 +26,19 @@ public struct CentreView: Hashable, Sendable, Codable {
         self.cropSize = cropSize
     }
 
-    /// The input of a network, `[3, cropSize, cropSize]`.
+    /// Converts a picture to the network's input, `[3, cropSize, cropSize]`.
     ///
-    /// - Throws: where the picture is a strip that would become very long.
+    /// - Parameters:
+    ///   - photo: the picture.
+    ///   - network: supplies the colour normalisation.
+    /// - Throws: `PreprocessingError` if the picture is so elongated that it would become too large.
     /// - Complexity: O(pixels of the picture).
     public func tensor(
         of photo: Image, for network: VisionTransformer.Configuration
     ) throws(PreprocessingError) -> Tensor {
         let image = try Preprocessing(loadSize: loadSize, filter: .bicubic)
             .networkImage(of: photo, for: .small()).image
-        // torchvision's CenterCrop rounds halves to even.
+        // torchvision's CenterCrop rounds half to even.
         func start(_ extent: Int) -> Int {
             Int((Double(extent - cropSize) / 2).rounded(.toNearestOrEven))
         }

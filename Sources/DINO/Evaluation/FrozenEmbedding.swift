@@ -3,18 +3,22 @@ import Platform
 import Tensors
 import ViT
 
-/// What an evaluation takes of a network that it does not change: the class token of the last blocks
-/// after the last norm, one after the other, and if wished the mean of the last block's patches
-/// (eval_linear.py).
+/// The features that an evaluation extracts from a frozen network: the class tokens of the last blocks after the
+/// final norm, concatenated, optionally followed by the mean of the last block's patch tokens (eval_linear.py).
 public struct FrozenEmbedding: Hashable, Sendable, Codable {
-    /// How many of the last blocks: 1 for k-NN (the network's own output), 4 for the linear probe of a
-    /// ViT-S, 1 of a ViT-B (eval_linear.py).
+    /// The number of last blocks: 1 for k-NN (the network's own output); for the linear probe 4 with a ViT-S, 1
+    /// with a ViT-B (eval_linear.py).
     public var lastBlocks: Int
-    /// Whether the mean of the last block's patches, after the norm too, follows: for a ViT-B in
-    /// eval_linear.py. (There its channels alternate with the class token's, which changes nothing for a
-    /// linear classifier, and there it goes with one block alone.)
+    /// Whether the mean of the last block's patch tokens, after the final norm, is appended: so for a ViT-B in
+    /// eval_linear.py. (There its channels alternate with the class token's, which makes no difference to a linear
+    /// classifier, and only one block is used.)
     public var averagesPatches: Bool
 
+    /// Creates an embedding.
+    ///
+    /// - Parameters:
+    ///   - lastBlocks: the number of last blocks whose class tokens are used.
+    ///   - averagesPatches: whether the mean of the last block's patch tokens is appended.
     /// - Precondition: `lastBlocks` is at least 1.
     public init(lastBlocks: Int = 1, averagesPatches: Bool = false) {
         require(lastBlocks >= 1, "FrozenEmbedding: \(lastBlocks) blocks")
@@ -22,15 +26,18 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
         self.averagesPatches = averagesPatches
     }
 
-    /// The channels of an embedding.
+    /// The number of channels of an embedding.
     public func width(of network: any Backbone) -> Int {
         network.configuration.width * (lastBlocks + (averagesPatches ? 1 : 0))
     }
 
-    /// The embeddings of images, `[batch, width(of: network)]`.
+    /// Computes the embeddings of images.
     ///
-    /// - Parameter images: `[batch, 3, height, width]`, normalised.
-    /// - Precondition: the network has `lastBlocks` blocks.
+    /// - Parameters:
+    ///   - network: the frozen network.
+    ///   - images: `[batch, 3, height, width]`, normalised.
+    /// - Returns: `[batch, width(of: network)]`.
+    /// - Precondition: the network has at least `lastBlocks` blocks.
     public func callAsFunction(_ network: any Backbone, _ images: Tensor) -> Tensor {
         let depth = network.configuration.depth
         require(
@@ -45,7 +52,7 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
 }
 
 extension Tensor {
-    /// The mean of some of each sample's rows: `[batch, width]` of `[batch, rows, width]`.
+    /// The mean over a range of each sample's rows: `[batch, width]` from `[batch, rows, width]`.
     fileprivate func means(of range: Range<Int>) -> Tensor {
         let (rows, width) = (shape[1], shape[2])
         var means = Tensor(repeating: 0, shape: [shape[0], width])
@@ -66,7 +73,7 @@ extension Tensor {
     }
 }
 
-/// Matrices with the same rows side by side.
+/// Joins matrices with equally many rows side by side.
 private func joinedColumns(_ parts: [Tensor]) -> Tensor {
     guard parts.count > 1 else { return parts[0] }
     let rows = parts[0].shape[0]

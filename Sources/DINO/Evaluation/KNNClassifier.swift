@@ -3,24 +3,27 @@ import Platform
 import Tensors
 
 /// Classification by a weighted vote of the nearest training pictures (Wu et al. 2018, section 3.4;
-/// `knn_classifier` of eval_knn.py): the k training features of greatest cosine `s` with a picture's
-/// vote for their classes, each with the weight `exp(s / temperature)`.
+/// `knn_classifier` of eval_knn.py): the k training features with the greatest cosine similarity `s` to a picture's
+/// feature vote for their classes with weight `exp(s / temperature)`.
 ///
-/// Everything is deterministic: of equally near neighbours the first counts, of classes with equal
-/// votes the first stands in front. A class without a vote is never right, however few there are. (In
-/// the reference, which ranks such among a thousand by an unstable sort, they hardly ever are.)
+/// The result is deterministic: ties among neighbours and among classes are resolved by the lower index. A class
+/// without a vote never counts as correct, even if few classes have votes. (In the reference, which ranks such
+/// classes among a thousand by an unstable sort, they almost never do.)
 public struct KNNClassifier: Sendable {
-    /// Unit rows, `[pictures, width]`.
+    /// The normalised training features, `[pictures, width]`.
     private let features: Tensor
     private let labels: [Int]
     private let classCount: Int
 
-    /// The numbers of neighbours for which the reference reports: 10, 20, 100, 200 (eval_knn.py).
+    /// The numbers of neighbours that the reference reports: 10, 20, 100, 200 (eval_knn.py).
     public static let neighbourCounts = [10, 20, 100, 200]
 
+    /// Creates a classifier from labelled features.
+    ///
     /// - Parameters:
-    ///   - features: of the training pictures, `[pictures, width]`, of any length.
-    ///   - labels: the pictures' classes, from 0 up to but not `classCount`.
+    ///   - features: the features of the training pictures, `[pictures, width]`, not necessarily normalised.
+    ///   - labels: the pictures' classes, from 0 to `classCount` - 1.
+    ///   - classCount: the number of classes.
     /// - Precondition: there is a label for each picture.
     public init(features: Tensor, labels: [Int], classCount: Int) {
         require(
@@ -34,16 +37,17 @@ public struct KNNClassifier: Sendable {
         self.classCount = classCount
     }
 
-    /// How often the vote of k neighbours is right.
+    /// The accuracy of the vote of k neighbours.
     public struct Accuracy: Hashable, Sendable, Codable {
-        /// The neighbours that voted; with fewer training pictures, all of them did.
+        /// The number of neighbours; if there are fewer training pictures, all of them vote.
         public var k: Int
-        /// Per cent of the pictures whose class has the most votes.
+        /// The percentage of pictures whose class has the most votes.
         public var top1: Double
-        /// Per cent whose class is among the first five by votes (among the first k where k is
-        /// less, as in eval_knn.py).
+        /// The percentage whose class is among the first five by votes (among the first k if k is less, as in
+        /// eval_knn.py).
         public var top5: Double
 
+        /// Creates an accuracy from its percentages.
         public init(k: Int, top1: Double, top5: Double) {
             self.k = k
             self.top1 = top1
@@ -51,16 +55,17 @@ public struct KNNClassifier: Sendable {
         }
     }
 
-    /// Classifies pictures and compares with their labels.
+    /// Classifies pictures and compares the results with their labels.
     ///
     /// - Parameters:
-    ///   - test: their features, `[pictures, width]`, of any length.
-    ///   - neighbourCounts: each k, in any order.
-    ///   - temperature: 0.07 in eval_knn.py.
+    ///   - test: the pictures' features, `[pictures, width]`, not necessarily normalised.
+    ///   - testLabels: the pictures' classes.
+    ///   - neighbourCounts: the values of k, in any order.
+    ///   - temperature: the temperature of the votes; 0.07 in eval_knn.py.
     /// - Returns: an accuracy for each k, in the same order.
-    /// - Precondition: there is a picture, and a label of `classCount` for each.
-    /// - Complexity: O(pictures x training pictures x width) time; memory O(pictures) and, for 200
-    ///   neighbours, 3 MiB.
+    /// - Precondition: there is at least one picture, each with a label below `classCount`.
+    /// - Complexity: O(pictures x training pictures x width) time; memory O(pictures) and, for 200 neighbours, 3
+    ///   MiB.
     public func accuracies(
         of test: Tensor, labels testLabels: [Int],
         neighbourCounts: [Int] = KNNClassifier.neighbourCounts, temperature: Double = 0.07
@@ -88,7 +93,7 @@ public struct KNNClassifier: Sendable {
                 var counted = 0
                 for (place, k) in ascending {
                     while counted < min(k, neighbours.count) {
-                        // Relative to the nearest, so that no temperature overflows.
+                        // Relative to the nearest, so that no temperature causes an overflow.
                         let nearness =
                             Double(neighbours[counted].similarity)
                             - Double(neighbours[0].similarity)
@@ -112,7 +117,7 @@ public struct KNNClassifier: Sendable {
         }
     }
 
-    /// How many classes stand in front of one; of one without a vote, all.
+    /// The number of classes ranked before a class; the maximum for a class without a vote.
     private func rank(of label: Int, in votes: [Double]) -> Int {
         guard votes[label] > 0 else { return Int(Int32.max) }
         return votes.indices.count {

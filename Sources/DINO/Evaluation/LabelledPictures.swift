@@ -1,19 +1,24 @@
 import Images
 
-/// The pictures of a folder whose folders are classes.
+/// The pictures of a folder with one subfolder per class.
 public struct LabelledPictures: Sendable, Hashable {
+    /// The folder's path.
     public let folder: String
-    /// Names, in ascending order of their bytes.
+    /// The names of the classes, in ascending order of their bytes.
     public let classes: [String]
-    /// The PNG and JPEG files. What lies beside the classes' folders is none of them.
+    /// The paths of the PNG and JPEG files in the classes' folders. Files beside these folders are excluded.
     public let paths: [String]
-    /// By picture, the index of its class.
+    /// The index of each picture's class.
     public let labels: [Int]
 
-    /// - Parameter train: the pictures whose classes these have too; the classes are the folder's own
-    ///   unless given. Not all need occur.
-    /// - Throws: `EvaluationError` where the folder has no folders with pictures, or one that is none
-    ///   of the classes.
+    /// Lists the pictures of a folder.
+    ///
+    /// - Parameters:
+    ///   - folder: the folder, with one subfolder per class.
+    ///   - train: training pictures whose classes to use, not all of which need occur; by default the classes are
+    ///     the folder's own subfolders.
+    /// - Throws: `EvaluationError` if the folder has no subfolders with pictures, or one that is not among the
+    ///   classes.
     public init(
         _ folder: PictureFolder, classesOf train: LabelledPictures? = nil
     ) throws(EvaluationError) {

@@ -3,58 +3,61 @@ import Platform
 import Tensors
 import ViT
 
-/// Trains a linear classifier on what a network makes of pictures, and tests it after each epoch
-/// (eval_linear.py).
+/// Trains a linear classifier on a network's features of pictures, and tests it after each epoch (eval_linear.py).
 ///
-/// In each epoch a training picture is shown anew: a random part of at least 8% of its area, bilinear,
-/// mirrored half of the time. What is random follows from the seed, the epoch and the picture's place.
+/// In each epoch a training picture is augmented anew: a random part of at least 8% of its area, bilinear, flipped
+/// with probability 1/2. All random choices follow from the seed, the epoch and the picture's index.
 public struct LinearEvaluation: Hashable, Sendable, Codable {
+    /// How the classifier is trained.
     public var options = LinearProbe.Options()
-    /// What is taken of the network: by default of its last four blocks, as of a ViT-S in
-    /// eval_linear.py.
+    /// The features to use: by default the class tokens of the last four blocks, as for a ViT-S in eval_linear.py.
     public var embedding = FrozenEmbedding(lastBlocks: 4)
-    /// How test pictures are shown; training pictures have the same size.
+    /// The view of test pictures; training pictures have the same size.
     public var view = CentreView()
-    /// Whether training pictures are shown anew in each epoch, as in eval_linear.py. Otherwise they are
-    /// shown like test pictures, once, and epochs take little time.
+    /// Whether training pictures are augmented anew in each epoch, as in eval_linear.py. Otherwise their features
+    /// are computed once, from the same view as test pictures, and epochs take little time.
     public var isAugmented = true
+    /// The seed of all random choices.
     public var seed: UInt64 = 0
 
+    /// Creates the evaluation of eval_linear.py for a ViT-S.
     public init() {}
 
-    /// What came of one epoch.
+    /// The results of one epoch.
     public struct Epoch: Hashable, Sendable, Codable {
-        /// From 0.
+        /// The epoch, counted from 0.
         public var epoch: Int
+        /// The learning rate.
         public var learningRate: Double
         /// The mean loss of the epoch's steps.
         public var trainLoss: Double
-        /// After the epoch's last step.
+        /// The score on the test pictures after the epoch.
         public var test: LinearProbe.Score
     }
 
-    /// What happens on the way.
+    /// Progress of an evaluation.
     public enum Event: Sendable {
-        /// So many more pictures have been through the network.
+        /// The given number of further pictures has been processed by the network.
         case pictures(Int)
-        /// An epoch is over; the pictures passed over up to now, training pictures first.
+        /// An epoch has ended; `skipped` lists the pictures skipped so far.
         case epoch(Epoch, skipped: (train: [SkippedPicture], test: [SkippedPicture]))
     }
 
-    /// The pictures that go through the network in a run.
+    /// The number of pictures that the network processes in a run.
     public func pictureCount(train: LabelledPictures, test: LabelledPictures) -> Int {
         test.paths.count + (isAugmented ? options.epochs : 1) * train.paths.count
     }
 
-    /// Trains and tests.
+    /// Trains and tests a classifier.
     ///
     /// - Parameters:
+    ///   - network: the network, which is not changed.
     ///   - train: the training pictures.
     ///   - test: the test pictures, of the same classes.
-    ///   - report: is told of each event; an error of its own ends the run.
+    ///   - report: receives each event; an error that it throws ends the run.
     /// - Returns: the trained probe.
     /// - Throws: `EvaluationError`; what `report` throws.
-    /// - Precondition: the network has as many blocks as are taken; the view's crop is at least a patch.
+    /// - Precondition: the network has the blocks that the embedding uses; the view's crop is at least a patch.
     @discardableResult
     public func callAsFunction(
         _ network: any Backbone, train: LabelledPictures, test: LabelledPictures,
@@ -78,7 +81,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
         for epoch in 0..<options.epochs {
             let rate = options.rate(ofEpoch: epoch)
             var losses: [Double] = []
-            // Into `fixed`'s rows, or of the pictures: neither changes within an epoch.
+            // A batch indexes the rows of `fixed` or the readable pictures; neither changes within an epoch.
             for batch in batches(of: readable.count, epoch: epoch) {
                 if let fixed {
                     let labels = batch.map { fixed.labels[$0] }
@@ -109,14 +112,14 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
         return probe
     }
 
-    /// Random numbers of one purpose never stand in for those of another.
+    /// Separate streams of random numbers for separate purposes.
     private enum Stream {
         static let weights = 0
         static let order = 1
         static let views = 2
     }
 
-    /// 0..<count in an order of the epoch's own, in batches of which the last may be smaller.
+    /// The indices 0..<count in an order that depends on the epoch, in batches, the last of which may be smaller.
     private func batches(of count: Int, epoch: Int) -> [[Int]] {
         var generator = Xoshiro256(seed: seed, stream: Stream.order, epoch)
         var order = Array(0..<count)
@@ -126,7 +129,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
         }
     }
 
-    /// The features of some pictures as they are shown in an epoch.
+    /// The features of some pictures, augmented for an epoch.
     private func augmented(
         _ pictures: LabelledPictures, _ batch: [Int], _ network: any Backbone, epoch: Int,
         _ report: (Event) throws -> Void
@@ -140,7 +143,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
             progress: { try report(.pictures($0)) })
     }
 
-    /// How the training picture of an index is shown in an epoch, `[3, cropSize, cropSize]`.
+    /// The augmented view of a training picture in an epoch, `[3, cropSize, cropSize]`.
     package func augmentedView(
         of photo: Image, index: Int, epoch: Int, for network: VisionTransformer.Configuration
     ) -> Tensor {

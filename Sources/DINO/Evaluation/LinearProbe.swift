@@ -2,42 +2,52 @@ import Foundation
 import Platform
 import Tensors
 
-/// A linear classifier of features, trained by gradient descent while the network that they come from
-/// stays as it is (eval_linear.py): softmax cross-entropy, momentum 0.9, no weight decay, a rate that
-/// falls by a cosine from epoch to epoch.
+/// A linear classifier trained on the features of a frozen network by gradient descent (eval_linear.py): softmax
+/// cross-entropy, momentum 0.9, no weight decay, and a learning rate that decreases from epoch to epoch along a
+/// cosine.
 public struct LinearProbe: Sendable {
     /// How the classifier is trained. The defaults are eval_linear.py's.
     public struct Options: Hashable, Sendable, Codable {
+        /// The number of epochs.
         public var epochs = 100
-        /// The first epoch's rate, for batches of 256: it is scaled with the batch.
+        /// The learning rate of the first epoch for a batch of 256; it is scaled with the batch size.
         public var learningRate = 0.001
+        /// The number of pictures in a batch.
         public var batchSize = 128
 
+        /// Creates the options of eval_linear.py.
         public init() {}
 
-        /// The rate of an epoch: `learningRate * batchSize / 256`, times half of one plus the cosine of
-        /// the share of epochs past, as it goes from 0 to π (`CosineAnnealingLR` to 0).
+        /// The learning rate of an epoch: `learningRate * batchSize / 256 * (1 + cos(π * epoch / epochs)) / 2`
+        /// (`CosineAnnealingLR` to 0).
         public func rate(ofEpoch epoch: Int) -> Double {
             let past = Double(epoch) / Double(epochs)
             return learningRate * Double(batchSize) / 256 * (1 + cos(.pi * past)) / 2
         }
     }
 
-    /// How well pictures are classified.
+    /// The quality of a classification.
     public struct Score: Hashable, Sendable, Codable {
         /// The mean cross-entropy.
         public var loss: Double
-        /// Per cent of the pictures whose class has the highest logit.
+        /// The percentage of pictures whose class has the highest logit.
         public var top1: Double
-        /// Per cent whose class is among the first five; nil where there are fewer classes.
+        /// The percentage whose class is among the first five; nil if there are fewer than five classes.
         public var top5: Double?
     }
 
+    /// The classifier: weight `[classes, width]`.
     public private(set) var classifier: Linear
     private var optimizer: SGD
     private var gradients: Gradients
 
-    /// Weights are normal with deviation 0.01, biases 0 (`LinearClassifier` of eval_linear.py).
+    /// Creates an untrained probe, with weights that are normal with standard deviation 0.01 and biases 0
+    /// (`LinearClassifier` of eval_linear.py).
+    ///
+    /// - Parameters:
+    ///   - width: the number of channels of a feature.
+    ///   - classCount: the number of classes.
+    ///   - generator: the source of random numbers.
     public init(
         width: Int, classCount: Int, using generator: inout some RandomNumberGenerator
     ) {
@@ -48,7 +58,7 @@ public struct LinearProbe: Sendable {
                 bias: Tensor(repeating: 0, shape: [classCount])))
     }
 
-    /// A probe that starts from this classifier.
+    /// Creates a probe that starts from the given classifier.
     public init(classifier: Linear) {
         self.classifier = classifier
         optimizer = SGD(for: classifier)
@@ -57,11 +67,12 @@ public struct LinearProbe: Sendable {
 
     private var classCount: Int { classifier.weight.shape[0] }
 
-    /// Descends along the gradient of the mean loss of a batch.
+    /// Performs one step of gradient descent on the mean loss of a batch.
     ///
     /// - Parameters:
     ///   - features: `[pictures, width]`.
-    ///   - labels: a class for each.
+    ///   - labels: the class of each picture.
+    ///   - rate: the learning rate.
     /// - Returns: the mean loss before the step.
     /// - Complexity: O(pictures x width x classes).
     public mutating func step(_ features: Tensor, labels: [Int], rate: Double) -> Double {
@@ -74,7 +85,7 @@ public struct LinearProbe: Sendable {
         return Double(loss[])
     }
 
-    /// One for the class of each picture, over the number of pictures: the loss is a mean.
+    /// One-hot rows divided by the number of pictures, so that the loss is a mean.
     private func targets(_ labels: [Int], of features: Tensor) -> Tensor {
         require(
             features.shape.rank == 2 && features.shape[0] == labels.count && !labels.isEmpty
@@ -89,8 +100,11 @@ public struct LinearProbe: Sendable {
         return targets
     }
 
-    /// Classifies pictures and compares with their labels.
+    /// Classifies pictures and compares the results with their labels.
     ///
+    /// - Parameters:
+    ///   - features: `[pictures, width]`.
+    ///   - labels: the class of each picture.
     /// - Complexity: O(pictures x width x classes) time; memory for the logits of 1024 pictures.
     public func score(_ features: Tensor, labels: [Int]) -> Score {
         var loss = 0.0

@@ -1,17 +1,17 @@
 import Platform
 import Tensors
 
-/// Finds for each row of one matrix the rows of another with the greatest products with it.
+/// Finds, for each row of one matrix, the rows of another with the greatest dot products.
 ///
-/// The products are made for blocks of rows and columns, and each row keeps a running list: nothing
-/// of size rows x rows is ever stored.
+/// Products are computed for blocks of rows and columns, and each row keeps a running list: nothing of size rows x
+/// rows is ever stored.
 struct NeighbourSearch {
-    /// A row of the other matrix.
+    /// A candidate: a row of the other matrix.
     struct Neighbour {
         var similarity: Float
         var index: Int32
 
-        /// Whether it stands before another: by similarity, of equals by index.
+        /// Whether it ranks before another: by similarity, then by index.
         func precedes(_ other: Neighbour) -> Bool {
             similarity > other.similarity || similarity == other.similarity && index < other.index
         }
@@ -19,15 +19,15 @@ struct NeighbourSearch {
 
     /// `[count, width]`.
     private let candidates: Tensor
-    /// How many are found for each row: at most as many as there are candidates.
+    /// The number of neighbours per row, at most the number of candidates.
     private let k: Int
-    /// A list is sorted and cut to `k` when it has this length, which makes that cheap for each entry.
+    /// The length at which a list is sorted and cut to `k`, which amortises the cost of sorting.
     private let room: Int
-    /// Rows that are searched for at a time.
+    /// The number of rows searched for at a time.
     private let rowsAtOnce: Int
-    /// Rows of `candidates` in one product: with 256 rows, 2 MiB.
+    /// The number of candidates in one product: with 256 rows, 2 MiB.
     private let columnsAtOnce = 2048
-    /// The most bytes that lists take, unless one alone takes more.
+    /// The memory limit of the lists in bytes, exceeded only if a single list needs more.
     private static let memoryBudget = 64 << 20
 
     init(_ candidates: Tensor, k: Int) {
@@ -40,8 +40,8 @@ struct NeighbourSearch {
         rowsAtOnce = min(256, max(1, affordable))
     }
 
-    /// Calls `body`, in parallel, with each row's index and its neighbours, nearest first. Similarities
-    /// that are no numbers are passed over.
+    /// Calls `body`, in parallel, with each row's index and its neighbours, nearest first. NaN similarities are
+    /// ignored.
     ///
     /// - Complexity: O(rows x candidates x width) time.
     func perform(
@@ -93,19 +93,19 @@ struct NeighbourSearch {
 }
 
 extension NeighbourSearch {
-    /// The best that one row has met; beyond `k`, some that no longer count.
+    /// The best candidates found for one row so far, and beyond `k` some that no longer count.
     private struct List {
         let entries: UnsafeMutableBufferPointer<Neighbour>
         let k: Int
         var count = 0
-        /// What a further entry must exceed: the k-th best at the last sorting.
+        /// The similarity that a further entry must exceed: the k-th best at the last sorting.
         var threshold = -Float.infinity
 
         var found: UnsafeBufferPointer<Neighbour> {
             UnsafeBufferPointer(rebasing: entries[..<count])
         }
 
-        /// Candidates come in ascending order: one that equals the k-th best stands behind it.
+        /// Candidates arrive in ascending order, so one that equals the k-th best ranks behind it.
         mutating func add(_ similarities: UnsafePointer<Float>, count columns: Int, first: Int) {
             for column in 0..<columns where similarities[column] > threshold {
                 entries.initializeElement(

@@ -2,22 +2,26 @@ import Images
 import Tensors
 import ViT
 
-/// What a network makes of labelled pictures, of those that could be read.
+/// A network's features of labelled pictures, for those that could be read.
 public struct PictureFeatures: Sendable {
-    /// `[pictures read, width]`.
+    /// The features, `[pictures read, width]`.
     public private(set) var features: Tensor
-    /// By row, which of the pictures it is of.
+    /// The index of each row's picture.
     public private(set) var indices: [Int] = []
-    /// By row, the picture's class.
+    /// The class of each row's picture.
     public private(set) var labels: [Int] = []
-    /// The pictures that could not be read or brought to the network's size.
+    /// The pictures that could not be read or resized.
     public private(set) var skipped: [SkippedPicture] = []
 
-    /// Puts all pictures through a network, as test pictures are shown to it.
+    /// Computes the features of all pictures, in the view used for testing.
     ///
-    /// - Parameter progress: called with a number of pictures each time that so many more are done.
-    /// - Throws: `EvaluationError` where no picture can be read or features are not finite; what
-    ///   `progress` throws.
+    /// - Parameters:
+    ///   - pictures: the pictures.
+    ///   - network: the network.
+    ///   - embedding: the features to extract.
+    ///   - view: the view of each picture.
+    ///   - progress: called with the number of further pictures processed.
+    /// - Throws: `EvaluationError` if no picture can be read or features are not finite; what `progress` throws.
     /// - Precondition: the view's crop is at least a patch.
     public init(
         of pictures: LabelledPictures, network: any Backbone,
@@ -35,12 +39,11 @@ public struct PictureFeatures: Sendable {
         }
     }
 
-    /// Puts some pictures through a network. A row does not depend on the others.
+    /// Computes the features of some pictures. A row does not depend on the others.
     ///
     /// - Parameters:
-    ///   - side: of the network's input, in pixels.
-    ///   - view: the network's input, `[3, side, side]`, of the picture of an index; called in
-    ///     parallel.
+    ///   - side: the side of the network's input in pixels.
+    ///   - view: returns the network's input, `[3, side, side]`, for a picture and its index; called in parallel.
     /// - Complexity: memory for the features and some thousand tokens.
     init(
         of pictures: LabelledPictures, _ selection: [Int], network: any Backbone,
@@ -49,7 +52,7 @@ public struct PictureFeatures: Sendable {
     ) throws {
         let width = embedding.width(of: network)
         let rows = Tensor(uninitialized: [selection.count, width])
-        // Enough tokens at once for products to run at full speed.
+        // Enough tokens per batch for matrix products to reach full speed.
         let patches = side / network.configuration.patchSize
         let most = max(1, min(64, 8192 / (1 + patches * patches)))
         features = rows
@@ -86,19 +89,21 @@ public struct PictureFeatures: Sendable {
     }
 }
 
-/// A picture that an evaluation passed over.
+/// A picture that an evaluation skipped.
 public struct SkippedPicture: Error, Hashable, Sendable, Codable {
+    /// The picture's path.
     public var path: String
-    /// A sentence that names the file.
+    /// The reason, as a sentence that names the file.
     public var reason: String
 
+    /// Creates a record of a skipped picture.
     public init(path: String, reason: String) {
         self.path = path
         self.reason = reason
     }
 }
 
-/// Decodes pictures and makes the network's input of them, in parallel.
+/// Decodes pictures and converts them to the network's input, in parallel.
 private func read(
     _ batch: [Int], of pictures: LabelledPictures, _ view: (Int, Image) throws -> Tensor
 ) -> [Result<Tensor, SkippedPicture>] {

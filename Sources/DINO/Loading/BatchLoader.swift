@@ -1,19 +1,22 @@
 import Foundation
 import Platform
 
-/// Makes batches ahead of the step that needs them, on a thread of its own with low priority.
+/// Prefetches batches on a background thread with low priority.
 ///
-/// The batches are those of a ``BatchSource`` from a given step on, in their order, epoch after epoch;
-/// when they are made changes nothing about them. For one user at a time.
+/// The batches are those of a ``BatchSource`` from a given step on, in order, epoch after epoch; prefetching does
+/// not affect their contents. For a single consumer.
 public final class BatchLoader: Sendable {
+    /// The source of the batches.
     public let source: BatchSource
     private let shelf: Shelf
 
-    /// Starts to make batches at once.
+    /// Starts prefetching at once.
     ///
     /// - Parameters:
-    ///   - epoch: the first batch's; `step` likewise, counted from 0 in each epoch.
-    ///   - lookAhead: how many batches wait or are being made at most. A batch takes
+    ///   - source: the source of the batches.
+    ///   - epoch: the epoch of the first batch.
+    ///   - step: the step of the first batch, counted from 0 in each epoch.
+    ///   - lookAhead: the maximum number of batches that are finished or in preparation. A batch takes
     ///     `batchSize * 12 * (2 * globalSide^2 + localCount * localSide^2)` bytes.
     /// - Precondition: `step` is below the source's `stepsPerEpoch`, `lookAhead` at least 1.
     public init(_ source: BatchSource, epoch: Int = 0, step: Int = 0, lookAhead: Int = 2) {
@@ -47,17 +50,17 @@ public final class BatchLoader: Sendable {
         shelf.close()
     }
 
-    /// The next batch; waits until it is made.
+    /// Returns the next batch, waiting until it is ready.
     ///
-    /// - Throws: ``BatchError`` where not one picture can be read, now and ever after.
+    /// - Throws: ``BatchError`` if a batch could not be made; every later call then throws the same error.
     public func next() throws(BatchError) -> MultiCropBatch {
         try shelf.take().get()
     }
 }
 
-/// Where batches wait.
+/// A bounded queue of finished batches.
 ///
-/// `@unchecked Sendable`: what can change is touched only while the condition's lock is held.
+/// `@unchecked Sendable`: mutable state is accessed only while the condition's lock is held.
 private final class Shelf: @unchecked Sendable {
     private let condition = NSCondition()
     private let room: Int
@@ -68,7 +71,7 @@ private final class Shelf: @unchecked Sendable {
         self.room = room
     }
 
-    /// Waits until a batch more is wanted; false if none will be.
+    /// Waits until there is room for another batch; false if the queue has been closed.
     func waitForRoom() -> Bool {
         condition.withLock {
             while batches.count >= room && !isClosed { condition.wait() }
@@ -83,7 +86,7 @@ private final class Shelf: @unchecked Sendable {
         }
     }
 
-    /// A failure stays.
+    /// Removes the first batch. Once a batch has failed, every later call fails too.
     func take() -> Result<MultiCropBatch, BatchError> {
         condition.withLock {
             while batches.isEmpty { condition.wait() }
@@ -101,10 +104,10 @@ private final class Shelf: @unchecked Sendable {
     }
 }
 
-/// Lets the step's own threads go first: batches have until the next step.
+/// Lowers the thread's priority, so that the training step's own threads run first.
 private func yieldToOthers() {
     #if os(Linux)
-        // PRIO_PROCESS of the caller, which there is the one thread.
+        // PRIO_PROCESS of the caller; on Linux that is this thread alone.
         _ = setpriority(0, 0, 10)
     #else
         Thread.current.qualityOfService = .utility

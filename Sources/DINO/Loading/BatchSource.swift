@@ -3,23 +3,32 @@ import Platform
 import Tensors
 import ViT
 
-/// The batches of every epoch over a folder of pictures. Nothing is remembered from one to the next:
-/// each follows from the seed, the epoch and the step alone, whoever asks for it when.
+/// The batches of every epoch over a folder of pictures. There is no state: each batch follows from the seed, the
+/// epoch and the step alone.
 public struct BatchSource: Sendable {
+    /// The pictures.
     public let cache: PictureCache
+    /// How crops are made.
     public let multiCrop: MultiCrop
     /// The number of pictures in a batch.
     public let batchSize: Int
+    /// The seed of all random choices.
     public let seed: UInt64
-    /// Where each view's features come from, and the side of the patches that are to give them.
+    /// Precomputed features of the pictures, and the side of the student's patches in pixels; nil without them.
     public let maps: (teacher: TeacherMaps, patchSize: Int)?
     /// How patches of large crops are masked, and their grid.
     public let masking: (rule: PatchMasking, grid: PatchGrid)?
 
+    /// Creates a source of batches.
+    ///
     /// - Parameters:
-    ///   - maps: features of the same pictures, and the side of the student's patches.
+    ///   - cache: the pictures.
+    ///   - multiCrop: how crops are made.
+    ///   - batchSize: the number of pictures in a batch.
+    ///   - seed: the seed of all random choices.
+    ///   - maps: precomputed features of the same pictures, and the side of the student's patches in pixels.
     ///   - masking: how patches of large crops are masked, and their grid.
-    /// - Precondition: `batchSize` is at least 1; the maps are of the cache's folder.
+    /// - Precondition: `batchSize` is at least 1; the maps belong to the cache's folder.
     public init(
         _ cache: PictureCache, multiCrop: MultiCrop, batchSize: Int, seed: UInt64,
         maps: (teacher: TeacherMaps, patchSize: Int)? = nil,
@@ -37,18 +46,17 @@ public struct BatchSource: Sendable {
         self.seed = seed
     }
 
-    /// The number of batches in an epoch: what is left over is dropped, as in main_dino.py
-    /// (`drop_last`). Where the folder holds fewer pictures than one batch, where the reference
-    /// would have no step at all, an epoch is one batch in which pictures come several times, each
-    /// time in other crops.
+    /// The number of batches in an epoch. Left-over pictures are dropped, as in main_dino.py (`drop_last`). If the
+    /// folder holds fewer pictures than a batch, for which the reference would have no step at all, an epoch is one
+    /// batch in which pictures occur several times, each time in other crops.
     public var stepsPerEpoch: Int { max(1, cache.folder.count / batchSize) }
 
-    /// The pictures of an epoch in their order, a random one for each.
+    /// The pictures of an epoch, in a random order that depends on its number.
     ///
     /// - Complexity: O(pictures).
     public func epoch(_ number: Int) -> Epoch {
         let count = cache.folder.count
-        // -1 is no picture's number: see `generator(for:)`.
+        // No picture has the number -1; see `generator(for:)`.
         var generator = Xoshiro256(seed: seed, stream: number, -1)
         var order: [Int] = []
         repeat {
@@ -59,22 +67,23 @@ public struct BatchSource: Sendable {
         return Epoch(source: self, number: number, order: order)
     }
 
-    /// One pass over the folder, cut into batches.
+    /// One pass over the folder, divided into batches.
     public struct Epoch: Sendable {
         fileprivate let source: BatchSource
+        /// The epoch's number, from 0.
         public let number: Int
-        /// Whole permutations of the folder's pictures, one after the other: a single one but where
-        /// the folder is smaller than a batch.
+        /// Complete permutations of the folder's pictures, one after the other: only one unless the folder is
+        /// smaller than a batch.
         fileprivate let order: [Int]
 
-        /// Reads the pictures of a batch and makes their crops, on this thread.
+        /// Reads the pictures of a batch and makes their crops, on the calling thread.
         ///
-        /// A picture that cannot be read is replaced by the one that is next in the order, wherever
-        /// that one comes itself, in crops of its own; so no picture's place depends on what
-        /// became of others before it.
+        /// An unreadable picture is replaced by the next readable one in the order, in different crops; the order
+        /// of the others does not change.
         ///
+        /// - Parameter step: the batch's index in the epoch.
         /// - Precondition: `step` is below ``BatchSource/stepsPerEpoch``.
-        /// - Throws: ``BatchError`` where not one picture can be read.
+        /// - Throws: ``BatchError`` if no picture can be read, or a picture's precomputed features cannot be used.
         public func batch(_ step: Int) throws(BatchError) -> MultiCropBatch {
             require(
                 0 <= step && step < source.stepsPerEpoch,
@@ -97,7 +106,7 @@ public struct BatchSource: Sendable {
             }
             batch.features = maps?.features ?? []
             if let (rule, grid) = source.masking {
-                // -2 is no picture's number either.
+                // No picture has the number -2.
                 var generator = Xoshiro256(seed: source.seed, stream: number, -2, step)
                 batch.masks = rule.masks(
                     views: batch.globals.count, pictures: source.batchSize, grid: grid,
@@ -106,8 +115,8 @@ public struct BatchSource: Sendable {
             return batch
         }
 
-        /// What a place draws from depends on the epoch, the picture whose place it is, and how often
-        /// that one has come before.
+        /// The generator for a place in the order. It depends on the epoch, the picture at that place, and how
+        /// often that picture has occurred before.
         private func generator(for place: Int) -> Xoshiro256 {
             let count = source.cache.folder.count
             return Xoshiro256(
@@ -133,10 +142,12 @@ public struct BatchSource: Sendable {
 
 /// Why no batch can be made; the `description` is one sentence.
 public enum BatchError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Not one of a folder's pictures, so many, can be read; `first` says what was wrong with the first.
+    /// None of a folder's `count` pictures can be read; `first` is the error of the first.
     case pictures(folder: String, count: Int, first: String)
+    /// A picture's precomputed features cannot be used.
     case map(TeacherMapError)
 
+    /// The reason, as one sentence.
     public var description: String {
         switch self {
         case .pictures(let folder, let count, let first):

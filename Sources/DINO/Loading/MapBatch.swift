@@ -2,11 +2,11 @@ import Images
 import Tensors
 import ViT
 
-/// What a teacher's maps give for the views of a batch of pictures.
+/// Precomputed features, resampled to the views of a batch of pictures.
 struct MapBatch {
     private let teacher: TeacherMaps
     private let grids: [PatchGrid]
-    /// For each view `[pictures, cells, channels]` and `[pictures, cells]`.
+    /// Per view, features `[pictures, cells, channels]` and saliency `[pictures, cells]`.
     private let maps: [Tensor]
     private let saliency: [Tensor]
 
@@ -19,7 +19,7 @@ struct MapBatch {
             ? [] : grids.map { Tensor(uninitialized: [pictures, $0.count]) }
     }
 
-    /// Writes what the maps of a picture give for its views.
+    /// Resamples the maps of a picture to its views.
     func write(
         _ picture: Int, _ image: Image, _ views: [CropChoices], at index: Int
     ) throws(TeacherMapError) {

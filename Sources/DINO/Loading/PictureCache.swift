@@ -1,15 +1,14 @@
 import Images
 import Platform
 
-/// The pictures of a folder, decoded, as far as a limit of bytes allows.
+/// The decoded pictures of a folder, cached up to a limit in bytes.
 ///
-/// What is in stays in: every epoch asks for every picture once, in another order, so that to make
-/// room for one picture is to decode another one anew. A picture that would fill a sixteenth of
-/// the room alone is decoded each time.
+/// Nothing is evicted: every epoch uses every picture once, in a different order, so evicting one picture to cache
+/// another gains nothing. A picture that would fill more than a sixteenth of the limit is decoded each time.
 public final class PictureCache: Sendable {
-    /// The folder whose pictures they are.
+    /// The folder of the pictures.
     public let folder: PictureFolder
-    /// The most bytes that decoded pictures take, three a pixel.
+    /// The maximum size of the cached pictures in bytes, three per pixel.
     public let byteLimit: Int
 
     private struct State {
@@ -20,30 +19,34 @@ public final class PictureCache: Sendable {
 
     private let state = Lock(State())
 
-    /// - Parameter byteLimit: none are kept at 0. By default 1 GB: 1,800 photos of 500x375.
+    /// Creates an empty cache.
+    ///
+    /// - Parameters:
+    ///   - folder: the folder of the pictures.
+    ///   - byteLimit: the maximum size in bytes; 0 disables caching. The default, 1 GiB, holds 1,900 photos of
+    ///     500x375.
     public init(_ folder: PictureFolder, byteLimit: Int = 1 << 30) {
         require(byteLimit >= 0, "PictureCache: a limit of \(byteLimit) bytes")
         self.folder = folder
         self.byteLimit = byteLimit
     }
 
-    /// The bytes that are taken now.
+    /// The size of the cached pictures in bytes.
     public var byteCount: Int { state.withLock { $0.bytes } }
 
-    /// The pictures that could not be read so far, in the folder's order, with the reason.
+    /// The pictures that could not be read so far, in the folder's order, with their errors.
     public var unreadable: [(index: Int, reason: ImageError)] {
         state.withLock { state in
             state.errors.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         }
     }
 
-    /// A picture of the folder.
+    /// Returns a picture of the folder.
     ///
-    /// One that could not be read is not tried again: what a run sees of a folder must not depend on
-    /// how much is kept.
+    /// A picture that could not be read is not retried, so that a run's results do not depend on the cache size.
     ///
     /// - Throws: `ImageError`.
-    /// - Complexity: O(1) for one that is kept, else what decoding takes, on this thread.
+    /// - Complexity: O(1) if cached, otherwise the time to decode it, on the calling thread.
     public func picture(at index: Int) throws(ImageError) -> Image {
         let known = state.withLock { ($0.pictures[index], $0.errors[index]) }
         if let picture = known.0 { return picture }

@@ -3,22 +3,30 @@ import Platform
 import Tensors
 import ViT
 
-/// Dense features of a folder's pictures, as any program wrote them: for each picture an npy file
-/// `[rows, columns, channels]`, float16 or float32, of the whole picture, which stands at the picture's path
-/// within the folder with `.npy` behind it.
+/// Precomputed dense features of a folder's pictures, written by any program: for each picture an npy file
+/// `[rows, columns, channels]`, float16 or float32, that covers the whole picture. Its path is the picture's path
+/// within the folder with `.npy` appended.
 ///
-/// Beside them there may be a folder of saliency, `[rows, columns]` a picture, under the same names: how much each
-/// place is to be looked at, in numbers of any scale that are not negative.
+/// A second folder may hold saliency maps `[rows, columns]` under the same names: the weight of each place, as
+/// non-negative numbers of any scale.
 public struct TeacherMaps: Sendable {
+    /// The pictures.
     public let pictures: PictureFolder
+    /// The folder of the features.
     public let folder: String
+    /// The folder of the saliency maps; nil if there are none.
     public let saliencyFolder: String?
-    /// Of the vectors.
+    /// The number of channels of the features.
     public let channels: Int
 
-    /// Checks that each picture has its map. Complexity: O(pictures), of whose files the headers are read.
+    /// Checks that each picture has its map.
     ///
-    /// - Throws: ``TeacherMapError``, naming the first file that is missing or is no such map.
+    /// - Parameters:
+    ///   - folder: the folder of the features.
+    ///   - saliencyFolder: the folder of the saliency maps, if any.
+    ///   - pictures: the pictures.
+    /// - Throws: ``TeacherMapError``, naming the first file that is missing or invalid.
+    /// - Complexity: O(pictures); only the files' headers are read.
     public init(
         _ folder: String, saliency saliencyFolder: String? = nil, of pictures: PictureFolder
     ) throws(TeacherMapError) {
@@ -40,7 +48,7 @@ public struct TeacherMaps: Sendable {
         self.channels = channels ?? 0
     }
 
-    /// Writes what the maps give for a crop: the features `[cells, channels]`, the saliency `[cells]`.
+    /// A crop, and where to write its features `[cells, channels]` and saliency `[cells]`.
     struct Crop {
         var part: (x: ClosedRange<Double>, y: ClosedRange<Double>)
         var isMirrored: Bool
@@ -49,11 +57,11 @@ public struct TeacherMaps: Sendable {
         var saliency: UnsafeMutablePointer<Float>?
     }
 
-    /// Writes what a picture's maps give for crops of it.
+    /// Resamples a picture's maps to some of its crops.
     ///
-    /// - Parameter size: the picture's, in pixels.
-    /// - Throws: where a file cannot be read, holds a number that is not finite or, as saliency, negative, or has
-    ///   another shape than the picture.
+    /// - Parameter size: the picture's size in pixels.
+    /// - Throws: if a file cannot be read, contains non-finite numbers or negative saliency, or does not match the
+    ///   picture's aspect ratio.
     func write(
         picture index: Int, size: (width: Int, height: Int), crops: [Crop]
     ) throws(TeacherMapError) {
@@ -111,13 +119,13 @@ public struct TeacherMaps: Sendable {
         guard rank == 2 || shape[2] == channels else {
             throw .form(path: path, found: shape, expected: "ROWSxCOLUMNSx\(channels)")
         }
-        // Sides may have been brought to a multiple of some step, of a cell or two.
+        // Sides may have been rounded to a multiple of a cell or two.
         let (rows, columns) = (shape[0], shape[1])
         guard abs(rows * size.width - columns * size.height) <= 2 * (size.width + size.height)
         else {
             throw .form(
                 path: path, found: shape,
-                expected: "rows and columns as \(size.height) to \(size.width), the picture's sides"
+                expected: "rows to columns as \(size.height) to \(size.width), the picture's sides"
             )
         }
         do {
@@ -136,17 +144,22 @@ public struct TeacherMaps: Sendable {
     }
 }
 
-/// Why a picture has no map to learn from; the `description` is one sentence.
+/// Why a picture's precomputed features cannot be used; the `description` is one sentence.
 public enum TeacherMapError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// A file cannot be read.
     case file(TensorFileError)
+    /// A file's array has the wrong shape.
     case form(path: String, found: Shape, expected: String)
+    /// A file contains invalid numbers.
     case values(path: String, reason: String)
 
+    /// The reason, as one sentence.
     public var description: String {
         switch self {
         case .file(let error): error.description
         case .form(let path, let found, let expected):
-            printable("\(path) is no map of its picture: it is \(found), expected \(expected)")
+            printable(
+                "\(path) does not match its picture: its shape is \(found), expected \(expected)")
         case .values(let path, let reason): printable("\(path) holds \(reason)")
         }
     }

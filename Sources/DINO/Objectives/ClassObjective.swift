@@ -1,18 +1,18 @@
 import Tensors
 import ViT
 
-/// DINO's objective: the student is to say of each crop what the teacher says of the picture's other large
-/// crops (see ``DINOLoss``).
+/// DINO's objective: for each crop, the student predicts the teacher's output for the picture's other large crops
+/// (see ``DINOLoss``).
 struct ClassObjective: Objective {
     let name = ObjectiveName.dino
     let weight: Double
     let temperature: Double
-    /// What the teacher says of the large crops, view by view: `[globalViews * pictures, prototypes]`.
+    /// The teacher's distributions for the large crops, view by view: `[globalViews * pictures, prototypes]`.
     let targets: Tensor
     let pictures: Int
     let globalViews: Int
     let views: Int
-    /// Batch normalisation in the head, whose statistics are of all crops.
+    /// Whether the head has batch normalisation, whose statistics need all crops at once.
     let isJoint: Bool
 
     func term(
@@ -21,8 +21,7 @@ struct ClassObjective: Objective {
         guard let head = student.head else { return nil }
         let count = targets.shape[1]
         let terms = globalViews * views - globalViews
-        // What is asked of each crop: the sum of what the teacher says of the picture's other large
-        // crops.
+        // Target of each crop: the sum of the teacher's distributions for the picture's other large crops.
         let asked = Tensor(uninitialized: [places.count, count])
         withExtendedLifetime((targets, asked)) {
             Parallelism.perform(count: places.count) { row in

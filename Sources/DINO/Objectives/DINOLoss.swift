@@ -1,50 +1,59 @@
 import Foundation
 import Tensors
 
-/// The loss of DINO (Caron et al. 2021, equations 2 to 4; `DINOLoss` of main_dino.py): the student is
-/// to say of each crop what the teacher says of the picture's other large crops.
+/// The loss of DINO (Caron et al. 2021, equations 2 to 4; `DINOLoss` of main_dino.py): for each crop, the student
+/// predicts the teacher's output for the picture's other large crops.
 ///
 ///     q = softmax((teacher - centre) / teacherTemperature)
 ///     loss = mean of -sum_k q_k log softmax(student / studentTemperature)_k
 ///
-/// over the pictures and over the pairs of a large crop (teacher) and another crop (student). Taking
-/// off the centre, a running mean of what the teacher gave, keeps one prototype from taking all;
-/// the low temperature keeps the teacher from calling all equally likely.
+/// over the pictures and over the pairs of a large crop (teacher) and another crop (student). Subtracting the
+/// centre, a running mean of the teacher's outputs, keeps a single prototype from dominating; the low temperature
+/// keeps the teacher's distributions from becoming uniform.
 public struct DINOLoss: Sendable {
+    /// The options of the loss.
     public struct Options: Sendable, Codable, Hashable {
-        /// `student_temp`.
+        /// The student's temperature: `student_temp`.
         public var studentTemperature = 0.1
-        /// What the centre keeps of itself at a step; 1 for no centring: `center_momentum`.
+        /// The momentum of the centre's running mean; 1 disables centring: `center_momentum`.
         public var centreMomentum = 0.9
-        /// How the teacher's outputs become what it says: `centering` of dinov2.
+        /// How the teacher's outputs are turned into targets: `centering` of dinov2.
         public var targets = TargetRule.centring
-        /// By epoch: `--warmup_teacher_temp`, `--teacher_temp`, `--warmup_teacher_temp_epochs`.
+        /// The teacher's temperature by epoch: `--warmup_teacher_temp`, `--teacher_temp`,
+        /// `--warmup_teacher_temp_epochs`.
         public var teacherTemperature = LinearWarmup(from: 0.04, to: 0.04, warmupEpochs: 0)
 
+        /// Creates options with the defaults of main_dino.py.
         public init() {}
 
-        /// How prototypes are kept from winning all or sharing all alike.
+        /// How targets are kept from collapsing to one prototype or to the uniform distribution.
         public enum TargetRule: String, Sendable, Codable, Hashable, CaseIterable {
-            /// A running mean of the outputs is taken off (Caron et al. 2021).
+            /// A running mean of the outputs is subtracted (Caron et al. 2021).
             case centring = "centering"
-            /// The outputs of a step are balanced (Caron et al. 2020).
+            /// The outputs of a step are balanced by the Sinkhorn-Knopp algorithm (Caron et al. 2020).
             case sinkhornKnopp = "sinkhorn-knopp"
         }
     }
 
+    /// The options of the loss.
     public let options: Options
-    /// `[prototypes]`.
+    /// The running mean of the teacher's outputs, `[prototypes]`.
     public var centre: Tensor
 
+    /// Creates a loss whose centre is 0.
+    ///
+    /// - Parameters:
+    ///   - prototypes: the number of prototypes.
+    ///   - options: the options of the loss.
     public init(prototypes: Int, options: Options = Options()) {
         self.options = options
         centre = Tensor(repeating: 0, shape: [prototypes])
     }
 
-    /// What the teacher says: `softmax((output - centre) / temperature)` for each row, or the outputs of all
-    /// rows balanced.
+    /// The targets: `softmax((output - centre) / temperature)` of each row, or with Sinkhorn-Knopp the balanced
+    /// outputs of all rows.
     ///
-    /// - Parameter output: of the teacher's head, `[rows, prototypes]`, of the whole step.
+    /// - Parameter output: the output of the teacher's head for the whole step, `[rows, prototypes]`.
     /// - Complexity: O(elements).
     func targets(of output: Tensor, temperature: Double) -> Tensor {
         guard options.targets == .centring else {
@@ -53,9 +62,9 @@ public struct DINOLoss: Sendable {
         return output.softmax(centre: centre, temperature: Float(temperature))
     }
 
-    /// Moves the centre towards the mean of what the teacher gave in a step.
+    /// Moves the centre towards the mean of the teacher's outputs in a step.
     ///
-    /// - Parameter output: of the teacher's head, `[rows, prototypes]`.
+    /// - Parameter output: the output of the teacher's head, `[rows, prototypes]`.
     mutating func moveCentre(by output: Tensor) {
         let count = centre.count
         let rows = output.count / count
@@ -76,8 +85,8 @@ public struct DINOLoss: Sendable {
         centre = moved
     }
 
-    /// The mean entropy of rows that are distributions, in nats: 0 where each is sure of one
-    /// prototype, log(prototypes) where all are equally likely.
+    /// The mean entropy in nats of rows that are distributions: 0 if each has a single prototype, log(prototypes)
+    /// if all are uniform.
     static func entropy(of targets: Tensor) -> Double {
         let count = targets.shape[-1]
         let rows = targets.count / count
@@ -99,11 +108,12 @@ extension DINOLoss.Options {
         case studentTemperature, centreMomentum, targets, teacherTemperature
     }
 
+    /// Decodes options; older checkpoints, without a target rule, used centring.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         studentTemperature = try container.decode(Double.self, forKey: .studentTemperature)
         centreMomentum = try container.decode(Double.self, forKey: .centreMomentum)
-        // Not in the checkpoints of the first versions.
+        // Absent from checkpoints of the first versions.
         targets = try container.decodeIfPresent(TargetRule.self, forKey: .targets) ?? .centring
         teacherTemperature = try container.decode(LinearWarmup.self, forKey: .teacherTemperature)
     }

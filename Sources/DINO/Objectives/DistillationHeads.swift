@@ -1,13 +1,14 @@
 import Tensors
 import ViT
 
-/// The linear maps from a student's tokens to its teacher's vectors.
+/// Linear maps from the student's tokens to the feature teacher's vectors.
 public struct DistillationHeads: Sendable, Module {
-    /// One for each tap.
+    /// The maps of patch tokens, one per tap.
     public var patches: [Linear]
+    /// The map of the class token.
     public var classToken: Linear
 
-    /// Asks for `patches.0.weight`, … and `class_token.weight`.
+    /// Creates the maps from the parameters `patches.0.weight`, … and `class_token.weight` with their biases.
     init<Failure>(
         _ options: DistillationOptions, inputWidth: Int, from source: ParameterSource<Failure>
     ) throws(Failure) {
@@ -22,6 +23,7 @@ public struct DistillationHeads: Sendable, Module {
             from: source.under("class_token"), inputs: inputWidth, outputs: options.channels)
     }
 
+    /// Visits the parameters of all maps.
     public mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
         for index in patches.indices {
             try patches[index].forEachParameter(under: "patches.\(index)", body)

@@ -1,15 +1,15 @@
 import Tensors
 import ViT
 
-// What is asked of a student that learns from a teacher's features. All are means over the crops of the step.
+// The objectives of feature distillation. All are means over the crops of the step.
 
-/// Each patch's vectors are to give the teacher's of its place: the mean squared error over cells and channels,
+/// Each patch's vectors predict the teacher's vector at its place: the mean squared error over cells and channels,
 /// and over the taps.
 struct PatchDistillation: Objective {
     let name = ObjectiveName.patches
     let weight: Double
     let taps: [FeatureTap]
-    /// Standardised, of each view: `[pictures, cells, channels]`.
+    /// Standardised, per view: `[pictures, cells, channels]`.
     let targets: [Tensor]
 
     func taps(ofView view: Int) -> Set<FeatureTap> { Set(taps) }
@@ -26,11 +26,11 @@ struct PatchDistillation: Objective {
     }
 }
 
-/// The class token is to give the teacher's vector of the crop: the mean squared error over channels.
+/// The class token predicts the teacher's vector for the crop: the mean squared error over channels.
 struct ClassDistillation: Objective {
     let name = ObjectiveName.classToken
     let weight: Double
-    /// Standardised, of each view: `[pictures, channels]`.
+    /// Standardised, per view: `[pictures, channels]`.
     let targets: [Tensor]
 
     func term(
@@ -43,12 +43,12 @@ struct ClassDistillation: Objective {
     }
 }
 
-/// The class token is to look where the teacher does: the cross-entropy of its attention in the last layer,
-/// the mean over heads, with the teacher's.
+/// The class token attends to the same places as the teacher's: the cross-entropy of its attention in the last
+/// layer, averaged over heads, with the teacher's.
 struct AttentionDistillation: Objective {
     let name = ObjectiveName.attention
     let weight: Double
-    /// Shares of each view's crops: `[pictures, cells]`.
+    /// The teacher's attention as shares of each crop, per view: `[pictures, cells]`.
     let targets: [Tensor]
 
     func taps(ofView view: Int) -> Set<FeatureTap> { [.classAttention] }
@@ -66,13 +66,14 @@ extension FeatureTap {
 }
 
 extension [Tensor] {
-    /// The targets of some crops of views with as many cells: a slice of each view's tensor for each.
+    /// The targets of some crops, which all have the same number of cells: for each crop a slice of its view's
+    /// tensor.
     fileprivate func rows(of places: [CropPlace]) -> Tensor {
         Tensor.concatenated(
             places.map { self[$0.view].rows($0.picture..<$0.picture + 1) })
     }
 
-    /// nil where there are none.
+    /// The sum of all tensors; nil if there are none.
     var sum: Tensor? {
         dropFirst().reduce(first) { sum, next in sum.map { $0 + next } }
     }

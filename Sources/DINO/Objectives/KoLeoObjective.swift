@@ -1,8 +1,9 @@
 import Tensors
 import ViT
 
-/// Spreads the class tokens of different pictures: the closeness of nearest neighbours among those of each large
-/// crop, brought to length one (KoLeo; `KoLeoLoss` of dinov2, which takes the student's output before the head).
+/// Spreads the class tokens of different pictures: penalises the closeness of nearest neighbours among the
+/// normalised class tokens of each large view (KoLeo; `KoLeoLoss` of dinov2, which uses the student's output before
+/// the head).
 struct KoLeoObjective: Objective {
     let name = ObjectiveName.koLeo
     let weight: Double

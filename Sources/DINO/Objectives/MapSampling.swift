@@ -1,18 +1,18 @@
 import Images
 import ViT
 
-/// How the cells of a crop are blended from those of a map, along rows and along columns: Pillow's bilinear
-/// filter, a triangle, which where a crop's cells are larger than the map's covers all that lies in them.
+/// Resamples a map to the cells of a crop, along rows and along columns, with Pillow's bilinear filter: a triangle
+/// that widens to cover a crop's cell where cells are larger than the map's.
 struct MapSampling {
     private let across: [LinearTaps]
     private let down: [LinearTaps]
     private let columns: Int
 
     /// - Parameters:
-    ///   - grid: the map's.
-    ///   - target: the crop's.
-    ///   - part: what the crop shows of the picture, in shares of its width and height; all of it unless given.
-    ///   - isMirrored: whether the crop's columns run the other way.
+    ///   - grid: the map's grid.
+    ///   - target: the crop's grid.
+    ///   - part: the part of the picture that the crop shows, as shares of width and height; all by default.
+    ///   - isMirrored: whether the crop is flipped horizontally.
     init(
         from grid: PatchGrid, to target: PatchGrid,
         part: (x: ClosedRange<Double>, y: ClosedRange<Double>) = (0...1, 0...1),
@@ -35,7 +35,7 @@ struct MapSampling {
     /// Writes the crop's vectors, cell by cell.
     ///
     /// - Parameter map: `[rows, columns, channels]`.
-    /// - Complexity: O(cells x channels) of the crop, and of what it shows of the map.
+    /// - Complexity: O(cells x channels) for the crop's cells and for the part of the map that it shows.
     func sample(
         _ map: UnsafeBufferPointer<Float>, channels: Int, into target: UnsafeMutablePointer<Float>
     ) {
@@ -58,13 +58,13 @@ struct MapSampling {
     }
 }
 
-/// The inputs of an output, and their weights, which sum to 1.
+/// The inputs of one output with their weights, which sum to 1.
 private struct LinearTaps {
     let weights: [(position: Int, weight: Float)]
 
     /// - Parameters:
-    ///   - centre: in inputs from the first one's edge.
-    ///   - reach: where the triangle ends, in inputs from its centre.
+    ///   - centre: the position of the centre in inputs, from the edge of the first one.
+    ///   - reach: half the width of the triangle, in inputs.
     init(centre: Double, reach: Double, inputs: Int) {
         let places = Int((centre - reach).rounded(.down))...Int((centre + reach).rounded(.up))
         let found = places.clamped(to: 0...inputs - 1).map { place in

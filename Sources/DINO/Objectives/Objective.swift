@@ -1,30 +1,31 @@
 import Tensors
 import ViT
 
-/// A term of the loss of a step: what the student is asked for, with the targets of the step's crops.
+/// A term of a step's loss, with the targets of the step's crops.
 ///
-/// Crops go through the network in groups, one after the other. The terms of all groups add up to that of
-/// the step: each divides by what there is in the whole step, never by what there is in a group.
+/// Crops go through the network in groups, one after the other. The terms of all groups add up to that of the step:
+/// each is divided by counts over the whole step, never over a group.
 protocol Objective: Sendable {
     var name: ObjectiveName { get }
-    /// By how much it counts in the loss.
+    /// Its weight in the loss.
     var weight: Double { get }
 
-    /// Whether a term needs the class tokens of all crops together.
+    /// Whether the term needs the class tokens of all crops at once.
     var isJoint: Bool { get }
 
-    /// Whether crops of a view are asked for anything.
+    /// Whether the objective uses the crops of a view.
     func asks(view: Int) -> Bool
 
-    /// What it reads of the student's pass over crops of a view, beside the class tokens of the last layer.
+    /// The features that it uses from the student's pass over crops of a view, besides the class tokens of the last
+    /// layer.
     func taps(ofView view: Int) -> Set<FeatureTap>
 
-    /// Its term for the class tokens of crops, `[crops, width]`; nil where there is none.
+    /// Its term for the class tokens of some crops, `[crops, width]`; nil if there is none.
     func term(
         ofClassTokens tokens: Tensor, _ places: [CropPlace], by student: DINONetwork
     ) -> Tensor?
 
-    /// Its term for what a pass gave at the taps; nil where there is none.
+    /// Its term for the features of a pass; nil if there is none.
     func term(of pass: StudentPass, by student: DINONetwork) -> Tensor?
 }
 
@@ -42,23 +43,23 @@ extension Objective {
     func term(of pass: StudentPass, by student: DINONetwork) -> Tensor? { nil }
 }
 
-/// What a part of the loss is called in the log.
+/// The names of the objectives in the log.
 public enum ObjectiveName: String, Sendable, Codable, Hashable, CaseIterable, CodingKeyRepresentable
 {
-    /// The class token's prototypes (Caron et al. 2021).
+    /// DINO's objective, on class tokens' prototypes (Caron et al. 2021).
     case dino
-    /// Those of masked patches (Zhou et al. 2022).
+    /// iBOT's objective, on masked patches' prototypes (Zhou et al. 2022).
     case ibot
-    /// How close the class tokens of different pictures lie (Sablayrolles et al. 2019).
+    /// The KoLeo regulariser, the closeness of different pictures' class tokens (Sablayrolles et al. 2019).
     case koLeo = "koleo"
-    /// The tokens of a teacher's patches.
+    /// Distillation of a teacher's patch tokens.
     case patches
-    /// A teacher's class token.
+    /// Distillation of a teacher's class token.
     case classToken
-    /// Where a teacher looks.
+    /// Distillation of a teacher's attention.
     case attention
 
-    /// As plots call it.
+    /// The label in plots.
     var title: String {
         switch self {
         case .dino: "DINO: class tokens' prototypes"
@@ -71,7 +72,7 @@ public enum ObjectiveName: String, Sendable, Codable, Hashable, CaseIterable, Co
     }
 }
 
-/// What the student gave for crops of one size.
+/// The student's features for crops of one size.
 struct StudentPass {
     let places: [CropPlace]
     let features: Features

@@ -1,18 +1,18 @@
 import Tensors
 import ViT
 
-/// iBOT's objective (Zhou et al. 2022, in the form of dinov2's `iBOTPatchLoss`): the student is to say of each patch
-/// that is masked what the teacher, which sees the whole crop, says of it.
+/// iBOT's objective (Zhou et al. 2022, as in dinov2's `iBOTPatchLoss`): for each masked patch, the student predicts
+/// the output of the teacher, which sees the whole crop.
 ///
 ///     loss = -1 / crops Σ_crops 1 / masked Σ_masked Σ_k q_k log softmax(student / temperature)_k
 ///
-/// Crops without a mask count too, with nothing.
+/// Crops without a mask contribute 0 to the sum, but are included in the number of crops.
 struct PatchObjective: Objective {
     let name = ObjectiveName.ibot
     let weight: Double
     let temperature: Double
     let masks: StepMasks
-    /// What the teacher says of the masked patches, crop by crop: `[masked, prototypes]`.
+    /// The teacher's distributions for the masked patches, crop by crop: `[masked, prototypes]`.
     let targets: Tensor
 
     func asks(view: Int) -> Bool { view < masks.views }
@@ -48,13 +48,13 @@ struct PatchObjective: Objective {
     }
 }
 
-/// The masks of a step's large crops, in the order of its crops: view by view.
+/// The masks of a step's large crops, view by view.
 struct StepMasks: Sendable {
     private let masks: [[Int]]
     private let firstRows: [Int]
     private let pictures: Int
 
-    /// - Parameter masks: of each view's pictures.
+    /// - Parameter masks: one per view, with an entry per picture.
     init(_ masks: [PatchMask]) {
         pictures = masks.first?.patches.count ?? 0
         self.masks = masks.flatMap(\.patches)
@@ -65,18 +65,18 @@ struct StepMasks: Sendable {
         }
     }
 
-    /// Those with a mask and those without.
+    /// The number of large crops, with and without a mask.
     var crops: Int { masks.count }
     var views: Int { pictures > 0 ? crops / pictures : 0 }
-    /// Masked patches of all.
+    /// The number of masked patches in all crops.
     var count: Int { masks.reduce(0) { $0 + $1.count } }
 
     func patches(of place: CropPlace) -> [Int] { masks[place.view * pictures + place.picture] }
 
-    /// The number of masked patches before a crop's.
+    /// The number of masked patches in all crops before this one.
     func firstRow(of place: CropPlace) -> Int { firstRows[place.view * pictures + place.picture] }
 
-    /// Those of the crops of a pass; nil where none has any.
+    /// The masks of a pass's crops; nil if none has a masked patch.
     func mask(of places: [CropPlace]) -> PatchMask? {
         let mask = PatchMask(
             patches: places.map { $0.view < views ? patches(of: $0) : [] })
@@ -90,7 +90,8 @@ extension FeatureTap {
 }
 
 extension Tensor {
-    /// Some rows of the innermost dimension, all others taken as one: `[indices.count, width]`.
+    /// Some rows of the tensor, viewed as a matrix with its innermost dimension as columns:
+    /// `[indices.count, width]`.
     func innerRows(_ indices: [Int]) -> Tensor {
         reshaped(to: [count / shape[-1], shape[-1]]).samples(indices)
     }

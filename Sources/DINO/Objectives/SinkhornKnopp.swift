@@ -2,12 +2,12 @@ import Foundation
 import Tensors
 
 extension Tensor {
-    /// Rows of a teacher's outputs as distributions that together use all prototypes alike: three rounds of
-    /// Sinkhorn and Knopp's algorithm (Caron et al. 2020, "SwAV"; `sinkhorn_knopp_teacher` of dinov2).
+    /// Turns rows of a teacher's outputs into distributions that together use all prototypes equally: three rounds
+    /// of the Sinkhorn-Knopp algorithm (Caron et al. 2020, "SwAV"; `sinkhorn_knopp_teacher` of dinov2).
     ///
     ///     Q = exp(x / temperature);  three times: each column over its sum, then each row over its sum
     ///
-    /// The largest output is taken off first, which cancels. Sums are in double precision.
+    /// The largest output is subtracted first to avoid overflow; it cancels. Sums are in double precision.
     ///
     /// - Returns: `[rows, prototypes]`, constants whose rows sum to 1.
     /// - Complexity: O(count).
@@ -24,7 +24,7 @@ extension Tensor {
                     for column in chunk {
                         var sum = 0.0
                         for row in 0..<rows { sum += Double(q[row * columns + column]) }
-                        // A prototype that no row has any of stays so.
+                        // A prototype with zero weight in every row stays at zero.
                         let factor = sum > 0 ? Float(1 / (sum * Double(columns))) : 0
                         for row in 0..<rows { q[row * columns + column] *= factor }
                     }

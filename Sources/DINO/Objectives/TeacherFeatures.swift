@@ -3,24 +3,25 @@ import Platform
 import Tensors
 import ViT
 
-/// What a teacher gives for the crops of one view.
+/// A feature teacher's vectors for the crops of one view.
 public struct TeacherFeatures: Sendable {
-    /// `[pictures, cells, channels]`, of the student's patches.
+    /// The vectors at the student's patches: `[pictures, cells, channels]`.
     public var patches: Tensor
-    /// `[pictures, channels]`, of the whole crop.
+    /// The vectors of the whole crops: `[pictures, channels]`.
     public var classToken: Tensor
-    /// Where to look: shares of each crop, `[pictures, cells]`; nil where the teacher does not tell.
+    /// The attention to each cell, as shares of each crop that sum to 1: `[pictures, cells]`; nil if the teacher
+    /// supplies none.
     public var attention: Tensor?
 
-    /// - Parameter attention: weights of any scale, `[pictures, cells]`, not negative.
+    /// - Parameter attention: non-negative weights of any scale, `[pictures, cells]`.
     init(patches: Tensor, classToken: Tensor, attention: Tensor?) {
         self.patches = patches
         self.classToken = classToken
         self.attention = attention?.sharesOfRows()
     }
 
-    /// Features of a network's patches, brought to another grid, and of its class token; where to look is the
-    /// mean over its heads.
+    /// Creates the vectors from a network's features: its patches, resampled to another grid, its class token, and
+    /// its attention, averaged over heads.
     init(_ features: Features, patches: FeatureTap, attention: FeatureTap, on grid: PatchGrid) {
         let tokens = features[patches]
         let heads = features[attention]
@@ -43,7 +44,7 @@ public struct TeacherFeatures: Sendable {
         self.init(patches: maps, classToken: tokens.slices(at: 0), attention: weights)
     }
 
-    /// Those of pictures of one view, one after the other.
+    /// Joins the vectors of pictures of one view.
     init(joining parts: [TeacherFeatures]) {
         patches = .concatenated(parts.map(\.patches))
         classToken = .concatenated(parts.map(\.classToken))
@@ -51,9 +52,11 @@ public struct TeacherFeatures: Sendable {
         self.attention = attention.count == parts.count ? .concatenated(attention) : nil
     }
 
-    /// Features of maps, `[pictures, cells, channels]`: a crop's is the mean over its cells, weighted by
-    /// where to look where that is known.
+    /// Creates the vectors from maps. A crop's vector is the mean over its cells, weighted by saliency if given.
     ///
+    /// - Parameters:
+    ///   - maps: `[pictures, cells, channels]`.
+    ///   - saliency: non-negative weights of any scale, `[pictures, cells]`.
     /// - Complexity: O(elements).
     public init(maps: Tensor, saliency: Tensor?) {
         let (pictures, cells, channels) = (maps.shape[0], maps.shape[1], maps.shape[2])
@@ -78,7 +81,7 @@ public struct TeacherFeatures: Sendable {
 }
 
 extension Tensor {
-    /// `[columns]` of a matrix.
+    /// The mean of a matrix's rows: `[columns]`.
     fileprivate func meanOfRows() -> Tensor {
         let (rows, columns) = (shape[0], shape[1])
         return Tensor(shape: [columns]) { target in
@@ -92,7 +95,7 @@ extension Tensor {
         }
     }
 
-    /// Each row over its sum; even shares where all of it is 0.
+    /// Each row divided by its sum; a row of zeros becomes uniform.
     fileprivate func sharesOfRows() -> Tensor {
         let columns = shape[1]
         return Tensor(shape: shape) { target in
@@ -110,7 +113,7 @@ extension Tensor {
     }
 }
 
-/// The mean and the variance of each channel of a teacher's features, over the crops of some steps.
+/// The mean and variance of each channel of a teacher's features, over the crops of several steps.
 struct Standardization: Sendable {
     /// `[channels]`.
     var mean: Tensor
@@ -122,7 +125,9 @@ struct Standardization: Sendable {
         self.variance = variance
     }
 
-    /// Of the rows of some matrices, `[…, channels]` each. Complexity: O(elements).
+    /// Computes mean and variance over the rows of all parts, `[…, channels]` each.
+    ///
+    /// - Complexity: O(elements).
     init(of parts: [Tensor]) {
         let channels = parts[0].shape[-1]
         var (sums, squares) = (
@@ -147,7 +152,10 @@ struct Standardization: Sendable {
         variance = Tensor(squares.map { Float($0 / Double(rows)) }, shape: [channels])
     }
 
-    /// That of so many steps and of one more with as many rows (Chan et al. 1983). Complexity: O(channels).
+    /// Combines the statistics of `steps` steps with those of one more that has equally many rows per step (Chan et
+    /// al. 1983).
+    ///
+    /// - Complexity: O(channels).
     func adding(_ next: Standardization, after steps: Int) -> Standardization {
         let count = Double(steps)
         var (means, variances) = ([Float](), [Float]())
@@ -165,10 +173,10 @@ struct Standardization: Sendable {
             mean: Tensor(means, shape: mean.shape), variance: Tensor(variances, shape: mean.shape))
     }
 
-    /// `(x - mean) / deviation`.
+    /// Standardises `x`: `(x - mean) / deviation`.
     ///
-    /// A channel that hardly varies counts as if it had a tenth of the usual deviation: the noise in it is
-    /// not to be learnt.
+    /// The deviation is at least a tenth of the root mean square over channels, so that noise in nearly constant
+    /// channels is not amplified.
     ///
     /// - Complexity: O(elements).
     func callAsFunction(_ x: Tensor) -> Tensor {

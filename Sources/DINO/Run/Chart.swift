@@ -1,7 +1,7 @@
 import Foundation
 import Images
 
-/// A panel of a plot: its place in the picture, and the values at its edges.
+/// A panel of a plot: its area in the picture, and the ranges of its axes.
 struct Chart {
     /// The plotting area.
     let box: Box
@@ -11,7 +11,7 @@ struct Chart {
     private static let ink = Colour(0x333333)
     private static let gridColour = Colour(0xE6E6E6)
 
-    /// The place of a value; what lies outside the range is put on the edge.
+    /// The position of a value in pixels; values outside the ranges are clamped to the edge.
     func point(_ x: Double, _ y: Double) -> Point {
         func part(_ value: Double, _ range: ClosedRange<Double>) -> Double {
             let part = (value - range.lowerBound) / (range.upperBound - range.lowerBound)
@@ -22,9 +22,7 @@ struct Chart {
             y: Double(box.y) + (1 - part(y, yRange)) * Double(box.height))
     }
 
-    /// Draws the title, the frame, and lines with labels at round values.
-    ///
-    /// - Parameter xLabels: whether this panel labels the horizontal axis.
+    /// Draws the title, the axes, and labelled grid lines at round values.
     func drawAxes(on image: inout Image, title: String, xLabels: Bool) {
         let xTicks = Ticks(in: xRange, most: 8, isWhole: true)
         for value in xTicks.values {
@@ -59,7 +57,7 @@ struct Chart {
         image.drawText(title, x: box.x, y: box.y - 26, colour: Chart.ink)
     }
 
-    /// Draws a dashed line at a height, with words above its left end.
+    /// Draws a dashed horizontal line, labelled at its right end.
     func drawLevel(_ y: Double, label: String, on image: inout Image) {
         let (left, right) = (point(xRange.lowerBound, y), box.x + box.width)
         for x in stride(from: box.x, to: right, by: 14) {
@@ -76,7 +74,7 @@ struct Chart {
             colour: Colour(0x888888), halo: .white)
     }
 
-    /// Draws a line through points. Values that are not numbers leave a gap.
+    /// Draws a line through points. Non-finite values leave a gap.
     func drawCurve(
         _ points: [(x: Double, y: Double)], thickness: Double, colour: Colour,
         on image: inout Image
@@ -93,7 +91,7 @@ struct Chart {
         }
     }
 
-    /// Fills what values reach over, column by column.
+    /// Fills the range of values in each column of pixels.
     func drawBand(
         _ columns: [(low: Double, high: Double)], colour: Colour, on image: inout Image
     ) {
@@ -112,8 +110,8 @@ struct Ticks {
     private let decimals: Int
 
     /// - Parameters:
-    ///   - most: about as many ticks are taken at most.
-    ///   - isWhole: whether the values are whole numbers only.
+    ///   - most: the approximate maximum number of ticks.
+    ///   - isWhole: whether to use integers only.
     init(in range: ClosedRange<Double>, most: Int, isWhole: Bool = false) {
         let least = (range.upperBound - range.lowerBound) / Double(most)
         let power = pow(10, floor(log10(least)))
@@ -125,9 +123,9 @@ struct Ticks {
         values = first > last ? [] : stride(from: first, through: last, by: 1).map { $0 * spacing }
     }
 
-    /// The digits of a value, those of large ones in groups of three.
+    /// Formats a value; integers of more than three digits are grouped by commas.
     func label(_ value: Double) -> String {
-        // Such as the loss of a training that flies apart.
+        // Such as the loss of a diverging training.
         guard abs(value) < 1e15 else { return String(format: "%.3g", value) }
         guard decimals == 0 else { return String(format: "%.\(decimals)f", value) }
         let digits = Array(String(Int(abs(value).rounded())))

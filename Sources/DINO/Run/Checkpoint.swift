@@ -3,12 +3,12 @@ import Platform
 import Tensors
 import ViT
 
-/// `checkpoint.safetensors`: everything there is to a training.
+/// `checkpoint.safetensors`: the complete state of a training.
 ///
-/// Tensors: those of `DINOTrainer.state`, the networks' in the shapes of the official files, so that
-/// the checkpoint is a weight file too; and a hash of each picture. Metadata: the configuration as JSON,
-/// the steps taken, the pictures' number and the hash of their names. Generators have no state beside
-/// the seed and the step.
+/// Tensors: those of `DINOTrainer.state`, with the networks' parameters in the shapes of the official files, so
+/// that the checkpoint is a weight file too; and a hash of each picture. Metadata: the configuration as JSON, the
+/// number of steps taken, and the number of pictures with a hash of their names. Random generators have no state
+/// beyond the seed and the step.
 struct Checkpoint {
     let step: Int
     let configuration: TrainingConfiguration
@@ -51,7 +51,9 @@ struct Checkpoint {
             }, to: path)
     }
 
-    /// Opens a checkpoint and checks its metadata. Complexity: O(header).
+    /// Opens a checkpoint and checks its metadata.
+    ///
+    /// - Complexity: O(header).
     init(contentsOf path: String) throws(TrainingRunError) {
         let file: TensorFile
         do {
@@ -64,7 +66,7 @@ struct Checkpoint {
                 let value = try? JSONDecoder().decode(Value.self, from: Data(text.utf8))
             else {
                 throw .unreadable(
-                    path: path, reason: "it is no checkpoint of training: it has no \(key)")
+                    path: path, reason: "it is not a training checkpoint: it has no \(key)")
             }
             return value
         }
@@ -80,22 +82,22 @@ struct Checkpoint {
         guard former.fixedTeacher == nil else {
             throw .unreadable(
                 path: path,
-                reason: "its teacher's outputs are learnt, which this version no longer does; it"
-                    + " learns a teacher's features")
+                reason: "it distils a teacher's outputs, which is no longer supported; distil a"
+                    + " teacher's features instead")
         }
         if let fault = configuration.fault {
-            throw .unreadable(path: path, reason: "its configuration is not sound: \(fault)")
+            throw .unreadable(path: path, reason: "its configuration is invalid: \(fault)")
         }
         try checkCounts()
     }
 
-    /// Throws where the networks of the configuration have other numbers of parameters than the file
-    /// holds: memory is taken by the one, and has to be in proportion to the other.
+    /// Throws if the file's number of parameters differs from that of the configuration's networks. Memory is
+    /// allocated by the configuration, and must be in proportion to the file.
     private func checkCounts() throws(TrainingRunError) {
         guard file.format == .safetensors else {
             throw .unreadable(
                 path: file.path,
-                reason: "it is no checkpoint of training: it is no safetensors file")
+                reason: "it is not a training checkpoint: it is not a safetensors file")
         }
         let counts = configuration.parameterCounts
         for (prefix, expected) in ["student.", "teacher."].flatMap({ network in
@@ -107,12 +109,14 @@ struct Checkpoint {
             guard found == expected else {
                 throw .unreadable(
                     path: file.path,
-                    reason: "\(prefix)… has \(found) parameters, and its configuration \(expected)")
+                    reason: "\(prefix)… has \(found) parameters, its configuration \(expected)")
             }
         }
     }
 
-    /// - Throws: `TrainingRunError` where a run with these options over these pictures is another one.
+    /// Checks that a run with these options and pictures can be resumed from the checkpoint.
+    ///
+    /// - Throws: `TrainingRunError` if it cannot.
     func check(
         _ configuration: TrainingConfiguration, _ pictures: PictureFingerprint, folder: String
     ) throws(TrainingRunError) {
@@ -126,9 +130,10 @@ struct Checkpoint {
         }
     }
 
-    /// The pictures' contents as they were; nil where a checkpoint of an earlier version has none.
+    /// The hashes of the pictures' contents at the time of the checkpoint; nil if an earlier version wrote it
+    /// without them.
     ///
-    /// - Precondition: the pictures' names were checked.
+    /// - Precondition: the pictures' names have been checked.
     func contents() throws(TrainingRunError) -> PictureContents? {
         guard let shape = file.shape(of: Key.contents) else { return nil }
         guard shape == [pictures.count] else {
@@ -143,11 +148,12 @@ struct Checkpoint {
         }
     }
 
-    /// The training as it was. Complexity: O(parameters).
+    /// Restores the training.
     ///
-    /// - Throws: where the file contradicts itself: a step beyond the last or other than the optimiser's,
-    ///   a tensor of another shape or with elements that are not finite.
+    /// - Throws: if the file contradicts itself: a step beyond the last or other than the optimiser's, or a tensor
+    ///   with the wrong shape or non-finite elements.
     /// - Precondition: the configuration gives the same results as the checkpoint's.
+    /// - Complexity: O(parameters).
     func trainer(
         _ configuration: TrainingConfiguration, _ featureTeacher: (any Backbone)?,
         stepsPerEpoch: Int
@@ -155,7 +161,7 @@ struct Checkpoint {
         let steps = configuration.options.epochs * stepsPerEpoch
         guard 0...steps ~= step else {
             throw .unreadable(
-                path: file.path, reason: "it says that \(step) steps of \(steps) were taken")
+                path: file.path, reason: "it records \(step) steps of \(steps)")
         }
         var trainer = DINOTrainer(
             configuration.options, featureTeacher: featureTeacher,
@@ -163,7 +169,7 @@ struct Checkpoint {
         do {
             let started = trainer
             try trainer.restore(step: step) { name, shape in
-                // Official shapes hold the same elements in the same order.
+                // Official shapes have the same elements in the same order.
                 guard let found = file.shape(of: name), found.count == shape.count else {
                     let shown = file.shape(of: name).map { "\($0)" } ?? "missing"
                     throw TrainingRunError.unreadable(

@@ -1,7 +1,7 @@
 import Foundation
 
-// What a finding says. The advice is that of main_dino.py's help and of the paper's section 5.3,
-// the likeliest cause first: what the options and readings themselves give away.
+// The texts of findings. The advice follows main_dino.py's help and section 5.3 of the paper; causes that the
+// options and readings themselves reveal come first.
 extension CollapseWatch {
     func reading(_ verdict: Verdict, _ record: TrainingRecord) -> String {
         func figure(_ value: Double) -> String { String(format: "%.3g", value) }
@@ -16,29 +16,29 @@ extension CollapseWatch {
             return "all pictures have nearly the same features (effective rank "
                 + "\(figure(record.rank)), deviation \(figure(record.featureDeviation)))"
         case .entropyAtZero:
-            return "all pictures are given to one prototype (the teacher's entropy is "
+            return "all pictures are assigned to one prototype (the teacher's entropy is "
                 + "\(figure(record.teacherEntropy)), the loss \(figure(record.loss)))"
         case .entropyAtLimit:
-            return "all pictures are given to all prototypes alike (the teacher's entropy is "
+            return "all pictures are spread evenly over all prototypes (the teacher's entropy is "
                 + "\(figure(record.teacherEntropy)) of \(limit))"
         case .featuresAtMean:
             return
-                "what is learnt of the patches' features is no better than their mean (an error of"
+                "the predicted patch features are no better than their mean (the error is"
                 + " \(figure(record.losses[.patches] ?? .nan)) of their variance)"
         case .lossAtLimit:
-            return "the loss rests at \(figure(record.loss)), \(limit): the student predicts the "
-                + "teacher no better than by chance"
+            return "the loss stays at \(figure(record.loss)), near \(limit): the student predicts "
+                + "the teacher no better than chance"
         }
     }
 
-    /// What the options or the pictures give away, or else what is usually behind a verdict.
+    /// The causes that are evident from the options or the pictures, or else the usual causes of a verdict.
     func causes(of verdict: Verdict, _ record: TrainingRecord) -> [String] {
         let evident = evidentCauses(record)
         guard evident.isEmpty else { return evident }
         return causesByDataSize(verdict) + usualCauses(verdict)
     }
 
-    /// Options that differ from what suits the number of pictures.
+    /// Options that are unsuitable for the number of pictures.
     private func causesByDataSize(_ verdict: Verdict) -> [String] {
         let verdicts: [Verdict] = [.entropyAtLimit, .lossAtLimit]
         guard let pictures = circumstances.pictures, verdicts.contains(verdict) else { return [] }
@@ -47,13 +47,13 @@ extension CollapseWatch {
         var causes: [String] = []
         if circumstances.outputs > usual.prototypes {
             causes.append(
-                "\(circumstances.outputs) outputs are many for \(pictures) pictures: --preset auto"
+                "\(circumstances.outputs) outputs are too many for \(pictures) pictures: --preset auto"
                     + " has --out-dim \(usual.prototypes)")
         }
         if circumstances.teacherTemperature > 1.2 * usual.teacherTemperature {
             causes.append(
-                "for \(pictures) pictures --preset auto has --teacher-temp"
-                    + " \(figure(usual.teacherTemperature))")
+                "the teacher's temperature is high for \(pictures) pictures: --preset auto has"
+                    + " --teacher-temp \(figure(usual.teacherTemperature))")
         }
         return causes
     }
@@ -63,12 +63,12 @@ extension CollapseWatch {
         case .notFinite:
             return [
                 "the learning rate is too high for this network: lower --lr or lengthen "
-                    + "--warmup-epochs", "single large gradients: lower --clip-grad to 0.3",
+                    + "--warmup-epochs", "isolated large gradients: lower --clip-grad to 0.3",
             ]
         case .rankOne:
             return [
                 "the learning rate is too high: lower --lr or lengthen --warmup-epochs",
-                "the pictures or their crops hardly differ: look at them, and lower the first "
+                "the pictures or their crops hardly differ: check them, and lower the first "
                     + "number of --global-crops-scale",
             ]
         case .entropyAtZero:
@@ -83,8 +83,8 @@ extension CollapseWatch {
             ]
         case .featuresAtMean:
             return [
-                "the learning rate does not suit: lower --lr, or raise it where the loss falls evenly",
-                "the maps of --teacher-features are of other pictures, or mirrored",
+                "the learning rate is unsuitable: lower --lr, or raise it if the loss falls steadily",
+                "the maps of --teacher-features belong to other pictures, or are mirrored",
             ]
         case .lossAtLimit:
             return [
@@ -95,12 +95,12 @@ extension CollapseWatch {
         }
     }
 
-    /// Causes that the pictures or the options themselves give away.
+    /// Causes that are evident from the pictures or the options.
     private func evidentCauses(_ record: TrainingRecord) -> [String] {
         func figure(_ value: Double) -> String { String(format: "%.3g", value) }
         var causes: [String] = []
         if record.contrast < 1e-3 {
-            causes.append("the pictures are blank, black for example: look at them")
+            causes.append("the pictures are blank, for example all black: check them")
         }
         if circumstances.learningRate > 50 * circumstances.usualLearningRate {
             causes.append(
@@ -115,13 +115,13 @@ extension CollapseWatch {
         }
         if circumstances.momentum < 0.9 {
             causes.append(
-                "the teacher follows the student at once (--momentum-teacher "
+                "the teacher follows the student too closely (--momentum-teacher "
                     + "\(figure(circumstances.momentum))): 0.996 is usual, 0.99 for short runs")
         }
         if circumstances.teacherTemperature > 0.07 {
             causes.append(
                 "the teacher's temperature reaches \(figure(circumstances.teacherTemperature)), "
-                    + "and above 0.07 training is mostly unstable: lower --teacher-temp")
+                    + "and above 0.07 training is usually unstable: lower --teacher-temp")
         }
         return causes
     }

@@ -1,64 +1,69 @@
 import Foundation
 
-/// Reads along while a network trains, and says when it learns nothing, what kind of collapse it is,
-/// the likely causes and what to change.
+/// Monitors a training and reports when the network stops learning: the kind of collapse, its likely causes and
+/// their remedies.
 ///
-/// Self-distillation collapses in two ways, both with student and teacher in agreement: all outputs
-/// uniform, or all on one prototype (Caron et al. 2021, section 5.3: the teacher's entropy goes to
-/// ln K or to 0 and the divergence to 0). Before either shows in the outputs, the features of
-/// different pictures may have become the same.
+/// Self-distillation collapses in two ways, both with student and teacher in agreement: the output is uniform, or
+/// dominated by one prototype (Caron et al. 2021, section 5.3: the teacher's entropy goes to ln K or to 0 and the
+/// divergence to 0). Before either shows in the outputs, the features of different pictures may have become the
+/// same.
 public struct CollapseWatch: Sendable {
-    /// What went wrong.
+    /// The kinds of failure.
     public enum Verdict: String, Sendable, Hashable, Codable, CaseIterable {
-        /// A loss or gradient that is infinite or not a number.
+        /// The loss or the gradient is infinite or not a number.
         case notFinite
-        /// The features of all pictures are the same, or lie on one line.
+        /// The features of all pictures are the same, or collinear.
         case rankOne
-        /// Every picture is given to the same single prototype.
+        /// Every picture is assigned to the same prototype.
         case entropyAtZero
-        /// Every picture is given to all prototypes alike.
+        /// Every picture is spread evenly over all prototypes.
         case entropyAtLimit
-        /// The loss stays at ln K: the student predicts the teacher no better than by chance.
+        /// The loss stays at ln K: the student predicts the teacher no better than chance.
         case lossAtLimit
-        /// What is learnt of a teacher's features stays at what their mean would give.
+        /// The predicted features are no better than the mean of the teacher's.
         case featuresAtMean
     }
 
-    /// A verdict with what it rests on.
+    /// A verdict with its evidence and likely causes.
     public struct Finding: Sendable, Hashable, Codable, CustomStringConvertible {
+        /// The kind of failure.
         public var verdict: Verdict
+        /// The number of the step at which it was found, from 1.
         public var step: Int
-        /// What was read, in words and figures.
+        /// The evidence, as text.
         public var reading: String
-        /// The likely causes, the likeliest first, each with what to change.
+        /// The likely causes, most likely first, each with a remedy.
         public var causes: [String]
 
+        /// The step, the evidence and the likely causes.
         public var description: String { "step \(step): \(explanation)" }
 
-        /// What was read, and why that may be.
+        /// The evidence and the likely causes.
         var explanation: String {
             "\(reading); likely because \(causes.joined(separator: "; or because "))"
         }
     }
 
-    /// What the watch knows of the training.
+    /// The options of the training that matter for its verdicts.
     public struct Circumstances: Sendable, Hashable, Codable {
-        /// The head's outputs, K; 0 where nothing is asked of prototypes.
+        /// The number of the head's outputs, K; 0 if no objective uses prototypes.
         public var outputs: Int
-        /// Pictures whose features are read together.
+        /// The number of pictures whose features are compared in a step.
         public var batchSize: Int
-        /// Pictures to train on; nil where it is not known.
+        /// The number of pictures in the data set; nil if unknown.
         public var pictures: Int?
-        /// The highest learning rate, and the reference's for this batch.
+        /// The peak learning rate.
         public var learningRate: Double
+        /// The reference's peak learning rate for this batch size.
         public var usualLearningRate: Double
-        /// How much of the teacher stays at each step, at the beginning.
+        /// The initial momentum of the teacher's moving average.
         public var momentum: Double
-        /// How much of the centre stays at each step; 1 where nothing is centred.
+        /// The momentum of the centre's running mean; 1 disables centring.
         public var centreMomentum: Double
-        /// The highest temperature of the teacher.
+        /// The teacher's highest temperature.
         public var teacherTemperature: Double
 
+        /// Creates circumstances from their values.
         public init(
             outputs: Int, batchSize: Int, learningRate: Double, usualLearningRate: Double,
             momentum: Double, centreMomentum: Double, teacherTemperature: Double,
@@ -75,21 +80,23 @@ public struct CollapseWatch: Sendable {
         }
     }
 
+    /// The options of the training.
     public let circumstances: Circumstances
-    /// Everything found so far, in order.
+    /// All findings so far, in order.
     public private(set) var findings: [Finding] = []
 
     /// Running means of the readings.
     private var mean = Readings()
-    /// For how many steps in a row each verdict's condition has held.
+    /// The number of consecutive steps in which each verdict's condition has held.
     private var streaks: [Verdict: Int] = [:]
 
+    /// Creates a watch for a training.
     public init(_ circumstances: Circumstances) {
         self.circumstances = circumstances
     }
 
-    /// Reads a step. Gives a finding once when its condition has held for long enough, and again
-    /// only after it has passed.
+    /// Examines a step. A finding is returned once its condition has held for long enough, and again only after the
+    /// condition has ceased to hold.
     public mutating func observe(_ record: TrainingRecord) -> Finding? {
         guard record.loss.isFinite && record.gradientNorm.isFinite else {
             return note(.notFinite, record)
@@ -102,7 +109,7 @@ public struct CollapseWatch: Sendable {
                 continue
             }
             streaks[verdict, default: 0] += 1
-            // Features that are all the same explain outputs that are alike.
+            // Identical features explain uniform outputs.
             let isExplained =
                 streaks[.rankOne, default: 0] > patience(.rankOne)
                 && (verdict == .entropyAtLimit || verdict == .lossAtLimit)
@@ -113,7 +120,7 @@ public struct CollapseWatch: Sendable {
         return found
     }
 
-    /// The finding about a step that was not taken because a number was not finite.
+    /// The finding for a step that was abandoned because a number was not finite.
     mutating func finding(_ error: NonFiniteStep, contrast: Double) -> Finding {
         let isLoss = error.quantity == .loss
         return note(
@@ -134,22 +141,22 @@ public struct CollapseWatch: Sendable {
         case .rankOne:
             return circumstances.batchSize >= 4 && mean.deviation < 0.1 && mean.rank < 2
         case .entropyAtZero: return mean.entropy < 0.02 * limit && mean.divergence < 0.05 * limit
-        // Sound runs stay some tenths of a nat below the limit, whatever it is.
+        // Healthy runs stay some tenths of a nat below the limit, whatever it is.
         case .entropyAtLimit: return mean.entropy > limit - 0.05 && mean.divergence < 0.05
         case .lossAtLimit: return abs(mean.loss - limit) < 0.05
         case .featuresAtMean: return mean.features > 0.99
         }
     }
 
-    /// For how many steps a condition must hold.
+    /// The number of consecutive steps in which a condition must hold.
     private func patience(_ verdict: Verdict) -> Int {
         switch verdict {
         case .notFinite: 1
-        // A student of features does not follow itself: it may begin there.
+        // In feature distillation the target is fixed, so a student may start in this state and recover.
         case .rankOne where circumstances.outputs == 0: 500
         case .rankOne, .entropyAtZero: 20
         case .entropyAtLimit: 60
-        // Sound runs may begin there, until the first prototypes come apart.
+        // Healthy runs may start here, until the first prototypes separate.
         case .lossAtLimit: 300
         case .featuresAtMean: 1000
         }
@@ -188,6 +195,11 @@ public struct CollapseWatch: Sendable {
 }
 
 extension CollapseWatch.Circumstances {
+    /// Derives circumstances from a configuration.
+    ///
+    /// - Parameters:
+    ///   - configuration: the training's configuration.
+    ///   - pictures: the number of pictures in the data set; nil if unknown.
     public init(_ configuration: TrainingConfiguration, pictures: Int? = nil) {
         let options = configuration.options
         let scale = Double(configuration.picturesPerStep) / 256

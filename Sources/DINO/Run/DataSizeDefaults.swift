@@ -1,24 +1,26 @@
 import Foundation
 
-/// Options of self-distillation by the number of pictures, as LightlyTrain chooses them: fewer pictures take fewer
-/// prototypes, a sharper and quicker teacher.
+/// Options of self-distillation by the number of pictures, as LightlyTrain chooses them: with fewer pictures fewer
+/// prototypes, and a teacher that is sharper and follows faster.
 ///
-/// Published defaults are for ImageNet's 1.28 million pictures, where these are the same; at 20,000 and below they
-/// are as far from them as they get.
+/// For ImageNet's 1.28 million pictures they equal the published defaults; at 20,000 and below they differ most.
 public struct DataSizeDefaults: Sendable, Hashable {
-    /// The head's outputs.
+    /// The number of prototypes.
     public var prototypes: Int
+    /// The teacher's temperature after the warm-up.
     public var teacherTemperature: Double
-    /// That at the start.
+    /// The teacher's temperature at the start.
     public var firstTeacherTemperature: Double
+    /// The initial momentum of the teacher's moving average.
     public var teacherMomentum: Double
 
+    /// Chooses options for a number of pictures.
     public init(pictures: Int) {
         let steps = [
             (20_000, 1024), (50_000, 2048), (100_000, 4096), (200_000, 16384), (500_000, 32768),
         ]
         prototypes = steps.first { pictures < $0.0 }?.1 ?? 65536
-        // Where the number lies between 20,000 and ImageNet's.
+        // The position between 20,000 and ImageNet's number, from 0 to 1.
         let share = min(max((Double(pictures) - 20_000) / (1_280_000 - 20_000), 0), 1)
         teacherTemperature = 0.02 + 0.05 * share
         firstTeacherTemperature = 0.02 + 0.02 * share
@@ -27,12 +29,12 @@ public struct DataSizeDefaults: Sendable, Hashable {
 }
 
 extension TrainingConfiguration {
-    /// Sets what goes by the number of pictures: prototypes, temperatures, momentum, warm-ups, and weight decay,
-    /// which is constant. Warm-ups have at most so many steps and so large a part of the training: 12,500 and a
-    /// tenth for the rate, 37,500 and three tenths for the temperature; the last layer is frozen for 1,250, at
-    /// most a tenth.
+    /// Sets the options that depend on the number of pictures: prototypes, temperatures, momentum, warm-ups, and a
+    /// constant weight decay. Warm-ups are limited both in steps and as a share of the training: 12,500 steps and a
+    /// tenth for the learning rate, 37,500 and three tenths for the temperature; the last layer is frozen for at
+    /// most 1,250 steps and a tenth.
     ///
-    /// - Precondition: epochs and batches are set.
+    /// - Precondition: epochs and batch sizes are set.
     public mutating func fit(toPictures pictures: Int) {
         let defaults = DataSizeDefaults(pictures: pictures)
         let stepsPerEpoch = Double(max(1, pictures / picturesPerStep))

@@ -2,26 +2,26 @@ import Foundation
 import Platform
 import Tensors
 
-/// How far apart the features of different pictures lie: what a collapsing network loses first.
+/// Measures of how much the features of different pictures differ, which drop first when a network collapses.
 public struct FeatureReadings: Sendable, Hashable, Codable {
-    /// The mean over the channels of the standard deviation of normalised features, times the root
-    /// of the width: 1 for features that point everywhere, 0 for features that are all the same
-    /// (Chen and He, "Exploring simple siamese representation learning", 2021, figure 2).
+    /// The standard deviation of normalised features, averaged over channels, times the square root of the width: 1
+    /// for features that point in all directions, 0 for identical features (Chen and He, "Exploring simple siamese
+    /// representation learning", 2021, figure 2).
     public var deviation: Double
-    /// The effective rank, from 1 to the shorter side: how many directions the features share out
-    /// among themselves (Roy and Vetterli, "The effective rank", 2007; Garrido et al., "RankMe",
-    /// 2023, of the features as they are, without taking their mean away).
+    /// The effective rank, from 1 to the smaller of pictures and width: the number of directions that the features
+    /// span (Roy and Vetterli, "The effective rank", 2007; Garrido et al., "RankMe", 2023, without subtracting the
+    /// mean).
     public var rank: Double
 
-    /// As many pictures as are looked at: the rank costs the cube of their number.
+    /// The most pictures used: computing the rank costs the cube of their number.
     static let mostPictures = 128
 
-    /// Reads features, of the first 128 pictures if there are more.
+    /// Measures features, using at most the first 128 pictures.
     ///
-    /// Both readings are not a number where a feature is not finite.
+    /// Both measures are NaN if a feature is not finite.
     ///
     /// - Parameter features: `[pictures, width]`, one view of each picture.
-    /// - Precondition: that shape, with a picture at least.
+    /// - Precondition: that shape, with at least one picture.
     /// - Complexity: O(n² width) for n pictures.
     public init(of features: Tensor) {
         require(
@@ -35,10 +35,10 @@ public struct FeatureReadings: Sendable, Hashable, Codable {
 }
 
 extension FeatureReadings {
-    /// The mean standard deviation of the pixels of a picture, over the first eight: 0 where all
-    /// pictures are blank.
+    /// The standard deviation of a picture's pixels, averaged over channels and the first eight pictures: 0 if all
+    /// are blank.
     ///
-    /// - Parameter crops: `[pictures, 3, height, width]`, normalised: a contrast near 1 is usual.
+    /// - Parameter crops: `[pictures, 3, height, width]`, normalised; a contrast near 1 is usual.
     public static func contrast(of crops: Tensor) -> Double {
         let pictures = min(crops.shape[0], 8)
         let planes = pictures * crops.shape[1]
@@ -48,7 +48,7 @@ extension FeatureReadings {
             var total = 0.0
             for plane in 0..<planes {
                 let pixels = elements[plane * size..<(plane + 1) * size]
-                // From the first pixel, so that equal pixels give 0 and not rounding.
+                // Relative to the first pixel, so that equal pixels give exactly 0.
                 let first = Double(pixels[plane * size])
                 var (sum, squares) = (0.0, 0.0)
                 for pixel in pixels {
@@ -65,7 +65,7 @@ extension FeatureReadings {
 }
 
 extension Tensor {
-    /// exp of the entropy of the singular values' shares; 1 for a matrix of zeros.
+    /// The exponential of the entropy of the singular values' shares; 1 for a matrix of zeros.
     var effectiveRank: Double {
         guard let values = singularValues() else { return .nan }
         let sum = values.reduce(0, +)

@@ -1,10 +1,9 @@
 import Foundation
 import Images
 
-/// `loss.png`: the loss over the steps of training, each step's faint and their running mean strong; where
-/// prototypes are learnt beside the logarithm of the number of outputs, at which DINO's loss rests that learns
-/// nothing; below it each objective's part where there are several, the teacher's entropy, and the rank of the
-/// features.
+/// `loss.png`: the loss by step, each step's faint and the running mean strong, with the logarithm of the number of
+/// outputs as the level of a DINO loss that learns nothing. Below it follow each objective's loss if there are
+/// several, the teacher's entropy, and the rank of the features.
 public struct LossPlot: Sendable {
     private let outputs: Int?
     private var steps: [Int] = []
@@ -13,12 +12,14 @@ public struct LossPlot: Sendable {
     private var entropies: [Float] = []
     private var ranks: [Float] = []
 
-    /// - Parameter outputs: the number of the head's outputs, K; nil where nothing is asked of prototypes.
+    /// Creates an empty plot.
+    ///
+    /// - Parameter outputs: the number of the head's outputs, K; nil if no objective uses prototypes.
     public init(outputs: Int?) {
         self.outputs = outputs
     }
 
-    /// Adds a step; steps come in order.
+    /// Adds a step. Steps must be added in order.
     public mutating func add(_ record: TrainingRecord) {
         for name in record.losses.keys where parts[name] == nil {
             parts[name] = Array(repeating: .nan, count: steps.count)
@@ -30,7 +31,7 @@ public struct LossPlot: Sendable {
         ranks.append(Float(record.rank))
     }
 
-    /// The last step that was added; 0 before the first.
+    /// The last step added; 0 before the first.
     var lastStep: Int { steps.last ?? 0 }
 
     /// One chart.
@@ -44,7 +45,9 @@ public struct LossPlot: Sendable {
         var faint: Colour
     }
 
-    /// The plot, 1200 pixels wide; 980 high for DINO alone. Complexity: O(steps).
+    /// Draws the plot, 1200 pixels wide; 980 high for DINO alone.
+    ///
+    /// - Complexity: O(steps).
     public func image() -> Image {
         let panels = panels
         let height = panels.reduce(0) { $0 + $1.height + 70 } + 60
@@ -67,7 +70,7 @@ public struct LossPlot: Sendable {
             return (value: limit, label: "ln \(outputs) = \(String(format: "%.2f", limit))")
         }
         let (blue, paleBlue) = (Colour(0x1F77B4), Colour(0xBFDBEE))
-        // The whole loss has no such level where it has other parts.
+        // The level does not apply to a sum of objectives.
         let isAlone = parts.count < 2
         var panels = [
             Panel(
@@ -116,7 +119,7 @@ public struct LossPlot: Sendable {
         }
         if let level { chart.drawLevel(level.value, label: level.label, on: &image) }
         let smooth = smoothed(values)
-        // A band where a column of pixels holds several steps; with one or two it would be dots.
+        // A band if a column of pixels covers several steps; with one or two it would be dots.
         if values.count > 4 * box.width {
             chart.drawBand(columns(of: values, in: chart), colour: faint, on: &image)
         } else {
@@ -132,7 +135,7 @@ public struct LossPlot: Sendable {
             y: Int(at.y) - 7, colour: colour)
     }
 
-    /// The running mean over a twentieth of the steps, at no more places than can be told apart.
+    /// The running mean over a twentieth of the steps, at no more points than can be distinguished.
     private func smoothed(_ values: [Float]) -> [(x: Double, y: Double)] {
         let reach = values.count / 40
         var sums = [0.0]
@@ -166,8 +169,7 @@ public struct LossPlot: Sendable {
         return columns
     }
 
-    /// From the lowest to the highest value, of which the outermost hundredth on each side may be
-    /// left out, and a little more.
+    /// The range of values with a margin; the outermost hundredth on each side may be cut off.
     private static func range(
         of values: [Float], including level: Double?
     ) -> ClosedRange<Double> {

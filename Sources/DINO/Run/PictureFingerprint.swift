@@ -1,6 +1,6 @@
 import Platform
 
-/// What tells one folder of pictures from another: their number, and a hash of their names in order.
+/// Identifies a folder of pictures by their number and a hash of their names in order.
 struct PictureFingerprint: Hashable, Codable {
     let count: Int
     let hash: String
@@ -10,7 +10,7 @@ struct PictureFingerprint: Hashable, Codable {
         var hash = FNV1a()
         for name in names {
             hash.add(name.utf8)
-            // A byte that is in no name ends each.
+            // Terminates each name with a byte that no name contains.
             hash.add(CollectionOfOne(0))
         }
         self.hash = String(hash.value, radix: 16)

@@ -1,7 +1,7 @@
 import Images
 import Platform
 
-/// The files of a run of training.
+/// The files of a training run.
 struct RunFolder {
     let path: String
 
@@ -17,11 +17,10 @@ struct RunFolder {
 
     private func file(_ name: String) -> String { Path.joined(path, name) }
 
-    /// Whether a run can go on from there.
+    /// Whether the folder holds a run that can be resumed.
     ///
-    /// - Throws: where a run is there that cannot, since its checkpoint is on a disk that is missing or
-    ///   was moved away. (A run that was killed before its first checkpoint leaves a log alone: what
-    ///   training gives is written after the checkpoint.)
+    /// - Throws: if it holds a run without its checkpoint, which may be on a missing disk or have been moved. (A
+    ///   run killed before its first checkpoint leaves only a log, since results are written after the checkpoint.)
     func hasCheckpoint() throws(TrainingRunError) -> Bool {
         if try exists(checkpoint) { return true }
         for result in [teacher, student, plot] where try exists(result) {
@@ -30,16 +29,16 @@ struct RunFolder {
         return false
     }
 
-    /// Whether a file is there.
+    /// Whether a file exists.
     ///
-    /// - Throws: where the system does not tell, or a link is there that leads to none.
+    /// - Throws: if this cannot be determined, or the file is a broken link.
     private func exists(_ file: String) throws(TrainingRunError) -> Bool {
         var status = stat()
         if withPath(file, { stat($0, &status) }) == 0 { return true }
         let failure = SystemError()
         if FileSystem.kind(of: file) == .brokenLink {
             throw .unreadable(
-                path: file, reason: "it is a link to what cannot be reached (\(failure))")
+                path: file, reason: "it is a link to an unreachable file (\(failure))")
         }
         guard [ENOENT, ENOTDIR].contains(failure.code) else {
             throw .unreadable(path: file, reason: "\(failure)")
@@ -55,8 +54,7 @@ struct RunFolder {
         }
     }
 
-    /// Removes what a killed process was writing beside the files' places. For the process alone that
-    /// has the log.
+    /// Removes temporary files left by a killed process. Call only while holding the log's lock.
     func removeLeftovers() {
         let places = [checkpoint, teacher, student, plot].map { Path.name(of: $0) + "." }
         for name in (try? FileSystem.names(in: path)) ?? []

@@ -1,9 +1,9 @@
-/// When a checkpoint is written: at the ends of epochs and every five minutes, but never for more
-/// than a fiftieth of the time; or every so many steps.
+/// When to write a checkpoint: at the ends of epochs and every five minutes, but spending no more than about a
+/// fiftieth of the time on it; or at a fixed interval of steps.
 ///
 /// main_dino.py writes one after each epoch, which for a few pictures may be every second.
 struct SaveRhythm {
-    /// Steps between two checkpoints, where they are counted.
+    /// The number of steps between checkpoints; nil to go by time.
     let steps: Int?
 
     private var last = ContinuousClock.now
@@ -16,14 +16,14 @@ struct SaveRhythm {
         self.steps = steps
     }
 
-    /// Whether one is due after a step, which is the given number of steps taken.
+    /// Whether a checkpoint is due after a step, counted from 1.
     func isDue(after step: Int, endsEpoch: Bool) -> Bool {
         if let steps { return step % steps == 0 }
         let elapsed = ContinuousClock.now - last
         return (endsEpoch || elapsed >= SaveRhythm.longest) && elapsed >= cost * SaveRhythm.share
     }
 
-    /// One was written, which took from `start` until now.
+    /// Records that a checkpoint has just been written, starting at `start`.
     mutating func saved(since start: ContinuousClock.Instant) {
         last = .now
         cost = last - start

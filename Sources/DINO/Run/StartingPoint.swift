@@ -1,21 +1,26 @@
 import ViT
 
-/// What a training begins with, beside its options.
+/// The initial state of a training, in addition to its options.
 public struct StartingPoint: Sendable {
-    /// The network; an untrained one where there is none.
+    /// The network to start from; nil for an untrained one.
     public var network: VisionTransformer?
 
+    /// Creates a starting point.
+    ///
+    /// - Parameter network: the network to start from; nil for an untrained one.
     public init(network: VisionTransformer? = nil) {
         self.network = network
     }
 }
 
-/// Where the features come from that a training learns.
+/// The source of the features that a training distils.
 public enum FeatureSource: Sendable {
+    /// A network that is run on the crops.
     case network(any Backbone)
+    /// Files with precomputed features.
     case maps(TeacherMaps)
 
-    /// What the options of a training with it say of it.
+    /// The description of the source in the options of a training.
     public var teacher: DistillationOptions.Teacher {
         switch self {
         case .network(let network): .network(fingerprint: network.fingerprint)
@@ -23,7 +28,7 @@ public enum FeatureSource: Sendable {
         }
     }
 
-    /// Of its vectors.
+    /// The number of channels of its vectors.
     public var channels: Int {
         switch self {
         case .network(let network): network.configuration.width

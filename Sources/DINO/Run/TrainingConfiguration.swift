@@ -1,48 +1,52 @@
 import Foundation
 import ViT
 
-/// All that a run of training follows from but its pictures and the weights that it starts from:
-/// kept in its checkpoint, so that it can go on.
+/// Everything that determines a training run, except its pictures and initial weights. It is stored in the
+/// checkpoint, so that the run can be resumed.
 public struct TrainingConfiguration: Sendable, Codable, Hashable {
+    /// How the network is trained.
     public var options: DINOOptions
+    /// How crops are made.
     public var crops: MultiCrop
-    /// Pictures of a batch: `--batch_size_per_gpu`.
+    /// Pictures per batch: `--batch_size_per_gpu`.
     public var batchSize = 64
-    /// Batches of a step: as one of as many pictures, since the options' memory for activations bounds
-    /// what goes through the network at a time, not the batch.
+    /// Batches accumulated into one step. The result is that of a single batch of all their pictures: memory for
+    /// activations is bounded by the options, not by the batch size.
     public var accumulation = 1
 
+    /// Creates a configuration with batches of 64.
     public init(options: DINOOptions, crops: MultiCrop = MultiCrop()) {
         self.options = options
         self.crops = crops
     }
 
-    /// How patches are masked, where they are, and the grid of the large crops.
+    /// How patches of large crops are masked, and the crops' grid; nil if they are not.
     var masking: (rule: PatchMasking, grid: PatchGrid)? {
         guard options.objectives.ibot > 0 else { return nil }
         let side = crops.globalSide / options.network.patchSize
         return (options.masking, PatchGrid(rows: side, columns: side))
     }
 
-    /// Pictures of a step.
+    /// Pictures per step.
     public var picturesPerStep: Int { batchSize * accumulation }
 }
 
 extension TrainingConfiguration {
-    /// A set of options that belong together. Docs/Training.md has the reasons.
+    /// Sets of options for different sizes of training. Docs/Training.md gives the reasons.
     public enum Preset: String, Sendable, Codable, Hashable, CaseIterable {
-        /// main_dino.py's defaults: ImageNet, many processors, days.
+        /// main_dino.py's defaults: for ImageNet, with many processors, in days.
         case reference
-        /// Some hundred to some ten thousand pictures, hours on a few cores.
+        /// For hundreds to tens of thousands of pictures, in hours on a few cores.
         case small
-        /// Some hundred to some thousand pictures, minutes on two cores.
+        /// For hundreds to thousands of pictures, in minutes on two cores.
         case quick
-        /// As `small`, but for what `fit(toPictures:)` sets.
+        /// As `small`; `fit(toPictures:)` adapts it to the number of pictures.
         case auto
-        /// A small network that learns a teacher's features; hours on two cores.
+        /// A small network that distils a teacher's features, in hours on two cores.
         case distillation
     }
 
+    /// Creates the configuration of a preset.
     public init(preset: Preset) {
         switch preset {
         case .reference:
@@ -73,8 +77,8 @@ extension TrainingConfiguration {
                 options: DINOOptions(
                     network: .init(width: 192, depth: 8, heads: 3)
                         .sized(patchSize: 8, imageSize: 112)))
-            // A teacher's features are of the picture as it is: crops are of about its size and change
-            // little of its colours.
+            // A teacher's features describe the picture as it is: crops have about its size, and their colours
+            // change little.
             (crops.globalSide, crops.localCount) = (112, 0)
             crops.globalScale = 0.15...0.5
             crops.jitter = .init()
@@ -99,8 +103,8 @@ extension TrainingConfiguration {
 }
 
 extension TrainingConfiguration {
-    /// What differs between two configurations and changes results, each as `name value, not other`;
-    /// the memory for activations, which only orders sums, does not count.
+    /// The differences between two configurations that affect results, each as `name value, not other`. The memory
+    /// for activations, which affects only the order of summation, is ignored.
     public func differences(from other: TrainingConfiguration) -> [String] {
         var (own, others) = (self, other)
         own.options.activationMemory = 0
@@ -113,7 +117,7 @@ extension TrainingConfiguration {
         }
     }
 
-    /// The values of the JSON form by the names of their places, without those of the outermost.
+    /// The values of the JSON form by their key paths, without the outermost key `options`.
     private var leaves: [String: String] {
         guard let data = try? JSONEncoder().encode(self),
             let object = try? JSONSerialization.jsonObject(with: data)

@@ -2,14 +2,14 @@ import Tensors
 import ViT
 
 extension TrainingConfiguration: Bounded {
+    /// The ranges of valid values.
     package enum Bounds {
-        /// The largest steps that were published take some ten thousand pictures; the memory of a
-        /// step's is checked as a whole.
-        package static let batchSize = Bound("pictures of a batch", 1...1 << 16)
-        package static let accumulation = Bound("batches of a step", 1...1 << 16)
+        /// The largest published steps use about ten thousand pictures; the memory of a step is checked separately.
+        package static let batchSize = Bound("pictures per batch", 1...1 << 16)
+        package static let accumulation = Bound("batches per step", 1...1 << 16)
     }
 
-    /// What is wrong with the values, as a clause; nil where they make a training.
+    /// A message about the first invalid option or combination of options; nil if they define a training.
     public var fault: String? {
         let single = firstFault(
             options.fault, crops.fault,
@@ -22,31 +22,31 @@ extension TrainingConfiguration: Bounded {
             ? nil : "a crop of \(smallest) pixels is smaller than a patch of \(patch)"
     }
 
-    /// What is wrong with where features are to come from, as a clause; nil where nothing is.
+    /// A message about why the source of features does not fit the options; nil if it does.
     func fault(of source: FeatureSource?) -> String? {
         guard let distillation = options.distillation else {
-            return source == nil ? nil : "features are given that nothing is to learn"
+            return source == nil ? nil : "features are given, but distillation is not enabled"
         }
         guard let source else {
             return distillation.teacher.isNetwork
-                ? "it learns from a network; give it by --teacher-weights"
-                : "it learns from features in files; give them by --teacher-features"
+                ? "it distils a network's features; give the network with --teacher-weights"
+                : "it distils features from files; give them with --teacher-features"
         }
         guard source.teacher == distillation.teacher, source.channels == distillation.channels
-        else { return "it learns from other features than those that are given" }
+        else { return "it distils other features than those given" }
         guard case .network(let network) = source else { return nil }
         let side = [crops.globalSide] + (crops.localCount > 0 ? [crops.localSide] : [])
         let patch = network.configuration.patchSize
         if let odd = side.first(where: { $0 % patch != 0 }) {
-            return "crops of \(odd) pixels are not whole patches of \(patch), the teacher's"
+            return "crops of \(odd) pixels are not divisible into the teacher's patches of \(patch)"
         }
         let normalization = network.configuration.normalization
         return crops.mean == normalization.mean
             && crops.standardDeviation == normalization.standardDeviation
-            ? nil : "the teacher takes pictures of another normalization"
+            ? nil : "the teacher's normalization differs from that of the crops"
     }
 
-    /// The parameters of the network and of each of its heads, by what stands before their names.
+    /// The number of parameters of the network and of each of its heads, with the prefix of their names.
     ///
     /// - Precondition: there is no fault.
     var parameterCounts: [(prefix: String, count: Int)] {
@@ -64,14 +64,14 @@ extension TrainingConfiguration: Bounded {
         ]
     }
 
-    /// Bytes of the crops of a step.
+    /// The size of a step's crops in bytes.
     ///
     /// - Precondition: there is no fault and no shortage.
     var bytesPerStep: Int { picturesPerStep * crops.bytesPerPicture }
 
-    /// The least number of bytes with which a step can be taken: the student with its gradient and the
-    /// optimiser's averages, the teacher, the crops, the teacher's outputs and the targets that follow
-    /// from them, and what is kept of the crops for gradients.
+    /// The minimum memory of a step in bytes: the student with its gradient and the optimiser's averages, the
+    /// teacher, the crops, the teacher's outputs with the targets derived from them, and the activations kept for
+    /// gradients.
     ///
     /// - Precondition: there is no fault.
     package var leastMemory: Double {
@@ -81,7 +81,7 @@ extension TrainingConfiguration: Bounded {
             options.objectives.dino > 0
             ? 2 * 2 * Double(picturesPerStep) * Double(options.head.prototypes) : 0
         if let (rule, grid) = masking {
-            // At the most.
+            // An upper bound.
             let share = rule.probability * rule.ratio.upperBound * Double(grid.count)
             outputs +=
                 2 * 2 * Double(picturesPerStep) * share * Double(options.usedPatchHead.prototypes)
@@ -90,8 +90,7 @@ extension TrainingConfiguration: Bounded {
             + Double(picturesPerStep) * Double(crops.bytesPerPicture) + leastActivations
     }
 
-    /// What is kept of a step's crops: all of it where the options allow that, and never less than that
-    /// of one crop.
+    /// The activations of a step: all of them if the options' limit allows it, and at least those of one crop.
     private var leastActivations: Double {
         func cost(_ side: Int) -> Double {
             let patches = side / options.network.patchSize
@@ -103,18 +102,20 @@ extension TrainingConfiguration: Bounded {
         return max(large, small, min(all, Double(options.activationMemory)))
     }
 
-    /// Why this machine cannot take a step, as a clause; nil where it may.
+    /// A message about why this machine has too little memory for a step; nil if it has enough.
     ///
+    /// - Parameter memory: the memory available to the process in bytes.
     /// - Precondition: there is no fault.
     package func shortage(of memory: Int = MachineMemory.bytes) -> String? {
         guard leastMemory > Double(memory) else { return nil }
         func gigabytes(_ bytes: Double) -> String { "\((bytes / 1e8).rounded(.up) / 10) GB" }
-        return "a step takes at least \(gigabytes(leastMemory)) of memory and this process can have"
-            + " \(gigabytes(Double(memory))); choose a smaller network, --out-dim or --batch-size"
+        return "a step needs at least \(gigabytes(leastMemory)) of memory, but this process can"
+            + " have only \(gigabytes(Double(memory))); choose a smaller network, --out-dim or"
+            + " --batch-size"
     }
 }
 
 extension TrainingRun {
-    /// Up to all the steps that there can be.
+    /// Unlimited: an interval beyond the last step means only the final checkpoint.
     package static let checkpointIntervals = Bound("steps between checkpoints", 1...Int.max)
 }

@@ -1,23 +1,22 @@
 import Foundation
 import Platform
 
-/// `log.jsonl`: a line for each step of training, written as the step ends.
+/// `log.jsonl`: one line per training step, appended as the step ends.
 ///
-/// While it is open it belongs to this process alone, so that two do not train into one folder.
+/// An open log is locked, so that no two processes train into one folder.
 package struct TrainingLog: ~Copyable {
     package let path: String
     private let descriptor: Int32
     private var size: Int
 
-    /// The longest line that is read; those written here have some 300 bytes.
+    /// The maximum length of a line in bytes; lines written here have about 300.
     private static let longestLine = 1 << 16
 
-    /// Opens a log, or begins one.
+    /// Opens a log, creating it if missing, and locks it.
     ///
-    /// - Throws: where the file cannot be read or written, is no regular file, or is open in another
-    ///   process.
+    /// - Throws: if the file cannot be read or written, is not a regular file, or is open in another process.
     package init(path: String) throws(TrainingRunError) {
-        // Without O_NONBLOCK a pipe would be waited for.
+        // O_NONBLOCK, so that opening a pipe does not block.
         descriptor = withPath(path) {
             open($0, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666)
         }
@@ -35,7 +34,7 @@ package struct TrainingLog: ~Copyable {
                 ? inUse : .unwritable(path: path, reason: "\(SystemError())")
         }
         size = Int(status.st_size)
-        // Where another process has just set the log aside, this one has the lock of the wrong file.
+        // If another process has just moved the log away, this one holds the lock of the wrong file.
         var there = stat()
         guard withPath(path, { stat($0, &there) }) == 0, there.st_ino == status.st_ino,
             there.st_dev == status.st_dev
@@ -46,12 +45,12 @@ package struct TrainingLog: ~Copyable {
         .inUse(folder: Path.folder(of: path))
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the log is empty.
     package var isEmpty: Bool { size == 0 }
 
-    /// Moves a log whose run left nothing else out of the way, and begins a new one.
+    /// Renames the log of a run that left nothing else, and starts a new one.
     ///
-    /// - Returns: where it is now: `log.jsonl.1`, or the next number that is free.
+    /// - Returns: its new path: `log.jsonl.1`, or the next free number.
     package mutating func setAside() throws(TrainingRunError) -> String {
         var number = 1
         while FileSystem.kind(of: "\(path).\(number)") != nil { number += 1 }
@@ -63,7 +62,7 @@ package struct TrainingLog: ~Copyable {
         return place
     }
 
-    /// Waits until what was appended lies on the disk.
+    /// Waits until everything appended has been written to disk.
     package func synchronize() throws(TrainingRunError) {
         guard fsync(descriptor) == 0 else {
             throw .unwritable(path: path, reason: "\(SystemError())")
@@ -74,14 +73,14 @@ package struct TrainingLog: ~Copyable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Cuts off what lies past a step, whatever it is, for a run that goes on from there and repeats
-    /// it; a line at the end that was not finished goes too. What is appended then follows.
+    /// Truncates the log after a step, for a run that is resumed there and repeats later steps; an incomplete line
+    /// at the end is removed too. Further records are appended from there.
     ///
     /// - Parameters:
-    ///   - step: the last step whose line stays; 0 empties the log.
-    ///   - body: sees the records of the lines that stay, their steps in ascending order.
-    /// - Throws: where the file cannot be read or written, or a line up to that step is no record; lines
-    ///   without anything in them are passed over.
+    ///   - step: the last step to keep; 0 empties the log.
+    ///   - body: receives the records that are kept, by ascending step.
+    /// - Throws: if the file cannot be read or written, or a line up to that step is not a valid record; blank
+    ///   lines are ignored.
     /// - Complexity: O(bytes up to the step) time, O(1) memory.
     package mutating func cut(
         after step: Int, _ body: (TrainingRecord) -> Void
@@ -92,7 +91,7 @@ package struct TrainingLog: ~Copyable {
         else { throw .unwritable(path: path, reason: "\(SystemError())") }
     }
 
-    /// Appends a line. Where it does not fit, none of it stays.
+    /// Appends a line. If writing fails, nothing of it remains.
     package mutating func append(_ record: TrainingRecord) throws(TrainingRunError) {
         let line = Array(record.line.utf8)
         var done = 0
@@ -111,15 +110,15 @@ package struct TrainingLog: ~Copyable {
         size += line.count
     }
 
-    /// The bytes up to the line of a step, that line included; up to the last line before it where
-    /// there is none.
+    /// The length of the file up to and including the line of a step, or up to the last line before it if there is
+    /// none.
     private func lengthOfLines(
         upTo last: Int, _ body: (TrainingRecord) -> Void
     ) throws(TrainingRunError) -> Int {
         var length = 0
         var step = 0
         var number = 0
-        // Read but not looked at yet, and the place in the file at which it ends.
+        // Bytes read but not parsed yet, and the position in the file at which they end.
         var rest: [UInt8] = []
         var position = 0
         let decoder = JSONDecoder()
@@ -155,8 +154,8 @@ package struct TrainingLog: ~Copyable {
     private func noRecord(_ line: Int) -> TrainingRunError {
         .unreadable(
             path: path,
-            reason: "line \(line) is no record of the next step of training; correct it, or move"
-                + " the log away to go on without its steps")
+            reason: "line \(line) is not a valid record of a later step; correct it, or move"
+                + " the log away to resume without its steps")
     }
 }
 

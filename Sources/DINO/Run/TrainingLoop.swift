@@ -2,16 +2,17 @@ import Images
 import Tensors
 
 extension TrainingRun {
-    /// Trains until the end or until it is asked to stop, and saves.
+    /// Trains until the end or until stopped, and saves.
+    ///
+    /// A resumed run first rewrites the results of its checkpoint, since a process killed between the two leaves
+    /// those of the previous checkpoint.
     ///
     /// - Parameters:
-    ///   - isStopping: asked after each step.
-    ///   - observe: told what happens.
-    /// A run that goes on first writes what its checkpoint gives: whoever was killed after a checkpoint
-    /// left that of the one before it.
-    ///
-    /// - Throws: where a file cannot be written, no picture can be read, or a loss or gradient is not
-    ///   finite; the last checkpoint is whole then.
+    ///   - isStopping: called after each step; true stops the training.
+    ///   - observe: receives each event.
+    /// - Returns: how the training ended.
+    /// - Throws: if a file cannot be written, no picture can be read, or a loss or gradient is not finite; the last
+    ///   checkpoint remains intact.
     public mutating func train(
         stoppingWhen isStopping: () -> Bool = { false },
         observing observe: (Event) -> Void = { _ in }
@@ -37,7 +38,7 @@ extension TrainingRun {
         return .complete
     }
 
-    /// Takes a step and writes its line.
+    /// Performs a step and appends its record to the log.
     private mutating func step(
         _ batch: MultiCropBatch, since start: ContinuousClock.Instant
     ) throws -> TrainingRecord {
@@ -55,12 +56,12 @@ extension TrainingRun {
         return record
     }
 
-    /// Writes the checkpoint, then the trained network and the plot, each whole or not at all.
+    /// Writes the checkpoint, then the trained network and the plot, each atomically.
     ///
-    /// - Throws: where one cannot be written; what stood at its place still does.
+    /// - Throws: if a file cannot be written; its previous version remains.
     public mutating func save() throws {
         let start = ContinuousClock.now
-        // Before the checkpoint, so that the log reaches as far.
+        // Before the checkpoint, so that the log is never behind it.
         try log.synchronize()
         do {
             try Checkpoint.write(
@@ -73,8 +74,7 @@ extension TrainingRun {
         rhythm.saved(since: start)
     }
 
-    /// Writes what the training gives so far: the trained network, and the plot where the log has all
-    /// steps that are to be had.
+    /// Writes the results so far: the trained network, and the plot if the log is complete.
     private func writeResults() throws {
         let place = RunFolder(folder)
         do {
@@ -85,7 +85,7 @@ extension TrainingRun {
         } catch {
             throw TrainingRunError.file(error)
         }
-        // Where the log was lost, the plot is the last that there is of it.
+        // If the log was lost, the existing plot is the last record of it.
         guard plot.lastStep == trainer.step else { return }
         do {
             try plot.image().writePNG(to: place.plot)

@@ -1,36 +1,40 @@
-/// What is known of one step of training: a line of `log.jsonl`.
+/// The record of one training step: a line of `log.jsonl`.
 public struct TrainingRecord: Sendable, Hashable, Codable {
-    /// Steps taken, this one included: the first has 1.
+    /// The number of steps taken, including this one: the first step has 1.
     public var step: Int
-    /// The pass over the pictures, from 1.
+    /// The epoch, counted from 1.
     public var epoch: Int
-    /// What training lowers: the sum of the objectives' parts, each times its weight.
+    /// The total loss: the weighted sum of the objectives' losses.
     public var loss: Double
-    /// The parts; none in the logs of the first versions, whose loss is DINO's.
+    /// The objectives' losses, unweighted; empty in logs of the first versions, whose loss is DINO's.
     public var losses: [ObjectiveName: Double] = [:]
+    /// The learning rate.
     public var learningRate: Double
+    /// The weight decay.
     public var weightDecay: Double
-    /// How much of the teacher stays at each step.
+    /// The momentum of the teacher's moving average.
     public var momentum: Double
+    /// The teacher's temperature.
     public var teacherTemperature: Double
-    /// The mean entropy of the teacher's outputs, in nats: from 0 to the logarithm of their number. Not a number
-    /// where nothing is asked of prototypes.
+    /// The mean entropy of the teacher's distributions in nats, from 0 to the logarithm of the number of outputs;
+    /// NaN if no objective uses prototypes.
     public var teacherEntropy: Double
-    /// The effective rank of the teacher's features: see ``FeatureReadings``.
+    /// The effective rank of the features; see ``FeatureReadings``.
     public var rank: Double
-    /// How far the teacher's features point in different directions: see ``FeatureReadings``.
+    /// How much the features differ in direction; see ``FeatureReadings``.
     public var featureDeviation: Double
-    /// How much the pixels of a picture differ: see ``FeatureReadings/contrast(of:)``.
+    /// The standard deviation of a picture's pixels; see ``FeatureReadings/contrast(of:)``.
     public var contrast: Double
-    /// The norm of all gradients together, before they are clipped.
+    /// The norm of the whole gradient before clipping.
     public var gradientNorm: Double
-    /// The time that the step took, loading included.
+    /// The duration of the step in seconds, including loading.
     public var seconds: Double
 
-    /// How much the student differs from the teacher: the cross-entropy less the teacher's own
-    /// entropy (Caron et al. 2021, section 5.3).
+    /// The divergence of student and teacher: the cross-entropy minus the teacher's entropy (Caron et al. 2021,
+    /// section 5.3).
     public var divergence: Double { (losses[.dino] ?? loss) - teacherEntropy }
 
+    /// Creates a record without the losses of single objectives.
     public init(
         step: Int, epoch: Int, loss: Double, learningRate: Double, weightDecay: Double,
         momentum: Double, teacherTemperature: Double, teacherEntropy: Double, rank: Double,
@@ -51,9 +55,12 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
         self.seconds = seconds
     }
 
+    /// Creates a record from the report of a step.
+    ///
     /// - Parameters:
-    ///   - contrast: of the step's pictures.
-    ///   - seconds: what the step took.
+    ///   - report: the step's report.
+    ///   - contrast: the contrast of the step's pictures.
+    ///   - seconds: the duration of the step.
     init(_ report: StepReport, contrast: Double, seconds: Double) {
         self.init(
             step: report.step + 1, epoch: report.epoch + 1, loss: report.loss,
@@ -65,7 +72,7 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
         losses = report.losses
     }
 
-    /// Reads a line back; numbers that JSON has no word for, which stand there as null, are NaN.
+    /// Decodes a line; numbers that JSON cannot represent, stored as null, become NaN.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         func number(_ key: CodingKeys) throws -> Double {
@@ -84,9 +91,9 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
             .mapValues { $0 ?? .nan } ?? [:]
     }
 
-    /// The record as one line of JSON, its keys in the order of the properties.
+    /// The record as one line of JSON, with keys in the order of the properties.
     package var line: String {
-        // What JSON has no number for is null.
+        // Numbers that JSON cannot represent become null.
         func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
         let parts = ObjectiveName.allCases.compactMap { name in
             losses[name].map { "\"\(name.rawValue)\":\(number($0))" }

@@ -3,28 +3,32 @@ import Images
 import Tensors
 import ViT
 
-/// A run of training in a folder of its own, which can be stopped at any instant and go on.
+/// A training run in a folder of its own, which can be stopped at any moment and resumed.
 ///
 /// The folder holds
-/// - `checkpoint.safetensors`: everything there is to the training, student, teacher, optimiser,
-///   centre, step and configuration;
-/// - `teacher.safetensors`: the student's moving average without its heads, with the official names; where it
-///   learns from another network, `student.safetensors`, the student itself, too;
-/// - `log.jsonl`: a line a step, see ``TrainingRecord``;
+/// - `checkpoint.safetensors`: the complete state of the training: student, teacher, optimiser, centre, step and
+///   configuration;
+/// - `teacher.safetensors`: the student's moving average without its heads, with the official names; with feature
+///   distillation also `student.safetensors`, the student itself;
+/// - `log.jsonl`: one line per step, see ``TrainingRecord``;
 /// - `loss.png`: see ``LossPlot``.
 ///
-/// Each but the log is written beside its place and renamed; the log grows by whole lines. A run that
-/// was killed goes on from its checkpoint and gives the same bits as one that was not. The other files
-/// are the run's own: they are written anew with each checkpoint, and when a run goes on.
+/// Each file except the log is written under a temporary name and renamed; the log grows by whole lines. A killed
+/// run resumes from its checkpoint and gives the same bits as an uninterrupted one. The other files belong to the
+/// run: they are rewritten with each checkpoint, and when a run is resumed.
 public struct TrainingRun: ~Copyable {
+    /// The folder's path.
     public let folder: String
+    /// The run's configuration.
     public let configuration: TrainingConfiguration
+    /// The training and its networks.
     public internal(set) var trainer: DINOTrainer
+    /// Monitors the training for a collapse.
     public internal(set) var watch: CollapseWatch
-    /// The step that the run went on from; 0 for one that began.
+    /// The step that the run was resumed from; 0 for a new run.
     public let firstStep: Int
 
-    /// What was found at the start.
+    /// Noteworthy conditions found at the start.
     public let notices: [Notice]
 
     let fingerprint: PictureFingerprint
@@ -34,35 +38,39 @@ public struct TrainingRun: ~Copyable {
     var plot: LossPlot
     var rhythm: SaveRhythm
 
-    /// What happened while training.
+    /// Progress of a training.
     public enum Event: Sendable {
-        /// A step was taken.
+        /// A step has ended.
         case step(TrainingRecord)
-        /// The watch found something.
+        /// The watch found a failure.
         case finding(CollapseWatch.Finding)
-        /// A checkpoint was written.
+        /// A checkpoint has been written.
         case saved(step: Int)
     }
 
     /// How a training ended.
     public enum Ending: Sendable, Hashable {
+        /// All steps were taken.
         case complete
-        /// Stopped before its end and saved.
+        /// The training was stopped before its end, and saved.
         case interrupted(step: Int)
     }
 
-    /// Begins a run, or goes on with one.
+    /// Starts a run, or resumes one.
     ///
     /// - Parameters:
-    ///   - folder: made where it is missing.
-    ///   - resuming: whether to go on where the folder holds a checkpoint.
-    ///   - stepsPerCheckpoint: nil for checkpoints at the ends of epochs and every five minutes.
-    ///   - cacheBytes: for decoded pictures.
-    ///   - features: where the features come from that are learnt, where the options ask for them.
-    ///   - start: what a run that begins starts from.
-    /// - Throws: ``TrainingRunError``, also where the folder holds a run and `resuming` is false, or
-    ///   one with other options or pictures or without its checkpoint; what `start` throws.
-    /// - Complexity: O(pictures), of which each is looked at, beside O(parameters).
+    ///   - folder: the run's folder, created if missing.
+    ///   - configuration: the training's configuration.
+    ///   - pictures: the pictures to train on.
+    ///   - resuming: whether to resume if the folder holds a checkpoint.
+    ///   - stepsPerCheckpoint: the number of steps between checkpoints; nil for checkpoints at the ends of epochs
+    ///     and every five minutes.
+    ///   - cacheBytes: the memory limit for decoded pictures in bytes.
+    ///   - features: the source of the features to distil, if the options ask for them.
+    ///   - start: returns the starting point of a new run.
+    /// - Throws: ``TrainingRunError``, also if the folder holds a run and `resuming` is false, or a run with other
+    ///   options or pictures, or one without its checkpoint; what `start` throws.
+    /// - Complexity: O(pictures), each of which is hashed, plus O(parameters).
     public init(
         in folder: String, configuration: TrainingConfiguration, pictures: PictureFolder,
         resuming: Bool, stepsPerCheckpoint: Int? = nil, cacheBytes: Int = 1 << 30,
@@ -87,7 +95,7 @@ public struct TrainingRun: ~Copyable {
             masking: configuration.masking)
         let place = RunFolder(folder)
         try place.make()
-        // Again below, when no other process can change it.
+        // Checked again below, while the log's lock excludes other processes.
         _ = try place.hasCheckpoint()
         var log = try TrainingLog(path: place.log)
         place.removeLeftovers()
@@ -148,9 +156,9 @@ public struct TrainingRun: ~Copyable {
         rhythm = SaveRhythm(steps: stepsPerCheckpoint)
     }
 
-    /// The configuration of the run that a folder holds; nil where it holds none.
+    /// The configuration of the run in a folder; nil if there is none.
     ///
-    /// - Throws: ``TrainingRunError`` where its checkpoint cannot be read.
+    /// - Throws: ``TrainingRunError`` if its checkpoint cannot be read.
     public static func configuration(
         in folder: String
     ) throws(TrainingRunError) -> TrainingConfiguration? {
@@ -159,6 +167,6 @@ public struct TrainingRun: ~Copyable {
             ? try Checkpoint(contentsOf: place.checkpoint).configuration : nil
     }
 
-    /// Why pictures could not be read so far, a sentence each.
+    /// The reasons why pictures could not be read so far, one sentence each.
     public var skipped: [String] { loader.source.cache.unreadable.map { "\($0.reason)" } }
 }

@@ -1,12 +1,12 @@
 import Foundation
 
-// The network that comes with the package: a small one, trained by the package itself on few pictures.
-// Docs/DefaultWeights.md says how, and what it is worth.
+// The bundled network: a small one that the package itself trained on few pictures. Docs/DefaultWeights.md
+// describes its training and its quality.
 
 extension VisionTransformer {
-    /// Opens the network that comes with the package.
+    /// Opens the bundled network.
     ///
-    /// - Throws: where the file is neither beside the program nor where the package was built: see
+    /// - Throws: `WeightsError.noBundledWeights` if the file is in none of the places searched; see
     ///   `WeightFile.bundled()`.
     public static func bundled() throws(WeightsError) -> VisionTransformer {
         try WeightFile.bundled().network()
@@ -14,14 +14,13 @@ extension VisionTransformer {
 }
 
 extension WeightFile {
-    /// Opens the weights that come with the package, a safetensors file; its `metadata` says where they
-    /// come from.
+    /// Opens the bundled weights, a safetensors file whose `metadata` records their origin.
     ///
-    /// The build puts them beside a program, into the folder dino-vit_ViT.resources, which has to be
-    /// copied with it; where that is missing they are looked for in `../share/dino-vit` of the
+    /// The build puts the file beside the program, into the folder dino-vit_ViT.resources, which must be copied
+    /// along with the program. If that is missing, the search continues in `../share/dino-vit`, relative to the
     /// program's folder, and then in the sources that the program was built from.
     ///
-    /// - Throws: `WeightsError.noBundledWeights` where they are in none of these.
+    /// - Throws: `WeightsError.noBundledWeights` if the file is in none of these places.
     public static func bundled() throws(WeightsError) -> WeightFile {
         let places = BundledWeights.places
         guard let path = places.first(where: FileManager.default.fileExists(atPath:)) else {
@@ -31,10 +30,10 @@ extension WeightFile {
     }
 }
 
-/// Where the weights that come with the package may be.
+/// The places searched for the bundled weights.
 ///
-/// This is not `Bundle.module`, which ends the program where the file is missing and does not follow a
-/// link to the program.
+/// `Bundle.module` is not used: it aborts the program if the file is missing, and does not follow a symbolic link
+/// to the program.
 private enum BundledWeights {
     private static let file = "default.safetensors"
 
@@ -47,7 +46,7 @@ private enum BundledWeights {
                 folder.deletingLastPathComponent().appendingPathComponent("share/dino-vit"))
         }
         #if !os(Linux)
-            // There a program is a bundle with folders of its own, and so may a test be.
+            // On macOS a program, or a test, may be a bundle with folders of its own.
             for bundle in [Bundle.main, Bundle(for: Anchor.self)] {
                 guard let folder = bundle.resourceURL else { continue }
                 folders.append(folder.appendingPathComponent("dino-vit_ViT.bundle"))

@@ -2,9 +2,9 @@ import Foundation
 import Platform
 import Tensors
 
-/// What the `config.json` of a model says of its network, of which tensors tell a part: the keys of
-/// transformers' `ViTConfig`, `Dinov2Config`, `Dinov2WithRegistersConfig` and `DINOv3ViTConfig` that matter
-/// here, and timm's normalisation. Others are passed over.
+/// The contents of a model's `config.json`, which supplement the tensors: the relevant keys of transformers'
+/// `ViTConfig`, `Dinov2Config`, `Dinov2WithRegistersConfig` and `DINOv3ViTConfig`, and timm's normalisation. Other
+/// keys are ignored.
 struct ModelConfig: Codable, Hashable, Sendable {
     var architectures: [String]?
     var modelType: String?
@@ -24,19 +24,19 @@ struct ModelConfig: Codable, Hashable, Sendable {
     var ropeTheta: Float?
     var pretrainedCfg: TimmInput?
 
-    /// What timm says of pictures.
+    /// timm's colour normalisation.
     struct TimmInput: Codable, Hashable, Sendable {
         var mean: [Float]?
         var std: [Float]?
     }
 
-    /// The longest file that is read; those of models have a few kilobytes.
+    /// The largest accepted file in bytes; those of models have a few kilobytes.
     private static let limit = 1 << 20
 
-    /// Reads the `config.json` in the folder of a weight file, or in a folder; nil where there is none.
+    /// Reads the `config.json` in a folder, or in the folder of a weight file; nil if there is none.
     ///
-    /// - Throws: `WeightsError.config` where it is not understood or tells of a network of another
-    ///   kind; `WeightsError.file` where it cannot be read.
+    /// - Throws: `WeightsError.config` if it is malformed or describes an unsupported network; `WeightsError.file`
+    ///   if it cannot be read.
     static func of(weights path: String) throws(WeightsError) -> (path: String, config: Self)? {
         guard let (place, config) = try read(Self.self, "config.json", besides: path) else {
             return nil
@@ -45,7 +45,7 @@ struct ModelConfig: Codable, Hashable, Sendable {
         return (place, config)
     }
 
-    /// Reads an object of JSON that lies in the folder of a weight file.
+    /// Reads a JSON object from a file beside a weight file.
     static func read<Value: Decodable>(
         _: Value.Type, _ name: String, besides path: String
     ) throws(WeightsError) -> (path: String, value: Value)? {
@@ -66,15 +66,15 @@ struct ModelConfig: Codable, Hashable, Sendable {
             let key = context.codingPath.last?.stringValue
             throw .config(
                 path: path,
-                reason: "\(key.map(snakeCase) ?? "its content") is of an unexpected kind")
+                reason: "\(key.map(snakeCase) ?? "its content") has an unexpected type")
         } catch {
-            throw .config(path: path, reason: "it is not understood; expected an object of JSON")
+            throw .config(path: path, reason: "it cannot be decoded; expected a JSON object")
         }
     }
 
-    /// Throws where the network is none that can be computed here.
+    /// Throws if the network is not supported.
     private func check(_ path: String) throws(WeightsError) {
-        // DINOv3's gates go through the activation that is named.
+        // Gated networks of DINOv3 apply this activation to the gates.
         let expected = useGatedMlp == true ? "silu" : "gelu"
         if let hiddenAct, hiddenAct != expected {
             throw .config(
@@ -92,7 +92,7 @@ struct ModelConfig: Codable, Hashable, Sendable {
         }
     }
 
-    /// Throws where the tensors of a file are those of another network.
+    /// Throws if the file contradicts the tensors.
     func check(
         _ configuration: VisionTransformer.Configuration, of weights: String, _ path: String
     ) throws(WeightsError) {
@@ -106,15 +106,15 @@ struct ModelConfig: Codable, Hashable, Sendable {
         for (key, told, found) in facts {
             guard let told, told != found else { continue }
             throw .config(
-                path: path, reason: "\(key) is \(told), and \(found) in the tensors of \(weights)")
+                path: path, reason: "\(key) is \(told), but \(found) in the tensors of \(weights)")
         }
     }
 }
 
 extension ModelConfig {
-    /// What transformers needs to know to open a network's weights.
+    /// The configuration that transformers needs to open a network's weights.
     ///
-    /// - Throws: where transformers has no such network.
+    /// - Throws: `TensorFileError.unsupported` if transformers has no such network.
     init(
         _ configuration: VisionTransformer.Configuration, writing path: String
     ) throws(TensorFileError) {
@@ -139,7 +139,8 @@ extension ModelConfig {
             architectures = [hasRegisters ? "Dinov2WithRegistersModel" : "Dinov2Model"]
             if hasRegisters { numRegisterTokens = configuration.registers }
             if isGated { useSwigluFfn = true }
-            // There the width between follows from a whole ratio; with gates two thirds of it, in eighths.
+            // transformers derives the hidden width from an integral ratio; with gates it takes two thirds of the
+            // product, rounded up to a multiple of 8.
             let ratio = (1...64).first { ratio in
                 let whole = ratio * configuration.width
                 return hidden == (isGated ? (whole * 2 / 3 + 7) / 8 * 8 : whole)
@@ -162,14 +163,14 @@ extension ModelConfig {
     }
 }
 
-/// What a `preprocessor_config.json` says of pictures.
+/// The colour normalisation in a `preprocessor_config.json`.
 struct PreprocessorConfig: Codable {
     var imageProcessorType: String?
     var imageMean: [Float]?
     var imageStd: [Float]?
 }
 
-/// As `hidden_size` for `hiddenSize`.
+/// Converts camel case to snake case: `hidden_size` for `hiddenSize`.
 private func snakeCase(_ name: String) -> String {
     name.reduce(into: "") { text, letter in
         text += letter.isUppercase ? "_" + letter.lowercased() : String(letter)

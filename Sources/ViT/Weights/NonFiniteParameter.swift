@@ -4,25 +4,29 @@ import Tensors
 public struct NonFiniteParameter: Hashable, Sendable {
     /// The parameter's official name.
     public var name: String
-    /// The indices of the first such element.
+    /// The indices of the first such element in the parameter.
     public var place: [Int]
-    /// What that element is.
+    /// The first such element.
     public var value: Value
     /// The number of such elements.
     public var count: Int
 
+    /// The kinds of non-finite values.
     public enum Value: String, Hashable, Sendable {
+        /// Not a number.
         case notANumber = "nan"
+        /// Positive infinity.
         case infinity = "inf"
+        /// Negative infinity.
         case negativeInfinity = "-inf"
 
-        /// - Parameter element: no finite number.
+        /// - Precondition: the element is not finite.
         fileprivate init(_ element: Float) {
             self = element.isNaN ? .notANumber : element > 0 ? .infinity : .negativeInfinity
         }
     }
 
-    /// Nil where all elements are finite.
+    /// Finds a parameter's non-finite elements; nil if there are none.
     package init?(_ name: String, _ tensor: Tensor) {
         let count = tensor.nonFiniteCount
         guard count > 0, let first = tensor.firstNonFinite else { return nil }
@@ -38,7 +42,7 @@ public struct NonFiniteParameter: Hashable, Sendable {
 }
 
 extension [NonFiniteParameter] {
-    /// The first element, and how many there are.
+    /// The first non-finite element and the number of all, as text.
     public var summary: String {
         guard let first else { return "none" }
         let place = first.place.map(String.init).joined(separator: ", ")

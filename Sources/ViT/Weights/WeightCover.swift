@@ -1,16 +1,15 @@
 import Tensors
 
-/// How the tensors of a file cover a network.
+/// The mapping from a network's parameters to the tensors of a file.
 struct WeightCover {
-    /// The names in the file by official name, of the network's tensors alone; nil for zeros.
+    /// The tensors that make up each parameter, by its official name; nil stands for zeros.
     private(set) var sources: [String: [String?]] = [:]
-    /// The tensors that a parameter is multiplied by, of those that have one.
+    /// The mask tensors that parameters are multiplied by, by official name.
     private(set) var masks: [String: String] = [:]
     private(set) var leftOver: [String] = []
     let lacksAttentionBias: Bool
 
-    /// Checks that a file has every tensor of a network, in its shape, and no other but what is known to be
-    /// of no use here.
+    /// Checks that a file has every tensor of a network in its shape, and no unknown ones.
     init(
         of configuration: VisionTransformer.Configuration, _ shapes: WeightFileShapes
     ) throws(WeightsError) {
@@ -32,7 +31,7 @@ struct WeightCover {
                 continue
             }
             used.formUnion(parts.compactMap { $0 })
-            // Keys that have no bias have none in some files.
+            // Without key biases, some files omit that tensor.
             let wanted = names.naming.parts(of: name)
             let absent = parts.indices.filter { parts[$0] == nil && wanted[$0] != nil }
             let isSpared = isBias && !configuration.hasKeyBias && absent == [1]
@@ -49,7 +48,7 @@ struct WeightCover {
             }
             sources[name] = parts
             elements += shape.count
-            // Tensors of a pickle may share a storage; memory has to stay in proportion to the file.
+            // Tensors of a pickle may share storage; this keeps memory in proportion to the file.
             guard elements <= file.mostElements else {
                 throw .file(
                     .damaged(
@@ -73,7 +72,7 @@ struct WeightCover {
         }
     }
 
-    /// Whether positions come as in timm's files of networks with registers.
+    /// Whether the class token's position code is absent, as in timm's files of networks with registers.
     private static func lacksClassCode(_ name: String, _ found: Shape?, _ shape: Shape) -> Bool {
         name == "pos_embed" && found == [1, shape[1] - 1, shape[2]]
     }

@@ -1,53 +1,57 @@
 import Platform
 import Tensors
 
-/// A weight file, opened and found to cover a vision transformer; no parameter has been read yet.
+/// A weight file that has been opened and checked to cover a vision transformer; its parameters have not been read
+/// yet.
 ///
-/// Understood are all formats of `TensorFile` that have names, holding
-/// - a state dict with the names of DINO, DINOv2 or DINOv3, of timm or of transformers for these,
-/// - a checkpoint with such a dictionary as `teacher` (`teacher_backbone`, `momentum_backbone`), else
-///   `student` (`student_backbone`), `state_dict` or `model`,
+/// All formats of `TensorFile` with named tensors are supported, containing
+/// - a state dict with the names of DINO, DINOv2 or DINOv3, of timm or of transformers, or
+/// - a checkpoint with such a dictionary as `teacher` (`teacher_backbone`, `momentum_backbone`), else `student`
+///   (`student_backbone`), `state_dict` or `model`.
 ///
-/// in which the prefixes of what wraps a model are dropped. What is not of the network may be left over: heads,
-/// poolers, what only training needs. A model without any `qkv.bias` gets zeros there.
+/// Prefixes of modules that wrap a model are dropped. Heads, poolers and tensors used only in training are ignored.
+/// A model without any `qkv.bias` gets zeros there.
 public struct WeightFile: Sendable {
-    /// The architecture, read off the tensors' names and shapes. What they do not tell, the heads and the
-    /// epsilon of the layer norms, is taken from the file's metadata or the `config.json` beside it,
-    /// and else is one head for each 64 channels and what the published networks have.
+    /// The architecture, inferred from the tensors' names and shapes. The number of heads and the epsilon of the
+    /// layer norms, which these do not determine, come from the file's metadata or the `config.json` beside it; by
+    /// default there is one head per 64 channels and the epsilon is that of the published networks.
     public let configuration: VisionTransformer.Configuration
-    /// Whether nothing told the number of heads, so that it is width / 64.
+    /// Whether the number of heads was not specified anywhere, so that one per 64 channels is assumed.
     public let headsAreAssumed: Bool
+    /// The path that was opened.
     public let path: String
+    /// The format of the file.
     public let format: TensorFile.Format
-    /// Whose names the tensors have. (DINO's files have timm's.)
+    /// The naming scheme of the tensors. (For networks of the original DINO timm's names are the official ones, and
+    /// `official` is reported.)
     public let naming: Naming
-    /// The dictionary of a checkpoint that is read, `teacher` for example; empty where the file
-    /// itself is the state dict.
+    /// The dictionary of a checkpoint that is used, for example `teacher`; empty if the file itself is the state
+    /// dict.
     public let source: String
-    /// What the parameters are in the file, with their number.
+    /// The number of parameters stored as each element type.
     public let elementTypes: [ElementType: Int]
-    /// Names beside the model that are passed over.
+    /// The names of tensors that are ignored.
     public let leftOver: [String]
     /// Whether the file lacks the biases of query, key and value in every block.
     public let lacksAttentionBias: Bool
 
-    /// Short texts that say more of the weights, of a safetensors file.
+    /// Further metadata of a safetensors file.
     public let metadata: [String: String]
 
-    /// The files that hold the tensors: the file itself, or those of a folder or an index.
+    /// The files that hold the tensors: the file itself, or the parts of a model folder or an index.
     public var files: [String] { file.files }
 
     private let file: TensorFile
     private let sources: [String: [String?]]
     private let masks: [String: String]
 
-    /// Where a safetensors file written here says what shapes do not tell.
+    /// Metadata keys for what shapes do not determine, in safetensors files that this package writes.
     private static let headsKey = "num_heads"
     private static let epsilonKey = "layer_norm_eps"
     private static let meanKey = "image_mean"
     private static let deviationKey = "image_std"
 
-    /// What is in the metadata of every file of weights that is written here, for those who read it.
+    /// The metadata of every weight file that this package writes.
     package static func metadata(
         for configuration: VisionTransformer.Configuration
     ) -> [String: String] {
@@ -66,7 +70,7 @@ public struct WeightFile: Sendable {
         return texts
     }
 
-    /// What is said of pictures' colours: by the file, or by the texts in its folder.
+    /// The colour normalisation given by the file's metadata, or else by the JSON files in its folder; nil if none.
     private static func normalization(
         _ texts: [String: String], _ config: ModelConfig?, _ path: String?
     ) throws(WeightsError) -> Normalization? {
@@ -91,14 +95,16 @@ public struct WeightFile: Sendable {
         return nil
     }
 
-    /// Opens a file and checks names and shapes. Complexity: O(header).
+    /// Opens a file and checks the tensors' names and shapes.
     ///
-    /// A `config.json` is read in a folder, and beside a file with Hugging Face's names.
+    /// A `config.json` is read in a folder, and beside a file with timm's or Hugging Face's names.
     ///
     /// - Parameters:
-    ///   - path: a file, the index of a model in several files, or a folder with one of them.
-    ///   - heads: attention heads; nil for what the file's metadata or the `config.json` says, or else
-    ///     one for each 64 channels.
+    ///   - path: a file, the index of a model in several files, or a folder with either.
+    ///   - heads: the number of attention heads; nil: that in the file's metadata or `config.json`, or else one per
+    ///     64 channels.
+    /// - Throws: `WeightsError` if the file cannot be read, or does not hold a supported network.
+    /// - Complexity: O(header).
     public init(contentsOf path: String, heads: Int? = nil) throws(WeightsError) {
         let file: TensorFile
         do {
@@ -150,28 +156,27 @@ public struct WeightFile: Sendable {
             throw .file(
                 .unsupported(
                     path: path,
-                    reason: "its parameters are of type \(type.rawValue), as quantised ones are;"
+                    reason: "its parameters have the type \(type.rawValue), as if quantised;"
                         + " expected floats"))
         }
     }
 
-    /// The texts that a model folder has beside its weights, which tell of them: the index and the
-    /// configuration.
+    /// The JSON files beside the weights that describe them, such as index and configuration, and `path` itself.
     package var companions: [String] {
         let folder = FileSystem.isFolder(path) ? path : Path.folder(of: path)
         return ModelFiles.textNames.map { Path.joined(folder, $0) }
             .filter { FileSystem.kind(of: $0) != nil } + [path]
     }
 
-    /// The number of parameters of the model.
+    /// The number of parameters.
     public var parameterCount: Int { configuration.parameterCount }
 
-    /// Reads the parameters, each straight into its place.
+    /// Reads the parameters, each directly into its place.
     ///
-    /// Complexity: O(parameters); memory for the result and one parameter at most.
-    ///
-    /// - Throws: `WeightsError.file` where the file cannot be read, `notFinite` where a parameter has
-    ///   elements that are infinite or not a number.
+    /// - Returns: the network.
+    /// - Throws: `WeightsError.file` if the file cannot be read, `notFinite` if a parameter has elements that are
+    ///   infinite or not a number.
+    /// - Complexity: O(parameters); memory for the result and one parameter at most.
     public func network() throws(WeightsError) -> VisionTransformer {
         var damaged: [NonFiniteParameter] = []
         let network = try VisionTransformer(
@@ -185,9 +190,11 @@ public struct WeightFile: Sendable {
         return network
     }
 
-    /// The parameters that have elements that are infinite or not a number, in the model's order.
+    /// Reads all parameters and returns those with elements that are infinite or not a number, in the model's
+    /// order.
     ///
-    /// Complexity: O(parameters); memory for the largest parameter.
+    /// - Throws: `WeightsError.file` if the file cannot be read.
+    /// - Complexity: O(parameters); memory for the largest parameter.
     public func nonFiniteParameters() throws(WeightsError) -> [NonFiniteParameter] {
         var damaged: [NonFiniteParameter] = []
         for (name, shape) in configuration.parameterShapes {
@@ -198,7 +205,7 @@ public struct WeightFile: Sendable {
         return damaged
     }
 
-    /// Reads a parameter of an official name.
+    /// Reads the parameter with an official name.
     private func parameter(_ name: String, _ shape: Shape) throws(WeightsError) -> Tensor {
         guard let parts = sources[name] else { return Tensor(repeating: 0, shape: shape) }
         do {
@@ -213,7 +220,7 @@ public struct WeightFile: Sendable {
                 }
             }
             if name == "pos_embed" && tensor.count < shape.count {
-                // The class token has its code already.
+                // The file's class token already includes its code.
                 let none = Tensor(repeating: 0, shape: [1, shape[2]])
                 tensor = .concatenated([none, tensor.reshaped(to: [tensor.shape[1], shape[2]])])
             }
@@ -242,9 +249,12 @@ public struct WeightFile: Sendable {
 }
 
 extension VisionTransformer {
-    /// Opens a transformer from a weight file; see `WeightFile` for what is understood.
+    /// Opens a transformer from a weight file; `WeightFile` lists the supported formats.
     ///
-    /// - Parameter heads: attention heads; nil for what the file says or else width / 64.
+    /// - Parameters:
+    ///   - path: a file, the index of a model in several files, or a folder with either.
+    ///   - heads: the number of attention heads; nil: that given by the file, or else one per 64 channels.
+    /// - Throws: `WeightsError` if the file cannot be read, or does not hold a supported network.
     public init(contentsOf path: String, heads: Int? = nil) throws(WeightsError) {
         self = try WeightFile(contentsOf: path, heads: heads).network()
     }

@@ -1,22 +1,22 @@
 import Tensors
 
-/// Reads an architecture off the shapes of a file's tensors.
+/// Infers an architecture from the shapes of a file's tensors.
 struct WeightFileShapes {
     let file: TensorFile
     let names: WeightNames
 
-    /// The most channels of a token or of a hidden layer: far more than any network has, and few
-    /// enough that products of two of them are no overflow, whatever a file says.
+    /// The most channels of a token or of a hidden layer: far more than any network has, and small enough that a
+    /// product of two cannot overflow, whatever a file claims.
     private static let limit = 1 << 20
 
-    /// What tensors do not tell, where something else does.
+    /// Properties that tensors do not determine, where another source gives them.
     struct Told {
         var heads: Int?
         var epsilon: Float?
         var rotaryBase: Float?
     }
 
-    /// The shape of a parameter, its parts joined by rows; nil where there is none.
+    /// The shape of a parameter, its parts joined by rows; nil if the file has none of them.
     func shape(of parameter: String) throws(WeightsError) -> Shape? {
         guard let parts = names.parts(of: parameter) else { return nil }
         var first: (name: String, shape: Shape)?
@@ -51,7 +51,7 @@ struct WeightFileShapes {
         return shape
     }
 
-    /// - Parameter told: where nothing tells, heads have 64 channels and norms the published epsilon.
+    /// - Parameter told: by default heads have 64 channels, and norms the epsilon of the published networks.
     func configuration(_ told: Told) throws(WeightsError) -> VisionTransformer.Configuration {
         let token = try required("cls_token")
         guard token.rank == 3, token[0] == 1, token[1] == 1, 1...Self.limit ~= token[2] else {
@@ -72,8 +72,8 @@ struct WeightFileShapes {
         let isRotary = names.naming.family == .dinov3
         let periods = isRotary ? try rotaryPeriods() : nil
         let heads = try heads(width, told.heads, headWidth: periods.map { 4 * $0.count })
-        // Blocks are counted, not numbered, so that a number out of a file allocates nothing: with
-        // a gap, what is behind it is left over, and what is in it is missing.
+        // Blocks are counted rather than numbered, so that a huge number in a file causes no allocation. If there
+        // is a gap, the blocks in it are reported missing and those behind it unexpected.
         var configuration = VisionTransformer.Configuration(
             width: width, depth: names.blocks.count, heads: heads, patchSize: patch[2],
             positionGrid: isRotary ? PatchGrid(rows: 1, columns: 1) : try grid(width, registers))
@@ -90,7 +90,7 @@ struct WeightFileShapes {
         }
         configuration.registers = registers
         configuration.hasLayerScale = try shape(of: block("ls1.gamma")) != nil
-        // Only training with masks reads it: one that does not fit is left over.
+        // Used only by training with masks: a misshapen one is ignored.
         configuration.hasMaskToken =
             try shape(of: VisionTransformer.maskTokenName)?.count == width
         (configuration.feedForward, configuration.hiddenWidth) = try feedForward(width)
@@ -122,8 +122,8 @@ struct WeightFileShapes {
         return shape[1]
     }
 
-    /// The square grid of learnt positions. In timm's files of networks with registers it comes without a
-    /// code for the class token, to which that has been added.
+    /// The square grid of learnt positions. timm's files of networks with registers have no code for the class
+    /// token, which already includes it.
     private func grid(_ width: Int, _ registers: Int) throws(WeightsError) -> PatchGrid {
         let shape = try required("pos_embed")
         let count = shape.rank == 3 ? shape[1] : 0
@@ -135,7 +135,7 @@ struct WeightFileShapes {
         return PatchGrid(rows: side, columns: side)
     }
 
-    /// The periods that a file of DINOv3 has of its rotary positions; nil where it has none.
+    /// The rotary periods stored in a file of DINOv3; nil if it has none.
     private func rotaryPeriods() throws(WeightsError) -> [Float]? {
         guard let name = names.naming.periods.flatMap(names.other) else { return nil }
         guard let shape = file.shape(of: name) else { throw .file(file.reasonAgainst(name)) }
@@ -175,7 +175,7 @@ struct WeightFileShapes {
     }
 }
 
-/// The root of a square number, nil of any other.
+/// The root of a perfect square; nil for any other number.
 private func squareRoot(_ number: Int) -> Int? {
     guard number >= 0 else { return nil }
     let root = Int(Double(number).squareRoot().rounded())

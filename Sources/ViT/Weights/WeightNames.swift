@@ -1,32 +1,32 @@
 import Tensors
 
-/// The tensors of a file by the names that its kind of file has for them.
+/// The tensors of a file, by the names of its naming scheme.
 struct WeightNames {
-    /// How parameters are called in it.
+    /// The file's naming scheme.
     private(set) var naming: WeightNaming
-    /// The dictionary of the file that is read, dots after each part, empty for the outermost.
+    /// The path of the dictionary that is used, with a dot after each part; empty for the outermost.
     let root: String
-    /// The names in the file by the names without what wraps the model.
+    /// The names in the file, by the names without wrappers' prefixes.
     private let names: [String: String]
-    /// The blocks' numbers.
+    /// The numbers of the blocks.
     let blocks: Set<Substring>
 
-    /// The dictionaries in which a checkpoint keeps the slower of two models, and others in which it
-    /// keeps one, both in the order of preference. Names of lightly and solo-learn are among them, in
-    /// whose files a student may stand beside under no name but a prefix.
+    /// The dictionaries in which a checkpoint stores the teacher, and those in which it stores a single model, both
+    /// in order of preference. They include names of lightly and solo-learn, whose files may also hold a student
+    /// that is marked by nothing but a prefix.
     private static let teachers = ["teacher.", "teacher_backbone.", "momentum_backbone."]
     private static let wrappers = ["student.", "student_backbone.", "state_dict.", "model."]
-    /// What wraps a model, and may be wrapped in turn: `module.` is of DistributedDataParallel,
-    /// `backbone.` of DINO's multi-crop wrapper, the others of Hugging Face's models with a head.
+    /// Prefixes of modules that wrap a model, possibly nested: `module.` is DistributedDataParallel's, `backbone.`
+    /// that of DINO's multi-crop wrapper, the others are those of Hugging Face's models with a head.
     private static let prefixes = [
         "module.", "backbone.", "vit.", "dinov2.", "dinov2_with_registers.", "dinov3_vit.",
     ]
-    /// What wraps any part of a model: `torch.compile`, fully sharded training, recomputation.
+    /// Names inserted by wrappers of any part of a model: `torch.compile`, fully sharded training, recomputation.
     private static let inserted: Set<Substring> = [
         "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
     ]
 
-    /// - Throws: `WeightsError` where no class token is found or two names mean one tensor.
+    /// - Throws: `WeightsError` if there is no class token, or two names denote one tensor.
     init(_ names: [String], path: String) throws(WeightsError) {
         guard let root = WeightNames.root(of: names.map { $0[...] }, depth: 0) else {
             throw .noTransformer(path: path, found: names)
@@ -40,7 +40,7 @@ struct WeightNames {
             }
         }
         self.names = found
-        // Block by block the names are the same but for the number.
+        // Names of different blocks are counted together.
         var counts: [String: Int] = [:]
         for name in found.keys { counts[WeightNames.withoutNumber(name).name, default: 0] += 1 }
         let kinds = VisionTransformer.Configuration.everyParameter
@@ -48,7 +48,7 @@ struct WeightNames {
             let parts = Set(kinds.flatMap { naming.parts(of: $0) } + [naming.periods])
             return parts.reduce(0) { $0 + ($1.flatMap { counts[$0] } ?? 0) }
         }
-        // Of equals the first: it is the simplest.
+        // The first of equals, which is the simplest.
         let best = WeightNaming.all.map { ($0, explained($0)) }.reduce((WeightNaming.all[0], -1)) {
             $1.1 > $0.1 ? $1 : $0
         }
@@ -62,8 +62,8 @@ struct WeightNames {
             })
     }
 
-    /// Tells timm's names of gated layers from the official ones of a perceptron, which are the same: there the
-    /// first layer is twice as wide as what the second takes.
+    /// Distinguishes timm's gated layers from the official perceptron, whose names are the same: if gated, the
+    /// first layer is twice as wide as the second one's input.
     mutating func tellGates(_ shape: (String) -> Shape?) {
         let (first, second) = ("blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.weight")
         guard naming.naming == .official, let hidden = names[first].flatMap(shape),
@@ -73,23 +73,23 @@ struct WeightNames {
         naming.naming = .timm
     }
 
-    /// The names in the file of the tensors that make a parameter, nil for zeros and for what is missing;
-    /// nil where there is none of them.
+    /// The names in the file of the tensors that make up a parameter; nil entries stand for zeros and for missing
+    /// tensors. Nil if there are none at all.
     func parts(of parameter: String) -> [String?]? {
         let parts = naming.parts(of: parameter).map { $0.flatMap { names[$0] } }
         return parts.allSatisfy { $0 == nil } ? nil : parts
     }
 
-    /// The name in the file of a tensor that is no parameter; nil where there is none.
+    /// The name in the file of a tensor that is not a parameter; nil if there is none.
     func other(_ name: String) -> String? { names[name] }
 
-    /// The names in the file that are not among some, in order.
+    /// The sorted names in the file that are not in `used`.
     func leftOver(besides used: Set<String>) -> [String] {
         names.values.filter { !used.contains($0) }.sorted()
     }
 
-    /// The dictionary of a teacher, or else the outermost one with a class token, or else the first of
-    /// the known wrappers in which there is one, up to six deep. Dots after each part.
+    /// The dictionary of a teacher, else the outermost one with a class token, else the first known wrapper that
+    /// contains one, up to six levels deep. A dot follows each part.
     private static func root(of names: [Substring], depth: Int) -> String? {
         guard depth < 6, !names.isEmpty else { return nil }
         func root(in wrapper: String) -> String? {
@@ -101,7 +101,7 @@ struct WeightNames {
             names.allSatisfy { $0.hasPrefix(prefix) }
         }
         if let shared {
-            // Short names lack it anyway: it is part of a root only where one is inside of it.
+            // Short names omit it anyway: it is part of a root only if another root lies inside.
             return root(in: shared).map { $0.isEmpty ? "" : shared + $0 }
         }
         for wrapper in teachers { if let inner = root(in: wrapper) { return wrapper + inner } }
@@ -114,7 +114,7 @@ struct WeightNames {
         return nil
     }
 
-    /// A name without what wraps its model or a part of it.
+    /// A name without the prefixes of wrappers.
     static func short(_ name: Substring) -> Substring {
         var name = name
         if inserted.contains(where: name.contains) {
@@ -128,14 +128,14 @@ struct WeightNames {
         return name
     }
 
-    /// Whether it is an official file of DINOv3's ViT-L for satellite images, which alone of its size has a norm
-    /// for the class tokens of small crops.
+    /// Whether this is an official file of DINOv3's ViT-L for satellite images, the only one of its size with a
+    /// norm for the class tokens of small crops.
     func isOfSatellite(width: Int) -> Bool {
         width == 1024 && naming == WeightNaming(naming: .official, family: .dinov3)
             && other("local_cls_norm.weight") != nil
     }
 
-    /// Whether a tensor is of a head, a pooler, or of training alone.
+    /// Whether a tensor belongs to a head or a pooler, or is used only in training.
     static func isUseless(_ name: Substring) -> Bool {
         let pieces = short(name).split(separator: ".")
         let useless: Set<Substring> = [
@@ -146,7 +146,7 @@ struct WeightNames {
             || pieces.first.map(useless.contains) ?? false
     }
 
-    /// A name with `#` for the number of its block.
+    /// A name with `#` in place of its block's number.
     private static func withoutNumber(_ name: String) -> (name: String, number: Substring?) {
         var pieces = name.split(separator: ".", omittingEmptySubsequences: false)
         guard let place = pieces.firstIndex(where: { Int($0) != nil }) else { return (name, nil) }
@@ -155,8 +155,8 @@ struct WeightNames {
         return (pieces.joined(separator: "."), number)
     }
 
-    /// The name that a tensor has in a file, of one that has another in memory: transformers from version 5
-    /// on renames as it loads, and dinov2 trains its blocks in groups (`blocks.GROUP.NUMBER`).
+    /// The name in weight files of a tensor that is named differently in memory: transformers 5 renames tensors on
+    /// loading, and dinov2 trains its blocks in groups (`blocks.GROUP.NUMBER`).
     private static func asInFiles(_ name: Substring) -> String {
         var pieces = name.split(separator: ".", omittingEmptySubsequences: false)
         func isNumber(_ place: Int) -> Bool { pieces.count > place && Int(pieces[place]) != nil }
@@ -183,7 +183,7 @@ struct WeightNames {
 }
 
 extension VisionTransformer.Configuration {
-    /// The official names of all parameters that a network can have, `#` for the block's number.
+    /// The official names of all parameters that a network can have, with `#` for the block's number.
     fileprivate static let everyParameter: Set<String> = {
         var all = Set<String>()
         for feedForward in FeedForward.Kind.allCases {

@@ -1,14 +1,15 @@
 import Tensors
 
-/// Whose names the tensors of a weight file have.
+/// The naming schemes of weight files.
 public enum Naming: String, Hashable, Sendable, Codable, CaseIterable {
-    /// Those of the published files (vision_transformer.py of facebookresearch/dino and dinov2).
+    /// The names of the published files (vision_transformer.py of facebookresearch/dino and dinov2).
     case official = "dino"
+    /// The names of timm's files.
     case timm
-    /// Those of transformers' files.
+    /// The names of transformers' files.
     case huggingFace = "huggingface"
 
-    /// As a person calls it.
+    /// The scheme's name for messages.
     public var title: String {
         switch self {
         case .official: "official"
@@ -18,9 +19,9 @@ public enum Naming: String, Hashable, Sendable, Codable, CaseIterable {
     }
 }
 
-/// How the parameters of one kind of network are called in one kind of file: the only place that knows.
+/// How one kind of file names the parameters of one family of networks. All such names are defined here.
 struct WeightNaming: Hashable, Sendable {
-    /// Which published networks a network is like; their files differ in names.
+    /// The published networks that a network resembles; their files differ in names.
     enum Family: Hashable, Sendable, CaseIterable {
         case dino, dinov2, dinov3
     }
@@ -28,18 +29,17 @@ struct WeightNaming: Hashable, Sendable {
     var naming: Naming
     var family: Family
 
-    /// Every combination, the simplest first.
+    /// Every combination, simplest first.
     static let all: [WeightNaming] = Family.allCases.flatMap { family in
         Naming.allCases.map { WeightNaming(naming: $0, family: family) }
     }
 
-    /// The tensor with the periods of rotary positions, in those files that have it.
+    /// The tensor with the rotary periods, in files that store them.
     var periods: String? {
         naming == .official && family == .dinov3 ? "rope_embed.periods" : nil
     }
 
-    /// The token that takes the place of masked patches in training, of those files that have it even where the
-    /// network has none.
+    /// The mask token, in files that store one even for networks without it.
     func maskToken(width: Int) -> (name: String, shape: Shape)? {
         switch (naming, family) {
         case (.timm, _), (_, .dino): nil
@@ -49,10 +49,10 @@ struct WeightNaming: Hashable, Sendable {
         }
     }
 
-    /// The tensors that make a parameter, one below the other, by the parameter's official name (that of
-    /// DINOv2, where the families differ); nil stands for zeros.
+    /// The tensors that are concatenated by rows to make a parameter, given its official name (that of DINOv2 where
+    /// the families differ); nil stands for zeros.
     ///
-    /// - Parameter name: the block's number may be anything without a point.
+    /// - Parameter name: the block's number may be any text without a dot.
     func parts(of name: String) -> [String?] {
         guard name.hasPrefix("blocks.") else { return [outer(name)] }
         let pieces = name.split(separator: ".", maxSplits: 2)
@@ -66,7 +66,7 @@ struct WeightNaming: Hashable, Sendable {
         return inner(layer).map { prefix + $0 + last }
     }
 
-    /// What stands before the blocks' numbers.
+    /// The prefix of the blocks' numbers.
     private var blocks: String {
         switch (naming, family) {
         case (.huggingFace, .dinov3): "layer"
@@ -127,12 +127,13 @@ struct WeightNaming: Hashable, Sendable {
 }
 
 extension VisionTransformer.Configuration {
+    /// The family that a network belongs to.
     var family: WeightNaming.Family {
         if case .rotary = positions { return .dinov3 }
         return hasLayerScale || registers > 0 || feedForward != .perceptron ? .dinov2 : .dino
     }
 
-    /// Whether a network has the form of DINO's own, without what DINOv2 and DINOv3 added.
+    /// Whether this is a network of the original DINO, without the additions of DINOv2 and DINOv3.
     package var isOfDINO: Bool { family == .dino }
 
     func naming(_ naming: Naming) -> WeightNaming {

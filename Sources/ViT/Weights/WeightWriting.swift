@@ -3,7 +3,7 @@ import Platform
 import Tensors
 
 extension VisionTransformer {
-    /// The parameters by their official names, in the shapes of the official files. Elements are shared.
+    /// The parameters by official name, in the shapes of the official files. The elements are shared, not copied.
     public var tensors: [String: Tensor] {
         let shapes = configuration.parameterShapes
         return Dictionary(
@@ -12,23 +12,23 @@ extension VisionTransformer {
             })
     }
 
-    /// What `write(to:naming:)` writes into a folder, with transformers' names.
+    /// The files that `write(to:naming:)` puts into a folder with Hugging Face's names.
     package static let filesOfHuggingFace = [weightsName, preprocessorName, configName]
     private static let weightsName = "model.safetensors"
     private static let preprocessorName = "preprocessor_config.json"
     private static let configName = "config.json"
 
-    /// Writes the network to a safetensors file, with what its shapes do not tell in the metadata. It
-    /// appears whole or not at all.
+    /// Writes the network to a safetensors file, with the properties that shapes do not determine in its metadata.
+    /// Each file is written atomically.
     ///
     /// - Parameters:
-    ///   - path: of Hugging Face's names a folder, which is made where it is missing, for
-    ///     `model.safetensors`, `config.json` and `preprocessor_config.json`.
-    ///   - naming: whose names the tensors get.
+    ///   - path: the file; with Hugging Face's names a folder, created if missing, for `model.safetensors`,
+    ///     `config.json` and `preprocessor_config.json`.
+    ///   - naming: the naming scheme of the tensors.
     ///   - elementType: float32, or float16 or bfloat16, to which parameters are rounded.
-    ///   - metadata: short texts that are kept in the file's header.
-    /// - Throws: `TensorFileError.unwritable`; `outOfRange` where a parameter would become infinite
-    ///   as a half; `unsupported` where transformers has no such network.
+    ///   - metadata: further texts for the file's header; the package's own keys take precedence.
+    /// - Throws: `TensorFileError.unwritable`; `outOfRange` if a parameter is too large for half precision;
+    ///   `unsupported` if transformers has no such network.
     public func write(
         to path: String, naming: Naming = .official, elementType: ElementType = .float32,
         metadata: [String: String] = [:]
@@ -62,7 +62,7 @@ extension VisionTransformer {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         guard let json = try? encoder.encode(value) else {
-            fail("write: \(value) has no JSON form")
+            fail("write: \(value) cannot be encoded as JSON")
         }
         do {
             try ReplacingFile.write(to: path) { file throws(SystemError) in
@@ -73,19 +73,19 @@ extension VisionTransformer {
         }
     }
 
-    /// The tensors of a file, by the names of its kind.
+    /// The tensors of a file, named by a scheme.
     private func tensors(naming: WeightNaming) -> [String: Tensor] {
         var tensors = tensors
         let width = configuration.width
         if naming.naming == .timm, registers != nil, let codes = tensors["pos_embed"] {
-            // There the class token has its code already.
+            // timm adds the class token's code to the token itself.
             let rows = codes.reshaped(to: [codes.shape[1], width])
             tensors["cls_token"] = (classToken + rows.rows(0..<1)).reshaped(to: [1, 1, width])
             tensors["pos_embed"] = rows.rows(1..<codes.shape[1])
                 .reshaped(to: [1, codes.shape[1] - 1, width])
         }
         if naming.naming == .huggingFace, naming.family != .dino, !configuration.hasLayerScale {
-            // transformers knows no such networks without.
+            // transformers has no such networks without layer scale.
             for block in 0..<configuration.depth {
                 for scale in ["ls1", "ls2"] {
                     tensors["blocks.\(block).\(scale).gamma"] = Tensor(
@@ -95,7 +95,7 @@ extension VisionTransformer {
         }
         var result: [String: Tensor] = [:]
         if naming.maskToken(width: width) == nil && naming.naming != .official {
-            // Those tools have no such parameter.
+            // Files of this kind have no mask token.
             tensors[Self.maskTokenName] = nil
         }
         for (name, tensor) in tensors {
@@ -121,7 +121,7 @@ extension VisionTransformer {
             result[name] = Tensor(periods, shape: [periods.count])
         }
         if let (name, shape) = naming.maskToken(width: width) {
-            // Only training with masks reads it; the tools ask for it all the same.
+            // Used only by training with masks, but required by the tools.
             let own = tensors[Self.maskTokenName] ?? Tensor(repeating: 0, shape: shape)
             result[name] = own.reshaped(to: shape)
         }

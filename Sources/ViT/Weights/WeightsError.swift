@@ -1,29 +1,30 @@
 import Platform
 import Tensors
 
-/// Why a file's tensors do not make a vision transformer; the `description` is one sentence.
+/// Why a file cannot be used as the weights of a vision transformer; the `description` is one sentence.
 public enum WeightsError: Error, Hashable, Sendable {
-    /// The file itself cannot be used.
+    /// The file cannot be read, or its contents are damaged or unsupported.
     case file(TensorFileError)
-    /// No tensor is the class token, by which the rest is found.
+    /// There is no class token, by which the other tensors are located.
     case noTransformer(path: String, found: [String])
-    /// Two names mean the same tensor.
+    /// Two names denote the same tensor.
     case ambiguous(path: String, name: String)
-    /// Tensors of the model are missing, or tensors are left over that it has no place for.
+    /// Tensors of the model are missing, or the file has unexpected ones.
     case notCovering(path: String, missing: [String], leftOver: [String])
-    /// A tensor has not the shape that the others ask for.
+    /// A tensor's shape differs from the one that the other tensors imply.
     case shape(path: String, name: String, found: Shape, expected: String)
-    /// The number of heads does not divide the width, or must be given.
+    /// The number of heads does not divide the width, or cannot be inferred.
     case heads(path: String, width: Int, heads: Int?)
-    /// A `config.json` is not understood, or contradicts the tensors that it comes with.
+    /// A JSON file such as `config.json` is malformed, or contradicts the tensors.
     case config(path: String, reason: String)
-    /// Parameters have elements that are infinite or not a number.
+    /// Some parameters have elements that are infinite or not a number.
     case notFinite(path: String, [NonFiniteParameter])
-    /// The weights that come with the package are where none of them is looked for.
+    /// The bundled weights were found in none of the places searched.
     case noBundledWeights(places: [String])
 }
 
 extension WeightsError: CustomStringConvertible {
+    /// The reason, as one sentence.
     public var description: String { printable(sentence) }
 
     private var sentence: String {
@@ -36,23 +37,23 @@ extension WeightsError: CustomStringConvertible {
             return "\(path) holds \(name) twice, under different prefixes"
         case .notCovering(let path, let missing, let leftOver):
             var parts: [String] = []
-            if !missing.isEmpty { parts.append("missing are \(listed(missing))") }
-            if !leftOver.isEmpty { parts.append("left over are \(listed(leftOver))") }
+            if !missing.isEmpty { parts.append("missing: \(listed(missing))") }
+            if !leftOver.isEmpty { parts.append("unexpected: \(listed(leftOver))") }
             return "\(path) does not fit a vision transformer: " + parts.joined(separator: "; ")
         case .shape(let path, let name, let found, let expected):
             return "\(path) does not fit a vision transformer: \(name) has the shape \(found),"
                 + " expected \(expected)"
         case .heads(let path, let width, nil):
-            return "\(path) has width \(width), which is no multiple of 64, so that its number of"
-                + " heads cannot be told; give it with --heads"
+            return "\(path) has width \(width), which is not a multiple of 64, so its number of"
+                + " heads cannot be inferred; give it with --heads"
         case .heads(let path, let width, let heads?):
-            return "\(path) has width \(width), which \(heads) heads do not divide"
+            return "\(path) has width \(width), which is not divisible by \(heads) heads"
         case .config(let path, let reason):
             return "\(path) cannot be used: \(reason)"
         case .notFinite(let path, let parameters):
             return "the weights in \(path) are not finite: \(parameters.summary)"
         case .noBundledWeights(let places):
-            return "the weights that come with the program are missing: there is no"
+            return "the bundled weights are missing: there is no"
                 + " \(places.joined(separator: ", nor "))"
         }
     }

@@ -122,14 +122,14 @@ import Testing
             ("options.network.depth", 1024, "student.backbone.… has"),
             ("options.network.positionGrid", ["rows": 4096, "columns": 4096], "student.backbone"),
             ("options.network.positionGrid", ["rows": 1 << 20, "columns": 1], "position grid"),
-            ("options.network.heads", 3, "heads"), ("accumulation", 1 << 20, "batches of a step"),
+            ("options.network.heads", 3, "heads"), ("accumulation", 1 << 20, "batches per step"),
             ("crops.mean", [Double](), "0 means"),
             ("crops.standardDeviation", [0.2, 0, 0.2], "deviation"),
             ("crops.blurRadius", [0, 1e300], "blur radius"),
             ("crops.blurRadius", [-5, -1], "blur radius"),
             ("crops.jitter.hue", 0.6, "hue"), ("crops.jitter.contrast", -1, "jitter"),
             ("crops.mirroring", 2, "probability"),
-            ("crops.globalScale", [0, 0.5], "part of a picture"),
+            ("crops.globalScale", [0, 0.5], "share of a picture"),
         ]
         for (place, value, part) in cases {
             let sentence = try run.resume(nil, run.changing(place, to: value))

@@ -35,6 +35,6 @@ import ViT
         let error = WeightsError.noBundledWeights(places: ["/a/b", "/c/d"])
         #expect(
             error.description
-                == "the weights that come with the program are missing: there is no /a/b, nor /c/d")
+                == "the bundled weights are missing: there is no /a/b, nor /c/d")
     }
 }

@@ -61,21 +61,21 @@ import ViT
     }
 
     @Test(arguments: [
-        ("hidden_size", "768", "hidden_size is 768, and 12 in the tensors"),
-        ("num_hidden_layers", "3", "num_hidden_layers is 3, and 2 in the tensors"),
-        ("intermediate_size", "48", "intermediate_size is 48, and 20 in the tensors"),
-        ("patch_size", "16", "patch_size is 16, and 8 in the tensors"),
-        ("patch_size", "[16, 16]", "patch_size is of an unexpected kind"),
-        ("num_attention_heads", "5", "5 heads do not divide"),
-        ("num_attention_heads", "0", "0 heads do not divide"),
-        ("num_attention_heads", "-3", "-3 heads do not divide"),
-        ("num_attention_heads", "\"three\"", "num_attention_heads is of an unexpected kind"),
-        ("num_register_tokens", "4", "num_register_tokens is 4, and 0 in the tensors of"),
+        ("hidden_size", "768", "hidden_size is 768, but 12 in the tensors"),
+        ("num_hidden_layers", "3", "num_hidden_layers is 3, but 2 in the tensors"),
+        ("intermediate_size", "48", "intermediate_size is 48, but 20 in the tensors"),
+        ("patch_size", "16", "patch_size is 16, but 8 in the tensors"),
+        ("patch_size", "[16, 16]", "patch_size has an unexpected type"),
+        ("num_attention_heads", "5", "not divisible by 5 heads"),
+        ("num_attention_heads", "0", "not divisible by 0 heads"),
+        ("num_attention_heads", "-3", "not divisible by -3 heads"),
+        ("num_attention_heads", "\"three\"", "num_attention_heads has an unexpected type"),
+        ("num_register_tokens", "4", "num_register_tokens is 4, but 0 in the tensors of"),
         ("hidden_act", "\"quick_gelu\"", "hidden_act is quick_gelu; expected gelu"),
         ("layer_norm_eps", "-1e-6", "expected 0 to 1"),
         ("layer_norm_eps", "1e30", "expected 0 to 1"),
-        ("layer_norm_eps", "1e300", "not understood"),
-        ("num_attention_heads", "1e400", "not understood"),
+        ("layer_norm_eps", "1e300", "cannot be decoded"),
+        ("num_attention_heads", "1e400", "cannot be decoded"),
     ])
     func refusesAnotherNetwork(key: String, value: String, part: String) throws {
         try withCopy { folder in
