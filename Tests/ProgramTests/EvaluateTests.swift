@@ -134,7 +134,7 @@ import Testing
         let outcome = try evaluate("knn", ["--k", "1", "4", "200", "--save-features"])
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(outcome.errors.contains("skipped: \(folder["train/green/broken.png"])"))
-        #expect(outcome.errors.contains("k is 200, and there are 15 training pictures"))
+        #expect(outcome.errors.contains("k is 200, but there are only 15 training pictures"))
         let lines = outcome.output.split(separator: "\n")
         #expect(lines.count == 4 && lines[0].contains("15 training and 9 test pictures"))
         #expect(

@@ -156,7 +156,7 @@ import ViT
         try change("20.png") { $0[$0.count - 20] ^= 1 }
         let first = "\(training.pictures)/20.png"
         #expect(try resume().hasPrefix("warning: 1 of 24 pictures changed"))
-        #expect(try resume().contains("the first is \(first);"))
+        #expect(try resume().contains("the first being \(first);"))
         try change("33.png") { $0 = (try? training.data("pictures", "31.png")) ?? Data() }
         try change("30.png") { $0 = Data() }
         #expect(try resume().hasPrefix("warning: 3 of 24 pictures changed"))
