@@ -25,15 +25,6 @@ extension FrozenEmbedding: Bounded {
     public var fault: String? { Self.blockCounts.fault(lastBlocks) }
 }
 
-extension CentreView: Bounded {
-    /// A message about the first invalid size; nil if both are valid.
-    public var fault: String? {
-        if let fault = Preprocessing.loadSizes.fault(loadSize) { return fault }
-        return 1...loadSize ~= cropSize
-            ? nil : "a crop of \(cropSize) pixels is not from 1 to the load size, \(loadSize)"
-    }
-}
-
 extension LinearEvaluation: Bounded {
     /// A message about the first invalid option; nil if all are valid.
     public var fault: String? { options.fault ?? embedding.fault ?? view.fault }

@@ -28,6 +28,22 @@ public struct LabelMap: Hashable, Sendable {
         self.init(width: image.width, height: image.height, labels: image.labels)
     }
 
+    /// Reads a mask file; see ``LabelImage`` for which label a pixel has.
+    ///
+    /// - Throws: ``ImageError``.
+    public init(contentsOf path: String) throws(ImageError) {
+        self.init(try LabelImage(contentsOf: path))
+    }
+
+    /// Writes a PNG file of indices into the colours of ``palette(parts:)``, completely or not at all.
+    ///
+    /// - Throws: ``ImageError/unwritable(file:reason:)``.
+    public func write(to path: String) throws(ImageError) {
+        try Image.writeIndexedPNG(
+            labels, width: width, height: height,
+            palette: Self.palette(parts: Int(labels.max() ?? 0)), to: path)
+    }
+
     /// The labels under the centres of cells, in row-major order.
     ///
     /// - Parameter geometry: the cells' position on the photo; the map may have another size.

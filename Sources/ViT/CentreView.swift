@@ -1,7 +1,6 @@
 import Images
 import Platform
 import Tensors
-import ViT
 
 /// The view of a picture that a network is evaluated on (eval_knn.py and eval_linear.py): the shorter side is
 /// resized to a given length, bicubic, then a centred square is cropped.
@@ -45,5 +44,14 @@ public struct CentreView: Hashable, Sendable, Codable {
         let square = Box(
             x: start(image.width), y: start(image.height), width: cropSize, height: cropSize)
         return Preprocessing().tensor(of: image.cropped(to: square), for: network)
+    }
+}
+
+extension CentreView: Bounded {
+    /// A message about the first invalid size; nil if both are valid.
+    public var fault: String? {
+        if let fault = Preprocessing.loadSizes.fault(loadSize) { return fault }
+        return 1...loadSize ~= cropSize
+            ? nil : "a crop of \(cropSize) pixels is not from 1 to the load size, \(loadSize)"
     }
 }

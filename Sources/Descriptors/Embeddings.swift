@@ -1,0 +1,55 @@
+import Images
+import Tensors
+import ViT
+
+extension Extractor {
+    /// The embedding of a photo as a whole: the class token after the last norm, by whose cosine photos are compared.
+    ///
+    /// - Parameter view: what the network sees of the photo: by default the centre of 224 pixels of the photo brought to 256,
+    ///   as DINO is evaluated.
+    /// - Returns: `[width]`.
+    /// - Throws: ``ExtractionError``.
+    public func embedding(
+        of photo: Image, view: CentreView = CentreView()
+    ) throws(ExtractionError) -> Tensor {
+        let row = try embeddings(of: [photo], view: view)
+        return row.reshaped(to: [row.count])
+    }
+
+    /// The embeddings of some photos, each that of ``embedding(of:view:)``, computed in batches.
+    ///
+    /// - Returns: `[photos, width]`.
+    /// - Throws: ``ExtractionError``.
+    /// - Complexity: a pass for each photo; memory for the activations of some thousand tokens.
+    public func embeddings(
+        of photos: [Image], view: CentreView = CentreView()
+    ) throws(ExtractionError) -> Tensor {
+        let (configuration, side) = (model.configuration, view.cropSize)
+        guard side >= configuration.patchSize else {
+            throw .imageTooSmall(width: side, height: side, patchSize: configuration.patchSize)
+        }
+        var inputs: [Tensor] = []
+        var parts: [Tensor] = []
+        let patches = side / configuration.patchSize
+        let batch = max(1, min(64, 8192 / (1 + patches * patches)))
+        for (index, photo) in photos.enumerated() {
+            do {
+                inputs.append(
+                    try view.tensor(of: photo, for: configuration)
+                        .reshaped(to: [1, 3, side, side]))
+            } catch {
+                throw .preprocessing(error)
+            }
+            if inputs.count == batch || index == photos.count - 1 {
+                parts.append(model.embeddings(of: .concatenated(inputs)))
+                inputs = []
+            }
+        }
+        guard !parts.isEmpty else { return Tensor([], shape: [0, configuration.width]) }
+        let embeddings = Tensor.concatenated(parts)
+        guard embeddings.isFinite else {
+            throw .notFinite(FeatureTap(layer: -1, facet: .embedding))
+        }
+        return embeddings
+    }
+}
