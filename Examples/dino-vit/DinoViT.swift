@@ -15,6 +15,7 @@ struct DinoViT: ParsableCommand {
             file, a training checkpoint, or a safetensors file with the names of DINO, timm or \
             Hugging Face.
             """,
+        version: "0.1.0",
         subcommands: [
             Extract.self, SaliencyCommand.self, AttentionCommand.self, Match.self, Inspect.self,
             Segment.self, Parts.self, PCACommand.self, VideoCommand.self, Train.self, Evaluate.self,

@@ -5,7 +5,7 @@ import Tensors
 /// Embeddings of pictures with their names, to be searched by similarity.
 ///
 /// ```swift
-/// let extractor = Extractor(try .bundled())
+/// let extractor = Extractor(try VisionTransformer.bundled())
 /// let index = EmbeddingIndex(names: paths, embeddings: try extractor.embeddings(of: photos))
 /// for match in index.nearest(to: try extractor.embedding(of: query), count: 5) {
 ///     print(match.name, match.similarity)
