@@ -21,10 +21,10 @@ struct Examination {
     ///   - only: names of what to measure; nil for all.
     init(data: String, isQuick: Bool, only: Set<String>?) throws {
         self.isQuick = isQuick
-        func isAsked(_ name: String) -> Bool { only?.contains(name) ?? true }
+        func isRequested(_ name: String) -> Bool { only?.contains(name) ?? true }
         func folder(_ name: String, for measure: String) -> String? {
             let path = "\(data)/\(name)"
-            return isAsked(measure) && FileManager.default.fileExists(atPath: path) ? path : nil
+            return isRequested(measure) && FileManager.default.fileExists(atPath: path) ? path : nil
         }
         flowers = try folder("flowers5", for: "knn").map { path in
             let train = try LabelledPictures(PictureFolder(path + "/train"))
@@ -38,12 +38,12 @@ struct Examination {
         wall = isQuick ? nil : folder("graf", for: "wall").map(WallViews.init(contentsOf:))
         let size = isQuick ? 112 : 224
         creatures =
-            isAsked("creatures")
+            isRequested("creatures")
             ? CreatureSeries(
                 count: isQuick ? 30 : 60, pairCount: isQuick ? 200 : 400, size: size, seed: 0x5EED)
             : nil
         jointed =
-            isAsked("creatures")
+            isRequested("creatures")
             ? CreatureSeries(
                 count: 20, pairCount: 0, size: size, seed: 0x5EED,
                 kinds: Array(Kind.allCases.prefix(4)))

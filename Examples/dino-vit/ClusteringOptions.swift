@@ -112,7 +112,7 @@ struct ClusteringOptions: ParsableArguments {
         do {
             try taps.check(network)
         } catch {
-            guard case .otherNetwork = error, let model else { throw error }
+            guard case .networkMismatch = error, let model else { throw error }
             throw Failure("\(model) was fitted to the features of another network")
         }
     }

@@ -18,7 +18,7 @@ final class Interruption {
     private let sources: [any DispatchSourceSignal]
 
     /// Whether an end was requested.
-    var isAsked: Bool { mark.isSet.load(ordering: .relaxed) }
+    var isRequested: Bool { mark.isSet.load(ordering: .relaxed) }
 
     init() {
         sources = Interruption.signals.compactMap { number in

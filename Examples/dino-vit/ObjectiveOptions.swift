@@ -174,10 +174,10 @@ extension ObjectiveOptions {
         set(&options.masking.probability, maskProbability)
         set(&options.masking.ratio, maskRatio.range)
         guard var distillation = options.distillation else {
-            let isAsked =
+            let hasDistillationOptions =
                 !featureLayer.isEmpty || patchWeight != nil || classWeight != nil
                 || attentionWeight != nil
-            if isAsked {
+            if hasDistillationOptions {
                 throw Failure(
                     "options of distillation need --teacher-weights or --teacher-features")
             }

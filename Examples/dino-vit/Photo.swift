@@ -65,7 +65,7 @@ func naming<Result>(
         switch error {
         case .imageTooSmall, .tooManyPatches, .preprocessing, .notFinite:
             throw PictureFailure("\(path): \(error)")
-        case .noSuchLayer, .noSuchHead, .badStride, .otherNetwork:
+        case .noSuchLayer, .noSuchHead, .badStride, .networkMismatch:
             throw error
         }
     }

@@ -77,7 +77,7 @@ struct Train: ParsableCommand {
         let interruption = Interruption()
         var report = TrainingReport(run, quiet: options.quiet)
         let ending = try run.train(
-            stoppingWhen: { interruption.isAsked }, observing: { report.show($0) })
+            stoppingWhen: { interruption.isRequested }, observing: { report.show($0) })
         try report.end(run, ending)
     }
 }

@@ -26,7 +26,7 @@ static const ck_epilogue NOTHING = {0};
 
 // Prefetches part of a row of C for writing, and the residual or slope that its epilogue reads: with many
 // rows they come from memory.
-INLINE void ask_for_row(
+INLINE void prefetch_row(
     ptrdiff_t row, ptrdiff_t column, ptrdiff_t width, const float *c, ptrdiff_t c_row,
     ck_epilogue e) {
     const float *beside = e.residual ? e.residual + row * e.residual_row_stride
@@ -296,7 +296,7 @@ static void product(
 #else
                 // The strip below, which uses this panel in its turn.
                 for (ptrdiff_t r = STRIP; r < 2 * STRIP && first + r < m; r++) {
-                    ask_for_row(r, 0, columns, c_strip + j, c_row, left);
+                    prefetch_row(r, 0, columns, c_strip + j, c_row, left);
                 }
                 tile(
                     rows, width, depth, a_strip, a_row, a_column, panel, target, target_row,

@@ -18,7 +18,7 @@
 
 enum {
     LAG = 3,          // rows by which a tile's second multiplication follows the first
-    STEPS_A_ROW = 4,  // steps of the depth after which a tile prefetches another row of C
+    STEPS_PER_PREFETCH = 4,  // steps of the depth after which a tile prefetches another row of C
 };
 _Static_assert(CK_STRIP == LANES, "a strip of A is packed as a vector of columns");
 
@@ -83,12 +83,12 @@ static int32_t highest_exponent(ptrdiff_t count, float *x, ptrdiff_t stride, flo
 INLINE vector balance(
     vector squares, ptrdiff_t count, float *x, ptrdiff_t stride, vector *inverse) {
     const integers found = exponents(squares / (float)count);
-    const integers untold = found <= -120 | found >= 120;
+    const integers out_of_range = found <= -120 | found >= 120;
     integers half = found / 2;
     vector lift = 1;
     for (ptrdiff_t i = 0; i < LANES; i++) {
         float lifted = 1;
-        if (untold[i]) half[i] = highest_exponent(count, x + i, stride, &lifted);
+        if (out_of_range[i]) half[i] = highest_exponent(count, x + i, stride, &lifted);
         lift[i] = lifted;
     }
     // The exponent of 0, -127, gives the bits of 0.
@@ -166,8 +166,8 @@ INLINE void paired_tile_of(
         vector sums[CK_STRIP];
         UNROLL for (int r = 0; r < rows; r++) sums[r] = load(terms) + row_terms[r];
         for (ptrdiff_t p = 0; p < part; p++) {
-            if (p < STEPS_A_ROW * rows && p % STEPS_A_ROW == 0) {
-                ask_for_row(p / STEPS_A_ROW, j, LANES, c, c_row, e);
+            if (p < STEPS_PER_PREFETCH * rows && p % STEPS_PER_PREFETCH == 0) {
+                prefetch_row(p / STEPS_PER_PREFETCH, j, LANES, c, c_row, e);
             }
             const vector first = load(b0), second = load(b1), third = load(b2);
             __builtin_prefetch(ahead, 0, 2);

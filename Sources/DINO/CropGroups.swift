@@ -3,7 +3,7 @@ import Tensors
 import ViT
 
 /// One crop of a step: its view (large crops first) and its picture.
-struct CropPlace: Hashable, Sendable {
+struct CropIndex: Hashable, Sendable {
     var view: Int
     var picture: Int
 }
@@ -11,10 +11,10 @@ struct CropPlace: Hashable, Sendable {
 /// Crops forwarded and differentiated together, so that their activations fit the memory limit.
 struct CropGroup: Sendable {
     /// The crops of each forward pass, which are of one size, in the order of the rows.
-    var passes: [[CropPlace]] = []
+    var passes: [[CropIndex]] = []
 
     /// All crops, in the order of the rows.
-    var places: [CropPlace] { passes.flatMap(\.self) }
+    var places: [CropIndex] { passes.flatMap(\.self) }
 }
 
 /// The crops of a step in a fixed order: by view, large crops first, and within a view by picture across the
@@ -71,7 +71,7 @@ struct StepCrops {
             for picture in 0..<pictures {
                 // Lay all crops end to end by cost: a crop belongs to the group that holds its midpoint.
                 let group = min(count - 1, (2 * spent + cost) * count / (2 * total))
-                let place = CropPlace(view: view, picture: picture)
+                let place = CropIndex(view: view, picture: picture)
                 if let last = groups[group].passes.last?.last,
                     shape(of: last.view) == shape(of: view)
                 {
@@ -86,7 +86,7 @@ struct StepCrops {
     }
 
     /// The crops of a pass, `[crops, 3, height, width]`.
-    func images(of pass: [CropPlace]) -> Tensor {
+    func images(of pass: [CropIndex]) -> Tensor {
         let image = Shape(Array(shape(of: pass[0].view).dimensions.dropFirst()))
         let images = Tensor(uninitialized: Shape([pass.count] + image.dimensions))
         withExtendedLifetime((batches, images)) {

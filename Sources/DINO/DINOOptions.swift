@@ -92,7 +92,7 @@ public struct ObjectiveWeights: Sendable, Codable, Hashable {
     }
 
     /// Whether any objective uses prototypes.
-    var needPrototypes: Bool { dino > 0 || ibot > 0 }
+    var usePrototypes: Bool { dino > 0 || ibot > 0 }
 }
 
 extension DINOOptions {
@@ -103,7 +103,7 @@ extension DINOOptions {
     var separatePatchHead: DINOHead.Options? { objectives.ibot > 0 ? patchHead : nil }
 
     /// The options of the head that masked patches use.
-    var usedPatchHead: DINOHead.Options { patchHead ?? head }
+    var effectivePatchHead: DINOHead.Options { patchHead ?? head }
 }
 
 /// Decoding accepts options stored before all fields existed.

@@ -42,12 +42,12 @@ extension DINOOptions: Bounded {
             patchHead?.fault, masking.fault, parameterRules.fault,
             Bounds.activationMemory.fault(activationMemory))
         if let single { return single }
-        if !objectives.needPrototypes && distillation == nil {
+        if !objectives.usePrototypes && distillation == nil {
             return "no training objective is enabled"
         }
         if objectives.ibot > 0 {
             if !network.hasMaskToken { return "masked patches need a network with a mask token" }
-            if usedPatchHead.hasBatchNorm {
+            if effectivePatchHead.hasBatchNorm {
                 return "masked patches need a head without batch normalisation"
             }
         }

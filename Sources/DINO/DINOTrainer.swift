@@ -77,7 +77,8 @@ public struct DINOTrainer: Sendable {
         self.featureTeacher = featureTeacher
         teacher = student
         loss = DINOLoss(prototypes: options.head.prototypes, options: options.loss)
-        patchLoss = DINOLoss(prototypes: options.usedPatchHead.prototypes, options: options.loss)
+        patchLoss = DINOLoss(
+            prototypes: options.effectivePatchHead.prototypes, options: options.loss)
         optimizer = options.optimizer.optimizer(for: student, options.parameterRules)
     }
 
@@ -102,9 +103,9 @@ public struct DINOTrainer: Sendable {
         let epoch = schedule.epoch(of: step)
         let plan = plan(for: crops)
         var gradients = Gradients(of: student)
-        let learnt = learn(crops, plan.objectives, gradients: &gradients)
-        guard learnt.loss.isFinite else {
-            throw NonFiniteStep(step: step, quantity: .loss, value: learnt.loss)
+        let outcome = studentLosses(crops, plan.objectives, accumulatingInto: &gradients)
+        guard outcome.loss.isFinite else {
+            throw NonFiniteStep(step: step, quantity: .loss, value: outcome.loss)
         }
         let lengths = gradients.lengths
         let norm = lengths.reduce(0) { $0 + ($1 ?? 0) * ($1 ?? 0) }.squareRoot()
@@ -112,9 +113,9 @@ public struct DINOTrainer: Sendable {
             throw NonFiniteStep(step: step, quantity: .gradient, value: norm)
         }
 
-        let readings = FeatureReadings(of: plan.prototypes.embeddings ?? learnt.embeddings)
+        let readings = FeatureReadings(of: plan.prototypes.embeddings ?? outcome.embeddings)
         let report = StepReport(
-            step: step, epoch: epoch, loss: learnt.loss, losses: learnt.losses,
+            step: step, epoch: epoch, loss: outcome.loss, losses: outcome.losses,
             learningRate: schedule.learningRate[step], weightDecay: schedule.weightDecay[step],
             momentum: schedule.teacherMomentum[step],
             teacherTemperature: schedule.teacherTemperature[epoch],

@@ -48,7 +48,7 @@ extension DINOTrainer {
     package func gradients(of batches: [MultiCropBatch]) -> Gradients {
         let crops = StepCrops(batches)
         var gradients = Gradients(of: student)
-        _ = learn(crops, plan(for: crops).objectives, gradients: &gradients)
+        _ = studentLosses(crops, plan(for: crops).objectives, accumulatingInto: &gradients)
         return gradients
     }
 
@@ -57,7 +57,7 @@ extension DINOTrainer {
         var plan = StepPlan()
         let weights = options.objectives
         let temperature = options.loss.studentTemperature
-        if weights.needPrototypes {
+        if weights.usePrototypes {
             plan.prototypes = prototypes(of: crops)
             if let targets = plan.prototypes.targets {
                 plan.objectives.append(
@@ -140,18 +140,18 @@ extension DINOTrainer {
             if !rows.isEmpty { patches.append(features[.patchTokens].innerRows(rows)) }
         }
         let temperature = schedule.teacherTemperature[schedule.epoch(of: step)]
-        var said = StepPlan.Prototypes(embeddings: .concatenated(embeddings))
+        var outputs = StepPlan.Prototypes(embeddings: .concatenated(embeddings))
         if options.objectives.dino > 0, let head = teacher.head {
             let output = head(.concatenated(embeddings))
-            said.output = output
-            said.targets = loss.targets(of: output, temperature: temperature)
+            outputs.output = output
+            outputs.targets = loss.targets(of: output, temperature: temperature)
         }
         if !patches.isEmpty, let head = teacher.patchHead ?? teacher.head {
             let output = head(.concatenated(patches))
-            said.patchOutput = output
-            said.patchTargets = patchLoss.targets(of: output, temperature: temperature)
+            outputs.patchOutput = output
+            outputs.patchTargets = patchLoss.targets(of: output, temperature: temperature)
         }
-        return said
+        return outputs
     }
 
     /// The feature teacher's vectors for the crops of each view.
@@ -177,8 +177,9 @@ extension DINOTrainer {
     }
 
     /// Computes the student's losses, and adds the gradients of its trainable parameters to `gradients`.
-    func learn(
-        _ crops: StepCrops, _ objectives: [any Objective], gradients: inout Gradients
+    func studentLosses(
+        _ crops: StepCrops, _ objectives: [any Objective],
+        accumulatingInto gradients: inout Gradients
     ) -> StepOutcome {
         let groups = crops.groups(of: 0..<crops.views, limit: options.activationMemory) {
             options.recordingMemory(tokens: student.backbone.layout(ofImage: $0).count)
@@ -188,17 +189,17 @@ extension DINOTrainer {
         let masks = options.objectives.ibot > 0 ? crops.masks : StepMasks([])
         let joint = groups.count > 1 ? objectives.filter(\.isJoint) : []
         let classGradient =
-            joint.isEmpty ? nil : learnJointly(crops, groups, masks, joint, &outcome, &gradients)
+            joint.isEmpty ? nil : jointLosses(crops, groups, masks, joint, &outcome, &gradients)
         let single = objectives.filter { objective in !joint.contains { $0.name == objective.name }
         }
         if single.isEmpty && classGradient == nil { return outcome }
         for group in groups {
-            let asked = group.places.contains { place in
-                single.contains { $0.asks(view: place.view) } || classGradient?[place] != nil
+            let needsPass = group.places.contains { place in
+                single.contains { $0.uses(view: place.view) } || classGradient?[place] != nil
             }
-            guard asked else { continue }
+            guard needsPass else { continue }
             _ = valueWithGradient(
-                at: student, addingTo: &gradients, tracking: isLearning
+                at: student, addingTo: &gradients, tracking: isTrainable
             ) { student in
                 let passes = passes(of: group, in: crops, masks, by: student.backbone, objectives)
                 let tokens = Tensor.concatenated(passes.map(\.classTokens))
@@ -227,25 +228,25 @@ extension DINOTrainer {
     /// class tokens, from which the losses and the tokens' gradients follow.
     ///
     /// - Returns: the gradient of the class tokens; nil if the network is frozen.
-    private func learnJointly(
+    private func jointLosses(
         _ crops: StepCrops, _ groups: [CropGroup], _ masks: StepMasks,
         _ objectives: [any Objective], _ outcome: inout StepOutcome, _ gradients: inout Gradients
     ) -> ClassTokenGradient? {
-        let asked = groups.compactMap { group in
+        let usedGroups = groups.compactMap { group in
             CropGroup(
                 passes: group.passes.map { pass in
-                    pass.filter { place in objectives.contains { $0.asks(view: place.view) } }
+                    pass.filter { place in objectives.contains { $0.uses(view: place.view) } }
                 }.filter { !$0.isEmpty })
         }
-        let places = asked.flatMap(\.places)
-        let tokens = asked.flatMap { group in
+        let places = usedGroups.flatMap(\.places)
+        let tokens = usedGroups.flatMap { group in
             passes(of: group, in: crops, masks, by: student.backbone, []).map(\.classTokens)
         }
         let joint = HeadWithInput(head: student.head, input: .concatenated(tokens))
         var jointGradients = Gradients(of: joint)
         let names = joint.parameters.map(\.name)
         func isTracked(_ name: String) -> Bool {
-            name == HeadWithInput.inputName || isLearning(name)
+            name == HeadWithInput.inputName || isTrainable(name)
         }
         _ = valueWithGradient(
             at: joint, addingTo: &jointGradients, tracking: isTracked
@@ -266,13 +267,13 @@ extension DINOTrainer {
             guard let index = names.firstIndex(of: name) else { continue }
             gradients.tensors[position] = jointGradients.tensors[index]
         }
-        guard isLearning("backbone.norm.weight"), let gradient = jointGradients.tensors.last ?? nil
+        guard isTrainable("backbone.norm.weight"), let gradient = jointGradients.tensors.last ?? nil
         else { return nil }
         return ClassTokenGradient(places: places, values: gradient)
     }
 
     /// Whether a parameter of the student is trained in this step.
-    private func isLearning(_ name: String) -> Bool {
+    private func isTrainable(_ name: String) -> Bool {
         frozenEpochs(name).map { schedule.epoch(of: step) >= $0 } ?? false
     }
 
@@ -282,7 +283,7 @@ extension DINOTrainer {
         let head: DINOHead.Options
         switch name {
         case _ where name.hasPrefix("head.last_layer."): head = options.head
-        case _ where name.hasPrefix("patch_head.last_layer."): head = options.usedPatchHead
+        case _ where name.hasPrefix("patch_head.last_layer."): head = options.effectivePatchHead
         default: return 0
         }
         return head.learnsMagnitude || !name.hasSuffix("weight_g")
@@ -327,19 +328,19 @@ extension StepOutcome {
 
 /// The gradient of the class tokens with respect to the joint objectives.
 private struct ClassTokenGradient {
-    private let rows: [CropPlace: Int]
+    private let rows: [CropIndex: Int]
     private let values: Tensor
 
     /// - Parameter values: `[places, width]`.
-    init(places: [CropPlace], values: Tensor) {
+    init(places: [CropIndex], values: Tensor) {
         rows = Dictionary(uniqueKeysWithValues: zip(places, places.indices))
         self.values = values
     }
 
-    subscript(place: CropPlace) -> Int? { rows[place] }
+    subscript(place: CropIndex) -> Int? { rows[place] }
 
     /// The gradients of some crops, `[places, width]`; zeros for crops that no joint objective uses.
-    func rows(of places: [CropPlace]) -> Tensor {
+    func rows(of places: [CropIndex]) -> Tensor {
         let width = values.shape[1]
         return Tensor(shape: [places.count, width]) { target in
             values.withUnsafeElements { source in
@@ -394,7 +395,8 @@ extension DINOOptions {
         if objectives.ibot > 0 {
             // For the maximum number of masked patches.
             let rows = Int(masking.ratio.upperBound * Double(tokens)) + 1
-            prototypes += rows * (4 * usedPatchHead.hiddenWidth + 3 * usedPatchHead.prototypes)
+            prototypes +=
+                rows * (4 * effectivePatchHead.hiddenWidth + 3 * effectivePatchHead.prototypes)
         }
         let features = distillation.map { 2 * $0.taps.count * tokens * $0.channels } ?? 0
         return 4

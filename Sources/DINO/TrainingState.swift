@@ -83,7 +83,7 @@ extension DINOTrainer {
             let learnt =
                 frozenEpochs(parameter).map { max(0, step - $0 * schedule.stepsPerEpoch) } ?? 0
             let most = min(Float(learnt), exact)
-            let least = isLearntInEveryStep(parameter) ? most : 0
+            let least = isTrainedInEveryStep(parameter) ? most : 0
             guard count == count.rounded(), least...most ~= min(count, exact)
             else {
                 return
@@ -96,7 +96,7 @@ extension DINOTrainer {
     /// Whether a parameter has a gradient in every step in which it is not frozen: DINO's objective reaches the
     /// whole network and its head, except for branches skipped by stochastic depth. Other objectives may reach
     /// fewer.
-    private func isLearntInEveryStep(_ name: String) -> Bool {
+    private func isTrainedInEveryStep(_ name: String) -> Bool {
         let isBranch = options.stochasticDepth > 0 && name.hasPrefix("backbone.blocks.")
         let isReached = name.hasPrefix("backbone.") || name.hasPrefix("head.")
         return options.objectives.dino > 0 && isReached && !isBranch

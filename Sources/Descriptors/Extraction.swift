@@ -8,7 +8,7 @@ public enum ExtractionError: Error, Hashable, Sendable {
     case preprocessing(PreprocessingError)
     /// The resized picture is smaller than a patch.
     case imageTooSmall(width: Int, height: Int, patchSize: Int)
-    /// The picture has more patches than `Extractor.mostPatches`.
+    /// The picture has more patches than `Extractor.maximumPatches`.
     case tooManyPatches(count: Int, most: Int)
     /// The network has `depth` layers and lacks this one.
     case noSuchLayer(layer: Int, depth: Int)
@@ -17,7 +17,7 @@ public enum ExtractionError: Error, Hashable, Sendable {
     /// The stride is not between 1 and the patch size.
     case badStride(PatchStride, patchSize: Int)
     /// A model fitted to the features of one network is used with another; both by fingerprint.
-    case otherNetwork(expected: String, found: String)
+    case networkMismatch(expected: String, found: String)
     /// Features are infinite, NaN, or so large that their squares cannot be summed.
     case notFinite(FeatureTap)
 }
@@ -40,7 +40,7 @@ extension ExtractionError: CustomStringConvertible {
         case .badStride(let stride, let patchSize):
             "a stride of \(stride.vertical)x\(stride.horizontal) is not between 1 and the patch size,"
                 + " \(patchSize)"
-        case .otherNetwork(let expected, let found):
+        case .networkMismatch(let expected, let found):
             "it was fitted to the features of another network (\(expected)), not of this one (\(found))"
         case .notFinite(let tap):
             "the network's features (\(tap.facet.rawValue) of layer \(tap.layer)) are not finite, or"
@@ -76,7 +76,7 @@ public struct Extractor: Sendable {
 
     /// The maximum number of patches per picture, 170 times that of a 224 pixel square at stride 4: a
     /// larger pass would take gigabytes and, as its time grows quadratically, days.
-    public static let mostPatches = 1 << 19
+    public static let maximumPatches = 1 << 19
 
     /// The greatest magnitude allowed for a feature, far beyond that of any sound network: the sum of
     /// such squares over the channels of a binned descriptor is still finite in `Float`.
@@ -102,8 +102,8 @@ public struct Extractor: Sendable {
         let geometry = DescriptorGrid.Geometry(
             imageWidth: image.width, imageHeight: image.height, patchSize: patchSize,
             stride: stride, photoWidth: input.photoWidth, photoHeight: input.photoHeight)
-        guard geometry.grid.count <= Self.mostPatches else {
-            throw .tooManyPatches(count: geometry.grid.count, most: Self.mostPatches)
+        guard geometry.grid.count <= Self.maximumPatches else {
+            throw .tooManyPatches(count: geometry.grid.count, most: Self.maximumPatches)
         }
         let tensor = preprocessing.tensor(of: image, for: model.configuration)
         let features = model.features(

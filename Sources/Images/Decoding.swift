@@ -3,7 +3,7 @@ import CImages
 extension Image {
     /// The most pixels that a picture may have to be decoded: 2^28 take 805 MB. The largest phone photos have 200
     /// million.
-    public static let mostPixels = 1 << 28
+    public static let maximumPixelCount = 1 << 28
 
     /// Decodes a PNG or JPEG picture, which its first bytes identify.
     ///
@@ -16,7 +16,7 @@ extension Image {
     /// Pillow and browsers.
     ///
     /// Memory is allocated only after the size in the header has been found plausible for the file's length (see also
-    /// ``mostPixels``): at most 7 bytes per pixel for a PNG and 11 for a JPEG.
+    /// ``maximumPixelCount``): at most 7 bytes per pixel for a PNG and 11 for a JPEG.
     ///
     /// - Parameters:
     ///   - bytes: the contents of the file.
@@ -100,8 +100,8 @@ enum PictureFormat: String {
         func refuse(_ reason: String) throws(ImageError) {
             throw .tooLarge(file: name, width: width, height: height, reason: reason)
         }
-        guard width * height <= Image.mostPixels else {  // Both are below 2^32: no overflow.
-            return try refuse("more than \(Image.mostPixels) are not supported")
+        guard width * height <= Image.maximumPixelCount else {  // Both are below 2^32: no overflow.
+            return try refuse("more than \(Image.maximumPixelCount) are not supported")
         }
         let least =
             switch self {

@@ -43,7 +43,7 @@ public enum Parallelism {
             for task in 0..<count { body(task) }
             return
         }
-        if Crew.shared.perform(count: count, threads: workers - 1, body) { return }
+        if WorkerPool.shared.perform(count: count, threads: workers - 1, body) { return }
         // The crew is busy: this is a nested call, or another thread's region is running.
         let next = Atomic<Int>(0)
         withoutActuallyEscaping(body) { body in

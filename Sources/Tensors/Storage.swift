@@ -29,14 +29,14 @@ final class Storage: @unchecked Sendable {
 /// Recycles blocks of floats: at the sizes of a transformer, page faults on freshly mapped memory cost as much as the
 /// arithmetic that fills it.
 ///
-/// Returned blocks are kept by capacity, up to `keepLimit` bytes in total; beyond that they are freed. Capacities are
+/// Returned blocks are kept by capacity, up to `cacheLimit` bytes in total; beyond that they are freed. Capacities are
 /// rounded up to eighths of a power of two, and a free block also serves requests up to a third smaller, so that
 /// varying sizes (stochastic depth varies the sample count) still find memory to reuse.
 package final class StoragePool: Sendable {
     package static let shared = StoragePool()
 
     /// The most bytes kept for reuse.
-    package static let keepLimit = 1 << 30
+    package static let cacheLimit = 1 << 30
 
     private struct State {
         /// Addresses of the free blocks, by capacity in floats.
@@ -81,7 +81,7 @@ package final class StoragePool: Sendable {
     package func give(_ base: UnsafeMutablePointer<Float>, capacity: Int) {
         let bytes = capacity * MemoryLayout<Float>.stride
         let kept = state.withLock { state -> Bool in
-            guard state.bytesKept + bytes <= StoragePool.keepLimit else { return false }
+            guard state.bytesKept + bytes <= StoragePool.cacheLimit else { return false }
             state.bytesKept += bytes
             state.free[capacity, default: []].append(UInt(bitPattern: base))
             return true

@@ -25,7 +25,7 @@ public struct Tensor: Sendable {
     }
 
     /// Creates a placeholder that has a shape but no memory; its elements must not be accessed.
-    init(standingInFor shape: Shape) {
+    init(placeholder shape: Shape) {
         self.init(shape: shape, storage: Storage(count: 0), offset: 0)
     }
 

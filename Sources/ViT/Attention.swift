@@ -39,10 +39,10 @@ public struct Attention: Sendable {
     ///   - angles: the rotary angles of the patches' queries and keys.
     ///   - observe: receives queries, keys and values, `[batch, tokens, 3 * width]`, before rotation.
     func callAsFunction(
-        _ x: Tensor, after map: InputMap, adding residual: Tensor?, turnedBy angles: RotaryAngles?,
+        _ x: Tensor, after map: InputMap, adding residual: Tensor?, rotatedBy angles: RotaryAngles?,
         observe: (_ joined: Tensor) -> Void
     ) -> Tensor {
-        var joined = learntProjection(x, after: map)
+        var joined = trainableProjection(x, after: map)
         observe(joined)
         if let angles {
             // Consumed, so that the rotation happens in place.
@@ -57,9 +57,9 @@ public struct Attention: Sendable {
     /// - Complexity: a block limited to class tokens takes about a sixth of the arithmetic of its linear layers.
     func ofClassTokens(
         _ first: Tensor, in x: Tensor, after map: InputMap, adding residual: Tensor?,
-        turnedBy angles: RotaryAngles?
+        rotatedBy angles: RotaryAngles?
     ) -> Tensor {
-        let projection = learntProjection
+        let projection = trainableProjection
         let query = projection.outputs(0..<width)(first, after: map)
         var others = projection.outputs(width..<3 * width)(x, after: map)
         if let angles {
@@ -79,7 +79,7 @@ public struct Attention: Sendable {
     ///   - joined: queries, keys and values of `x`, if already computed.
     func collect(
         _ facets: Set<Facet>, of x: Tensor, registers: Int, after map: InputMap, joined: Tensor?,
-        turnedBy angles: RotaryAngles?, _ collect: (Facet, Tensor) -> Void
+        rotatedBy angles: RotaryAngles?, _ collect: (Facet, Tensor) -> Void
     ) {
         func projected(_ place: Int) -> Tensor {
             let columns = place * width..<(place + 1) * width
@@ -107,7 +107,7 @@ public struct Attention: Sendable {
     }
 
     /// The projection. Without key biases, those entries of its bias get a zero gradient.
-    private var learntProjection: Linear {
+    private var trainableProjection: Linear {
         guard !hasKeyBias, projection.bias.isTracked else { return projection }
         var result = projection
         let mask = Tensor(

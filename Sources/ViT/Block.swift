@@ -50,12 +50,12 @@ public struct Block: Sendable {
     ///   - branches: the samples that pass through each branch; all by default.
     ///   - observe: receives queries, keys and values; see `Attention`.
     func callAsFunction(
-        _ x: Tensor, turnedBy angles: RotaryAngles?, branches: StochasticDepth.Branches?,
+        _ x: Tensor, rotatedBy angles: RotaryAngles?, branches: StochasticDepth.Branches?,
         observe: (_ joined: Tensor) -> Void
     ) -> Tensor {
         let attended = join(x, attentionScale, branches?.attention) { kept, residual in
             attention(
-                kept(x), after: .norm(attentionNorm), adding: residual, turnedBy: angles,
+                kept(x), after: .norm(attentionNorm), adding: residual, rotatedBy: angles,
                 observe: observe)
         }
         return perceived(attended, branches)
@@ -64,14 +64,14 @@ public struct Block: Sendable {
     /// The block's output for the class tokens alone: `[batch, width]` from tokens `[batch, tokens, width]`. This
     /// is all that the last block has to compute for an embedding.
     func classTokens(
-        _ x: Tensor, turnedBy angles: RotaryAngles?, branches: StochasticDepth.Branches?
+        _ x: Tensor, rotatedBy angles: RotaryAngles?, branches: StochasticDepth.Branches?
     ) -> Tensor {
         let first = x.slices(at: 0)
         let attended = join(first, attentionScale, branches?.attention) { kept, residual in
             let x = kept(x)
             return attention.ofClassTokens(
                 residual ?? x.slices(at: 0), in: x, after: .norm(attentionNorm), adding: residual,
-                turnedBy: angles)
+                rotatedBy: angles)
         }
         return perceived(attended, branches)
     }

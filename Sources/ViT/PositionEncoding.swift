@@ -55,8 +55,8 @@ public struct PositionEncoding: Sendable {
     ///     published code compares the number of patches, not the grid; with equal vertical and horizontal strides
     ///     the two tests agree.)
     public func codes(on target: PatchGrid, isSquare: Bool) -> Tensor {
-        let asItStands = target == grid && (isSquare || resampling != .scaleFactor)
-        if asItStands { return table }
+        let isUnchanged = target == grid && (isSquare || resampling != .scaleFactor)
+        if isUnchanged { return table }
         if table.isTracked { return resampled(to: target) }
         return cache.value(for: target) { resampled(to: target) }
     }

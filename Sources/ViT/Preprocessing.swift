@@ -23,7 +23,7 @@ extension PreprocessingError: CustomStringConvertible {
         switch self {
         case .tooLong(let width, let height, let loadSize):
             "a picture of \(width)x\(height) pixels would have more than"
-                + " \(Preprocessing.mostPixels) at load size \(loadSize)"
+                + " \(Preprocessing.maximumPixelCount) at load size \(loadSize)"
         }
     }
 }
@@ -78,7 +78,7 @@ public struct Preprocessing: Hashable, Sendable, Codable {
     package static let loadSizes = Bound("load size", 1...4096)
 
     /// The most pixels that a picture may be enlarged to, so that memory stays in proportion to the photo.
-    static let mostPixels = 1 << 25
+    static let maximumPixelCount = 1 << 25
 
     /// Resizes a photo for a network.
     ///
@@ -95,7 +95,7 @@ public struct Preprocessing: Hashable, Sendable, Codable {
             let short = Double(min(photo.width, photo.height))
             let long = Double(max(photo.width, photo.height))
             let pixels = Double(loadSize) * Double(loadSize) * long / short
-            guard pixels <= max(Double(Self.mostPixels), short * long) else {
+            guard pixels <= max(Double(Self.maximumPixelCount), short * long) else {
                 throw .tooLong(width: photo.width, height: photo.height, loadSize: loadSize)
             }
             image = photo.resized(shorterSide: loadSize, using: filter)

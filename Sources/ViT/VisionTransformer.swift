@@ -158,7 +158,7 @@ public struct VisionTransformer: Sendable {
                 block.attention.collect(
                     facets, of: x, registers: layout.registers, after: .norm(block.attentionNorm),
                     joined: joined,
-                    turnedBy: angles, collect)
+                    rotatedBy: angles, collect)
             }
             let branches = stochasticDepth?.blocks[index]
             guard index < last || facets.contains(.token) || facets.contains(.normedToken) else {
@@ -166,13 +166,13 @@ public struct VisionTransformer: Sendable {
                 if facets.contains(.embedding) {
                     collect(
                         .embedding,
-                        norm(block.classTokens(x, turnedBy: angles, branches: branches)))
+                        norm(block.classTokens(x, rotatedBy: angles, branches: branches)))
                 }
                 break
             }
             // A branch may see only some of the images.
             if branches?.attention != nil { collectAttention(nil) }
-            x = block(x, turnedBy: angles, branches: branches) {
+            x = block(x, rotatedBy: angles, branches: branches) {
                 if branches?.attention == nil { collectAttention($0) }
             }
             if facets.contains(.token) { collect(.token, x) }

@@ -8,7 +8,7 @@ import ViT
     private let table = Tensor((0..<17 * 3).map { Float($0 % 7) }, shape: [17, 3])
 
     @Test("The trained grid takes the table as it stands where the image is square")
-    func asItStands() {
+    func isUnchanged() {
         let encoding = PositionEncoding(table: table, grid: grid)
         #expect(encoding.codes(on: grid, isSquare: true) == table)
         let resampled = encoding.codes(on: grid, isSquare: false)

@@ -8,7 +8,7 @@ import Platform
 public final class BatchLoader: Sendable {
     /// The source of the batches.
     public let source: BatchSource
-    private let shelf: Shelf
+    private let shelf: BatchQueue
 
     /// Starts prefetching at once.
     ///
@@ -25,7 +25,7 @@ public final class BatchLoader: Sendable {
             "BatchLoader: \(lookAhead) batches ahead from step \(step) of"
                 + " \(source.stepsPerEpoch) in epoch \(epoch)")
         self.source = source
-        let shelf = Shelf(room: lookAhead)
+        let shelf = BatchQueue(room: lookAhead)
         self.shelf = shelf
         let thread = Thread {
             yieldToOthers()
@@ -61,7 +61,7 @@ public final class BatchLoader: Sendable {
 /// A bounded queue of finished batches.
 ///
 /// `@unchecked Sendable`: mutable state is accessed only while the condition's lock is held.
-private final class Shelf: @unchecked Sendable {
+private final class BatchQueue: @unchecked Sendable {
     private let condition = NSCondition()
     private let room: Int
     private var batches: [Result<MultiCropBatch, BatchError>] = []

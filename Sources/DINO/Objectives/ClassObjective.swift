@@ -16,16 +16,16 @@ struct ClassObjective: Objective {
     let isJoint: Bool
 
     func term(
-        ofClassTokens tokens: Tensor, _ places: [CropPlace], by student: DINONetwork
+        ofClassTokens tokens: Tensor, _ places: [CropIndex], by student: DINONetwork
     ) -> Tensor? {
         guard let head = student.head else { return nil }
         let count = targets.shape[1]
         let terms = globalViews * views - globalViews
         // Target of each crop: the sum of the teacher's distributions for the picture's other large crops.
-        let asked = Tensor(uninitialized: [places.count, count])
-        withExtendedLifetime((targets, asked)) {
+        let targetSums = Tensor(uninitialized: [places.count, count])
+        withExtendedLifetime((targets, targetSums)) {
             Parallelism.perform(count: places.count) { row in
-                let target = asked.mutableBase + row * count
+                let target = targetSums.mutableBase + row * count
                 target.update(repeating: 0, count: count)
                 for view in 0..<globalViews where view != places[row].view {
                     let source = targets.base + (view * pictures + places[row].picture) * count
@@ -33,7 +33,7 @@ struct ClassObjective: Objective {
                 }
             }
         }
-        return head(tokens).crossEntropy(softTargets: asked, temperature: Float(temperature))
+        return head(tokens).crossEntropy(softTargets: targetSums, temperature: Float(temperature))
             .scaled(by: 1 / Float(terms * pictures))
     }
 }

@@ -34,7 +34,7 @@ struct ClassDistillation: Objective {
     let targets: [Tensor]
 
     func term(
-        ofClassTokens tokens: Tensor, _ places: [CropPlace], by student: DINONetwork
+        ofClassTokens tokens: Tensor, _ places: [CropIndex], by student: DINONetwork
     ) -> Tensor? {
         guard let heads = student.distillation else { return nil }
         let elements = targets.reduce(0) { $0 + $1.count }
@@ -68,7 +68,7 @@ extension FeatureTap {
 extension [Tensor] {
     /// The targets of some crops, which all have the same number of cells: for each crop a slice of its view's
     /// tensor.
-    fileprivate func rows(of places: [CropPlace]) -> Tensor {
+    fileprivate func rows(of places: [CropIndex]) -> Tensor {
         Tensor.concatenated(
             places.map { self[$0.view].rows($0.picture..<$0.picture + 1) })
     }

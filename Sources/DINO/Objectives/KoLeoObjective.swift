@@ -10,10 +10,10 @@ struct KoLeoObjective: Objective {
     let globalViews: Int
     let isJoint = true
 
-    func asks(view: Int) -> Bool { view < globalViews }
+    func uses(view: Int) -> Bool { view < globalViews }
 
     func term(
-        ofClassTokens tokens: Tensor, _ places: [CropPlace], by student: DINONetwork
+        ofClassTokens tokens: Tensor, _ places: [CropIndex], by student: DINONetwork
     ) -> Tensor? {
         (0..<globalViews).compactMap { view in
             let rows = places.indices.filter { places[$0].view == view }

@@ -14,7 +14,7 @@ protocol Objective: Sendable {
     var isJoint: Bool { get }
 
     /// Whether the objective uses the crops of a view.
-    func asks(view: Int) -> Bool
+    func uses(view: Int) -> Bool
 
     /// The features that it uses from the student's pass over crops of a view, besides the class tokens of the last
     /// layer.
@@ -22,7 +22,7 @@ protocol Objective: Sendable {
 
     /// Its term for the class tokens of some crops, `[crops, width]`; nil if there is none.
     func term(
-        ofClassTokens tokens: Tensor, _ places: [CropPlace], by student: DINONetwork
+        ofClassTokens tokens: Tensor, _ places: [CropIndex], by student: DINONetwork
     ) -> Tensor?
 
     /// Its term for the features of a pass; nil if there is none.
@@ -32,12 +32,12 @@ protocol Objective: Sendable {
 extension Objective {
     var isJoint: Bool { false }
 
-    func asks(view: Int) -> Bool { true }
+    func uses(view: Int) -> Bool { true }
 
     func taps(ofView view: Int) -> Set<FeatureTap> { [] }
 
     func term(
-        ofClassTokens tokens: Tensor, _ places: [CropPlace], by student: DINONetwork
+        ofClassTokens tokens: Tensor, _ places: [CropIndex], by student: DINONetwork
     ) -> Tensor? { nil }
 
     func term(of pass: StudentPass, by student: DINONetwork) -> Tensor? { nil }
@@ -74,7 +74,7 @@ public enum ObjectiveName: String, Sendable, Codable, Hashable, CaseIterable, Co
 
 /// The student's features for crops of one size.
 struct StudentPass {
-    let places: [CropPlace]
+    let places: [CropIndex]
     let features: Features
 
     /// The network's output for each crop, `[crops, width]`.

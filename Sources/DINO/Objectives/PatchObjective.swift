@@ -15,9 +15,9 @@ struct PatchObjective: Objective {
     /// The teacher's distributions for the masked patches, crop by crop: `[masked, prototypes]`.
     let targets: Tensor
 
-    func asks(view: Int) -> Bool { view < masks.views }
+    func uses(view: Int) -> Bool { view < masks.views }
 
-    func taps(ofView view: Int) -> Set<FeatureTap> { asks(view: view) ? [.patchTokens] : [] }
+    func taps(ofView view: Int) -> Set<FeatureTap> { uses(view: view) ? [.patchTokens] : [] }
 
     func term(of pass: StudentPass, by student: DINONetwork) -> Tensor? {
         guard let head = student.patchHead ?? student.head else { return nil }
@@ -34,17 +34,18 @@ struct PatchObjective: Objective {
         }
         guard !rows.isEmpty else { return nil }
         let count = targets.shape[1]
-        let asked = Tensor(uninitialized: [rows.count, count])
-        withExtendedLifetime((targets, asked)) {
+        let weightedTargets = Tensor(uninitialized: [rows.count, count])
+        withExtendedLifetime((targets, weightedTargets)) {
             Parallelism.perform(count: rows.count) { index in
                 let (source, target) = (
-                    targets.base + weights[index].row * count, asked.mutableBase + index * count
+                    targets.base + weights[index].row * count,
+                    weightedTargets.mutableBase + index * count
                 )
                 for i in 0..<count { target[i] = weights[index].weight * source[i] }
             }
         }
         return head(pass.features[.patchTokens].innerRows(rows))
-            .crossEntropy(softTargets: asked, temperature: Float(temperature))
+            .crossEntropy(softTargets: weightedTargets, temperature: Float(temperature))
     }
 }
 
@@ -71,13 +72,13 @@ struct StepMasks: Sendable {
     /// The number of masked patches in all crops.
     var count: Int { masks.reduce(0) { $0 + $1.count } }
 
-    func patches(of place: CropPlace) -> [Int] { masks[place.view * pictures + place.picture] }
+    func patches(of place: CropIndex) -> [Int] { masks[place.view * pictures + place.picture] }
 
     /// The number of masked patches in all crops before this one.
-    func firstRow(of place: CropPlace) -> Int { firstRows[place.view * pictures + place.picture] }
+    func firstRow(of place: CropIndex) -> Int { firstRows[place.view * pictures + place.picture] }
 
     /// The masks of a pass's crops; nil if none has a masked patch.
-    func mask(of places: [CropPlace]) -> PatchMask? {
+    func mask(of places: [CropIndex]) -> PatchMask? {
         let mask = PatchMask(
             patches: places.map { $0.view < views ? patches(of: $0) : [] })
         return mask.count > 0 ? mask : nil

@@ -204,7 +204,7 @@ extension CollapseWatch.Circumstances {
         let options = configuration.options
         let scale = Double(configuration.picturesPerStep) / 256
         self.init(
-            outputs: options.objectives.needPrototypes ? options.head.prototypes : 0,
+            outputs: options.objectives.usePrototypes ? options.head.prototypes : 0,
             batchSize: configuration.picturesPerStep,
             learningRate: options.learningRate * scale,
             usualLearningRate: DINOOptions(network: options.network).learningRate * scale,

@@ -84,7 +84,8 @@ extension TrainingConfiguration: Bounded {
             // An upper bound.
             let share = rule.probability * rule.ratio.upperBound * Double(grid.count)
             outputs +=
-                2 * 2 * Double(picturesPerStep) * share * Double(options.usedPatchHead.prototypes)
+                2 * 2 * Double(picturesPerStep) * share
+                * Double(options.effectivePatchHead.prototypes)
         }
         return Double(MemoryLayout<Float>.size) * (parameters + outputs)
             + Double(picturesPerStep) * Double(crops.bytesPerPicture) + leastActivations

@@ -36,7 +36,7 @@ public struct TrainingRun: ~Copyable {
     let loader: BatchLoader
     var log: TrainingLog
     var plot: LossPlot
-    var rhythm: SaveRhythm
+    var rhythm: CheckpointSchedule
 
     /// Progress of a training.
     public enum Event: Sendable {
@@ -128,7 +128,7 @@ public struct TrainingRun: ~Copyable {
         }
         let options = configuration.options
         var plot = LossPlot(
-            outputs: options.objectives.needPrototypes ? options.head.prototypes : nil)
+            outputs: options.objectives.usePrototypes ? options.head.prototypes : nil)
         var watch = CollapseWatch(.init(configuration, pictures: pictures.count))
         try log.cut(after: trainer.step) { record in
             plot.add(record)
@@ -153,7 +153,7 @@ public struct TrainingRun: ~Copyable {
         self.watch = watch
         self.trainer = trainer
         firstStep = trainer.step
-        rhythm = SaveRhythm(steps: stepsPerCheckpoint)
+        rhythm = CheckpointSchedule(steps: stepsPerCheckpoint)
     }
 
     /// The configuration of the run in a folder; nil if there is none.

@@ -81,10 +81,10 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
 
     /// Checks that the network is the one required, has the layer, and that the stride suits its patches.
     ///
-    /// - Throws: `otherNetwork`, `noSuchLayer` or `badStride`.
+    /// - Throws: `networkMismatch`, `noSuchLayer` or `badStride`.
     public func check(_ model: any Backbone) throws(ExtractionError) {
         if let network, network != model.fingerprint {
-            throw .otherNetwork(expected: network, found: model.fingerprint)
+            throw .networkMismatch(expected: network, found: model.fingerprint)
         }
         try Extractor(model, stride: stride ?? .fine(for: model.configuration)).check([
             FeatureTap(layer: layer, facet: facet)

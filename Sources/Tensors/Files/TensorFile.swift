@@ -39,7 +39,7 @@ public struct TensorFile: Sendable {
 
     /// The most elements that the tensors may have together; a file can only exceed it by views that repeat a few
     /// stored elements.
-    package var mostElements: Int { TensorRecord.mostElements(byteCount: byteCount) }
+    package var maximumElementCount: Int { TensorRecord.maximumElementCount(byteCount: byteCount) }
 
     private let records: [String: TensorRecord]
     /// Why certain tensors cannot be read, by name: "is sparse; …".

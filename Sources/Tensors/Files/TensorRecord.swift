@@ -56,11 +56,11 @@ struct TensorRecord: Sendable {
 
     /// The most elements that the tensors of a file may have together: one per byte of the file, plus an allowance for
     /// views that repeat elements (`expand`). Memory thus stays proportional to the file.
-    static func mostElements(byteCount: Int) -> Int { byteCount + (1 << 22) }
+    static func maximumElementCount(byteCount: Int) -> Int { byteCount + (1 << 22) }
 
     /// Throws if the shape has more elements than the file's views may have.
     func checkSpread() throws(TensorFileError) {
-        guard shape.count <= TensorRecord.mostElements(byteCount: file.size) else {
+        guard shape.count <= TensorRecord.maximumElementCount(byteCount: file.size) else {
             throw file.unsupported(
                 "a tensor spreads \(storedCount) stored elements over the shape \(shape)")
         }

@@ -4,11 +4,11 @@ import Platform
 public struct Linear: Sendable {
     /// W, `[outputs, inputs]`. From its second use on a packed copy is cached, which doubles its memory; assigning a
     /// new weight drops it.
-    public var weight: Tensor { didSet { kept = KeptFactor() } }
+    public var weight: Tensor { didSet { kept = PackedFactorCache() } }
     /// b, `[outputs]`.
     public var bias: Tensor
 
-    private var kept = KeptFactor()
+    private var kept = PackedFactorCache()
 
     /// Creates a layer from its parameters.
     ///

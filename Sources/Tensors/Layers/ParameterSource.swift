@@ -60,7 +60,7 @@ public func parameterShapes<Model>(
     _ = model(
         ParameterSource { name, shape, _ in
             shapes.append((name, shape))
-            return Tensor(standingInFor: shape)
+            return Tensor(placeholder: shape)
         })
     return shapes
 }

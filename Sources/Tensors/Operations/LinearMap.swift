@@ -34,7 +34,7 @@ extension Tensor {
 
     /// - Parameter kept: the cache of the packed weights.
     func linear(
-        weight: Tensor, kept: KeptFactor?, bias: Tensor?, after map: InputMap,
+        weight: Tensor, kept: PackedFactorCache?, bias: Tensor?, after map: InputMap,
         adding residual: Tensor?
     ) -> Tensor {
         require(
@@ -114,7 +114,7 @@ extension Tensor {
 
     /// Computes the value only, into memory for the result's elements, such as a part of a larger tensor.
     package func linear(
-        weight: Tensor, kept: KeptFactor? = nil, bias: Tensor? = nil,
+        weight: Tensor, kept: PackedFactorCache? = nil, bias: Tensor? = nil,
         after map: InputMap = .identity, adding residual: Tensor? = nil,
         into target: UnsafeMutablePointer<Float>
     ) {

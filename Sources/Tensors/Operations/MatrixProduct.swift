@@ -44,11 +44,11 @@ package func multiply(
     let product = BlockedProduct(
         a: a, b: b, c: c, rowStride: rowStride, accumulates: accumulates, epilogue: epilogue,
         kernels: kernels)
-    if !kernels.has_fused_multiply_add && product.isDoneByBLAS() { return }
+    if !kernels.has_fused_multiply_add && product.computeWithBLAS() { return }
     if a.rows > b.columns || b.isLayerNorm || packed != nil && a.rows >= 2 * fewRows {
-        product.goByRows(packed ?? PackedFactor(b, kernels))
+        product.multiplyByRows(packed ?? PackedFactor(b, kernels))
     } else {
-        product.goByColumns(packed)
+        product.multiplyByColumns(packed)
     }
 }
 
@@ -72,7 +72,7 @@ struct BlockedProduct {
     private var deepest: Int { blocks.lazy.map(\.count).max() ?? 0 }
 
     /// For many rows: B is packed as a whole, and each task computes some rows.
-    func goByRows(_ packed: PackedFactor) {
+    func multiplyByRows(_ packed: PackedFactor) {
         let blocks = blocks
         // Enough rows to be worth a pass over B, few enough to stay in cache; an even number of tasks, so that no
         // thread waits long for the last.
@@ -95,7 +95,7 @@ struct BlockedProduct {
     }
 
     /// For many columns: A is converted as a whole, and each task computes some columns.
-    func goByColumns(_ packed: PackedFactor?) {
+    func multiplyByColumns(_ packed: PackedFactor?) {
         let blocks = blocks
         let places = b.placesOfBlocks { preparedCount(m, $0) }
         let lines = Tensor(uninitialized: [needsPreparing ? places[blocks.count] : 0])

@@ -3,7 +3,7 @@ internal import CKernels
 
 extension BlockedProduct {
     /// Computes the product with BLAS if it supports the layout of the factors; returns whether it did.
-    func isDoneByBLAS() -> Bool {
+    func computeWithBLAS() -> Bool {
         var (a, b) = (a, b)
         let mapped = [a, b].map { Tensor(uninitialized: [$0.isMapped ? $0.rows * $0.columns : 0]) }
         defer { withExtendedLifetime(mapped) {} }

@@ -43,7 +43,7 @@ package struct PackedFactor: Sendable {
 
 /// Caches a weight matrix in packed form from its second use on. Weights that change after every use, as in training,
 /// are never cached.
-package final class KeptFactor: Sendable {
+package final class PackedFactorCache: Sendable {
     private struct State {
         var isUsed = false
         var factor: PackedFactor?

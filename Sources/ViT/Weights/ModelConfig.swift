@@ -96,17 +96,18 @@ struct ModelConfig: Codable, Hashable, Sendable {
     func check(
         _ configuration: VisionTransformer.Configuration, of weights: String, _ path: String
     ) throws(WeightsError) {
-        let facts: [(String, told: Int?, found: Int)] = [
+        let facts: [(String, stated: Int?, found: Int)] = [
             ("hidden_size", hiddenSize, configuration.width),
             ("num_hidden_layers", numHiddenLayers, configuration.depth),
             ("intermediate_size", intermediateSize, configuration.hiddenWidth),
             ("patch_size", patchSize, configuration.patchSize),
             ("num_register_tokens", numRegisterTokens, configuration.registers),
         ]
-        for (key, told, found) in facts {
-            guard let told, told != found else { continue }
+        for (key, stated, found) in facts {
+            guard let stated, stated != found else { continue }
             throw .config(
-                path: path, reason: "\(key) is \(told), but \(found) in the tensors of \(weights)")
+                path: path, reason: "\(key) is \(stated), but \(found) in the tensors of \(weights)"
+            )
         }
     }
 }

@@ -49,7 +49,7 @@ struct WeightCover {
             sources[name] = parts
             elements += shape.count
             // Tensors of a pickle may share storage; this keeps memory in proportion to the file.
-            guard elements <= file.mostElements else {
+            guard elements <= file.maximumElementCount else {
                 throw .file(
                     .damaged(
                         path: file.path,
@@ -65,7 +65,7 @@ struct WeightCover {
         }
         if let periods = names.naming.periods.flatMap(names.other) { used.insert(periods) }
         let rest = names.leftOver(besides: used)
-        leftOver = rest.filter { WeightNames.isUseless($0.dropFirst(names.root.count)) }
+        leftOver = rest.filter { WeightNames.isIgnorable($0.dropFirst(names.root.count)) }
         let refused = rest.filter { !leftOver.contains($0) }
         guard missing.isEmpty && refused.isEmpty else {
             throw .notCovering(path: file.path, missing: missing, leftOver: refused)

@@ -80,12 +80,12 @@ public struct WeightFile: Sendable {
         let name = "preprocessor_config.json"
         var other: (path: String, value: PreprocessorConfig)?
         if let path { other = try ModelConfig.read(PreprocessorConfig.self, name, besides: path) }
-        let told = [
+        let hints = [
             (values(meanKey), values(deviationKey)),
             (other?.value.imageMean, other?.value.imageStd),
             (config?.pretrainedCfg?.mean, config?.pretrainedCfg?.std),
         ]
-        for case (let mean?, let deviation?) in told {
+        for case (let mean?, let deviation?) in hints {
             let normalization = Normalization(mean: mean, standardDeviation: deviation)
             if let fault = normalization.fault {
                 throw .config(path: other?.path ?? path ?? name, reason: fault)
@@ -113,17 +113,17 @@ public struct WeightFile: Sendable {
             throw .file(error)
         }
         var names = try WeightNames(file.names, path: path)
-        names.tellGates(file.shape(of:))
+        names.detectGatedLayers(file.shape(of:))
         let hasConfig = names.naming.naming != .official || FileSystem.isFolder(path)
         let found = hasConfig ? try ModelConfig.of(weights: path) : nil
         let texts = file.format == .safetensors ? file.metadata : [:]
-        let told = WeightFileShapes.Told(
+        let hints = WeightFileShapes.Hints(
             heads: heads ?? texts[Self.headsKey].flatMap { Int($0) }
                 ?? found?.config.numAttentionHeads,
             epsilon: texts[Self.epsilonKey].flatMap { Float($0) }.flatMap { 0...1 ~= $0 ? $0 : nil }
                 ?? found?.config.layerNormEps, rotaryBase: found?.config.ropeTheta)
         let shapes = WeightFileShapes(file: file, names: names)
-        var configuration = try shapes.configuration(told)
+        var configuration = try shapes.configuration(hints)
         configuration.normalization =
             try Self.normalization(texts, found?.config, hasConfig ? path : nil)
             ?? (names.isOfSatellite(width: configuration.width) ? .satellite : .imageNet)
@@ -133,7 +133,7 @@ public struct WeightFile: Sendable {
         if let (place, config) = found { try config.check(configuration, of: path, place) }
         let cover = try WeightCover(of: configuration, shapes)
         self.configuration = configuration
-        headsAreAssumed = told.heads == nil && names.naming.periods.flatMap(names.other) == nil
+        headsAreAssumed = hints.heads == nil && names.naming.periods.flatMap(names.other) == nil
         let own = Self.metadata(for: configuration)
         metadata = texts.filter { own[$0.key] == nil }
         self.path = path

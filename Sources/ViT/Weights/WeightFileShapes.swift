@@ -10,7 +10,7 @@ struct WeightFileShapes {
     private static let limit = 1 << 20
 
     /// Properties that tensors do not determine, where another source gives them.
-    struct Told {
+    struct Hints {
         var heads: Int?
         var epsilon: Float?
         var rotaryBase: Float?
@@ -51,8 +51,8 @@ struct WeightFileShapes {
         return shape
     }
 
-    /// - Parameter told: by default heads have 64 channels, and norms the epsilon of the published networks.
-    func configuration(_ told: Told) throws(WeightsError) -> VisionTransformer.Configuration {
+    /// - Parameter hints: by default heads have 64 channels, and norms the epsilon of the published networks.
+    func configuration(_ hints: Hints) throws(WeightsError) -> VisionTransformer.Configuration {
         let token = try required("cls_token")
         guard token.rank == 3, token[0] == 1, token[1] == 1, 1...Self.limit ~= token[2] else {
             throw misshapen("cls_token", token, "1x1xWIDTH")
@@ -71,7 +71,7 @@ struct WeightFileShapes {
         }
         let isRotary = names.naming.family == .dinov3
         let periods = isRotary ? try rotaryPeriods() : nil
-        let heads = try heads(width, told.heads, headWidth: periods.map { 4 * $0.count })
+        let heads = try heads(width, hints.heads, headWidth: periods.map { 4 * $0.count })
         // Blocks are counted rather than numbered, so that a huge number in a file causes no allocation. If there
         // is a gap, the blocks in it are reported missing and those behind it unexpected.
         var configuration = VisionTransformer.Configuration(
@@ -84,7 +84,7 @@ struct WeightFileShapes {
             configuration.positions = .rotary(
                 periods: periods
                     ?? RotaryPositions(
-                        headWidth: width / heads, base: told.rotaryBase ?? 100
+                        headWidth: width / heads, base: hints.rotaryBase ?? 100
                     ).periods)
             configuration.hasKeyBias = false
         }
@@ -94,20 +94,20 @@ struct WeightFileShapes {
         configuration.hasMaskToken =
             try shape(of: VisionTransformer.maskTokenName)?.count == width
         (configuration.feedForward, configuration.hiddenWidth) = try feedForward(width)
-        configuration.layerNormEpsilon = told.epsilon ?? (isRotary ? 1e-5 : 1e-6)
+        configuration.layerNormEpsilon = hints.epsilon ?? (isRotary ? 1e-5 : 1e-6)
         return configuration
     }
 
     private func block(_ parameter: String) -> String { "blocks.0." + parameter }
 
     private func heads(
-        _ width: Int, _ told: Int?, headWidth: Int?
+        _ width: Int, _ hint: Int?, headWidth: Int?
     ) throws(WeightsError) -> Int {
         let usual = headWidth ?? 64
-        if told == nil && width % usual != 0 {
+        if hint == nil && width % usual != 0 {
             throw .heads(path: file.path, width: width, heads: nil)
         }
-        let heads = told ?? width / usual
+        let heads = hint ?? width / usual
         guard heads > 0, width % heads == 0 else {
             throw .heads(path: file.path, width: width, heads: heads)
         }

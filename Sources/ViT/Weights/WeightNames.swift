@@ -64,7 +64,7 @@ struct WeightNames {
 
     /// Distinguishes timm's gated layers from the official perceptron, whose names are the same: if gated, the
     /// first layer is twice as wide as the second one's input.
-    mutating func tellGates(_ shape: (String) -> Shape?) {
+    mutating func detectGatedLayers(_ shape: (String) -> Shape?) {
         let (first, second) = ("blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.weight")
         guard naming.naming == .official, let hidden = names[first].flatMap(shape),
             let output = names[second].flatMap(shape), hidden.rank == 2, output.rank == 2,
@@ -136,7 +136,7 @@ struct WeightNames {
     }
 
     /// Whether a tensor belongs to a head or a pooler, or is used only in training.
-    static func isUseless(_ name: Substring) -> Bool {
+    static func isIgnorable(_ name: Substring) -> Bool {
         let pieces = short(name).split(separator: ".")
         let useless: Set<Substring> = [
             "head", "classifier", "pooler", "dino_head", "ibot_head", "dino_loss",

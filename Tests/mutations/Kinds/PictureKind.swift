@@ -57,5 +57,5 @@ struct PictureHeader {
 
     /// The memory that decoding may take for it: the result, turned upright once, beside the samples
     /// as they are stored, 16 bytes a pixel in all. None where the file cannot hold so much.
-    var memory: Int { pixels <= Image.mostPixels && least <= byteCount ? 16 * pixels : 0 }
+    var memory: Int { pixels <= Image.maximumPixelCount && least <= byteCount ? 16 * pixels : 0 }
 }

@@ -11,8 +11,8 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: `job` is written by the thread that holds `isTaken`, before it opens the region, and read
 /// only by threads that have joined and not yet left.
-final class Crew: @unchecked Sendable {
-    static let shared = Crew(threads: Parallelism.processorCount - 1)
+final class WorkerPool: @unchecked Sendable {
+    static let shared = WorkerPool(threads: Parallelism.processorCount - 1)
 
     private var job: (count: Int, body: (Int) -> Void) = (0, { _ in })
 
@@ -52,16 +52,17 @@ final class Crew: @unchecked Sendable {
             job = (count, body)
             next.store(0, ordering: .relaxed)
             wanted.store(threads, ordering: .relaxed)
-            let number = (region.load(ordering: .relaxed) & ~(Crew.one - 1)) &+ Crew.one
-            region.store(number | Crew.isOpen, ordering: .sequentiallyConsistent)
+            let number = (region.load(ordering: .relaxed) & ~(WorkerPool.one - 1)) &+ WorkerPool.one
+            region.store(number | WorkerPool.isOpen, ordering: .sequentiallyConsistent)
             for _ in 0..<sleepers.exchange(0, ordering: .sequentiallyConsistent) { start.signal() }
 
             work()
-            _ = region.bitwiseXor(Crew.isOpen, ordering: .acquiringAndReleasing)
-            func isLeft(_ state: Int) -> Bool { state & Crew.inside == 0 }
+            _ = region.bitwiseXor(WorkerPool.isOpen, ordering: .acquiringAndReleasing)
+            func isLeft(_ state: Int) -> Bool { state & WorkerPool.inside == 0 }
             if !wait({ isLeft(self.region.load(ordering: .acquiring)) }),
                 !isLeft(
-                    region.bitwiseOr(Crew.ownerSleeps, ordering: .acquiringAndReleasing).oldValue)
+                    region.bitwiseOr(WorkerPool.ownerSleeps, ordering: .acquiringAndReleasing)
+                        .oldValue)
             {
                 end.wait()
             }
@@ -87,7 +88,7 @@ final class Crew: @unchecked Sendable {
     private func serve(as index: Int) {
         var last = 0
         func isNew(_ state: Int) -> Bool {
-            state & Crew.isOpen != 0 && state >> 32 != last
+            state & WorkerPool.isOpen != 0 && state >> 32 != last
         }
         while true {
             if !wait({ isNew(self.region.load(ordering: .acquiring)) }) {
@@ -110,7 +111,7 @@ final class Crew: @unchecked Sendable {
             last = state >> 32
             work()
             let left = region.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
-            if left & Crew.inside == 0 && left & Crew.ownerSleeps != 0 { end.signal() }
+            if left & WorkerPool.inside == 0 && left & WorkerPool.ownerSleeps != 0 { end.signal() }
         }
     }
 

@@ -2,7 +2,7 @@
 /// fiftieth of the time on it; or at a fixed interval of steps.
 ///
 /// main_dino.py writes one after each epoch, which for a few pictures may be every second.
-struct SaveRhythm {
+struct CheckpointSchedule {
     /// The number of steps between checkpoints; nil to go by time.
     let steps: Int?
 
@@ -20,7 +20,8 @@ struct SaveRhythm {
     func isDue(after step: Int, endsEpoch: Bool) -> Bool {
         if let steps { return step % steps == 0 }
         let elapsed = ContinuousClock.now - last
-        return (endsEpoch || elapsed >= SaveRhythm.longest) && elapsed >= cost * SaveRhythm.share
+        return (endsEpoch || elapsed >= CheckpointSchedule.longest)
+            && elapsed >= cost * CheckpointSchedule.share
     }
 
     /// Records that a checkpoint has just been written, starting at `start`.
