@@ -3,7 +3,7 @@ import ViT
 
 /// How a network is trained: everything except the pictures and their augmentation.
 ///
-/// The defaults are those of main_dino.py (facebookresearch/dino), which trains on ImageNet; Docs/Training.md has
+/// The defaults are those of main_dino.py (facebookresearch/dino), which trains on ImageNet; Docs/TrainingRuns.md has
 /// presets for small data sets.
 public struct DINOOptions: Sendable, Codable, Hashable {
     /// The architecture of the student and of its moving average, the teacher.

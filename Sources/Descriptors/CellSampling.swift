@@ -64,7 +64,8 @@ extension DescriptorGrid.Geometry {
     ///
     /// - Parameters:
     ///   - values: one value per cell, row by row.
-    ///   - width: width in pixels of a picture with the photo's content; likewise `height`.
+    ///   - width: width in pixels of a picture with the photo's content.
+    ///   - height: its height in pixels.
     /// - Precondition: there is one value per cell; width and height are at least 1.
     /// - Returns: `height * width` values, row by row.
     /// - Complexity: O(height * width).

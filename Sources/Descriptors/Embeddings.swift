@@ -5,8 +5,10 @@ import ViT
 extension Extractor {
     /// The embedding of a photo as a whole: the class token after the last norm, by whose cosine photos are compared.
     ///
-    /// - Parameter view: what the network sees of the photo: by default the centre of 224 pixels of the photo brought to 256,
-    ///   as DINO is evaluated.
+    /// - Parameters:
+    ///   - photo: the photo, of any size.
+    ///   - view: the part of it that the network sees: by default the central 224 pixels of the photo resized to 256, as in
+    ///     DINO's evaluation.
     /// - Returns: `[width]`.
     /// - Throws: ``ExtractionError``.
     public func embedding(
@@ -16,7 +18,7 @@ extension Extractor {
         return row.reshaped(to: [row.count])
     }
 
-    /// The embeddings of some photos, each that of ``embedding(of:view:)``, computed in batches.
+    /// The embeddings of several photos, as by ``embedding(of:view:)``, computed in batches.
     ///
     /// - Returns: `[photos, width]`.
     /// - Throws: ``ExtractionError``.

@@ -46,7 +46,7 @@ public struct PictureFolder: Sendable, Hashable {
     }
 
     /// Lists the pictures of a folder: files named .png, .jpg or .jpeg, in any case. Hidden files and folders are
-    /// skipped, and so are pictures that this package's program drew (see ``DrawnPicture``). Links are followed unless
+    /// skipped, and so are pictures that this package's program drew (see `DrawnPicture`). Links are followed unless
     /// they lead back to a folder that contains them.
     ///
     /// - Parameters:

@@ -1,5 +1,5 @@
 extension Tensor {
-    /// Elements drawn from a normal distribution, in order: the same generator gives the same bits.
+    /// Normally distributed random elements, drawn in order: the same generator gives the same bits.
     ///
     /// - Complexity: O(count).
     public static func normal(
@@ -13,7 +13,7 @@ extension Tensor {
         }
     }
 
-    /// Elements drawn evenly from a range, in order: the same generator gives the same bits.
+    /// Uniformly distributed random elements, drawn in order: the same generator gives the same bits.
     ///
     /// - Complexity: O(count).
     public static func uniform(

@@ -32,7 +32,7 @@ public struct TrainingConfiguration: Sendable, Codable, Hashable {
 }
 
 extension TrainingConfiguration {
-    /// Sets of options for different sizes of training. Docs/Training.md gives the reasons.
+    /// Sets of options for different sizes of training. Docs/TrainingRuns.md gives the reasons.
     public enum Preset: String, Sendable, Codable, Hashable, CaseIterable {
         /// main_dino.py's defaults: for ImageNet, with many processors, in days.
         case reference

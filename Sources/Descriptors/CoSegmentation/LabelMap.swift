@@ -28,16 +28,16 @@ public struct LabelMap: Hashable, Sendable {
         self.init(width: image.width, height: image.height, labels: image.labels)
     }
 
-    /// Reads a mask file; see ``LabelImage`` for which label a pixel has.
+    /// Reads a mask file; see `LabelImage` for which label a pixel has.
     ///
-    /// - Throws: ``ImageError``.
+    /// - Throws: `ImageError`.
     public init(contentsOf path: String) throws(ImageError) {
         self.init(try LabelImage(contentsOf: path))
     }
 
     /// Writes a PNG file of indices into the colours of ``palette(parts:)``, completely or not at all.
     ///
-    /// - Throws: ``ImageError/unwritable(file:reason:)``.
+    /// - Throws: `ImageError.unwritable(file:reason:)`.
     public func write(to path: String) throws(ImageError) {
         try Image.writeIndexedPNG(
             labels, width: width, height: height,

@@ -46,7 +46,8 @@ public func componentPicture(_ values: Tensor) -> Image {
 /// - Parameters:
 ///   - values: `[rows, columns, components]`.
 ///   - geometry: the grid's position on the photo.
-///   - width: width of the result in pixels; likewise `height`.
+///   - width: width of the result in pixels.
+///   - height: its height in pixels.
 /// - Precondition: no dimension of `values` is 0; its rows and columns are the geometry's grid; width and
 ///   height are at least 1.
 /// - Complexity: O(count + height * width).

@@ -1,18 +1,18 @@
 import Platform
 
-/// How far the gradient of a function is from central differences, which tests of an operation of one's own look at.
+/// Compares the gradient of a function with central differences; use it in tests of your own operations.
 ///
-/// The function is made a scalar by seeded random weights of its elements. Each element of each input is moved by 1/32 and
-/// 1/16 both ways, and the differences are extrapolated (Richardson), so that the fifth derivative is the first that
-/// matters. As the function is computed in single precision, errors of some 1e-5 are those of a right gradient; a wrong one
-/// is off by a tenth and more.
+/// The gradient is that of the sum of the function's elements with seeded random weights. Each element of each input is
+/// moved by 1/32 and 1/16 both ways, and the two differences are extrapolated (Richardson), which leaves an error of the
+/// fifth derivative. The function is computed in single precision: a correct gradient has errors of about 1e-5, a wrong one
+/// usually of more than 0.1.
 ///
 /// - Parameters:
-///   - inputs: where to look, with elements of about 1. Each must be one of the function's differentiable arguments.
-///   - seed: of the weights.
-///   - function: computes a tensor from the inputs, smooth near them.
-/// - Returns: for each input the largest error of its gradient, as a share of the input's largest derivative; infinite where
-///   it has no gradient or one of another shape.
+///   - inputs: the point at which to compare, with elements of about 1; the function must be differentiable in each input.
+///   - seed: the seed of the weights.
+///   - function: computes a tensor from the inputs; it must be smooth near them.
+/// - Returns: for each input the largest error of its gradient, divided by the input's largest derivative; infinite if the
+///   input has no gradient or one of another shape.
 /// - Complexity: four calls of the function for each element of the inputs.
 public func gradientErrors(
     at inputs: [Tensor], seed: UInt64 = 0, of function: ([Tensor]) -> Tensor

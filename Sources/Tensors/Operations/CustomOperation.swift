@@ -1,7 +1,7 @@
 import Platform
 
 extension Tensor {
-    /// An operation with a derivative of your own.
+    /// Records an operation with your own derivative.
     ///
     /// ```swift
     /// /// 1 / (1 + exp(-x)), dx = y (1 - y) dy.
@@ -14,15 +14,15 @@ extension Tensor {
     /// }
     /// ```
     ///
-    /// Where no input is tracked, nothing is recorded and `pullback` is dropped. ``gradientErrors(at:seed:of:)`` tells
-    /// whether the two belong together.
+    /// If no input is tracked, nothing is recorded and `pullback` is dropped. Check the derivative with
+    /// `gradientErrors(at:seed:of:)`.
     ///
     /// - Parameters:
-    ///   - inputs: the tensors that the value is computed from. They and the value are kept for `pullback`.
-    ///   - value: computes the value from the inputs, which are untracked here.
-    ///   - pullback: turns the gradient of the value, which has its shape, into those of the inputs, in their order and of
-    ///     their shapes; nil for an input without one. It is called at most once.
-    /// - Precondition: tracked inputs are recorded on one tape.
+    ///   - inputs: the tensors that the value depends on. They and the value are kept for `pullback`.
+    ///   - value: computes the value from the untracked inputs.
+    ///   - pullback: computes the gradients of the inputs from the gradient of the value; each has the shape of its input, and
+    ///     nil stands for an input without a gradient. It is called at most once.
+    /// - Precondition: all tracked inputs are recorded on the same tape.
     public static func custom(
         inputs: [Tensor], value: (_ inputs: [Tensor]) -> Tensor,
         pullback: @escaping (_ inputs: [Tensor], _ value: Tensor, _ gradient: Tensor) -> [Tensor?]
