@@ -33,6 +33,8 @@ public struct DINOTrainer: Sendable {
     /// The standardisation of the distilled features; nil before the first step.
     var standardizations: Standardizations?
     var optimizer: any Optimizer
+    /// Whether the parameter of a given name is trained at all.
+    let isTrained: @Sendable (String) -> Bool
 
     /// Starts a training.
     ///
@@ -61,10 +63,15 @@ public struct DINOTrainer: Sendable {
     ///   - featureTeacher: the network whose features are distilled, if the options name one.
     ///   - batchSize: the pictures of a step, across all its micro-batches; scales the learning rate.
     ///   - stepsPerEpoch: the number of steps in an epoch.
+    ///   - optimizer: makes the optimiser, with multipliers of rate and decay as you like; that of the options by default.
+    ///   - isTrained: whether the parameter of a given name (`backbone.blocks.0.attn.qkv.weight`) is trained at all; the
+    ///     options' frozen epochs apply beside it.
     /// - Precondition: the feature teacher is the one in the options.
     public init(
         _ options: DINOOptions, student: DINONetwork, featureTeacher: (any Backbone)? = nil,
-        batchSize: Int, stepsPerEpoch: Int
+        batchSize: Int, stepsPerEpoch: Int,
+        optimizer: ((DINONetwork) -> any Optimizer)? = nil,
+        training isTrained: @escaping @Sendable (String) -> Bool = { _ in true }
     ) {
         if case .network(let fingerprint) = options.distillation?.teacher {
             require(
@@ -79,7 +86,9 @@ public struct DINOTrainer: Sendable {
         loss = DINOLoss(prototypes: options.head.prototypes, options: options.loss)
         patchLoss = DINOLoss(
             prototypes: options.effectivePatchHead.prototypes, options: options.loss)
-        optimizer = options.optimizer.optimizer(for: student, options.parameterRules)
+        self.optimizer =
+            optimizer?(student) ?? options.optimizer.optimizer(for: student, options.parameterRules)
+        self.isTrained = isTrained
     }
 
     /// Performs one step on a batch.

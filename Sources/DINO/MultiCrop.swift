@@ -7,7 +7,7 @@ import ViT
 /// several small ones that cover little, each randomly flipped, recoloured and blurred.
 ///
 /// The defaults are those of `DataAugmentationDINO` and of the options in facebookresearch/dino's main_dino.py.
-public struct MultiCrop: Sendable, Hashable, Codable {
+public struct MultiCrop: ViewMaker, Hashable, Codable {
     /// The side of the two large crops in pixels.
     public var globalSide = 224
     /// The range of their area as a share of the picture's.

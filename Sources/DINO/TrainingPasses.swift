@@ -274,7 +274,7 @@ extension DINOTrainer {
 
     /// Whether a parameter of the student is trained in this step.
     private func isTrainable(_ name: String) -> Bool {
-        frozenEpochs(name).map { schedule.epoch(of: step) >= $0 } ?? false
+        isTrained(name) && frozenEpochs(name).map { schedule.epoch(of: step) >= $0 } ?? false
     }
 
     /// The number of initial epochs in which a parameter of the student is frozen; nil if it always is.

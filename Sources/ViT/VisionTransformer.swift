@@ -7,7 +7,7 @@ import Tensors
 /// Images may have any height and width from one patch up, and the stride may be any step from one pixel to the
 /// patch size: a smaller stride gives a finer grid of features (Amir et al. 2021, section 3).
 public struct VisionTransformer: Sendable {
-    /// The network's architecture; only its colour normalisation may be changed.
+    /// The network's architecture. Its depth follows ``blocks``; of the rest only the colour normalisation may be changed.
     public private(set) var configuration: Configuration
     /// The class token, `[1, width]`.
     public var classToken: Tensor
@@ -19,8 +19,10 @@ public struct VisionTransformer: Sendable {
     public var maskToken: Tensor?
     /// Maps patches to tokens.
     public var patchEmbedding: PatchEmbedding
-    /// The transformer blocks, first to last.
-    public var blocks: [Block]
+    /// The transformer blocks, first to last. Blocks may be removed or added.
+    public var blocks: [Block] {
+        didSet { configuration.depth = blocks.count }
+    }
     /// The final norm.
     public var norm: LayerNorm
     /// Rotary positions; nil in a network with learnt ones.

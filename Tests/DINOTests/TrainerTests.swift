@@ -129,6 +129,28 @@ import ViT
         #expect(trainer.state == restored.state)
     }
 
+    @Test("An optimiser of one's own, and parameters that are never trained")
+    func ownOptimizer() throws {
+        let options = options()
+        var generator = Xoshiro256(seed: options.seed)
+        let student = DINONetwork(options, backbone: nil, using: &generator)
+        var trainer = DINOTrainer(
+            options, student: student, batchSize: 3, stepsPerEpoch: 5,
+            optimizer: { network in
+                SGD(
+                    for: network,
+                    scaling: { name, _ in .init(rate: name.hasSuffix("bias") ? 0 : 1) })
+            },
+            training: { $0.hasPrefix("backbone.blocks.1.") })
+        for step in 0..<3 { _ = try trainer.step(TrainingFixture.batch(step: step)) }
+        for ((name, before), (_, after)) in zip(student.parameters, trainer.student.parameters) {
+            let moves = name.hasPrefix("backbone.blocks.1.") && !name.hasSuffix("bias")
+            #expect((before != after) == moves, "\(name)")
+        }
+        #expect(
+            trainer.state["optimizer.0.head.mlp.0.weight"]?.elements.allSatisfy { $0 == 0 } == true)
+    }
+
     @Test("A loss that is no number stops the training and changes nothing")
     func nonFinite() throws {
         var trainer = TrainingFixture.trainer(options())

@@ -55,7 +55,7 @@ import ViT
             options.warmupEpochs = 1
             options.seed = seed
             let source = BatchSource(
-                pictures.cache, multiCrop: multiCrop, batchSize: 2, seed: seed)
+                pictures.cache, views: multiCrop, batchSize: 2, seed: seed)
             let loader = BatchLoader(source)
             var trainer = DINOTrainer(
                 options, batchSize: 2, stepsPerEpoch: source.stepsPerEpoch)

@@ -3,13 +3,13 @@ import Platform
 import Tensors
 import ViT
 
-/// The batches of every epoch over a folder of pictures. There is no state: each batch follows from the seed, the
+/// The batches of every epoch over a set of pictures. There is no state: each batch follows from the seed, the
 /// epoch and the step alone.
 public struct BatchSource: Sendable {
     /// The pictures.
-    public let cache: PictureCache
-    /// How crops are made.
-    public let multiCrop: MultiCrop
+    public let pictures: any PictureSource
+    /// How their views are made.
+    public let views: any ViewMaker
     /// The number of pictures in a batch.
     public let batchSize: Int
     /// The seed of all random choices.
@@ -22,26 +22,31 @@ public struct BatchSource: Sendable {
     /// Creates a source of batches.
     ///
     /// - Parameters:
-    ///   - cache: the pictures.
-    ///   - multiCrop: how crops are made.
+    ///   - pictures: the pictures; at least one.
+    ///   - views: how their views are made.
     ///   - batchSize: the number of pictures in a batch.
     ///   - seed: the seed of all random choices.
     ///   - maps: precomputed features of the same pictures, and the side of the student's patches in pixels.
     ///   - masking: how patches of large crops are masked, and their grid.
-    /// - Precondition: `batchSize` is at least 1; the maps belong to the cache's folder.
+    /// - Precondition: `batchSize` is at least 1; with maps, the pictures are those of the maps' folder, and their views are
+    ///   made by a ``MultiCrop``.
     public init(
-        _ cache: PictureCache, multiCrop: MultiCrop, batchSize: Int, seed: UInt64,
+        _ pictures: any PictureSource, views: any ViewMaker, batchSize: Int, seed: UInt64,
         maps: (teacher: TeacherMaps, patchSize: Int)? = nil,
         masking: (rule: PatchMasking, grid: PatchGrid)? = nil
     ) {
         self.masking = masking
         require(batchSize > 0, "BatchSource: batches of \(batchSize) pictures")
+        require(pictures.count > 0, "BatchSource: no pictures")
         require(
-            maps.map { $0.teacher.pictures == cache.folder && $0.patchSize > 0 } ?? true,
-            "BatchSource: maps of other pictures")
+            maps.map {
+                $0.teacher.pictures == (pictures as? PictureCache)?.folder && $0.patchSize > 0
+                    && views is MultiCrop
+            } ?? true,
+            "BatchSource: maps of other pictures, or views that are not a MultiCrop's")
         self.maps = maps
-        self.cache = cache
-        self.multiCrop = multiCrop
+        self.pictures = pictures
+        self.views = views
         self.batchSize = batchSize
         self.seed = seed
     }
@@ -49,13 +54,13 @@ public struct BatchSource: Sendable {
     /// The number of batches in an epoch. Left-over pictures are dropped, as in main_dino.py (`drop_last`). If the
     /// folder holds fewer pictures than a batch, for which the reference would have no step at all, an epoch is one
     /// batch in which pictures occur several times, each time in other crops.
-    public var stepsPerEpoch: Int { max(1, cache.folder.count / batchSize) }
+    public var stepsPerEpoch: Int { max(1, pictures.count / batchSize) }
 
     /// The pictures of an epoch, in a random order that depends on its number.
     ///
     /// - Complexity: O(pictures).
     public func epoch(_ number: Int) -> Epoch {
-        let count = cache.folder.count
+        let count = pictures.count
         // No picture has the number -1; see `generator(for:)`.
         var generator = Xoshiro256(seed: seed, stream: number, -1)
         var order: [Int] = []
@@ -88,18 +93,25 @@ public struct BatchSource: Sendable {
             require(
                 0 <= step && step < source.stepsPerEpoch,
                 "batch: step \(step) of \(source.stepsPerEpoch)")
-            var batch = source.multiCrop.emptyBatch(count: source.batchSize)
-            let maps = source.maps.map {
-                MapBatch($0.teacher, source.multiCrop, $0.patchSize, source.batchSize)
+            var batch = source.views.emptyBatch(count: source.batchSize)
+            let multiCrop = source.views as? MultiCrop
+            let maps = multiCrop.flatMap { multiCrop in
+                source.maps.map {
+                    MapBatch($0.teacher, multiCrop, $0.patchSize, source.batchSize)
+                }
             }
             for index in 0..<source.batchSize {
                 let place = step * source.batchSize + index
                 let (picture, image) = try readablePicture(from: place)
                 var generator = generator(for: place)
-                let views = source.multiCrop.views(of: image, using: &generator)
-                source.multiCrop.writeCrops(views, of: image, to: &batch, at: index)
+                guard let multiCrop, let maps else {
+                    source.views.writeCrops(of: image, to: &batch, at: index, using: &generator)
+                    continue
+                }
+                let views = multiCrop.views(of: image, using: &generator)
+                multiCrop.writeCrops(views, of: image, to: &batch, at: index)
                 do throws(TeacherMapError) {
-                    try maps?.write(picture, image, views, at: index)
+                    try maps.write(picture, image, views, at: index)
                 } catch {
                     throw .map(error)
                 }
@@ -118,7 +130,7 @@ public struct BatchSource: Sendable {
         /// The generator for a place in the order. It depends on the epoch, the picture at that place, and how
         /// often that picture has occurred before.
         private func generator(for place: Int) -> Xoshiro256 {
-            let count = source.cache.folder.count
+            let count = source.pictures.count
             return Xoshiro256(
                 seed: source.seed, stream: number, order[place] + place / count * count)
         }
@@ -126,32 +138,31 @@ public struct BatchSource: Sendable {
         private func readablePicture(
             from place: Int
         ) throws(BatchError) -> (index: Int, image: Image) {
-            let count = source.cache.folder.count
+            let count = source.pictures.count
             let pass = place / count * count
             for further in 0..<count {
                 let picture = order[pass + (place + further) % count]
-                if let image = try? source.cache.picture(at: picture) { return (picture, image) }
+                if let image = try? source.pictures.picture(at: picture) { return (picture, image) }
             }
-            let reasons = source.cache.unreadable
-            throw .pictures(
-                folder: source.cache.folder.path, count: count,
-                first: reasons.first.map { "\($0.reason)" } ?? "")
+            var first = ""
+            do { _ = try source.pictures.picture(at: 0) } catch { first = "\(error)" }
+            throw .pictures(source: source.pictures.name, count: count, first: first)
         }
     }
 }
 
 /// Why no batch can be made; the `description` is one sentence.
 public enum BatchError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// None of a folder's `count` pictures can be read; `first` is the error of the first.
-    case pictures(folder: String, count: Int, first: String)
+    /// None of a source's `count` pictures can be read; `first` is the error of the first.
+    case pictures(source: String, count: Int, first: String)
     /// A picture's precomputed features cannot be used.
     case map(TeacherMapError)
 
     /// The reason, as one sentence.
     public var description: String {
         switch self {
-        case .pictures(let folder, let count, let first):
-            "none of the \(count) pictures in \(folder) can be read; the first: \(first)"
+        case .pictures(let source, let count, let first):
+            "none of the \(count) pictures in \(source) can be read; the first: \(first)"
         case .map(let error): error.description
         }
     }

@@ -5,7 +5,7 @@ import Platform
 ///
 /// Nothing is evicted: every epoch uses every picture once, in a different order, so evicting one picture to cache
 /// another gains nothing. A picture that would fill more than a sixteenth of the limit is decoded each time.
-public final class PictureCache: Sendable {
+public final class PictureCache: PictureSource {
     /// The folder of the pictures.
     public let folder: PictureFolder
     /// The maximum size of the cached pictures in bytes, three per pixel.
@@ -30,6 +30,12 @@ public final class PictureCache: Sendable {
         self.folder = folder
         self.byteLimit = byteLimit
     }
+
+    /// The number of pictures in the folder.
+    public var count: Int { folder.count }
+
+    /// The folder's path.
+    public var name: String { folder.path }
 
     /// The size of the cached pictures in bytes.
     public var byteCount: Int { state.withLock { $0.bytes } }

@@ -33,6 +33,7 @@ public struct TrainingRun: ~Copyable {
 
     let fingerprint: PictureFingerprint
     let contents: PictureContents
+    private let cache: PictureCache
     let loader: BatchLoader
     var log: TrainingLog
     var plot: LossPlot
@@ -88,8 +89,9 @@ public struct TrainingRun: ~Copyable {
         case .maps(let files): maps = files
         case nil: break
         }
+        let cache = PictureCache(pictures, byteLimit: cacheBytes)
         let source = BatchSource(
-            PictureCache(pictures, byteLimit: cacheBytes), multiCrop: configuration.crops,
+            cache, views: configuration.crops,
             batchSize: configuration.picturesPerStep, seed: configuration.options.seed,
             maps: maps.map { ($0, configuration.options.network.patchSize) },
             masking: configuration.masking)
@@ -143,6 +145,7 @@ public struct TrainingRun: ~Copyable {
         loader = BatchLoader(
             source, epoch: epoch, step: step,
             lookAhead: configuration.bytesPerStep < 1 << 28 ? 2 : 1)
+        self.cache = cache
         self.folder = folder
         self.configuration = configuration
         self.notices = notices
@@ -168,5 +171,5 @@ public struct TrainingRun: ~Copyable {
     }
 
     /// The reasons why pictures could not be read so far, one sentence each.
-    public var skipped: [String] { loader.source.cache.unreadable.map { "\($0.reason)" } }
+    public var skipped: [String] { cache.unreadable.map { "\($0.reason)" } }
 }

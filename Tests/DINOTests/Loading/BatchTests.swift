@@ -34,7 +34,11 @@ import Testing
     ) throws -> BatchSource {
         BatchSource(
             PictureCache(try PictureFolder(folder.path), byteLimit: byteLimit),
-            multiCrop: options, batchSize: batchSize, seed: seed)
+            views: options, batchSize: batchSize, seed: seed)
+    }
+
+    static func cache(of source: BatchSource) throws -> PictureCache {
+        try #require(source.pictures as? PictureCache)
     }
 
     /// Which level each picture of a batch has.
@@ -120,7 +124,7 @@ import Testing
         #expect(source.stepsPerEpoch == 3)
         let epoch = source.epoch(0)
         for step in 0..<3 { _ = try epoch.batch(step) }
-        let reasons = source.cache.unreadable.map { "\($0.reason)" }
+        let reasons = try Self.cache(of: source).unreadable.map { "\($0.reason)" }
         #expect(reasons.count == 3)
         for (reason, part) in zip(
             reasons, ["/000.jpg begins with", "/102a.jpg cannot be decoded", "/103a.png is empty"])
@@ -159,6 +163,46 @@ import Testing
         }
     }
 
+    /// An augmentation of one's own around the usual one: pictures without red.
+    private struct WithoutRed: ViewMaker {
+        let crops = BatchTests.full
+
+        func emptyBatch(count: Int) -> MultiCropBatch { crops.emptyBatch(count: count) }
+
+        func writeCrops(
+            of image: Image, to batch: inout MultiCropBatch, at index: Int,
+            using generator: inout some RandomNumberGenerator
+        ) {
+            var pixels = image.pixels
+            for red in stride(from: 0, to: pixels.count, by: 3) { pixels[red] = 0 }
+            crops.writeCrops(
+                of: Image(width: image.width, height: image.height, pixels: pixels), to: &batch,
+                at: index, using: &generator)
+        }
+    }
+
+    @Test func picturesInMemoryAndOwnViews() throws {
+        let folder = try Self.levels(6)
+        let pictures = try PictureFolder(folder.path)
+        let images = try pictures.files.indices.map { try Image(contentsOf: pictures.path(of: $0)) }
+        let expected = try Self.source(folder, Self.full, batchSize: 4).epoch(1).batch(0)
+        func batch(_ pictures: [Image], _ views: any ViewMaker) throws -> MultiCropBatch {
+            try BatchLoader(
+                BatchSource(pictures, views: views, batchSize: 4, seed: 1), epoch: 1
+            ).next()
+        }
+        let same = try batch(images, Self.full)
+        #expect(same.globals == expected.globals && same.locals == expected.locals)
+        let redless = images.map { image in
+            var pixels = image.pixels
+            for red in stride(from: 0, to: pixels.count, by: 3) { pixels[red] = 0 }
+            return Image(width: image.width, height: image.height, pixels: pixels)
+        }
+        let own = try batch(images, WithoutRed())
+        #expect(own.globals == (try batch(redless, Self.full)).globals)
+        #expect(own.globals != expected.globals)
+    }
+
     /// While nobody takes them, no more batches are made than asked for.
     @Test func lookAheadIsBounded() throws {
         let folder = try Self.levels(30)
@@ -166,7 +210,7 @@ import Testing
         let loader = BatchLoader(source, lookAhead: 2)
         _ = try loader.next()
         Thread.sleep(forTimeInterval: 0.3)
-        #expect(source.cache.byteCount <= 3 * 900)
+        #expect(try Self.cache(of: source).byteCount <= 3 * 900)
         _ = try loader.next()
     }
 }

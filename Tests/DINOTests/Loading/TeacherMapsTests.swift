@@ -62,7 +62,7 @@ import ViT
             let teacher = try TeacherMaps(maps.path, saliency: saliency, of: pictures)
             #expect(teacher.channels == 2)
             return try BatchSource(
-                PictureCache(pictures), multiCrop: crops, batchSize: 2, seed: 3,
+                PictureCache(pictures), views: crops, batchSize: 2, seed: 3,
                 maps: (teacher, patchSize: 4)
             ).epoch(0).batch(0)
         }

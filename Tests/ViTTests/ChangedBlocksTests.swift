@@ -1,0 +1,30 @@
+import Foundation
+import Tensors
+import Testing
+import ViT
+
+@Suite struct ChangedBlocksTests {
+    @Test("A network without its last blocks is one of less depth, and is written and read as such")
+    func removedBlocks() throws {
+        var generator = Xoshiro256(seed: 1)
+        let whole = VisionTransformer(
+            untrained: VisionTransformer.Configuration(width: 16, depth: 4, heads: 2)
+                .sized(patchSize: 8, imageSize: 32), using: &generator)
+        var cut = whole
+        cut.blocks.removeLast(2)
+        #expect(cut.configuration.depth == 2 && whole.configuration.depth == 4)
+        let images = Tensor.normal([1, 3, 32, 32], using: &generator)
+        let tap = FeatureTap(layer: 1, facet: .token)
+        let tokens = whole.features(of: images, at: [tap])[tap]
+        let last = FeatureTap(layer: -1, facet: .token)
+        #expect(cut.features(of: images, at: [last])[last] == tokens)
+
+        let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).safetensors")
+            .path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try cut.write(to: path)
+        let read = try VisionTransformer(contentsOf: path)
+        #expect(read.configuration.depth == 2)
+        #expect(read.features(of: images, at: [tap])[tap] == tokens)
+    }
+}
