@@ -21,19 +21,22 @@ struct Table {
     }
 
     func finish() {
-        guard let first = rows.first else { return }
+        // In the order in which the rows have them; not every row has every figure.
+        let names = rows.reduce(into: [String]()) { names, row in
+            names += row.figures.map(\.name).filter { !names.contains($0) }
+        }
         let lead = rows.map(\.title.count).max() ?? 0
         func line(_ cells: [String]) -> String {
             cells[0] + String(repeating: " ", count: lead - cells[0].count)
-                + zip(cells.dropFirst(), first.figures).map { cell, figure in
-                    let width = max(figure.name.count, 6) + 2
+                + zip(cells.dropFirst(), names).map { cell, name in
+                    let width = max(name.count, 6) + 2
                     return String(repeating: " ", count: max(0, width - cell.count)) + cell
                 }.joined()
         }
-        print(line([""] + first.figures.map(\.name)))
+        print(line([""] + names))
         for row in rows {
-            let cells = first.figures.map { column in
-                row.figures.first { $0.name == column.name }
+            let cells = names.map { name in
+                row.figures.first { $0.name == name }
                     .map { String(format: "%.1f", $0.value) } ?? "-"
             }
             print(line([row.title] + cells) + String(format: "  (%.0f s)", row.seconds))

@@ -32,8 +32,7 @@ extension Extractor {
         }
         var inputs: [Tensor] = []
         var parts: [Tensor] = []
-        let patches = side / configuration.patchSize
-        let batch = max(1, min(64, 8192 / (1 + patches * patches)))
+        let batch = CentreView.picturesPerBatch(side: side, patchSize: configuration.patchSize)
         for (index, photo) in photos.enumerated() {
             do {
                 inputs.append(

@@ -25,6 +25,16 @@ public struct CentreView: Hashable, Sendable, Codable {
         self.cropSize = cropSize
     }
 
+    /// The number of pictures in a batch for inference: enough tokens for matrix products to reach full speed.
+    ///
+    /// - Parameters:
+    ///   - side: the side of the network's input in pixels.
+    ///   - patchSize: the side of the network's patches in pixels.
+    package static func picturesPerBatch(side: Int, patchSize: Int) -> Int {
+        let patches = side / patchSize
+        return max(1, min(64, 8192 / (1 + patches * patches)))
+    }
+
     /// Converts a picture to the network's input, `[3, cropSize, cropSize]`.
     ///
     /// - Parameters:

@@ -52,9 +52,8 @@ public struct PictureFeatures: Sendable {
     ) throws {
         let width = embedding.width(of: network)
         let rows = Tensor(uninitialized: [selection.count, width])
-        // Enough tokens per batch for matrix products to reach full speed.
-        let patches = side / network.configuration.patchSize
-        let most = max(1, min(64, 8192 / (1 + patches * patches)))
+        let most = CentreView.picturesPerBatch(
+            side: side, patchSize: network.configuration.patchSize)
         features = rows
         for start in stride(from: 0, to: selection.count, by: most) {
             let batch = Array(selection[start..<min(start + most, selection.count)])
