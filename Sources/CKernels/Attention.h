@@ -1,10 +1,9 @@
 // softmax(scale Q K^T) V for a group of queries, without storing the score matrix.
 //
 // Everything is transposed, with queries in the lanes: a panel of up to PANEL queries, packed once, is the
-// right factor of S^T = K Q^T; its left factor, the keys, is read in place. The tile S^T [KEYS, PANEL] is
-// then, unchanged, the right factor of O^T += V^T P^T; its left factor, the values, is read in place too.
-// So neither keys nor values are copied, and the softmax's maxima and sums run down the tile without
-// crossing lanes.
+// right factor of S^T = K Q^T; its left factor are the keys. The tile S^T [KEYS, PANEL] is then, unchanged,
+// the right factor of O^T += V^T P^T; its left factor are the values. So neither keys nor values are
+// transposed, and the softmax's maxima and sums run down the tile without crossing lanes.
 
 // The offset subtracted need not be the true maximum: it is raised only when a block exceeds it by SLACK
 // powers of two, which loses no accuracy and avoids nearly all rescaling.
@@ -46,8 +45,9 @@ INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, 
 static void prepare_keys(
     ptrdiff_t keys, ptrdiff_t width, const float *key, const float *value, ptrdiff_t row_stride,
     float *prepared) {
-    for (ptrdiff_t block = 0; block < key_blocks(keys); block++) {
-        const ptrdiff_t count = key_block_start(block + 1, keys) - key_block_start(block, keys);
+    for (ptrdiff_t block = 0; block < key_blocks(keys, KEYS); block++) {
+        const ptrdiff_t count =
+            key_block_start(block + 1, keys, KEYS) - key_block_start(block, keys, KEYS);
         balance_rows(count, width, key, row_stride, 1, prepared);
         prepared += balanced_block(count, width);
         balance_rows(width, count, value, 1, row_stride, prepared);
@@ -59,10 +59,26 @@ static void prepare_keys(
 
 #endif
 
+// A tile of scores or outputs, [rows, columns]. Full ones, nearly all, spare the choice by their size.
+INLINE void attention_tile(
+    ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+    ptrdiff_t a_column, const float *b, float *c, bool accumulate) {
+    if (rows == ROWS && columns == PANEL) {
+        tile_of(ROWS, VECTORS, depth, a, a_row, a_column, b, c, PANEL, accumulate, NOTHING);
+    } else {
+        tile(rows, columns, depth, a, a_row, a_column, b, c, columns, accumulate, NOTHING);
+    }
+}
+
 INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     float *scores = scratch;                           // a panel [KEYS, PANEL] and its balancing terms
     float *query = scores + (KEYS + BESIDE) * PANEL;   // panels [width, PANEL] with theirs
     float *output = query + CK_ATTENTION_QUERIES * (t.width + BESIDE);  // panels [width, PANEL]
+    // Plain tiles read a block's keys and values from copies: rows as far apart as those of the joined projection
+    // fall on few sets of the first-level cache and evict each other.
+    float *block_keys = output + CK_ATTENTION_QUERIES * t.width;
+    float *block_values = block_keys + PLAIN_KEYS * t.width;
+    const ptrdiff_t most = paired ? KEYS : PLAIN_KEYS;
     vector offset[CK_ATTENTION_QUERIES / LANES], total[CK_ATTENTION_QUERIES / LANES];
 #if PAIRED
     const float *prepared = t.prepared;
@@ -85,11 +101,11 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     }
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 
-    const ptrdiff_t strip = paired ? CK_STRIP : ROWS;
-    for (ptrdiff_t block = 0; block < key_blocks(t.keys); block++) {
-        const ptrdiff_t first = key_block_start(block, t.keys);
-        const ptrdiff_t end = key_block_start(block + 1, t.keys), keys = end - first;
+    for (ptrdiff_t block = 0; block < key_blocks(t.keys, most); block++) {
+        const ptrdiff_t first = key_block_start(block, t.keys, most);
+        const ptrdiff_t end = key_block_start(block + 1, t.keys, most), keys = end - first;
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
+        const strips key_strips = strips_of(paired, keys), value_strips = strips_of(paired, t.width);
 #if PAIRED
         const ptrdiff_t part = paired_part(keys);
         if (paired) {
@@ -99,15 +115,18 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
         }
 #endif
         if (!paired) {
-            const ptrdiff_t next = key_block_start(block + 2, t.keys) - end;
+            copy_rows(keys, t.width, key, t.row_stride, block_keys, t.width);
+            copy_rows(keys, t.width, value, t.row_stride, block_values, t.width);
+            const ptrdiff_t next = key_block_start(block + 2, t.keys, most) - end;
             prefetch_rows(key + keys * t.row_stride, next, t.row_stride, t.width);
             prefetch_rows(value + keys * t.row_stride, next, t.row_stride, t.width);
         }
         for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
             const ptrdiff_t columns = panel_width(t.queries - i);
             float *q = query + i * (t.width + BESIDE), *o = output + i * t.width;
-            for (ptrdiff_t row = 0; row < keys; row += strip) {
-                const ptrdiff_t rows = keys - row < strip ? keys - row : strip;
+            for (ptrdiff_t s = 0; s < key_strips.count; s++) {
+                const ptrdiff_t row = strip_start(key_strips, s);
+                const ptrdiff_t rows = strip_rows(key_strips, s, keys);
 #if PAIRED
                 if (paired) {
                     paired_tile(
@@ -116,8 +135,9 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                     continue;
                 }
 #endif
-                tile(rows, columns, t.width, key + row * t.row_stride, t.row_stride, 1, q,
-                     scores + row * columns, columns, false, NOTHING);
+                attention_tile(
+                    rows, columns, t.width, block_keys + row * t.width, t.width, 1, q,
+                    scores + row * columns, false);
             }
             for (ptrdiff_t j = 0; j < columns; j += LANES) {
                 const ptrdiff_t lane = (i + j) / LANES;
@@ -170,8 +190,9 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 }
                 total[lane] += added;
             }
-            for (ptrdiff_t row = 0; row < t.width; row += strip) {
-                const ptrdiff_t rows = t.width - row < strip ? t.width - row : strip;
+            for (ptrdiff_t s = 0; s < value_strips.count; s++) {
+                const ptrdiff_t row = strip_start(value_strips, s);
+                const ptrdiff_t rows = strip_rows(value_strips, s, t.width);
 #if PAIRED
                 if (paired) {
                     paired_tile(
@@ -180,8 +201,9 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                     continue;
                 }
 #endif
-                tile(rows, columns, keys, value + row, 1, t.row_stride, scores, o + row * columns,
-                     columns, first > 0, NOTHING);
+                attention_tile(
+                    rows, columns, keys, block_values + row, 1, t.width, scores,
+                    o + row * columns, first > 0);
             }
         }
     }

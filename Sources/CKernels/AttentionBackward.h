@@ -63,13 +63,13 @@ static void product_of_panels(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
     ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
     const ptrdiff_t vectors = vector_count(n), panels = panel_count(vectors);
-    const ptrdiff_t strips = (m + ROWS - 1) / ROWS;
+    const strips strips = strips_of(false, m);
     for (ptrdiff_t p = 0; p < panels; p++) {
         const ptrdiff_t start = panel_start(p, vectors, panels);
         const ptrdiff_t width = panel_start(p + 1, vectors, panels) - start;
         const ptrdiff_t columns = n - start < width ? n - start : width;
-        for (ptrdiff_t s = 0; s < strips; s++) {
-            const ptrdiff_t row = m * s / strips, rows = m * (s + 1) / strips - row;
+        for (ptrdiff_t s = 0; s < strips.count; s++) {
+            const ptrdiff_t row = strip_start(strips, s), rows = strip_rows(strips, s, m);
             float *target = c + row * c_row + start;
             if (columns == width) {
                 tile(rows, width, depth, a + row * a_row, a_row, a_column, b + start * depth,

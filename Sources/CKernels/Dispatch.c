@@ -11,12 +11,12 @@ ptrdiff_t ck_packed_block(ptrdiff_t depth, ptrdiff_t columns) {
 ptrdiff_t ck_balanced_block(ptrdiff_t rows, ptrdiff_t depth) { return balanced_block(rows, depth); }
 
 ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
-    // Scores, queries and outputs; two extra numbers for each column of the first two.
-    return (KEYS + 2) * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * (width + 1);
+    // Scores, queries and outputs, with two extra numbers for each column of the first two; a block of keys and values.
+    return (KEYS + 2) * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * (width + 1) + 2 * PLAIN_KEYS * width;
 }
 
 ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width) {
-    return balanced_block(keys, width) + balanced_block(width, keys + 2 * (key_blocks(keys) - 1));
+    return balanced_block(keys, width) + balanced_block(width, keys + 2 * (key_blocks(keys, KEYS) - 1));
 }
 
 ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {

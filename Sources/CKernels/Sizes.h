@@ -6,6 +6,7 @@ enum {
     DEPTH = 384,        // the most depth of a product processed at a time
     GROUP = 192,        // the most columns of a product processed at a time
     KEYS = 128,         // the most keys of a block in attention: whole strips
+    PLAIN_KEYS = 96,    // the same for plain tiles, which copy keys and values
     WIDEST_PANEL = 48,  // columns of the widest panel
     WIDEST_VECTOR = 16,
     BACKWARD_KEYS = 128,    // the most keys of a block in attention's backward pass
@@ -14,11 +15,11 @@ enum {
 
 // The number of blocks that keys are split into, and the start of one: of even size, in whole strips except
 // for the last.
-static inline ptrdiff_t key_blocks(ptrdiff_t keys) { return (keys + KEYS - 1) / KEYS; }
+static inline ptrdiff_t key_blocks(ptrdiff_t keys, ptrdiff_t most) { return (keys + most - 1) / most; }
 
-static inline ptrdiff_t key_block_start(ptrdiff_t block, ptrdiff_t keys) {
+static inline ptrdiff_t key_block_start(ptrdiff_t block, ptrdiff_t keys, ptrdiff_t most) {
     const ptrdiff_t strips = (keys + CK_STRIP - 1) / CK_STRIP;
-    const ptrdiff_t start = strips * block / key_blocks(keys) * CK_STRIP;
+    const ptrdiff_t start = strips * block / key_blocks(keys, most) * CK_STRIP;
     return start < keys ? start : keys;
 }
 
