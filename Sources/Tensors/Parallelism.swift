@@ -17,7 +17,7 @@ public enum Parallelism {
     /// memory in proportion.
     package static let threadCounts = Bound("number of threads", 1...4096)
 
-    /// The most threads that work at once; by default one for each processor.
+    /// The most threads that work on one call; by default one for each processor.
     ///
     /// - Precondition: a new value is from 1 to 4096.
     public static var threadCount: Int {
@@ -56,6 +56,18 @@ public enum Parallelism {
                     body(task)
                 }
             }
+        }
+    }
+
+    /// The values of `body` for each index in `0..<count`, computed on up to `threadCount` threads, in order.
+    ///
+    /// - Precondition: as for ``perform(count:_:)``.
+    public static func map<Value>(count: Int, _ body: (Int) -> Value) -> [Value] {
+        [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
+            // Each task writes only its own element.
+            nonisolated(unsafe) let buffer = buffer
+            perform(count: count) { buffer.initializeElement(at: $0, to: body($0)) }
+            initialized = count
         }
     }
 }

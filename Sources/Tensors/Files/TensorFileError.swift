@@ -47,7 +47,7 @@ extension TensorFileError: CustomStringConvertible {
             "\(path) cannot be written: \(reason)"
         case .outOfRange(let path, let type, let names, let greatest):
             "\(path) cannot be written as \(type.rawValue): values up to \(greatest), in"
-                + " \(listed(names)), are beyond its range; as float32 (without --half) they fit"
+                + " \(listed(names)), are beyond its range; as float32 they fit"
         }
     }
 }
