@@ -17,9 +17,29 @@ public protocol Backbone: Sendable {
     ///   - stride: the distance between patches; nil: the patch size.
     /// - Returns: the features at the taps; see `VisionTransformer.features`.
     func features(of images: Tensor, at taps: [FeatureTap], stride: PatchStride?) -> Features
+
+    /// Extracts features as above and calls `beforeBlock` before each block, to report progress or to end the pass. By
+    /// default it is called once, before the pass.
+    ///
+    /// - Parameter beforeBlock: receives the completed fraction of the pass, from 0 to below 1. An error that it throws
+    ///   ends the pass.
+    /// - Throws: what `beforeBlock` throws.
+    func features<Failure>(
+        of images: Tensor, at taps: [FeatureTap], stride: PatchStride?,
+        beforeBlock: (_ fraction: Double) throws(Failure) -> Void
+    ) throws(Failure) -> Features
 }
 
 extension Backbone {
+    /// Calls `beforeBlock` once, then extracts the features.
+    public func features<Failure>(
+        of images: Tensor, at taps: [FeatureTap], stride: PatchStride?,
+        beforeBlock: (_ fraction: Double) throws(Failure) -> Void
+    ) throws(Failure) -> Features {
+        try beforeBlock(0)
+        return features(of: images, at: taps, stride: stride)
+    }
+
     /// The network's own output: the class token after the last norm, as `forward` of vision_transformer.py returns
     /// it.
     ///
@@ -60,5 +80,14 @@ extension VisionTransformer: Backbone {
         of images: Tensor, at taps: [FeatureTap], stride: PatchStride?
     ) -> Features {
         features(of: images, at: taps, stride: stride, stochasticDepth: nil)
+    }
+
+    /// Extracts features, without masks or stochastic depth, and calls `beforeBlock` before each block.
+    public func features<Failure>(
+        of images: Tensor, at taps: [FeatureTap], stride: PatchStride?,
+        beforeBlock: (_ fraction: Double) throws(Failure) -> Void
+    ) throws(Failure) -> Features {
+        try features(
+            of: images, at: taps, stride: stride, stochasticDepth: nil, beforeBlock: beforeBlock)
     }
 }

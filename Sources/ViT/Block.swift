@@ -43,6 +43,17 @@ public struct Block: Sendable {
         feedForwardScale = try scale("ls2.gamma")
     }
 
+    /// Applies the block to tokens.
+    ///
+    /// - Parameters:
+    ///   - x: the tokens, `[batch, tokens, width]`; the patches' come last.
+    ///   - angles: the rotary angles of the patches (``RotaryPositions/angles(on:)``), if the network has them.
+    /// - Returns: `[batch, tokens, width]`.
+    /// - Complexity: O(tokens x width² + tokens² x width) for each image.
+    public func callAsFunction(_ x: Tensor, rotatedBy angles: RotaryAngles? = nil) -> Tensor {
+        self(x, rotatedBy: angles, branches: nil) { _ in }
+    }
+
     /// Applies the block to tokens `[batch, tokens, width]`.
     ///
     /// - Parameters:

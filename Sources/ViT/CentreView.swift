@@ -6,9 +6,9 @@ import Tensors
 /// resized to a given length, bicubic, then a centred square is cropped.
 public struct CentreView: Hashable, Sendable, Codable {
     /// The length of the shorter side after resizing, in pixels: 256 in the reference.
-    public var loadSize: Int
+    public let loadSize: Int
     /// The side of the square in pixels: 224 in the reference.
-    public var cropSize: Int
+    public let cropSize: Int
 
     /// Creates a view.
     ///
@@ -25,26 +25,19 @@ public struct CentreView: Hashable, Sendable, Codable {
         self.cropSize = cropSize
     }
 
-    /// The number of pictures in a batch for inference: enough tokens for matrix products to reach full speed.
-    ///
-    /// - Parameters:
-    ///   - side: the side of the network's input in pixels.
-    ///   - patchSize: the side of the network's patches in pixels.
-    package static func picturesPerBatch(side: Int, patchSize: Int) -> Int {
-        let patches = side / patchSize
-        return max(1, min(64, 8192 / (1 + patches * patches)))
-    }
-
     /// Converts a picture to the network's input, `[3, cropSize, cropSize]`.
     ///
     /// - Parameters:
     ///   - photo: the picture.
     ///   - network: supplies the colour normalisation.
+    ///   - normalization: overrides the network's.
     /// - Throws: `PreprocessingError` if the picture is so elongated that it would become too large.
     /// - Complexity: O(pixels of the picture).
     public func tensor(
-        of photo: Image, for network: VisionTransformer.Configuration
+        of photo: Image, for network: VisionTransformer.Configuration,
+        normalization: Normalization? = nil
     ) throws(PreprocessingError) -> Tensor {
+        // Whatever the network: its patches divide the crop, not the resized picture.
         let image = try Preprocessing(loadSize: loadSize, filter: .bicubic)
             .networkImage(of: photo, for: .small()).image
         // torchvision's CenterCrop rounds half to even.
@@ -53,7 +46,8 @@ public struct CentreView: Hashable, Sendable, Codable {
         }
         let square = Box(
             x: start(image.width), y: start(image.height), width: cropSize, height: cropSize)
-        return Preprocessing().tensor(of: image.cropped(to: square), for: network)
+        return Preprocessing(normalization: normalization).tensor(
+            of: image.cropped(to: square), for: network)
     }
 }
 

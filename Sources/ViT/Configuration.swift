@@ -34,6 +34,9 @@ extension VisionTransformer {
         public var hasMaskToken = false
         /// The colour normalisation of the network's input.
         public var normalization = Normalization.imageNet
+        /// The mean saliency, 0…1, above which a part of a photo is foreground; nil: dino-vit-features' threshold, which
+        /// suits DINO's attention, concentrated in few places. That of a network taught saliency covers whole objects.
+        public var saliencyThreshold: Float?
 
         /// How positions are encoded.
         public enum Positions: Hashable, Sendable, Codable {
@@ -110,7 +113,7 @@ extension VisionTransformer.Configuration: Codable {
         case width, depth, heads, patchSize, hiddenWidth, positionGrid, layerNormEpsilon
         // Absent from files of the first versions, which supported DINO's networks only.
         case rotaryPeriods, registers, feedForward, hasLayerScale, hasKeyBias, hasMaskToken,
-            normalization
+            normalization, saliencyThreshold
     }
 
     /// Decodes a configuration; keys absent from older files get DINO's values.
@@ -136,6 +139,7 @@ extension VisionTransformer.Configuration: Codable {
         hasKeyBias = try value(.hasKeyBias, or: true)
         hasMaskToken = try value(.hasMaskToken, or: false)
         normalization = try value(.normalization, or: .imageNet)
+        saliencyThreshold = try container.decodeIfPresent(Float.self, forKey: .saliencyThreshold)
     }
 
     /// Encodes every property; positions are stored under the key `positionGrid` or `rotaryPeriods`.
@@ -157,6 +161,7 @@ extension VisionTransformer.Configuration: Codable {
         try container.encode(hasKeyBias, forKey: .hasKeyBias)
         try container.encode(hasMaskToken, forKey: .hasMaskToken)
         try container.encode(normalization, forKey: .normalization)
+        try container.encodeIfPresent(saliencyThreshold, forKey: .saliencyThreshold)
     }
 }
 

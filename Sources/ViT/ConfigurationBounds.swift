@@ -22,6 +22,8 @@ extension VisionTransformer.Configuration: Bounded {
         package static let layerNormEpsilon = Bound("layer norm epsilon", Float(1e-12)...1)
         /// DINOv3's periods lie between 1 and 100; below the limit float32 angles are meaningless.
         package static let period = Bound("period of rotary positions", Float(1e-3)...1e6)
+        /// Saliency is scaled to this range.
+        package static let saliencyThreshold = Bound("saliency threshold", Float(0)...1)
         /// Three times ViT-22B's: 275 GB of float32.
         package static let parameters = Bound("number of parameters", 1...1 << 36)
     }
@@ -36,7 +38,8 @@ extension VisionTransformer.Configuration: Bounded {
     public var fault: String? {
         let single = firstFault(
             faultOfSize, Bounds.patchSize.fault(patchSize), Bounds.hiddenWidth.fault(hiddenWidth),
-            Bounds.layerNormEpsilon.fault(layerNormEpsilon), Bounds.registers.fault(registers))
+            Bounds.layerNormEpsilon.fault(layerNormEpsilon), Bounds.registers.fault(registers),
+            Bounds.saliencyThreshold.fault(saliencyThreshold))
         if let single { return single }
         guard width % heads == 0 else {
             return "a width of \(width) is not divisible by \(heads) heads"

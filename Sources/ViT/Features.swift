@@ -13,12 +13,24 @@ public enum Facet: String, Hashable, Sendable, Codable, CaseIterable {
     case registerAttention
     /// The layer's output after the network's last norm (`get_intermediate_layers` of vision_transformer.py).
     case normedToken
-    /// The class token of `normedToken`. If nothing else of the last layer is requested, only the class token is
-    /// computed there; the result is the same but for rounding.
+    /// The class token of `normedToken`. If neither `token` nor `normedToken` of the layer nor a later layer is requested,
+    /// only the class token is computed there; the result is the same but for rounding.
     case embedding
 }
 
 extension Facet {
+    /// Whether the facet has a vector for each token, and so for each patch.
+    public var hasVectors: Bool {
+        switch self {
+        case .query, .key, .value, .token, .normedToken: true
+        case .classAttention, .registerAttention, .embedding: false
+        }
+    }
+
+    /// Whether the facet can become descriptors of patches: it has vectors, or is the class token's attention, whose
+    /// weights of all heads describe a patch.
+    public var describesPatches: Bool { hasVectors || self == .classAttention }
+
     /// Whether the facet is a weight per token rather than a vector.
     package var isAttention: Bool { self == .classAttention || self == .registerAttention }
 }
@@ -93,8 +105,18 @@ public struct TokenLayout: Hashable, Sendable {
     /// The number of tokens.
     public var count: Int { 1 + registers + grid.count }
 
+    /// The number of images in a batch for inference: enough tokens for matrix products to reach full speed.
+    package var imagesPerBatch: Int { max(1, min(64, 8192 / count)) }
+
     /// The indices of the patches' tokens.
     public var patches: Range<Int> { count - grid.count..<count }
+}
+
+extension PatchGrid {
+    /// The grid of a square image whose patches do not overlap.
+    package init(side: Int, patchSize: Int) {
+        self.init(rows: side / patchSize, columns: side / patchSize)
+    }
 }
 
 /// The features that one forward pass extracted at the requested taps.
@@ -176,7 +198,7 @@ public struct Features: Sendable {
     private func tokens(at tap: FeatureTap, image: Int) -> Tensor {
         let tokens = vectors(at: tap, image: image)
         require(
-            !tap.facet.isAttention && tokens.shape[0] == layout.count,
+            tap.facet.hasVectors && tokens.shape[0] == layout.count,
             "Features: \(tap.facet.rawValue) \(tokens.shape) has no vector for each token")
         return tokens
     }

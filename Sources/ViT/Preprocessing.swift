@@ -15,6 +15,8 @@ public struct NetworkImage: Hashable, Sendable {
 public enum PreprocessingError: Error, Hashable, Sendable {
     /// The picture is so elongated that it would become too large with its shorter side at the load size.
     case tooLong(width: Int, height: Int, loadSize: Int)
+    /// The load size is not positive.
+    case loadSize(Int)
 }
 
 extension PreprocessingError: CustomStringConvertible {
@@ -24,6 +26,8 @@ extension PreprocessingError: CustomStringConvertible {
         case .tooLong(let width, let height, let loadSize):
             "a picture of \(width)x\(height) pixels would have more than"
                 + " \(Preprocessing.maximumPixelCount) at load size \(loadSize)"
+        case .loadSize(let loadSize):
+            "a load size of \(loadSize) pixels is not positive"
         }
     }
 }
@@ -85,11 +89,12 @@ public struct Preprocessing: Hashable, Sendable, Codable {
     /// - Parameters:
     ///   - photo: the original picture.
     ///   - network: the load size is adapted to it; see `Configuration.fitted(loadSize:)`.
-    /// - Throws: `PreprocessingError.tooLong` if the result would have too many pixels.
+    /// - Throws: `PreprocessingError`, also if the result would have too many pixels.
     public func networkImage(
         of photo: Image, for network: VisionTransformer.Configuration
     ) throws(PreprocessingError) -> NetworkImage {
         var image = photo
+        if let loadSize, loadSize < 1 { throw .loadSize(loadSize) }
         if let loadSize = loadSize.map(network.fitted(loadSize:)) {
             // In floating point, where no load size overflows.
             let short = Double(min(photo.width, photo.height))

@@ -132,11 +132,24 @@ public struct VisionTransformer: Sendable {
         of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil,
         mask: PatchMask? = nil, stochasticDepth: StochasticDepth? = nil
     ) -> Features {
-        require(
-            images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
-            "features: images \(images.shape), not [batch, \(patchEmbedding.channels), h, w]")
+        features(
+            of: images, at: taps, stride: stride, mask: mask, stochasticDepth: stochasticDepth,
+            beforeBlock: { _ in })
+    }
+
+    /// Extracts features and calls `beforeBlock` before each block, to report progress or to end the pass; otherwise as
+    /// ``features(of:at:stride:mask:stochasticDepth:)``.
+    ///
+    /// - Parameter beforeBlock: receives the completed fraction of the pass, from 0 to below 1. An error that it throws
+    ///   ends the pass.
+    /// - Throws: what `beforeBlock` throws.
+    public func features<Failure>(
+        of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil,
+        mask: PatchMask? = nil, stochasticDepth: StochasticDepth? = nil,
+        beforeBlock: (_ fraction: Double) throws(Failure) -> Void
+    ) throws(Failure) -> Features {
         let stride = stride ?? PatchStride(configuration.patchSize)
-        let layout = layout(height: images.shape[2], width: images.shape[3], stride: stride)
+        let layout = layout(of: images, stride: stride)
         var values: [FeatureTap: Tensor] = [:]
         let wanted = Dictionary(grouping: taps) { tap in
             guard let layer = configuration.layer(tap.layer) else {
@@ -150,6 +163,7 @@ public struct VisionTransformer: Sendable {
         var x = tokens(of: images, layout.grid, stride, mask)
         let angles = rotaryPositions?.angles(on: layout.grid)
         for (index, block) in blocks[...last].enumerated() {
+            try beforeBlock(Double(index) / Double(last + 1))
             let facets = Set(wanted[index, default: []].map(\.facet))
             func collect(_ facet: Facet, _ value: Tensor) {
                 for tap in wanted[index, default: []] where tap.facet == facet {
@@ -182,6 +196,27 @@ public struct VisionTransformer: Sendable {
             if facets.contains(.embedding) { collect(.embedding, norm(x.slices(at: 0))) }
         }
         return Features(layout: layout, configuration: configuration, values: values)
+    }
+
+    /// The tokens that enter the first block, for networks of your own around ``blocks`` (adapters, other heads): the class
+    /// token, the registers and the patches, with their learnt positions.
+    ///
+    /// - Parameters:
+    ///   - images: `[batch, 3, height, width]`, normalised.
+    ///   - stride: the distance between patches; the patch size by default.
+    /// - Returns: `[batch, tokens, width]`.
+    /// - Complexity: O(tokens x width x patch size²) for each image.
+    public func tokens(of images: Tensor, stride: PatchStride? = nil) -> Tensor {
+        let stride = stride ?? PatchStride(configuration.patchSize)
+        return tokens(of: images, layout(of: images, stride: stride).grid, stride, nil)
+    }
+
+    private func layout(of images: Tensor, stride: PatchStride) -> TokenLayout {
+        require(
+            images.shape.rank == 4 && images.shape[1] == patchEmbedding.channels,
+            "VisionTransformer: images \(images.shape), not [batch, \(patchEmbedding.channels), h, w]"
+        )
+        return layout(height: images.shape[2], width: images.shape[3], stride: stride)
     }
 
     /// The tokens that enter the first block: `[batch, tokens, width]`.

@@ -50,6 +50,7 @@ public struct WeightFile: Sendable {
     private static let epsilonKey = "layer_norm_eps"
     private static let meanKey = "image_mean"
     private static let deviationKey = "image_std"
+    private static let saliencyKey = "saliency_threshold"
 
     /// The metadata of every weight file that this package writes.
     package static func metadata(
@@ -67,6 +68,7 @@ public struct WeightFile: Sendable {
             texts[meanKey] = text(normalization.mean)
             texts[deviationKey] = text(normalization.standardDeviation)
         }
+        texts[saliencyKey] = configuration.saliencyThreshold.map { "\($0)" }
         return texts
     }
 
@@ -127,6 +129,7 @@ public struct WeightFile: Sendable {
         configuration.normalization =
             try Self.normalization(texts, found?.config, hasConfig ? path : nil)
             ?? (names.isOfSatellite(width: configuration.width) ? .satellite : .imageNet)
+        configuration.saliencyThreshold = texts[Self.saliencyKey].flatMap { Float($0) }
         if let fault = configuration.fault {
             throw .file(.damaged(path: path, reason: fault))
         }

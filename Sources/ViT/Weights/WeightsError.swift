@@ -45,7 +45,7 @@ extension WeightsError: CustomStringConvertible {
                 + " expected \(expected)"
         case .heads(let path, let width, nil):
             return "\(path) has width \(width), which is not a multiple of 64, so its number of"
-                + " heads cannot be inferred; give it with --heads"
+                + " heads cannot be inferred and must be given"
         case .heads(let path, let width, let heads?):
             return "\(path) has width \(width), which is not divisible by \(heads) heads"
         case .config(let path, let reason):
