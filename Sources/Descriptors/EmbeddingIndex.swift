@@ -1,35 +1,90 @@
 import Foundation
+import Images
 import Platform
 import Tensors
+import ViT
 
 /// Embeddings of pictures with their names, to be searched by similarity.
 ///
 /// ```swift
 /// let extractor = Extractor(try VisionTransformer.bundled())
-/// let index = EmbeddingIndex(names: paths, embeddings: try extractor.embeddings(of: photos))
-/// for match in index.nearest(to: try extractor.embedding(of: query), count: 5) {
+/// let index = try EmbeddingIndex(of: photos, names: paths, using: extractor)
+/// for match in try index.nearest(to: query, count: 5, using: extractor) {
 ///     print(match.name, match.similarity)
 /// }
 /// try JSONEncoder().encode(index).write(to: URL(filePath: "index.json"))
 /// ```
 public struct EmbeddingIndex: Equatable, Sendable {
     /// The pictures' names, in the order of the rows of `vectors`.
-    public private(set) var names: [String]
+    public let names: [String]
     /// The embeddings, each of length 1: `[names, width]`.
-    public private(set) var vectors: Tensor
+    public let vectors: Tensor
+    /// The `fingerprint` of the network that computed the embeddings; nil if unknown.
+    public let network: String?
+    /// The part of each photo that was embedded.
+    public let view: CentreView
 
-    /// Makes an index.
+    /// Computes the embeddings of photos and makes an index of them.
+    ///
+    /// - Parameters:
+    ///   - photos: the photos, of any sizes.
+    ///   - names: what results are called by, such as paths; one for each photo.
+    ///   - extractor: the network.
+    ///   - view: the part of each photo that is embedded.
+    /// - Throws: `ExtractionError`.
+    /// - Precondition: there is a name for each photo.
+    /// - Complexity: a pass through the network for each photo.
+    public init(
+        of photos: [Image], names: [String], using extractor: Extractor,
+        view: CentreView = CentreView()
+    ) throws(ExtractionError) {
+        require(
+            names.count == photos.count,
+            "EmbeddingIndex: \(names.count) names for \(photos.count) photos")
+        self.names = names
+        vectors = try extractor.embeddings(of: photos, view: view).normalizedRows()
+        network = extractor.model.fingerprint
+        self.view = view
+    }
+
+    /// Makes an index of embeddings that were computed elsewhere.
     ///
     /// - Parameters:
     ///   - names: what results are called by, such as paths.
     ///   - embeddings: `[names, width]`, of any length.
-    /// - Precondition: there is an embedding for each name.
+    /// - Precondition: there is an embedding for each name, and all are finite.
     public init(names: [String], embeddings: Tensor) {
         require(
-            embeddings.shape.rank == 2 && embeddings.shape[0] == names.count,
+            embeddings.shape.rank == 2 && embeddings.shape[0] == names.count
+                && embeddings.shape[1] > 0 && embeddings.isFinite,
             "EmbeddingIndex: \(names.count) names with embeddings \(embeddings.shape)")
         self.names = names
         vectors = embeddings.normalizedRows()
+        network = nil
+        view = CentreView()
+    }
+
+    /// The pictures most similar to a photo by the cosine of their embeddings, most similar first.
+    ///
+    /// - Parameters:
+    ///   - photo: the photo, of any size.
+    ///   - count: how many pictures; all if there are fewer.
+    ///   - extractor: the network that the index was made by.
+    /// - Throws: `ExtractionError`; `networkMismatch` if the index was made by another network, or its vectors have another
+    ///   width.
+    /// - Complexity: a pass through the network, and O(names * (width + count)).
+    public func nearest(
+        to photo: Image, count: Int, using extractor: Extractor
+    ) throws(ExtractionError) -> [(name: String, similarity: Float)] {
+        let found = extractor.model.fingerprint
+        let width = extractor.model.configuration.width
+        if let network, network != found {
+            throw .networkMismatch(expected: network, found: found)
+        }
+        guard vectors.shape[1] == width else {
+            throw .networkMismatch(expected: "width \(vectors.shape[1])", found: "width \(width)")
+        }
+        return nearest(to: try extractor.embedding(of: photo, view: view), count: count)
     }
 
     /// The pictures most similar to an embedding by the cosine, most similar first.
@@ -56,7 +111,7 @@ public struct EmbeddingIndex: Equatable, Sendable {
 /// third of the size of decimals.
 extension EmbeddingIndex: Codable {
     private enum CodingKeys: String, CodingKey {
-        case names, width, vectors
+        case names, width, vectors, network, view
     }
 
     /// Encodes the names and the vectors.
@@ -64,15 +119,16 @@ extension EmbeddingIndex: Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(names, forKey: .names)
         try container.encode(vectors.shape[1], forKey: .width)
-        let bytes = vectors.elements.flatMap { element in
-            withUnsafeBytes(of: element.bitPattern.littleEndian) { Array($0) }
-        }
-        try container.encode(Data(bytes), forKey: .vectors)
+        let bits = vectors.elements.map(\.bitPattern.littleEndian)
+        try container.encode(bits.withUnsafeBytes { Data($0) }, forKey: .vectors)
+        try container.encodeIfPresent(network, forKey: .network)
+        try container.encode(view, forKey: .view)
     }
 
     /// Decodes an index.
     ///
-    /// - Throws: `DecodingError`, also if there are more or fewer numbers than names and width say, or one is not finite.
+    /// - Throws: `DecodingError`, also if there are more or fewer numbers than names and width say, one is not finite, or
+    ///   the view is not valid.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let names = try container.decode([String].self, forKey: .names)
@@ -96,5 +152,11 @@ extension EmbeddingIndex: Codable {
         }
         self.names = names
         vectors = Tensor(elements, shape: [names.count, width])
+        network = try container.decodeIfPresent(String.self, forKey: .network)
+        view = try container.decode(CentreView.self, forKey: .view)
+        if let fault = view.fault {
+            throw DecodingError.dataCorruptedError(
+                forKey: .view, in: container, debugDescription: fault)
+        }
     }
 }

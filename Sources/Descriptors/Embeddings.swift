@@ -3,7 +3,8 @@ import Tensors
 import ViT
 
 extension Extractor {
-    /// The embedding of a photo as a whole: the class token after the last norm, by whose cosine photos are compared.
+    /// The embedding of a photo as a whole: the class token after the last norm, by whose cosine photos are compared. The
+    /// extractor's load size, stride and features play no part.
     ///
     /// - Parameters:
     ///   - photo: the photo, of any size.
@@ -32,24 +33,31 @@ extension Extractor {
         }
         var inputs: [Tensor] = []
         var parts: [Tensor] = []
-        let batch = CentreView.picturesPerBatch(side: side, patchSize: configuration.patchSize)
+        let tap = FeatureTap(layer: -1, facet: .embedding)
+        let grid = PatchGrid(side: side, patchSize: configuration.patchSize)
+        guard grid.count <= Self.maximumPatches else {
+            throw .tooManyPatches(count: grid.count, most: Self.maximumPatches)
+        }
+        let batch = TokenLayout(grid: grid).imagesPerBatch
         for (index, photo) in photos.enumerated() {
             do {
                 inputs.append(
-                    try view.tensor(of: photo, for: configuration)
-                        .reshaped(to: [1, 3, side, side]))
+                    try view.tensor(
+                        of: photo, for: configuration, normalization: preprocessing.normalization
+                    ).reshaped(to: [1, 3, side, side]))
             } catch {
                 throw .preprocessing(error)
             }
             if inputs.count == batch || index == photos.count - 1 {
-                parts.append(model.embeddings(of: .concatenated(inputs)))
+                parts.append(
+                    try features(of: .concatenated(inputs), at: [tap], stride: nil)[tap])
                 inputs = []
             }
         }
         guard !parts.isEmpty else { return Tensor([], shape: [0, configuration.width]) }
         let embeddings = Tensor.concatenated(parts)
         guard embeddings.isFinite else {
-            throw .notFinite(FeatureTap(layer: -1, facet: .embedding))
+            throw .notFinite(tap)
         }
         return embeddings
     }

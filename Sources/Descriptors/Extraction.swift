@@ -14,12 +14,18 @@ public enum ExtractionError: Error, Hashable, Sendable {
     case noSuchLayer(layer: Int, depth: Int)
     /// The network has `heads` heads and lacks this one.
     case noSuchHead(head: Int, heads: Int)
+    /// The facet does not describe patches.
+    case noDescriptors(Facet)
+    /// No heads are given whose attention would be averaged into saliency.
+    case noSaliencyHeads
     /// The stride is not between 1 and the patch size.
     case badStride(PatchStride, patchSize: Int)
     /// A model fitted to the features of one network is used with another; both by fingerprint.
     case networkMismatch(expected: String, found: String)
     /// Features are infinite, NaN, or so large that their squares cannot be summed.
     case notFinite(FeatureTap)
+    /// The task that extracts has been cancelled.
+    case cancelled
 }
 
 extension ExtractionError: CustomStringConvertible {
@@ -37,6 +43,10 @@ extension ExtractionError: CustomStringConvertible {
                 + " from -1"
         case .noSuchHead(let head, let heads):
             "head \(head) is not one of the network's \(heads), which are counted from 0"
+        case .noDescriptors(let facet):
+            "\(facet.rawValue) does not describe patches"
+        case .noSaliencyHeads:
+            "no heads are given for saliency"
         case .badStride(let stride, let patchSize):
             "a stride of \(stride.vertical)x\(stride.horizontal) is not between 1 and the patch size,"
                 + " \(patchSize)"
@@ -45,11 +55,16 @@ extension ExtractionError: CustomStringConvertible {
         case .notFinite(let tap):
             "the network's features (\(tap.facet.rawValue) of layer \(tap.layer)) are not finite, or"
                 + " too large to compare; its weights are damaged"
+        case .cancelled:
+            "the extraction was cancelled"
         }
     }
 }
 
-/// Extracts features of pictures: a network, its preprocessing and its stride.
+/// Extracts features of pictures: a network, and which of its features are taken, and how.
+///
+/// Within a task that is cancelled every function that runs the network, synchronous or not, throws
+/// `ExtractionError.cancelled` before the network's next block.
 public struct Extractor: Sendable {
     /// The network.
     public var model: any Backbone
@@ -57,21 +72,26 @@ public struct Extractor: Sendable {
     public var preprocessing: Preprocessing
     /// The step from patch to patch, in pixels of the resized picture.
     public var stride: PatchStride
+    /// The features that become descriptors.
+    public var tap: FeatureTap
+    /// The heads of the last layer whose attention is averaged into saliency; nil:
+    /// `SaliencyMap.defaultHeads`.
+    public var saliencyHeads: [Int]?
+    /// Receives the completed fraction of a pass through the network, from 0 to below 1, before each of its blocks; called
+    /// on the thread that extracts.
+    public var progress: (@Sendable (_ fraction: Double) -> Void)?
 
-    /// An extractor for a network.
+    /// An extractor of a network's features.
     ///
     /// - Parameters:
     ///   - model: the network.
-    ///   - preprocessing: resizing and normalisation of pictures.
-    ///   - stride: the step from patch to patch in pixels; the model's patch size by default, so that
-    ///     patches do not overlap.
-    public init(
-        _ model: any Backbone, preprocessing: Preprocessing = Preprocessing(),
-        stride: PatchStride? = nil
-    ) {
+    ///   - options: which features are taken, and how.
+    public init(_ model: any Backbone, _ options: FeatureOptions = FeatureOptions()) {
         self.model = model
-        self.preprocessing = preprocessing
-        self.stride = stride ?? PatchStride(model.configuration.patchSize)
+        preprocessing = options.preprocessing
+        stride = options.stride ?? .fine(for: model.configuration)
+        tap = FeatureTap(layer: options.layerOrLast, facet: options.facet)
+        saliencyHeads = options.saliencyHeads
     }
 
     /// The maximum number of patches per picture, 170 times that of a 224 pixel square at stride 4: a
@@ -93,6 +113,14 @@ public struct Extractor: Sendable {
     public func features(
         of input: NetworkImage, at taps: [FeatureTap]
     ) throws(ExtractionError) -> (features: Features, geometry: DescriptorGrid.Geometry) {
+        let geometry = try geometry(of: input, at: taps)
+        return (try features(ofBatch: [input.image], at: taps), geometry)
+    }
+
+    /// The geometry of a picture's grid, once the picture and the taps are known to suit the network.
+    func geometry(
+        of input: NetworkImage, at taps: [FeatureTap]
+    ) throws(ExtractionError) -> DescriptorGrid.Geometry {
         let image = input.image
         let patchSize = model.configuration.patchSize
         try check(taps)
@@ -105,63 +133,118 @@ public struct Extractor: Sendable {
         guard geometry.grid.count <= Self.maximumPatches else {
             throw .tooManyPatches(count: geometry.grid.count, most: Self.maximumPatches)
         }
-        let tensor = preprocessing.tensor(of: image, for: model.configuration)
-        let features = model.features(
-            of: tensor.reshaped(to: Shape([1] + tensor.shape.dimensions)), at: taps, stride: stride)
+        return geometry
+    }
+
+    /// Runs pictures of one size through the network.
+    ///
+    /// - Parameters:
+    ///   - images: pictures whose `geometry(of:at:)` is known to be valid.
+    ///   - taps: the features to extract.
+    func features(
+        ofBatch images: [Image], at taps: [FeatureTap]
+    ) throws(ExtractionError) -> Features {
+        let inputs = images.map { image in
+            let tensor = preprocessing.tensor(of: image, for: model.configuration)
+            return tensor.reshaped(to: Shape([1] + tensor.shape.dimensions))
+        }
+        let features = try features(
+            of: inputs.count == 1 ? inputs[0] : .concatenated(inputs), at: taps, stride: stride)
         let excess = Self.greatestFeature.nextUp.bitPattern...0x7fff_ffff
         for tap in taps where features[tap].count(ofMagnitudeBits: excess) > 0 {
             throw .notFinite(tap)
         }
-        return (features, geometry)
+        return features
+    }
+
+    /// The pass itself: reports progress, and ends when the task is cancelled.
+    func features(
+        of images: Tensor, at taps: [FeatureTap], stride: PatchStride?
+    ) throws(ExtractionError) -> Features {
+        try model.features(of: images, at: taps, stride: stride) {
+            (fraction) throws(ExtractionError) in
+            if Task.isCancelled { throw .cancelled }
+            progress?(fraction)
+        }
     }
 
     /// Extracts descriptors and saliency of a picture in one pass.
     ///
-    /// - Parameters:
-    ///   - input: the resized picture, as from `networkImage(of:)`.
-    ///   - layer: the layer of the descriptors, counted from 0, or from the end, -1 being the last.
-    ///   - facet: query, key, value, token or the class token's attention.
-    ///   - saliencyHeads: the heads of the last layer to average; by default `SaliencyMap.defaultHeads`.
+    /// - Parameter input: the resized picture, as from `networkImage(of:)`.
     /// - Throws: `ExtractionError`.
-    public func imageFeatures(
-        of input: NetworkImage, layer: Int, facet: Facet = .key, saliencyHeads: [Int]? = nil
-    ) throws(ExtractionError) -> ImageFeatures {
-        try check(saliencyHeads)
-        let tap = FeatureTap(layer: layer, facet: facet)
-        let (features, geometry) = try features(
-            of: input, at: [tap, .saliency])
+    public func imageFeatures(of input: NetworkImage) throws(ExtractionError) -> ImageFeatures {
+        try checkDescriptors()
+        try checkHeads()
+        let (features, geometry) = try features(of: input, at: [tap, .saliency])
         return ImageFeatures(
             descriptors: DescriptorGrid(features, tap: tap, geometry: geometry),
             saliency: SaliencyMap(features, heads: saliencyHeads))
     }
 
-    /// Extracts the descriptors of a photo.
+    /// Extracts descriptors and saliency of a photo at its own size in one pass.
     ///
-    /// - Parameters:
-    ///   - photo: the photo at its own size.
-    ///   - layer: counted from 0, or from the end, -1 being the last.
-    ///   - facet: query, key, value, token or the class token's attention.
     /// - Throws: `ExtractionError`.
-    public func descriptors(
-        of photo: Image, layer: Int, facet: Facet = .key
-    ) throws(ExtractionError) -> DescriptorGrid {
-        let tap = FeatureTap(layer: layer, facet: facet)
-        let (features, geometry) = try features(of: networkImage(of: photo), at: [tap])
+    public func imageFeatures(of photo: Image) throws(ExtractionError) -> ImageFeatures {
+        try imageFeatures(of: networkImage(of: photo))
+    }
+
+    /// Extracts the descriptors of a picture.
+    ///
+    /// - Parameter input: the resized picture, as from `networkImage(of:)`.
+    /// - Throws: `ExtractionError`.
+    public func descriptors(of input: NetworkImage) throws(ExtractionError) -> DescriptorGrid {
+        try checkDescriptors()
+        let (features, geometry) = try features(of: input, at: [tap])
         return DescriptorGrid(features, tap: tap, geometry: geometry)
     }
 
-    /// Extracts the saliency of a photo's patches.
+    /// Extracts the descriptors of a photo at its own size.
     ///
-    /// - Parameters:
-    ///   - photo: the photo at its own size.
-    ///   - heads: the heads of the last layer to average; by default `SaliencyMap.defaultHeads`.
     /// - Throws: `ExtractionError`.
-    public func saliency(
-        of photo: Image, heads: [Int]? = nil
-    ) throws(ExtractionError) -> SaliencyMap {
-        try check(heads)
+    public func descriptors(of photo: Image) throws(ExtractionError) -> DescriptorGrid {
+        try descriptors(of: networkImage(of: photo))
+    }
+
+    /// Extracts the descriptors of several photos, as for each alone. Photos that have one
+    /// size after resizing pass through the network in batches.
+    ///
+    /// - Parameter photos: the photos at their own sizes.
+    /// - Returns: a grid for each photo, in their order.
+    /// - Throws: `ExtractionError` about the first photo that cannot be used, before any pass; then as for one photo.
+    /// - Complexity: a pass for each photo; memory for all resized photos and all grids.
+    public func descriptors(of photos: [Image]) throws(ExtractionError) -> [DescriptorGrid] {
+        try checkDescriptors()
+        var inputs: [Image] = []
+        var geometries: [DescriptorGrid.Geometry] = []
+        for photo in photos {
+            let input = try networkImage(of: photo)
+            geometries.append(try geometry(of: input, at: [tap]))
+            inputs.append(input.image)
+        }
+        var grids: [DescriptorGrid?] = photos.map { _ in nil }
+        let sizes = Dictionary(grouping: inputs.indices) { [inputs[$0].width, inputs[$0].height] }
+        for (_, places) in sizes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            let most = TokenLayout(grid: geometries[places[0]].grid).imagesPerBatch
+            for start in Swift.stride(from: 0, to: places.count, by: most) {
+                let batch = places[start..<min(start + most, places.count)]
+                let features = try features(ofBatch: batch.map { inputs[$0] }, at: [tap])
+                for (image, place) in batch.enumerated() {
+                    grids[place] = DescriptorGrid(
+                        features, tap: tap, image: image, geometry: geometries[place])
+                }
+            }
+        }
+        return grids.compactMap(\.self)
+    }
+
+    /// Extracts the saliency of the patches of a photo at its own size.
+    ///
+    /// - Throws: `ExtractionError`.
+    public func saliency(of photo: Image) throws(ExtractionError) -> SaliencyMap {
+        try checkHeads()
         return SaliencyMap(
-            try features(of: networkImage(of: photo), at: [.saliency]).features, heads: heads)
+            try features(of: networkImage(of: photo), at: [.saliency]).features,
+            heads: saliencyHeads)
     }
 
     /// Resizes a photo for the network.
@@ -175,23 +258,23 @@ public struct Extractor: Sendable {
         }
     }
 
-    /// A tap of the network with its layer counted from 0.
+    /// This extractor with the layer of `tap` counted from 0.
     ///
-    /// - Parameters:
-    ///   - layer: counted from 0, or from the end, -1 being the last.
-    ///   - facet: the output of the layer.
-    /// - Throws: `noSuchLayer` or `badStride`, as `features` would for any picture.
-    public func tap(layer: Int, facet: Facet) throws(ExtractionError) -> FeatureTap {
-        try check([FeatureTap(layer: layer, facet: facet)])
-        return FeatureTap(layer: model.configuration.layer(layer) ?? layer, facet: facet)
+    /// - Throws: `noSuchLayer` or `badStride`, as `check(_:)`.
+    public func checked() throws(ExtractionError) -> Extractor {
+        try check()
+        var extractor = self
+        extractor.tap.layer = model.configuration.layer(tap.layer) ?? tap.layer
+        return extractor
     }
 
     /// Checks that the network has the taps' layers and that the stride suits its patches.
     ///
+    /// - Parameter taps: by default only `tap`.
     /// - Throws: `noSuchLayer` or `badStride`, as `features` would for any picture.
-    public func check(_ taps: [FeatureTap]) throws(ExtractionError) {
+    public func check(_ taps: [FeatureTap]? = nil) throws(ExtractionError) {
         let configuration = model.configuration
-        for tap in taps where configuration.layer(tap.layer) == nil {
+        for tap in taps ?? [self.tap] where configuration.layer(tap.layer) == nil {
             throw .noSuchLayer(layer: tap.layer, depth: configuration.depth)
         }
         let steps = 1...configuration.patchSize
@@ -200,18 +283,16 @@ public struct Extractor: Sendable {
         }
     }
 
-    private func check(_ heads: [Int]?) throws(ExtractionError) {
+    private func checkDescriptors() throws(ExtractionError) {
+        guard tap.facet.describesPatches else { throw .noDescriptors(tap.facet) }
+    }
+
+    private func checkHeads() throws(ExtractionError) {
         let count = model.configuration.heads
-        for head in heads ?? [] where !(0..<count).contains(head) {
+        if saliencyHeads?.isEmpty == true { throw .noSaliencyHeads }
+        for head in saliencyHeads ?? [] where !(0..<count).contains(head) {
             throw .noSuchHead(head: head, heads: count)
         }
-    }
-}
-
-extension PatchStride {
-    /// The stride of descriptors: 4 pixels, as in dino-vit-features, or the patch size if that is smaller.
-    public static func fine(for network: VisionTransformer.Configuration) -> PatchStride {
-        PatchStride(min(4, network.patchSize))
     }
 }
 
@@ -228,15 +309,8 @@ public func correspondences(
     between a: Image, and b: Image, using model: any Backbone,
     options: Correspondences.Options = Correspondences.Options()
 ) throws(ExtractionError) -> Correspondences {
-    let extractor = Extractor(
-        model, preprocessing: Preprocessing(loadSize: options.loadSize),
-        stride: options.stride ?? .fine(for: model.configuration))
-    func features(of photo: Image) throws(ExtractionError) -> ImageFeatures {
-        try extractor.imageFeatures(
-            of: extractor.networkImage(of: photo),
-            layer: options.layer ?? model.configuration.layerForMatching, facet: options.facet,
-            saliencyHeads: options.saliencyHeads)
-    }
+    let extractor = options.extractor(for: model)
     return correspondences(
-        between: try features(of: a), and: try features(of: b), options: options)
+        between: try extractor.imageFeatures(of: a), and: try extractor.imageFeatures(of: b),
+        options: options)
 }

@@ -6,13 +6,19 @@ import ViT
 public struct SaliencyMap: Sendable {
     /// `[rows, columns]`.
     public let values: Tensor
+    /// The mean saliency above which a part of the image is foreground.
+    public let threshold: Float
+
+    /// The threshold of dino-vit-features (cosegmentation.py, `thresh`).
+    public static let usualThreshold: Float = 0.065
 
     /// Wraps values that were computed elsewhere.
     ///
     /// - Precondition: `values` is `[rows, columns]`.
-    public init(values: Tensor) {
+    public init(values: Tensor, threshold: Float = SaliencyMap.usualThreshold) {
         require(values.shape.rank == 2, "SaliencyMap: values \(values.shape)")
         self.values = values
+        self.threshold = threshold
     }
 
     /// Averages the class token's attention to each patch over heads and scales it so that the image's
@@ -45,7 +51,8 @@ public struct SaliencyMap: Sendable {
         self.init(
             values: Tensor(
                 means.map { range > 0 ? ($0 - least) / range : 0 },
-                shape: [features.grid.rows, features.grid.columns]))
+                shape: [features.grid.rows, features.grid.columns]),
+            threshold: features.configuration.saliencyThreshold ?? Self.usualThreshold)
     }
 
     /// The heads averaged by default: 0, 2, 4 and 5 for DINO's networks with six heads, which follow

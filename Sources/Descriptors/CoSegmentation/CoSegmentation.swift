@@ -20,14 +20,15 @@ public struct CoSegmentation: Sendable {
     /// parentheses.
     public struct Options: Hashable, Sendable, Codable {
         /// Which features are extracted.
-        public var taps = SegmentationTaps()
+        public var taps: SegmentationTaps
         /// How descriptors are clustered.
         public var clustering = DescriptorClustering()
         /// Clusters are added while each lowers the mean squared distance below this times its previous
         /// value (`elbow`).
         public var elbow = 0.975
-        /// A picture votes for a cluster if its mean saliency in the picture is above this (`thresh`).
-        public var threshold: Float = 0.065
+        /// A picture votes for a cluster if its mean saliency in the picture is above this (`thresh`); nil: the network's
+        /// threshold (`SaliencyMap.threshold`).
+        public var threshold: Float?
         /// A cluster is salient if at least this percentage of the pictures vote for it
         /// (`votes_percentage`).
         public var votePercentage = 75
@@ -43,8 +44,10 @@ public struct CoSegmentation: Sendable {
         /// The reference's default threshold for outliers (`outliers_thresh`).
         public static let usualOutlierThreshold: Float = 0.7
 
-        /// Options with their defaults.
-        public init() {}
+        /// Options with their defaults, except for the features.
+        public init(features: FeatureOptions = FeatureOptions()) {
+            taps = SegmentationTaps(features: features)
+        }
     }
 
     init(
@@ -120,8 +123,9 @@ public struct CoSegmentation: Sendable {
             sums[label] += Double(value)
             counts[label] += 1
         }
+        let threshold = Double(options.threshold ?? saliency.threshold)
         return sums.indices.filter {
-            counts[$0] > 0 && sums[$0] / Double(counts[$0]) > Double(options.threshold)
+            counts[$0] > 0 && sums[$0] / Double(counts[$0]) > threshold
         }
     }
 

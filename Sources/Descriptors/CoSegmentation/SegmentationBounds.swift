@@ -4,11 +4,9 @@ import ViT
 extension SegmentationTaps: Bounded {
     /// The first option out of bounds, as a clause; nil if all are valid.
     public var fault: String? {
-        let single = firstFault(
-            FeatureTap.layers.fault(layer), stride?.fault, Preprocessing.loadSizes.fault(loadSize),
-            binning.fault, SaliencyMap.fault(ofHeads: saliencyHeads))
-        if let single { return single }
-        return facet.isAttention ? "class attention cannot be segmented" : nil
+        features.fault ?? binning.fault
+            ?? (features.facet.hasVectors
+                ? nil : "\(features.facet.rawValue) cannot be segmented")
     }
 }
 

@@ -47,22 +47,13 @@ public struct SegmentationFeatures: Sendable {
 
 /// How descriptors and saliency are extracted from a picture. The defaults are those of
 /// dino-vit-features, cosegmentation.py.
-public struct SegmentationTaps: Hashable, Sendable, Codable {
-    /// The layer of the descriptors, counted from 0, or from the end as a negative number. The default is
-    /// the last, as in the reference, which uses the last of twelve layers.
-    public var layer = -1
-    /// The output of the layer.
-    public var facet = Facet.key
-    /// The step from patch to patch; nil: `PatchStride.fine(for:)`.
-    public var stride: PatchStride?
-    /// The shorter side that pictures are resized to, in pixels; nil leaves them as they are.
-    public var loadSize: Int? = 224
+public struct SegmentationTaps: Hashable, Sendable {
+    /// Which features are taken.
+    public var features: FeatureOptions
     /// Whether descriptors are compared together with their surroundings.
     public var binning = Binning.none
     /// The size at which saliency is computed.
     public var saliency = SaliencyScale.half
-    /// The heads whose attention is averaged into saliency; nil: `SaliencyMap.defaultHeads`.
-    public var saliencyHeads: [Int]?
     /// The `fingerprint` of the only network allowed; nil: any.
     public var network: String?
 
@@ -76,8 +67,12 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         case whole
     }
 
-    /// Options with their defaults.
-    public init() {}
+    /// Options with their defaults, except for the features.
+    public init(features: FeatureOptions = FeatureOptions()) {
+        self.features = features
+        // The files of models state it.
+        self.features.layer = features.layerOrLast
+    }
 
     /// Checks that the network is the one required, has the layer, and that the stride suits its patches.
     ///
@@ -86,9 +81,7 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
         if let network, network != model.fingerprint {
             throw .networkMismatch(expected: network, found: model.fingerprint)
         }
-        try Extractor(model, stride: stride ?? .fine(for: model.configuration)).check([
-            FeatureTap(layer: layer, facet: facet)
-        ])
+        try Extractor(model, features).check()
     }
 
     /// A picture at the sizes that pass through the network.
@@ -111,14 +104,14 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
     ) throws(ExtractionError) -> Input {
         let picture: NetworkImage
         do {
-            picture = try Preprocessing(loadSize: loadSize).networkImage(of: photo, for: network)
+            picture = try features.preprocessing.networkImage(of: photo, for: network)
         } catch {
             throw .preprocessing(error)
         }
         guard withSaliency && saliency == .half else {
             return Input(picture: picture, saliency: nil)
         }
-        let divisor = loadSize == nil ? 1 : 2
+        let divisor = features.loadSize == nil ? 1 : 2
         let small = photo.resized(
             width: max(1, picture.image.width / divisor),
             height: max(1, picture.image.height / divisor), using: .lanczos)
@@ -135,25 +128,20 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
     public func features(
         of input: Input, using model: any Backbone, withSaliency: Bool = true
     ) throws(ExtractionError) -> SegmentationFeatures {
-        let extractor = Extractor(
-            model, preprocessing: Preprocessing(loadSize: loadSize),
-            stride: stride ?? .fine(for: model.configuration))
+        let extractor = Extractor(model, features)
         if withSaliency && saliency == .whole {
-            let features = try extractor.imageFeatures(
-                of: input.picture, layer: layer, facet: facet, saliencyHeads: saliencyHeads)
-            return finished(features.descriptors, features.saliency, input)
+            let whole = try extractor.imageFeatures(of: input.picture)
+            return finished(whole.descriptors, whole.saliency, input)
         }
-        let tap = FeatureTap(layer: layer, facet: facet)
-        let (features, geometry) = try extractor.features(of: input.picture, at: [tap])
-        let descriptors = DescriptorGrid(features, tap: tap, geometry: geometry)
+        let descriptors = try extractor.descriptors(of: input.picture)
         guard withSaliency, let small = input.saliency else {
             return finished(descriptors, nil, input)
         }
-        let coarse = try Extractor(
-            model, preprocessing: Preprocessing(loadSize: nil),
-            stride: PatchStride(min(8, model.configuration.patchSize))
-        ).saliency(of: small, heads: saliencyHeads)
-        return finished(descriptors, coarse.resized(to: geometry.grid), input)
+        let coarse = FeatureOptions(
+            stride: PatchStride(min(8, model.configuration.patchSize)), loadSize: nil,
+            saliencyHeads: features.saliencyHeads)
+        let map = try Extractor(model, coarse).saliency(of: small)
+        return finished(descriptors, map.resized(to: descriptors.grid), input)
     }
 
     /// Resizes a photo and extracts its features.
@@ -186,6 +174,29 @@ public struct SegmentationTaps: Hashable, Sendable, Codable {
     }
 }
 
+extension SegmentationTaps: Codable {
+    /// The keys beside those of `features`, which are not nested: so are saved models.
+    private enum CodingKeys: CodingKey { case binning, saliency, network }
+
+    /// Reads what `encode(to:)` writes.
+    public init(from decoder: any Decoder) throws {
+        self.init(features: try FeatureOptions(from: decoder))
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        binning = try values.decode(Binning.self, forKey: .binning)
+        saliency = try values.decode(SaliencyScale.self, forKey: .saliency)
+        network = try values.decodeIfPresent(String.self, forKey: .network)
+    }
+
+    /// Writes the features' keys and the others side by side.
+    public func encode(to encoder: any Encoder) throws {
+        try features.encode(to: encoder)
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(binning, forKey: .binning)
+        try values.encode(saliency, forKey: .saliency)
+        try values.encodeIfPresent(network, forKey: .network)
+    }
+}
+
 extension SaliencyMap {
     /// The map on another grid, by nearest-neighbour sampling.
     package func resized(to grid: PatchGrid) -> SaliencyMap {
@@ -193,6 +204,7 @@ extension SaliencyMap {
         let resized = values.elements.gathered(
             rows: centredSources(shape[0], count: grid.rows),
             columns: centredSources(shape[1], count: grid.columns), width: shape[1])
-        return SaliencyMap(values: Tensor(resized, shape: [grid.rows, grid.columns]))
+        return SaliencyMap(
+            values: Tensor(resized, shape: [grid.rows, grid.columns]), threshold: threshold)
     }
 }

@@ -20,7 +20,7 @@ public struct PartCoSegmentation: Sendable {
     /// parentheses.
     public struct Options: Hashable, Sendable, Codable {
         /// How the foreground is found, and descriptors are extracted and clustered.
-        public var foreground = CoSegmentation.Options()
+        public var foreground: CoSegmentation.Options
         /// The number of parts (`num_parts`).
         public var parts = 4
         /// The number of crops of each picture, and of its mirror image, that are clustered with it
@@ -41,8 +41,10 @@ public struct PartCoSegmentation: Sendable {
             case three(elbow: Double = 0.94)
         }
 
-        /// Options with their defaults.
-        public init() {}
+        /// Options with their defaults, except for the features.
+        public init(features: FeatureOptions = FeatureOptions()) {
+            foreground = CoSegmentation.Options(features: features)
+        }
     }
 
     init(options: Options, parts: Tensor, background: Tensor) {
@@ -102,7 +104,8 @@ public struct PartCoSegmentation: Sendable {
             options: options,
             parts: clustering.fit(selections(), elbow: elbow, seed: seed).centres,
             background: background)
-        let labels = inParallel(all) { picture in
+        let labels = Parallelism.map(count: all.count) { index in
+            let picture = all[index]
             let sampling = sampling(picture)
             return objects.labels(of: picture, by: sampling).cells(by: sampling)
         }
@@ -251,19 +254,5 @@ extension PartCoSegmentation.Options {
             return image.resizedCrop(
                 box, width: width, height: height, using: .nearest, mirrored: crop % 2 == 1)
         }
-    }
-}
-
-/// Maps pictures in parallel; the results are in order.
-private func inParallel<Result>(
-    _ pictures: [SegmentationFeatures], _ body: (SegmentationFeatures) -> Result
-) -> [Result] {
-    [Result](unsafeUninitializedCapacity: pictures.count) { buffer, initialized in
-        guard let base = buffer.baseAddress else { return }
-        // Each task writes only its own element.
-        Parallelism.perform(count: pictures.count) { index in
-            (base + index).initialize(to: body(pictures[index]))
-        }
-        initialized = pictures.count
     }
 }

@@ -1,5 +1,4 @@
 import Images
-import Tensors
 import ViT
 
 /// Why a frame cannot be segmented; the `description` is one sentence.
@@ -70,18 +69,20 @@ public struct VideoSegmenter: Sendable {
                 width: labels.width, height: labels.height, expectedWidth: width,
                 expectedHeight: height)
         }
-        var preprocessing = Preprocessing(loadSize: nil)
+        let patch = PatchStride(model.configuration.patchSize)
+        var extractor = Extractor(
+            model, FeatureOptions(facet: .normedToken, stride: patch, loadSize: nil))
         if model.configuration.isOfDINO {
             // The reference script uses 0.228 for red, not the usual 0.229.
-            preprocessing.normalization = Normalization(
+            extractor.preprocessing.normalization = Normalization(
                 mean: Normalization.imageNet.mean, standardDeviation: [0.228, 0.224, 0.225])
         }
-        extractor = Extractor(model, preprocessing: preprocessing)
+        self.extractor = extractor
         classes = labels.objects
-        let (features, geometry) = try Self.features(of: frame, extractor, options)
-        self.geometry = geometry
+        let grid = try Self.descriptors(of: frame, extractor, options)
+        geometry = grid.geometry
         propagation = MaskPropagation(
-            features: features, masks: labels.masks(of: classes, on: geometry),
+            features: grid.values, masks: labels.masks(of: classes, on: grid.geometry),
             options: options.propagation)
     }
 
@@ -95,33 +96,24 @@ public struct VideoSegmenter: Sendable {
                 width: frame.width, height: frame.height, expectedWidth: width,
                 expectedHeight: height)
         }
-        let features = try Self.features(of: frame, extractor, options).features
-        let masks = propagation.advance(to: features)
+        let grid = try Self.descriptors(of: frame, extractor, options)
+        let masks = propagation.advance(to: grid.values)
         return LabelMap(masks: masks, classes: classes, geometry: geometry)
             .nearest(width: width, height: height)
     }
 
-    /// The patches' output tokens after the last norm, `[rows, columns, width]`.
-    private static func features(
+    /// The patches' output tokens after the last norm.
+    private static func descriptors(
         of frame: Image, _ extractor: Extractor, _ options: Options
-    ) throws(VideoError) -> (features: Tensor, geometry: DescriptorGrid.Geometry) {
+    ) throws(VideoError) -> DescriptorGrid {
         let size = networkSize(
             width: frame.width, height: frame.height, shorterSide: options.shorterSide)
-        let tap = FeatureTap(layer: -1, facet: .normedToken)
         let image = frame.resized(width: size.width, height: size.height, using: .bilinear)
-        let tokens: Features
-        let geometry: DescriptorGrid.Geometry
         do {
-            (tokens, geometry) = try extractor.features(
-                of: extractor.networkImage(of: image), at: [tap])
+            return try extractor.descriptors(of: image)
         } catch {
             throw .extraction(error)
         }
-        let patches = tokens.patches(at: tap)
-        return (
-            patches.reshaped(to: [tokens.grid.rows, tokens.grid.columns, patches.shape[1]]),
-            geometry
-        )
     }
 
     /// The size of a frame in the network, as in `read_frame`: the longer side (of a square, the width) in

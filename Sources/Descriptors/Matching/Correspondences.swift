@@ -35,19 +35,10 @@ public struct Correspondences: Hashable, Sendable, Codable {
     /// Options of the search. The defaults are those of dino-vit-features, correspondences.py, except
     /// where a comment names another source.
     public struct Options: Hashable, Sendable, Codable {
-        /// The layer whose features are matched, counted from 0, or from the end as a negative number;
-        /// nil: at three quarters of the depth, which is the reference's layer 9 of 12.
-        public var layer: Int?
-        /// The output of the layer that is matched.
-        public var facet = Facet.key
-        /// The step from patch to patch; nil: `PatchStride.fine(for:)`.
-        public var stride: PatchStride?
-        /// The shorter side that photos are resized to, in pixels; nil leaves them as they are.
-        public var loadSize: Int? = 224
+        /// Which features are matched.
+        public var features: FeatureOptions
         /// Whether descriptors are compared together with their surroundings.
         public var binning = Binning.logarithmic()
-        /// The heads whose attention is averaged into saliency; nil: `SaliencyMap.defaultHeads`.
-        public var saliencyHeads: [Int]?
         /// A cell is foreground if its saliency is above this.
         public var threshold: Float = 0.05
         /// The maximum number of pairs.
@@ -59,8 +50,18 @@ public struct Correspondences: Hashable, Sendable, Codable {
         /// Seed of k-means.
         public var seed: UInt64 = 0
 
-        /// Options with their defaults.
-        public init() {}
+        /// Options with their defaults, except for the features.
+        public init(features: FeatureOptions = FeatureOptions()) {
+            self.features = features
+        }
+
+        /// The extractor of the features that are matched; their layer is by default at three quarters
+        /// of the depth.
+        public func extractor(for model: any Backbone) -> Extractor {
+            var features = features
+            features.layer = features.layer ?? model.configuration.depth * 3 / 4
+            return Extractor(model, features)
+        }
     }
 }
 
@@ -79,8 +80,7 @@ public struct Correspondences: Hashable, Sendable, Codable {
 /// - Parameters:
 ///   - a: the first image.
 ///   - b: the second image.
-///   - options: how pairs are compared and chosen; its layer, facet, stride, load size and saliency
-///     heads have no effect here.
+///   - options: how pairs are compared and chosen; its `features` have no effect here.
 /// - Precondition: the descriptors of both have the same number of channels; `options` has at least
 ///   one pair, restart and iteration.
 /// - Complexity: as `bestBuddies(_:_:binning:)`, and O(n * n * bins * channels) for n salient best
@@ -137,9 +137,4 @@ private func spread(
     let labels = search.run(iterations: options.iterations, tolerance: 0).labels
     var seen = Set<Int32>()
     return zip(candidates, labels).compactMap { seen.insert($1).inserted ? $0 : nil }
-}
-
-extension VisionTransformer.Configuration {
-    /// The layer whose features are matched by default.
-    package var layerForMatching: Int { depth * 3 / 4 }
 }

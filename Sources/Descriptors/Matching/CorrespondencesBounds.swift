@@ -1,5 +1,4 @@
 import Tensors
-import ViT
 
 extension Correspondences.Options: Bounded {
     /// The upper limit exceeds the number of patches of any picture.
@@ -8,9 +7,8 @@ extension Correspondences.Options: Bounded {
     /// The first option out of bounds, as a clause; nil if all are valid.
     public var fault: String? {
         firstFault(
-            FeatureTap.layers.fault(layer), stride?.fault, Preprocessing.loadSizes.fault(loadSize),
-            binning.fault, SaliencyMap.fault(ofHeads: saliencyHeads),
-            SaliencyMap.thresholds.fault(threshold), Self.pairCounts.fault(pairs),
+            features.fault, binning.fault, SaliencyMap.thresholds.fault(threshold),
+            Self.pairCounts.fault(pairs),
             DescriptorClustering.Bounds.restarts.fault(restarts),
             DescriptorClustering.Bounds.iterations.fault(iterations))
     }
