@@ -167,6 +167,10 @@ public enum OptimizerKind: String, Sendable, Codable, Hashable, CaseIterable {
     /// Muon (Jordan et al. 2024) for weight matrices, AdamW for all other parameters. It learns more from each
     /// picture.
     case muon
+
+    /// The usual peak learning rate for 256 pictures per step: main_dino.py's for AdamW and, as it has one default for all,
+    /// for SGD and LARS; for Muon that of distillation, by measurement (Docs/Objectives.md).
+    public var usualLearningRate: Double { self == .muon ? 0.19 : 0.0005 }
 }
 
 /// The quantities that vary during training, derived from `DINOOptions` and the number of steps in an epoch.

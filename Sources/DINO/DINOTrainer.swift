@@ -30,6 +30,8 @@ public struct DINOTrainer: Sendable {
     public internal(set) var patchLoss: DINOLoss
     /// The number of completed steps, which is the index of the next one.
     public internal(set) var step = 0
+    /// Whether all steps of the schedule are done.
+    public var isComplete: Bool { step >= schedule.steps }
     /// The standardisation of the distilled features; nil before the first step.
     var standardizations: Standardizations?
     var optimizer: any Optimizer

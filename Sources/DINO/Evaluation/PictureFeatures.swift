@@ -52,8 +52,8 @@ public struct PictureFeatures: Sendable {
     ) throws {
         let width = embedding.width(of: network)
         let rows = Tensor(uninitialized: [selection.count, width])
-        let most = CentreView.picturesPerBatch(
-            side: side, patchSize: network.configuration.patchSize)
+        let grid = PatchGrid(side: side, patchSize: network.configuration.patchSize)
+        let most = TokenLayout(grid: grid).imagesPerBatch
         features = rows
         for start in stride(from: 0, to: selection.count, by: most) {
             let batch = Array(selection[start..<min(start + most, selection.count)])
@@ -106,21 +106,16 @@ public struct SkippedPicture: Error, Hashable, Sendable, Codable {
 private func read(
     _ batch: [Int], of pictures: LabelledPictures, _ view: (Int, Image) throws -> Tensor
 ) -> [Result<Tensor, SkippedPicture>] {
-    [Result<Tensor, SkippedPicture>](unsafeUninitializedCapacity: batch.count) { inputs, count in
-        nonisolated(unsafe) let inputs = inputs
-        Parallelism.perform(count: batch.count) { place in
-            let path = pictures.paths[batch[place]]
-            let input = Result { () throws(SkippedPicture) in
-                do {
-                    return try view(batch[place], Image(contentsOf: path))
-                } catch let error as ImageError {
-                    throw SkippedPicture(path: path, reason: "\(error)")
-                } catch {
-                    throw SkippedPicture(path: path, reason: "\(path): \(error)")
-                }
+    Parallelism.map(count: batch.count) { place in
+        let path = pictures.paths[batch[place]]
+        return Result { () throws(SkippedPicture) in
+            do {
+                return try view(batch[place], Image(contentsOf: path))
+            } catch let error as ImageError {
+                throw SkippedPicture(path: path, reason: "\(error)")
+            } catch {
+                throw SkippedPicture(path: path, reason: "\(path): \(error)")
             }
-            inputs.initializeElement(at: place, to: input)
         }
-        count = batch.count
     }
 }

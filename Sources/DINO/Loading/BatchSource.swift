@@ -14,10 +14,10 @@ public struct BatchSource: Sendable {
     public let batchSize: Int
     /// The seed of all random choices.
     public let seed: UInt64
-    /// Precomputed features of the pictures, and the side of the student's patches in pixels; nil without them.
-    public let maps: (teacher: TeacherMaps, patchSize: Int)?
     /// How patches of large crops are masked, and their grid.
     public let masking: (rule: PatchMasking, grid: PatchGrid)?
+    /// Precomputed features of the pictures, which are cropped as they are.
+    private let maps: (teacher: TeacherMaps, crops: MultiCrop, patchSize: Int)?
 
     /// Creates a source of batches.
     ///
@@ -26,29 +26,52 @@ public struct BatchSource: Sendable {
     ///   - views: how their views are made.
     ///   - batchSize: the number of pictures in a batch.
     ///   - seed: the seed of all random choices.
-    ///   - maps: precomputed features of the same pictures, and the side of the student's patches in pixels.
     ///   - masking: how patches of large crops are masked, and their grid.
-    /// - Precondition: `batchSize` is at least 1; with maps, the pictures are those of the maps' folder, and their views are
-    ///   made by a ``MultiCrop``.
+    /// - Precondition: `batchSize` is at least 1.
     public init(
         _ pictures: any PictureSource, views: any ViewMaker, batchSize: Int, seed: UInt64,
-        maps: (teacher: TeacherMaps, patchSize: Int)? = nil,
         masking: (rule: PatchMasking, grid: PatchGrid)? = nil
     ) {
-        self.masking = masking
+        self.init(
+            pictures, views: views, maps: nil, batchSize: batchSize, seed: seed, masking: masking)
+    }
+
+    /// Creates a source of batches with precomputed features of the pictures.
+    ///
+    /// - Parameters:
+    ///   - pictures: the pictures; at least one.
+    ///   - crops: how their views are made.
+    ///   - maps: the features, of the same pictures.
+    ///   - patchSize: the side of the student's patches in pixels.
+    ///   - batchSize: the number of pictures in a batch.
+    ///   - seed: the seed of all random choices.
+    ///   - masking: how patches of large crops are masked, and their grid.
+    /// - Precondition: `batchSize` and `patchSize` are at least 1, and the maps are of the cache's folder.
+    public init(
+        _ pictures: PictureCache, crops: MultiCrop, maps: TeacherMaps, patchSize: Int,
+        batchSize: Int, seed: UInt64, masking: (rule: PatchMasking, grid: PatchGrid)? = nil
+    ) {
+        require(
+            maps.pictures == pictures.folder && patchSize > 0,
+            "BatchSource: maps of other pictures, or patches of \(patchSize) pixels")
+        self.init(
+            pictures, views: crops, maps: (maps, crops, patchSize), batchSize: batchSize,
+            seed: seed, masking: masking)
+    }
+
+    private init(
+        _ pictures: any PictureSource, views: any ViewMaker,
+        maps: (teacher: TeacherMaps, crops: MultiCrop, patchSize: Int)?, batchSize: Int,
+        seed: UInt64, masking: (rule: PatchMasking, grid: PatchGrid)?
+    ) {
         require(batchSize > 0, "BatchSource: batches of \(batchSize) pictures")
         require(pictures.count > 0, "BatchSource: no pictures")
-        require(
-            maps.map {
-                $0.teacher.pictures == (pictures as? PictureCache)?.folder && $0.patchSize > 0
-                    && views is MultiCrop
-            } ?? true,
-            "BatchSource: maps of other pictures, or views that are not a MultiCrop's")
-        self.maps = maps
         self.pictures = pictures
         self.views = views
         self.batchSize = batchSize
         self.seed = seed
+        self.masking = masking
+        self.maps = maps
     }
 
     /// The number of batches in an epoch. Left-over pictures are dropped, as in main_dino.py (`drop_last`). If the
@@ -94,29 +117,25 @@ public struct BatchSource: Sendable {
                 0 <= step && step < source.stepsPerEpoch,
                 "batch: step \(step) of \(source.stepsPerEpoch)")
             var batch = source.views.emptyBatch(count: source.batchSize)
-            let multiCrop = source.views as? MultiCrop
-            let maps = multiCrop.flatMap { multiCrop in
-                source.maps.map {
-                    MapBatch($0.teacher, multiCrop, $0.patchSize, source.batchSize)
-                }
+            let maps = source.maps.map {
+                MapBatch($0.teacher, $0.crops, $0.patchSize, source.batchSize)
             }
             for index in 0..<source.batchSize {
                 let place = step * source.batchSize + index
                 let (picture, image) = try readablePicture(from: place)
                 var generator = generator(for: place)
-                guard let multiCrop, let maps else {
+                guard let maps else {
                     source.views.writeCrops(of: image, to: &batch, at: index, using: &generator)
                     continue
                 }
-                let views = multiCrop.views(of: image, using: &generator)
-                multiCrop.writeCrops(views, of: image, to: &batch, at: index)
                 do throws(TeacherMapError) {
-                    try maps.write(picture, image, views, at: index)
+                    try maps.writeCrops(
+                        of: picture, image, to: &batch, at: index, using: &generator)
                 } catch {
                     throw .map(error)
                 }
             }
-            batch.features = maps?.features ?? []
+            if let maps { batch.features = maps.features }
             if let (rule, grid) = source.masking {
                 // No picture has the number -2.
                 var generator = Xoshiro256(seed: source.seed, stream: number, -2, step)

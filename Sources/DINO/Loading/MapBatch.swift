@@ -5,6 +5,7 @@ import ViT
 /// Precomputed features, resampled to the views of a batch of pictures.
 struct MapBatch {
     private let teacher: TeacherMaps
+    private let crops: MultiCrop
     private let grids: [PatchGrid]
     /// Per view, features `[pictures, cells, channels]` and saliency `[pictures, cells]`.
     private let maps: [Tensor]
@@ -12,6 +13,7 @@ struct MapBatch {
 
     init(_ teacher: TeacherMaps, _ crops: MultiCrop, _ patchSize: Int, _ pictures: Int) {
         self.teacher = teacher
+        self.crops = crops
         grids = crops.sides.map { PatchGrid(rows: $0 / patchSize, columns: $0 / patchSize) }
         maps = grids.map { Tensor(uninitialized: [pictures, $0.count, teacher.channels]) }
         saliency =
@@ -19,10 +21,13 @@ struct MapBatch {
             ? [] : grids.map { Tensor(uninitialized: [pictures, $0.count]) }
     }
 
-    /// Resamples the maps of a picture to its views.
-    func write(
-        _ picture: Int, _ image: Image, _ views: [CropChoices], at index: Int
+    /// Makes the views of a picture, and resamples its maps to them.
+    func writeCrops(
+        of picture: Int, _ image: Image, to batch: inout MultiCropBatch, at index: Int,
+        using generator: inout some RandomNumberGenerator
     ) throws(TeacherMapError) {
+        let views = crops.views(of: image, using: &generator)
+        crops.writeCrops(views, of: image, to: &batch, at: index)
         let (width, height) = (Double(image.width), Double(image.height))
         let crops = views.enumerated().map { number, view in
             let (part, cells) = (view.part, grids[number].count)

@@ -68,7 +68,7 @@ extension DistillationOptions: Bounded {
             taps.lazy.compactMap { FeatureTap.layers.fault($0.layer) }.first)
         if let single { return single }
         if taps.isEmpty && patchWeight > 0 { return "the patches' loss has no layer to apply to" }
-        if let tap = taps.first(where: { $0.facet.isAttention || $0.facet == .embedding }) {
+        if let tap = taps.first(where: { !$0.facet.hasVectors }) {
             return "\(tap.facet.rawValue) has no vector for each patch"
         }
         return patchWeight + classWeight + (hasAttention ? attentionWeight : 0) > 0

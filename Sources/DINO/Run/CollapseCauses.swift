@@ -17,7 +17,7 @@ extension CollapseWatch {
                 + "\(figure(record.rank)), deviation \(figure(record.featureDeviation)))"
         case .entropyAtZero:
             return "all pictures are assigned to one prototype (the teacher's entropy is "
-                + "\(figure(record.teacherEntropy)), the loss \(figure(record.loss)))"
+                + "\(figure(record.teacherEntropy)), the loss \(figure(record.dinoLoss)))"
         case .entropyAtLimit:
             return "all pictures are spread evenly over all prototypes (the teacher's entropy is "
                 + "\(figure(record.teacherEntropy)) of \(limit))"
@@ -26,7 +26,8 @@ extension CollapseWatch {
                 "the predicted patch features are no better than their mean (the error is"
                 + " \(figure(record.losses[.patches] ?? .nan)) of their variance)"
         case .lossAtLimit:
-            return "the loss stays at \(figure(record.loss)), near \(limit): the student predicts "
+            return
+                "the loss stays at \(figure(record.dinoLoss)), near \(limit): the student predicts "
                 + "the teacher no better than chance"
         }
     }
@@ -47,13 +48,13 @@ extension CollapseWatch {
         var causes: [String] = []
         if circumstances.outputs > usual.prototypes {
             causes.append(
-                "\(circumstances.outputs) outputs are too many for \(pictures) pictures: --preset auto"
-                    + " has --out-dim \(usual.prototypes)")
+                "\(circumstances.outputs) outputs are too many for \(pictures) pictures: the preset"
+                    + " auto has \(usual.prototypes)")
         }
         if circumstances.teacherTemperature > 1.2 * usual.teacherTemperature {
             causes.append(
-                "the teacher's temperature is high for \(pictures) pictures: --preset auto has"
-                    + " --teacher-temp \(figure(usual.teacherTemperature))")
+                "the teacher's temperature is high for \(pictures) pictures: the preset auto"
+                    + " has \(figure(usual.teacherTemperature))")
         }
         return causes
     }
@@ -62,35 +63,36 @@ extension CollapseWatch {
         switch verdict {
         case .notFinite:
             return [
-                "the learning rate is too high for this network: lower --lr or lengthen "
-                    + "--warmup-epochs", "isolated large gradients: lower --clip-grad to 0.3",
+                "the learning rate is too high for this network: lower it or lengthen its warm-up",
+                "isolated large gradients: clip gradients at 0.3",
             ]
         case .rankOne:
             return [
-                "the learning rate is too high: lower --lr or lengthen --warmup-epochs",
-                "the pictures or their crops hardly differ: check them, and lower the first "
-                    + "number of --global-crops-scale",
+                "the learning rate is too high: lower it or lengthen its warm-up",
+                "the pictures or their crops hardly differ: check them, and lower the minimum "
+                    + "scale of large crops",
             ]
         case .entropyAtZero:
             return [
-                "the teacher changes too fast: raise --momentum-teacher",
-                "the learning rate is too high: lower --lr",
+                "the teacher changes too fast: raise its momentum",
+                "the learning rate is too high: lower it",
             ]
         case .entropyAtLimit:
             return [
-                "the teacher's outputs are not sharp enough: lower --warmup-teacher-temp and "
-                    + "--teacher-temp", "the learning rate is too high: lower --lr",
+                "the teacher's outputs are not sharp enough: lower the initial and the final "
+                    + "temperature",
+                "the learning rate is too high: lower it",
             ]
         case .featuresAtMean:
             return [
-                "the learning rate is unsuitable: lower --lr, or raise it if the loss falls steadily",
-                "the maps of --teacher-features belong to other pictures, or are mirrored",
+                "the learning rate is unsuitable: lower it, or raise it if the loss falls steadily",
+                "the maps of features belong to other pictures, or are mirrored",
             ]
         case .lossAtLimit:
             return [
-                "the teacher's outputs are not sharp enough: lower --warmup-teacher-temp",
-                "the prototypes move before the features do: raise --freeze-last-layer",
-                "the batch is too small for so many prototypes: lower --out-dim",
+                "the teacher's outputs are not sharp enough: lower the initial temperature",
+                "the prototypes move before the features do: freeze the last layer for longer",
+                "the batch is too small for so many prototypes: choose fewer",
             ]
         }
     }
@@ -105,23 +107,25 @@ extension CollapseWatch {
         if circumstances.learningRate > 50 * circumstances.usualLearningRate {
             causes.append(
                 "the learning rate of \(figure(circumstances.learningRate)) is "
-                    + "\(Int(circumstances.learningRate / circumstances.usualLearningRate)) times "
-                    + "the usual one: lower --lr")
+                    + "\(figure(circumstances.learningRate / circumstances.usualLearningRate)) times "
+                    + "the usual one: lower it")
         }
+        // The rest concerns prototypes.
+        guard circumstances.outputs > 0 else { return causes }
         if circumstances.centreMomentum >= 1 {
             causes.append(
                 "the teacher's outputs are not centred, so that one prototype can win: set "
-                    + "--center-momentum to 0.9")
+                    + "the centre's momentum to 0.9")
         }
         if circumstances.momentum < 0.9 {
             causes.append(
-                "the teacher follows the student too closely (--momentum-teacher "
+                "the teacher follows the student too closely (momentum "
                     + "\(figure(circumstances.momentum))): 0.996 is usual, 0.99 for short runs")
         }
         if circumstances.teacherTemperature > 0.07 {
             causes.append(
                 "the teacher's temperature reaches \(figure(circumstances.teacherTemperature)), "
-                    + "and above 0.07 training is usually unstable: lower --teacher-temp")
+                    + "and above 0.07 training is usually unstable: lower it")
         }
         return causes
     }

@@ -89,6 +89,8 @@ public struct CollapseWatch: Sendable {
     private var mean = Readings()
     /// The number of consecutive steps in which each verdict's condition has held.
     private var streaks: [Verdict: Int] = [:]
+    /// The verdicts that have been reported since their conditions began to hold.
+    private var reported: Set<Verdict> = []
 
     /// Creates a watch for a training.
     public init(_ circumstances: Circumstances) {
@@ -96,28 +98,28 @@ public struct CollapseWatch: Sendable {
     }
 
     /// Examines a step. A finding is returned once its condition has held for long enough, and again only after the
-    /// condition has ceased to hold.
+    /// condition has ceased to hold; of several at a time, one in each step.
     public mutating func observe(_ record: TrainingRecord) -> Finding? {
-        guard record.loss.isFinite && record.gradientNorm.isFinite else {
-            return note(.notFinite, record)
-        }
-        mean.add(record)
-        var found: Finding?
-        for verdict in Verdict.allCases where verdict != .notFinite {
-            guard holds(verdict) else {
+        let isFinite = record.loss.isFinite && record.gradientNorm.isFinite
+        if isFinite { mean.add(record) }
+        for verdict in Verdict.allCases {
+            // Nothing else is known in a step whose numbers are not finite.
+            guard verdict == .notFinite ? !isFinite : isFinite && holds(verdict) else {
                 streaks[verdict] = nil
+                reported.remove(verdict)
                 continue
             }
             streaks[verdict, default: 0] += 1
-            // Identical features explain uniform outputs.
-            let isExplained =
-                streaks[.rankOne, default: 0] > patience(.rankOne)
-                && (verdict == .entropyAtLimit || verdict == .lossAtLimit)
-            if streaks[verdict] == patience(verdict), found == nil, !isExplained {
-                found = note(verdict, record)
-            }
         }
-        return found
+        // Identical features explain uniform outputs.
+        let hasIdenticalFeatures = streaks[.rankOne, default: 0] > patience(.rankOne)
+        let due = Verdict.allCases.first { verdict in
+            streaks[verdict, default: 0] >= patience(verdict) && !reported.contains(verdict)
+                && !(hasIdenticalFeatures && [.entropyAtLimit, .lossAtLimit].contains(verdict))
+        }
+        guard let due else { return nil }
+        reported.insert(due)
+        return note(due, record)
     }
 
     /// The finding for a step that was abandoned because a number was not finite.
@@ -172,24 +174,25 @@ public struct CollapseWatch: Sendable {
 
     /// Running means over about ten steps.
     private struct Readings: Sendable {
-        var loss = 0.0
-        var features = 0.0
-        var entropy = 0.0
-        var divergence = 0.0
-        var rank = 0.0
-        var deviation = 0.0
-        private var isEmpty = true
+        var loss = Double.nan
+        var features = Double.nan
+        var entropy = Double.nan
+        var divergence = Double.nan
+        var rank = Double.nan
+        var deviation = Double.nan
 
         mutating func add(_ record: TrainingRecord) {
-            let weight = isEmpty ? 1 : 0.1
-            isEmpty = false
-            let dino = record.losses[.dino] ?? (record.losses.isEmpty ? record.loss : .nan)
-            loss += weight * (dino - loss)
-            features += weight * ((record.losses[.patches] ?? 0) - features)
-            entropy += weight * (record.teacherEntropy - entropy)
-            divergence += weight * (record.divergence - divergence)
-            rank += weight * (record.rank - rank)
-            deviation += weight * (record.featureDeviation - deviation)
+            // A reading that could not be taken leaves its mean as it is; without any the mean is NaN, and no condition
+            // on it holds.
+            func add(_ value: Double, to mean: inout Double) {
+                if value.isFinite { mean = mean.isNaN ? value : mean + 0.1 * (value - mean) }
+            }
+            add(record.dinoLoss, to: &loss)
+            add(record.losses[.patches] ?? 0, to: &features)
+            add(record.teacherEntropy, to: &entropy)
+            add(record.divergence, to: &divergence)
+            add(record.rank, to: &rank)
+            add(record.featureDeviation, to: &deviation)
         }
     }
 }
@@ -204,10 +207,11 @@ extension CollapseWatch.Circumstances {
         let options = configuration.options
         let scale = Double(configuration.picturesPerStep) / 256
         self.init(
-            outputs: options.objectives.usePrototypes ? options.head.prototypes : 0,
+            outputs: options.objectives.usePrototypes
+                ? (options.needsHead ? options.head : options.effectivePatchHead).prototypes : 0,
             batchSize: configuration.picturesPerStep,
             learningRate: options.learningRate * scale,
-            usualLearningRate: DINOOptions(network: options.network).learningRate * scale,
+            usualLearningRate: options.optimizer.usualLearningRate * scale,
             momentum: options.teacherMomentum,
             centreMomentum: options.loss.centreMomentum,
             teacherTemperature: max(

@@ -91,7 +91,7 @@ extension TrainingConfiguration {
             crops.blurRadius = 0.1...1
             options.initialization = .mimetic
             options.optimizer = .muon
-            options.learningRate = 0.19
+            options.learningRate = OptimizerKind.muon.usualLearningRate
             options.weightDecay = 0.05
             options.finalWeightDecay = 0.05
             options.stochasticDepth = 0

@@ -29,8 +29,8 @@ extension TrainingConfiguration: Bounded {
         }
         guard let source else {
             return distillation.teacher.isNetwork
-                ? "it distils a network's features; give the network with --teacher-weights"
-                : "it distils features from files; give them with --teacher-features"
+                ? "it distils a network's features; give the network"
+                : "it distils features from files; give their folder"
         }
         guard source.teacher == distillation.teacher, source.channels == distillation.channels
         else { return "it distils other features than those given" }
@@ -111,8 +111,8 @@ extension TrainingConfiguration: Bounded {
         guard leastMemory > Double(memory) else { return nil }
         func gigabytes(_ bytes: Double) -> String { "\((bytes / 1e8).rounded(.up) / 10) GB" }
         return "a step needs at least \(gigabytes(leastMemory)) of memory, but this process can"
-            + " have only \(gigabytes(Double(memory))); choose a smaller network, --out-dim or"
-            + " --batch-size"
+            + " have only \(gigabytes(Double(memory))); choose a smaller network,"
+            + " fewer outputs or smaller batches"
     }
 }
 

@@ -13,25 +13,26 @@ extension TrainingRun {
     /// - Returns: how the training ended.
     /// - Throws: if a file cannot be written, no picture can be read, or a loss or gradient is not finite; the last
     ///   checkpoint remains intact.
+    @discardableResult
     public mutating func train(
         stoppingWhen isStopping: () -> Bool = { false },
         observing observe: (Event) -> Void = { _ in }
     ) throws -> Ending {
         if trainer.step > 0 { try writeResults() }
-        while trainer.step < trainer.schedule.steps {
+        while !trainer.isComplete {
             let start = ContinuousClock.now
             let record = try step(try loader.next(), since: start)
             observe(.step(record))
             if let finding = watch.observe(record) { observe(.finding(finding)) }
             let isStopped = isStopping()
             let endsEpoch = trainer.step % trainer.schedule.stepsPerEpoch == 0
-            if isStopped || trainer.step == trainer.schedule.steps
+            if isStopped || trainer.isComplete
                 || rhythm.isDue(after: trainer.step, endsEpoch: endsEpoch)
             {
                 try save()
                 observe(.saved(step: trainer.step))
             }
-            if isStopped && trainer.step < trainer.schedule.steps {
+            if isStopped && !trainer.isComplete {
                 return .interrupted(step: trainer.step)
             }
         }

@@ -32,7 +32,10 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
 
     /// The divergence of student and teacher: the cross-entropy minus the teacher's entropy (Caron et al. 2021,
     /// section 5.3).
-    public var divergence: Double { (losses[.dino] ?? loss) - teacherEntropy }
+    public var divergence: Double { dinoLoss - teacherEntropy }
+
+    /// The loss of DINO's objective; NaN without it.
+    var dinoLoss: Double { losses[.dino] ?? (losses.isEmpty ? loss : .nan) }
 
     /// Creates a record without the losses of single objectives.
     public init(
@@ -72,6 +75,11 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
         losses = report.losses
     }
 
+    private enum CodingKeys: String, CodingKey {
+        case step, epoch, loss, losses, learningRate, weightDecay, momentum, teacherTemperature,
+            teacherEntropy, rank, featureDeviation, contrast, gradientNorm, seconds
+    }
+
     /// Decodes a line; numbers that JSON cannot represent, stored as null, become NaN.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -89,6 +97,22 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
         losses =
             try values.decodeIfPresent([ObjectiveName: Double?].self, forKey: .losses)?
             .mapValues { $0 ?? .nan } ?? [:]
+    }
+
+    /// Encodes the record; numbers that JSON cannot represent become null.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
+        try container.encode(step, forKey: .step)
+        try container.encode(epoch, forKey: .epoch)
+        let numbers: [(CodingKeys, Double)] = [
+            (.loss, loss), (.learningRate, learningRate), (.weightDecay, weightDecay),
+            (.momentum, momentum), (.teacherTemperature, teacherTemperature),
+            (.teacherEntropy, teacherEntropy), (.rank, rank), (.featureDeviation, featureDeviation),
+            (.contrast, contrast), (.gradientNorm, gradientNorm), (.seconds, seconds),
+        ]
+        for (key, value) in numbers { try container.encode(finite(value), forKey: key) }
+        if !losses.isEmpty { try container.encode(losses.mapValues(finite), forKey: .losses) }
     }
 
     /// The record as one line of JSON, with keys in the order of the properties.

@@ -90,11 +90,17 @@ public struct TrainingRun: ~Copyable {
         case nil: break
         }
         let cache = PictureCache(pictures, byteLimit: cacheBytes)
-        let source = BatchSource(
-            cache, views: configuration.crops,
-            batchSize: configuration.picturesPerStep, seed: configuration.options.seed,
-            maps: maps.map { ($0, configuration.options.network.patchSize) },
-            masking: configuration.masking)
+        let (batchSize, seed) = (configuration.picturesPerStep, configuration.options.seed)
+        let source =
+            maps.map {
+                BatchSource(
+                    cache, crops: configuration.crops, maps: $0,
+                    patchSize: configuration.options.network.patchSize, batchSize: batchSize,
+                    seed: seed, masking: configuration.masking)
+            }
+            ?? BatchSource(
+                cache, views: configuration.crops, batchSize: batchSize, seed: seed,
+                masking: configuration.masking)
         let place = RunFolder(folder)
         try place.make()
         // Checked again below, while the log's lock excludes other processes.

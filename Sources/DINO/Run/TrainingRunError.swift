@@ -43,13 +43,13 @@ extension TrainingRunError: CustomStringConvertible {
         case .inUse(let folder):
             "another process is training into \(folder)"
         case .holdsRun(let folder, let step):
-            "\(folder) holds a run of \(step) steps; resume it with --resume or choose another --output"
+            "\(folder) holds a run of \(step) steps; resume it or choose another folder"
         case .noCheckpoint(let folder, let result):
             "\(folder) holds a run without its checkpoint.safetensors, and \(result) would be"
-                + " replaced; put the checkpoint back or choose another --output"
+                + " replaced; put the checkpoint back or choose another folder"
         case .otherOptions(let folder, let differences):
             "\(folder) holds a run with other options (\(differences.joined(separator: "; ")));"
-                + " omit them to resume with its own, or choose another --output"
+                + " omit them to resume with its own, or choose another folder"
         case .otherPictures(let folder, let found, let expected) where found != expected:
             "\(folder) holds a run over \(expected) pictures, but \(found) are there now;"
                 + " a run can only be resumed with the same pictures"
