@@ -37,6 +37,13 @@ struct Synthesize: ParsableCommand {
             "Use the first N kinds of: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
     var kinds = 8
 
+    @Option(
+        help: """
+            studio: all face right before one plain backdrop, with a pattern for each part of the coat. \
+            wild: a patchwork of surroundings with other objects, and one pattern for the whole coat.
+            """)
+    var setting = Setting.wild
+
     @OptionGroup var options: RunOptions
 
     func validate() throws {
@@ -51,12 +58,13 @@ struct Synthesize: ParsableCommand {
         let folders = CreatureFolders(folder, count: count, kinds: kinds)
         try folders.make()
         var progress = Progress(count, of: "pictures", quiet: options.quiet)
-        var labels = CreatureLabels(seed: seed, size: size, kinds: kinds)
+        var labels = CreatureLabels(seed: seed, size: size, setting: setting, kinds: kinds)
         let chunk = 8 * Parallelism.threadCount
         for start in stride(from: 0, to: count, by: chunk) {
             let made = inParallel(min(chunk, count - start)) { index in
                 let creature = Creature(
-                    seed: seed, index: start + index, size: size, kinds: kinds)
+                    seed: seed, index: start + index, size: size, kinds: kinds,
+                    setting: setting)
                 return try folders.write(creature, number: start + index)
             }
             for label in made {
@@ -72,6 +80,8 @@ struct Synthesize: ParsableCommand {
         if !options.quiet { Terminal.say("\(count) pictures of \(kinds.count) kinds: \(file)") }
     }
 }
+
+extension Setting: ExpressibleByArgument {}
 
 /// The folders of pictures and masks.
 private struct CreatureFolders: Sendable {
@@ -140,15 +150,17 @@ private struct CreatureLabels: Encodable {
     var seed: UInt64
     /// The side of the pictures in pixels.
     var size: Int
+    var setting: Setting
     var kinds: [Kind]
     /// The names of the masks' values, from 0 on.
     var parts = Part.allCases.map(\.name)
     var keypoints = Keypoint.allCases
     var pictures: [Picture] = []
 
-    init(seed: UInt64, size: Int, kinds: [Kind]) {
+    init(seed: UInt64, size: Int, setting: Setting, kinds: [Kind]) {
         self.seed = seed
         self.size = size
+        self.setting = setting
         self.kinds = kinds
     }
 

@@ -10,113 +10,127 @@ import ViT
 struct Figures: Codable {
     /// Percentage of unseen pictures whose kind is predicted by a vote of the 20 nearest training
     /// pictures.
-    var nearestNeighbours: Double
-    /// Percentage of keypoints that nearest descriptors transfer to within 0.1 of the creature's box.
+    var kinds: Double
+    /// Percentage of keypoints that the most similar descriptors transfer between kinds to within 0.1 of the
+    /// creature's box.
     var keypoints: Double
     /// Intersection over union of the salient foreground and the creature, times 100.
-    var foreground: Double
-    /// Intersection over union of the co-segmentation of several kinds and the creatures, times 100.
-    var common: Double
-    /// Intersection over union of each picture's salient object, cut out along its edges, and the
-    /// creature, times 100.
+    var saliency: Double
+    /// Intersection over union of the salient object, cut out along its edges, and the creature, times 100.
     var object: Double
     /// Agreement of the parts found with the true ones: the adjusted Rand index, times 100.
     var parts: Double
 }
 
-/// Measures networks on the same pictures.
+/// Measures networks on the same pictures, which none of them has seen but for those that kinds are looked up in.
 struct Measurement {
-    let training: [Creature]
-    let test: [Creature]
-    /// Pairs of pictures of different kinds, as indices into `test`.
-    let pairs: [(Int, Int)]
-    /// Pictures for the segmentation of objects and parts.
-    let jointed: [Creature]
+    private let gallery: [Creature]
+    private let test: CreatureSeries
+    private let jointed: CreatureSeries
     private let kinds: [Kind]
 
-    init(_ series: Series, testCount: Int, pairCount: Int) {
-        training = series.training()
-        test = series.unseen(testCount)
-        jointed = Segmentation.creatures(series)
+    static let galleryCount = 1024
+    static let testCount = 240
+    static let pairCount = 240
+
+    init(_ series: Series) {
         kinds = series.kinds
-        var generator = Xoshiro256(seed: series.seed, stream: 1)
-        let test = self.test
-        var pairs: [(Int, Int)] = []
-        while pairs.count < pairCount {
-            let pair = (
-                generator.nextIndex(below: testCount), generator.nextIndex(below: testCount)
-            )
-            if kinds.count == 1 || test[pair.0].kind != test[pair.1].kind { pairs.append(pair) }
-        }
-        self.pairs = pairs
+        gallery = series.training(Self.galleryCount)
+        test = CreatureSeries(
+            count: Self.testCount, pairCount: Self.pairCount, size: series.size,
+            seed: series.seed &+ 1, kinds: series.kinds, setting: series.setting)
+        jointed = CreatureSeries(
+            count: 12, pairCount: 0, size: Network.side, seed: series.seed &+ 2,
+            kinds: Array(series.kinds.prefix(4)), setting: series.setting)
     }
 
     func figures(of network: Network) throws -> Figures {
-        let segmentation = try Segmentation(jointed, by: network)
+        let overlaps = try test.creatures.map { creature in
+            creature.overlap(with: try network.saliency(of: creature.image).foreground())
+        }
         return Figures(
-            nearestNeighbours: nearestNeighbours(network), keypoints: try keypoints(network),
-            foreground: try foreground(network),
-            common: segmentation.overlap(of: segmentation.common),
-            object: segmentation.overlap(of: segmentation.masks), parts: segmentation.agreement)
+            kinds: try kindsRecognised(by: network),
+            keypoints: try KeypointTransfer(test.keypointPictures, network.describer)
+                .score(test.pairs).percentage,
+            saliency: 100 * overlaps.reduce(0, +) / Double(overlaps.count),
+            object: try overlapOfObjects(by: network),
+            parts: try Parts(of: jointed.creatures, by: network).agreement)
     }
 
-    /// The scores of guessing: a random kind, a random place, the whole picture as foreground, objects by
-    /// colour alone, and random parts.
-    func chance() -> Figures {
-        var hits = (0.0, 0.0)
-        for (from, to) in pairs {
-            let (source, target) = (test[from], test[to])
-            let side = target.image.width
-            for name in source.sharedKeypoints(with: target) {
-                let right = (0..<side * side).filter { at in
-                    let place = Point(x: Double(at % side) + 0.5, y: Double(at / side) + 0.5)
-                    return target.shows(name, at: place)
-                }
-                hits.0 += Double(right.count) / Double(side * side)
-                hits.1 += 1
-            }
+    /// The scores of guessing: a random kind, a random place, the whole picture as foreground, and parts by height.
+    func guesses() -> Figures {
+        var (area, count) = (0.0, 0.0)
+        for (_, target) in test.pairs {
+            let creature = test.creatures[target]
+            let radius = 0.1 * max(creature.box.width, creature.box.height)
+            area += .pi * radius * radius / Double(creature.image.width * creature.image.height)
+            count += 1
         }
-        let shares = test.map { creature in
+        let shares = test.creatures.map { creature in
             creature.overlap(with: [Bool](repeating: true, count: creature.mask.count))
         }
-        let byColours = Segmentation(byColours: jointed)
-        let standingOut = byColours.overlap(of: byColours.masks)
         return Figures(
-            nearestNeighbours: 100 / Double(kinds.count), keypoints: 100 * hits.0 / max(hits.1, 1),
-            foreground: 100 * shares.reduce(0, +) / Double(shares.count),
-            common: standingOut, object: standingOut, parts: 0)
+            kinds: 100 / Double(kinds.count), keypoints: 100 * area / count,
+            saliency: 100 * shares.reduce(0, +) / Double(shares.count),
+            object: 100 * shares.reduce(0, +) / Double(shares.count), parts: partsByHeight())
     }
 
-    private func nearestNeighbours(_ network: Network) -> Double {
+    private func overlapOfObjects(by network: Network) throws -> Double {
+        let overlaps = try jointed.creatures.map { creature in
+            let mask = SalientObject().mask(
+                of: creature.image, saliency: try network.saliency(of: creature.image))
+            return creature.overlap(with: mask.labels.map { $0 > 0 })
+        }
+        return 100 * overlaps.reduce(0, +) / Double(overlaps.count)
+    }
+
+    /// The agreement of horizontal bands of the true outline, as many as parts are asked for, with the true parts.
+    private func partsByHeight() -> Double {
+        var pairs = ContingencyTable()
+        let bands = Double(Parts.count)
+        for creature in jointed.creatures {
+            for (at, part) in creature.mask.enumerated() where part != 0 {
+                let row = Double(at / creature.image.width) + 0.5
+                let height = (row - creature.box.y) / creature.box.height
+                pairs.add(part, UInt8(min(max(height * bands, 0), bands - 1)))
+            }
+        }
+        return 100 * pairs.adjustedRandIndex
+    }
+
+    private func kindsRecognised(by network: Network) throws -> Double {
         func labels(_ creatures: [Creature]) -> [Int] {
             creatures.map { kinds.firstIndex(of: $0.kind) ?? 0 }
         }
         let classifier = KNNClassifier(
-            features: network.embeddings(of: training.map(\.image)), labels: labels(training),
+            features: try network.embeddings(of: gallery), labels: labels(gallery),
             classCount: kinds.count)
-        let accuracies = classifier.accuracies(
-            of: network.embeddings(of: test.map(\.image)), labels: labels(test),
-            neighbourCounts: [20])
-        return accuracies[0].top1
+        return classifier.accuracies(
+            of: try network.embeddings(of: test.creatures), labels: labels(test.creatures),
+            neighbourCounts: [20])[0].top1
+    }
+}
+
+/// A network with the features that the quickstart shows and measures.
+struct Network {
+    let model: VisionTransformer
+    let describer: NetworkDescriber
+
+    /// The side that pictures are resized to, in pixels.
+    static let side = 96
+    let options = FeatureOptions(stride: PatchStride(4), loadSize: side)
+
+    init(_ model: VisionTransformer) {
+        self.model = model
+        describer = NetworkDescriber(model, options)
     }
 
-    private func keypoints(_ network: Network) throws -> Double {
-        var (right, all) = (0, 0)
-        for (from, to) in pairs {
-            let (source, target) = (test[from], test[to])
-            let carried = try network.carry(
-                source.sharedKeypoints(with: target), from: source, to: target)
-            right += carried.count { target.shows($0.key, at: $0.value) }
-            all += carried.count
-        }
-        return 100 * Double(right) / Double(max(all, 1))
+    func embeddings(of creatures: [Creature]) throws -> Tensor {
+        try describer.extractor.embeddings(
+            of: creatures.map(\.image), view: CentreView(loadSize: 64, cropSize: 64))
     }
 
-    private func foreground(_ network: Network) throws -> Double {
-        let overlaps = try test.map { creature in
-            let saliency = try network.saliency(of: creature.image)
-            return creature.overlap(with: saliency.foreground())
-        }
-        return 100 * overlaps.reduce(0, +) / Double(overlaps.count)
+    func saliency(of image: Image) throws -> PixelSaliency {
+        try describer.saliency(of: image)
     }
 }

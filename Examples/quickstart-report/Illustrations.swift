@@ -1,5 +1,6 @@
 import Descriptors
 import Images
+import Scores
 import Synthesis
 import ViT
 
@@ -16,91 +17,86 @@ enum Truth {
 /// The pictures that the page shows.
 struct Illustrations {
     let series: Series
-    let untrained: Network
-    let trained: Network
-    let bundled: Network
 
     /// Few enough that pictures are legible on a phone.
     private static let columns = 4
     private static let side = 220
 
-    func write(to folder: String) throws {
+    /// Eight creatures, and their true parts and keypoints.
+    func creatures() -> Image {
+        let shown = series.unseen(2 * Self.columns, size: Self.side)
+        let truth = shown.map { creature in
+            creature.parts().marked(
+                creature.keypoints.values.filter(\.isVisible).map { ($0.place, .white) }, radius: 3)
+        }
         let columns = Self.columns
-        let shown = series.unseen(4 * columns, size: Self.side)
-        let rows = (0..<4).map { row in Array(shown[row * columns..<(row + 1) * columns]) }
-        try sheet(rows.map { $0.map(\.image) }).writePNG(to: folder + "/creatures.png")
-        let truth = rows.prefix(2).map { row in
-            row.map { creature in
-                creature.parts().marked(
-                    creature.keypoints.values.filter(\.isVisible).map { ($0.place, .white) },
-                    radius: 3)
-            }
-        }
-        try sheet(truth).writePNG(to: folder + "/parts.png")
-        let saliency = try [untrained, trained, bundled].map { network in
-            try rows[2].map { $0.image.shaded(by: try network.saliency(of: $0.image)) }
-        }
-        try sheet([rows[2].map(\.image)] + saliency).writePNG(to: folder + "/saliency.png")
-        try keypoints().writePNG(to: folder + "/keypoints.png")
-        try segments().writePNG(to: folder + "/segments.png")
+        return sheet([
+            Array(shown[..<columns]).map(\.image), Array(truth[..<columns]),
+            Array(shown[columns...]).map(\.image), Array(truth[columns...]),
+        ])
     }
 
-    /// Draws one column per kind: the true parts, and for both networks the common object, the object of
-    /// each picture, and its parts.
-    private func segments() throws -> Image {
-        let creatures = Segmentation.creatures(series)
-        let shown = 0..<Segmentation.kinds
-        let found = try [untrained, trained].map { try Segmentation(creatures, by: $0) }
-        func drawn(_ maps: [LabelMap], _ palette: [Colour], strength: Double) -> [Image] {
-            shown.map { index in
-                let photo = creatures[index].image.resized(
-                    width: Self.side, height: Self.side, using: .bicubic)
-                return maps[index].drawn(over: photo, palette: palette, strength: strength)
-            }
+    /// Where the networks' class tokens look: the picture, saliency by each network, and the object that the trained one
+    /// cuts out.
+    func saliency(_ networks: Networks) throws -> Image {
+        let shown = series.unseen(3 * Self.columns, size: Self.side).suffix(Self.columns)
+        let rows = try [networks.untrained, networks.trained, networks.bundled].map { network in
+            try shown.map { $0.image.shaded(by: try network.saliency(of: $0.image)) }
         }
-        let truth = creatures.map { creature in
-            LabelMap(
-                width: creature.image.width, height: creature.image.height, labels: creature.mask)
+        let objects = try shown.map { creature in
+            SalientObject()
+                .mask(
+                    of: creature.image, saliency: try networks.trained.saliency(of: creature.image)
+                )
+                .drawn(over: creature.image, palette: [.black, .white], strength: 0)
         }
-        let palette = LabelMap.palette(parts: Part.allCases.count - 1)
-        return sheet(
-            [drawn(truth, Part.palette, strength: 0.55)]
-                + found.flatMap { segmentation in
-                    [
-                        drawn(segmentation.common, [.black, .black], strength: 0),
-                        drawn(segmentation.masks, [.black, .black], strength: 0),
-                        drawn(segmentation.parts, palette, strength: 0.55),
-                    ]
-                })
+        return sheet([shown.map(\.image)] + rows + [objects])
     }
 
-    /// Draws rows of a creature with its keypoints, and another with the keypoints that both networks
-    /// transfer.
-    private func keypoints() throws -> Image {
+    /// Parts of creatures of several kinds: the true ones, and by each network.
+    func parts(_ networks: Networks) throws -> Image {
+        let creatures = series.unseen(2 * series.kinds.count, size: Self.side)
+        let shown = [0, 1, 3, 4].map { $0 % creatures.count }
+        let palette = LabelMap.palette(parts: Parts.count)
+        let rows = try [networks.untrained, networks.trained, networks.bundled].map { network in
+            let maps = try Parts(of: creatures, by: network).maps
+            return shown.map {
+                maps[$0].drawn(over: creatures[$0].image, palette: palette, strength: 0.55)
+            }
+        }
+        return sheet([shown.map { creatures[$0].parts() }] + rows)
+    }
+
+    /// Rows of a creature with its keypoints, and of another kind with the keypoints that the untrained and the
+    /// trained network transfer to it.
+    func keypoints(_ networks: Networks) throws -> Image {
         let creatures = series.unseen(2 * series.kinds.count, size: 300)
-        let pairs = [(0, 3), (2, 1), (5, 7)].map {
-            (creatures[$0 % creatures.count], creatures[$1 % creatures.count])
+        let pictures = CreatureSeries(creatures).keypointPictures
+        let transfers = try [networks.untrained, networks.trained].map {
+            try KeypointTransfer(pictures, $0.describer)
         }
         return sheet(
-            try pairs.map { source, target in
-                let names = source.sharedKeypoints(with: target)
-                let colours = ColourMap.turbo.colours(count: names.count)
-                let places = zip(names, colours).compactMap { name, colour in
-                    source.keypoints[name].map { ($0.place, colour) }
+            [(0, 3), (2, 1), (7, 4)].map { source, target in
+                let (source, target) = (source % creatures.count, target % creatures.count)
+                let names = creatures[source].sharedKeypoints(with: creatures[target])
+                    .map(\.rawValue)
+                let colours = Dictionary(
+                    uniqueKeysWithValues: zip(names, ColourMap.turbo.colours(count: names.count)))
+                let origin = pictures[source].places.compactMap { name, place in
+                    colours[name].map { (place, $0) }
                 }
-                let carried = try [untrained, trained].map { network in
-                    let places = try network.carry(names, from: source, to: target)
-                    var image = target.image
-                    for (name, colour) in zip(names, colours) {
-                        guard let place = places[name] else { continue }
-                        let isRight = target.shows(name, at: place)
-                        image.drawDisc(
-                            at: place, radius: isRight ? 6 : 4, colour: colour,
-                            ring: isRight ? .white : .black, ringWidth: isRight ? 3 : 1.5)
+                return [creatures[source].image.marked(origin, radius: 6)]
+                    + transfers.map { transfer in
+                        var image = creatures[target].image
+                        for (name, place) in transfer.carried(from: [source], to: target)[0] {
+                            guard let colour = colours[name] else { continue }
+                            let isRight = transfer.shows(name, at: place, in: target) == true
+                            image.drawDisc(
+                                at: place, radius: isRight ? 6 : 4, colour: colour,
+                                ring: isRight ? .white : .black, ringWidth: isRight ? 3 : 1.5)
+                        }
+                        return image
                     }
-                    return image
-                }
-                return [source.image.marked(places, radius: 6)] + carried
             }, gap: 10)
     }
 }

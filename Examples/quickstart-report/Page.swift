@@ -1,18 +1,24 @@
 import DINO
 import Foundation
 import Platform
+import ViT
 
 /// `index.html`: the quickstart on one page, which needs only the files in the same folder.
 struct Page {
-    var results: Results
-    var journal: Journal
-    var findings: [CollapseWatch.Finding]
-    var outputs: Int
     var kinds: [String]
-    /// The training in one sentence.
-    var lead: String
-    /// The measurements in one sentence.
-    var measuring: String
+    /// The pictures of parts by the default network.
+    var overlays: [String]
+    /// The training, once it is complete.
+    var training: Training?
+
+    /// What a trained network is worth, and how it was trained.
+    struct Training {
+        var results: Results
+        var journal: Journal
+        var findings: [CollapseWatch.Finding]
+        var network: VisionTransformer.Configuration
+        var pictures: Int
+    }
 
     var html: String {
         """
@@ -20,99 +26,72 @@ struct Page {
         <html lang="en">
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>DINO on synthetic creatures</title>
+        <title>Features that know parts of things</title>
         <style>
         \(Self.style)
         </style>
         <main>
         <header>
-        <h1>DINO on synthetic creatures</h1>
-        <p class="lead">\(lead)</p>
+        <h1>Features that know parts of things</h1>
+        <p class="lead">A vision transformer describes each place of a picture by a vector. Places with similar
+        vectors show the same part of a thing, in creatures of other kinds and colours, too.</p>
         </header>
-        \(figuresSection)
-        \(picturesSection)
-        \(trainingSection)
-        \(matchesSection)
-        \(saliencySection)
-        \(segmentsSection)
-        \(filesSection)
+        \(defaultSection)
+        \(training.map(trainedSections) ?? waitingSection)
+        \(nextSection)
         </main>
         </html>
 
         """
     }
 
-    // MARK: Figures
+    // MARK: The default network
 
-    private var figuresSection: String {
+    private var defaultSection: String {
         """
         <section>
-        <h2>What the network learned</h2>
-        <p>\(measuring)</p>
-        <div class="figures">
-        \(figure("Kinds recognised", "k-NN, 20 neighbours", \.nearestNeighbours, "a random kind"))
-        \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a random place"))
-        \(figure("Creature found", "IoU of saliency, 60% of its mass", \.foreground, "the whole picture"))
-        \(figure("Creatures in common", "IoU of co-segmentation", \.common, "objects by colour alone"))
-        \(figure("Creatures cut out", "IoU of saliency and GrabCut", \.object, "objects by colour alone"))
-        \(figure("Parts found", "adjusted Rand index, times 100", \.parts, "random parts", unit: ""))
+        <h2>Matched by the default network</h2>
+        <p>Pairs of points whose descriptors are each other's nearest neighbours. The network that comes with the
+        package has never seen such creatures: it has learned from photos.</p>
+        \(picture("default/matches.png", "two creatures with numbered pairs of points"))
+        <pre>dino-vit match A.png B.png</pre>
+        <p>Parts that all these pictures have in common, one colour for each.</p>
+        <div class="pictures">
+        \(overlays.map { picture($0, "parts of a creature") }.joined(separator: "\n"))
         </div>
-        <p class="note">\(verdict) DINO learns shape over hundreds of thousands of views; a few minutes
-        from scratch show that training works and does not collapse, not what a network achieves after
-        hours of training.</p>
+        <pre>dino-vit parts FOLDER</pre>
         </section>
         """
     }
 
-    private func figure(
-        _ title: String, _ measure: String, _ value: KeyPath<Figures, Double>, _ guess: String,
-        unit: String = "%"
-    ) -> String {
-        func row(_ name: String, _ figures: Figures, _ style: String) -> String {
-            let percent = String(format: "%.1f", figures[keyPath: value])
-            let width = max(0, figures[keyPath: value])
-            return """
-                <div class="row \(style)"><span>\(name)</span>\
-                <i><b style="width:\(width)%"></b></i><em>\(percent)\(unit)</em></div>
-                """
-        }
-        return """
-            <article><h3>\(title)</h3><p>\(measure)</p>
-            \(row("trained", results.trained, "trained"))
-            \(row("untrained", results.untrained, "untrained"))
-            \(row("default", results.bundled, "bundled"))
-            \(row("guess", results.guess, "guess"))
-            <small>guess: \(guess)</small></article>
-            """
+    private var waitingSection: String {
+        """
+        <section>
+        <h2>A network of your own</h2>
+        <p>A small network is being trained. Reload this page when the command has ended.</p>
+        </section>
+        """
     }
 
-    /// The changes of the figures by training, in one sentence.
-    private var verdict: String {
-        let names: [(String, KeyPath<Figures, Double>)] = [
-            ("kinds", \.nearestNeighbours), ("keypoints", \.keypoints),
-            ("foreground", \.foreground), ("common object", \.common),
-            ("object cut out", \.object), ("parts", \.parts),
-        ]
-        let changes = names.map { name, value in
-            let change = results.trained[keyPath: value] - results.untrained[keyPath: value]
-            return "\(name) \(String(format: "%+.1f", change)) points"
-        }
-        return "Trained against untrained: \(changes.joined(separator: ", "))."
-    }
+    // MARK: The trained network
 
-    // MARK: Pictures
+    private func trainedSections(_ training: Training) -> String {
+        """
+        \(picturesSection)
+        \(figuresSection(training))
+        \(comparisonSection)
+        \(trainingSection(training))
+        """
+    }
 
     private var picturesSection: String {
         """
         <section>
-        <h2>The pictures</h2>
-        <p>Every picture is generated from a number: a creature of one of several kinds
-        (\(kinds.joined(separator: ", "))) in a random pose. Coat, colours and surroundings are
-        independent of the kind, so that only the shape identifies it.</p>
-        \(picture("creatures.png", "two creatures of each kind"))
-        <p>The ground truth of each is known: its kind, a mask of parts (\(legend)), and sixteen
-        keypoints that correspond between kinds.</p>
-        \(picture("parts.png", "masks of parts and keypoints over the pictures"))
+        <h2>Pictures to learn from</h2>
+        <p>Each is generated from a number: a creature of one of several kinds (\(kinds.joined(separator: ", "))) in a
+        random pose and random colours. Its kind, parts (\(legend)) and sixteen keypoints are known, but only used to
+        measure: the training sees no labels.</p>
+        \(picture("creatures.png", "creatures, and their parts and keypoints"))
         </section>
         """
     }
@@ -123,21 +102,78 @@ struct Page {
         }.joined(separator: ", ")
     }
 
-    // MARK: Training
+    private func figuresSection(_ training: Training) -> String {
+        let network = training.network
+        func figure(
+            _ title: String, _ measure: String, _ value: KeyPath<Figures, Double>, _ guess: String,
+            unit: String = "%"
+        ) -> String {
+            func row(_ name: String, _ figures: Figures, _ style: String) -> String {
+                let percent = String(format: "%.1f", figures[keyPath: value])
+                let width = max(0, figures[keyPath: value])
+                return """
+                    <div class="row \(style)"><span>\(name)</span>\
+                    <i><b style="width:\(width)%"></b></i><em>\(percent)\(unit)</em></div>
+                    """
+            }
+            let results = training.results
+            return """
+                <article><h3>\(title)</h3><p>\(measure)</p>
+                \(row("trained", results.trained, "trained"))
+                \(row("untrained", results.untrained, "untrained"))
+                \(row("default", results.bundled, "bundled"))
+                \(row("guess", results.guess, "guess"))
+                <small>guess: \(guess)</small></article>
+                """
+        }
+        return """
+            <section>
+            <h2>A network of your own</h2>
+            <p>A network of width \(network.width) and depth \(network.depth), \
+            an eighth of the default one, was trained on \(training.pictures) such pictures in \
+            \(training.journal.duration) on this machine. It learned to predict the default network's features (dense \
+            distillation). The figures are of \(Measurement.testCount) unseen pictures and \
+            \(Measurement.pairCount) pairs of different kinds.</p>
+            <div class="figures">
+            \(figure("Kinds recognised", "k-NN, 20 neighbours", \.kinds, "a random kind"))
+            \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a random place"))
+            \(figure("Creature found", "IoU of saliency, 60% of its mass", \.saliency, "the whole picture"))
+            \(figure("Creature cut out", "IoU of saliency and GrabCut", \.object, "the whole picture"))
+            \(figure("Parts found", "adjusted Rand index, times 100", \.parts, "parts by height", unit: ""))
+            </div>
+            </section>
+            """
+    }
 
-    private var trainingSection: String {
-        let limit = log(Double(outputs))
+    private var comparisonSection: String {
+        """
+        <section>
+        <h2>Before and after</h2>
+        <p>Keypoints of the creature on the left, transferred to another kind by the most similar descriptors: by the
+        network before its first step in the middle, after training on the right. A white ring marks a correct
+        place, within 0.1 of the creature's box.</p>
+        \(picture("keypoints.png", "keypoints transferred from creature to creature"))
+        <p>Points matched by the trained network alone.</p>
+        \(picture("matches.png", "two creatures with numbered pairs of points"))
+        <p>Parts. From above: the true ones; found by the untrained network; by the trained one; by the default
+        one.</p>
+        \(picture("parts.png", "parts of four creatures, true and found"))
+        <p>Attention of the class token. From above: the picture; the untrained network; the trained one; the
+        default one. Below: the object, cut out by the trained network's attention and the edges of colours.</p>
+        \(picture("saliency.png", "saliency over four pictures"))
+        </section>
+        """
+    }
+
+    private func trainingSection(_ training: Training) -> String {
+        let journal = training.journal
+        func error(_ name: ObjectiveName) -> (first: Double, last: Double) {
+            journal.ends { $0.losses[name] ?? .nan }
+        }
         let rows: [(String, (first: Double, last: Double), String)] = [
-            (
-                "loss", journal.ends(\.loss),
-                String(format: "learns nothing at ln %d = %.2f", outputs, limit)
-            ),
-            (
-                "teacher's entropy", journal.ends(\.teacherEntropy),
-                String(format: "collapsed at 0 or %.2f", limit)
-            ),
-            ("rank of the teacher's features", journal.ends(\.rank), "collapsed at 1"),
-            ("their deviation", journal.ends(\.featureDeviation), "collapsed at 0"),
+            ("error of the patches' features", error(.patches), "1: no better than their mean"),
+            ("error of the class token's", error(.classToken), "1: no better than their mean"),
+            ("rank of the class tokens", journal.ends(\.rank), "collapsed at 1"),
             ("norm of the gradient", journal.ends(\.gradientNorm), "broken if not finite"),
         ]
         let table = rows.map { name, ends, meaning in
@@ -145,9 +181,9 @@ struct Page {
                 + "<td>\(meaning)</td></tr>"
         }.joined(separator: "\n")
         let watch =
-            findings.isEmpty
+            training.findings.isEmpty
             ? "<p class=\"good\">The collapse watch found nothing.</p>"
-            : findings.map { "<p class=\"bad\">\(htmlEscaped("\($0)"))</p>" }.joined()
+            : training.findings.map { "<p class=\"bad\">\(htmlEscaped("\($0)"))</p>" }.joined()
         return """
             <section>
             <h2>The training</h2>
@@ -163,74 +199,23 @@ struct Page {
             """
     }
 
-    // MARK: Results
+    // MARK: What next
 
-    private var matchesSection: String {
+    private var nextSection: String {
         """
         <section>
-        <h2>Two creatures matched</h2>
-        <p>Corresponding points of two creatures of different kinds, found by the trained network: best
-        buddies among its descriptors, the most salient of each cluster.</p>
-        \(picture("matches.png", "two creatures with numbered pairs of points"))
-        <p>Keypoints of the left picture, transferred to the others by nearest descriptors: by the
-        untrained network in the middle, by the trained one on the right. A white ring marks a correct
-        place, within 0.1 of the creature's box.</p>
-        \(picture("keypoints.png", "keypoints transferred from creature to creature"))
+        <h2>With your own photos</h2>
+        <pre>
+        dino-vit match A.jpg B.jpg --output results           # corresponding points
+        dino-vit inspect A.jpg B.jpg --output results         # a page: point at a place, see where it is similar
+        dino-vit segment FOLDER --output results              # the object that the photos have in common
+        dino-vit parts FOLDER --output results                # and its parts
+        dino-vit train FOLDER --output run --preset small     # DINO, from scratch
+        dino-vit match A.jpg B.jpg --weights dinov2.safetensors   # any DINO, DINOv2 or DINOv3 network</pre>
+        <p><code>Examples/animals</code> shows the same with photos of animals.</p>
         </section>
         """
     }
-
-    private var saliencySection: String {
-        """
-        <section>
-        <h2>Where the network looks</h2>
-        <p>Attention of the class token in the last layer but one. From above: the picture, the untrained
-        network, the trained one, the default network.</p>
-        \(picture("saliency.png", "saliency over four pictures"))
-        </section>
-        """
-    }
-
-    private var segmentsSection: String {
-        """
-        <section>
-        <h2>Objects and their parts</h2>
-        <p>\(Segmentation.count) pictures of \(Segmentation.kinds) kinds. Co-segmentation finds their
-        common objects: the descriptors of all pictures are clustered, and the salient clusters are the
-        objects. Each object is also cut out by itself: the class token's attention locates it, colours
-        find its outline. These objects are divided into parts together, by the attention of the
-        network's heads to each place and its surroundings. From above: the true parts; the common
-        objects, the objects cut out and their parts by the untrained network; the same by the trained
-        one.</p>
-        \(picture("segments.png", "masks and parts of four creatures, true and found"))
-        </section>
-        """
-    }
-
-    private var filesSection: String {
-        let files = [
-            ("creatures/labels.json", "the ground truth of all pictures"),
-            ("creatures/images/", "the pictures, one folder per kind"),
-            ("training/teacher.safetensors", "the trained network, with official names"),
-            ("training/log.jsonl", "one line per step"), ("matches.json", "the pairs of points"),
-            ("figures.json", "the figures above"),
-        ]
-        let list = files.map { "<li><a href=\"\($0)\">\($0)</a>: \($1)</li>" }.joined(
-            separator: "\n")
-        return """
-            <section>
-            <h2>Files</h2>
-            <ul>
-            \(list)
-            </ul>
-            <p>Train on your own pictures with
-            <code>dino-vit train FOLDER --output RUN --preset small</code>, and pass
-            <code>--weights RUN/teacher.safetensors</code> to the other subcommands.</p>
-            </section>
-            """
-    }
-
-    // MARK: Words
 
     private func picture(_ file: String, _ words: String) -> String {
         "<a href=\"\(file)\"><img src=\"\(file)\" alt=\"\(words)\" loading=\"lazy\"></a>"
@@ -273,6 +258,8 @@ struct Page {
         .trained b { background: var(--trained); } .trained em { font-weight: 700; }
         .untrained b { background: var(--untrained); }
         .bundled b { background: var(--bundled); }
+        .pictures { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+        .pictures img { margin: 0; }
         .part { display: inline-block; width: .8em; height: .8em; border-radius: 2px;
           margin-right: .25em; }
         .good { color: var(--trained); font-weight: 600; } .bad { color: #c0392b; font-weight: 600; }
@@ -280,6 +267,7 @@ struct Page {
         table { border-collapse: collapse; width: 100%; font-size: .92rem; }
         th, td { text-align: left; padding: .35rem .6rem .35rem 0; border-top: 1px solid var(--line);
           font-variant-numeric: tabular-nums; }
+        pre { background: var(--ground); border-radius: 8px; padding: .6rem .8rem; overflow-x: auto; font-size: .85rem; }
         code { background: var(--ground); border-radius: 4px; padding: .1em .3em; font-size: .88em; }
         a { color: inherit; }
         """

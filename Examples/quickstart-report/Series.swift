@@ -1,12 +1,14 @@
 import Foundation
 import Scores
 import Synthesis
+import Tensors
 
-/// The pictures that the network was trained on, as listed in `labels.json`, and unseen pictures of the
+/// The pictures that the network is trained on, as listed in `labels.json`, and unseen pictures of the
 /// same kinds.
 struct Series: Decodable {
     let seed: UInt64
     let size: Int
+    let setting: Setting
     let kinds: [Kind]
     private let pictures: [Named]
 
@@ -21,21 +23,19 @@ struct Series: Decodable {
         self = try JSONDecoder().decode(Series.self, from: data)
     }
 
-    /// The pictures that the network was trained on.
-    func training() -> [Creature] {
-        creatures(count: count, seed: seed)
+    /// The first pictures that the network is trained on.
+    func training(_ count: Int) -> [Creature] {
+        creatures(min(count, self.count), seed: seed, size: size)
     }
 
-    /// Pictures of another seed, which the network was not trained on.
-    func unseen(_ count: Int, size: Int? = nil, kinds: [Kind]? = nil) -> [Creature] {
-        creatures(count: count, seed: seed &+ 1, size: size, kinds: kinds)
+    /// Pictures of another seed, which the network is not trained on.
+    func unseen(_ count: Int, size: Int) -> [Creature] {
+        creatures(count, seed: seed &+ 1, size: size)
     }
 
-    private func creatures(
-        count: Int, seed: UInt64, size: Int? = nil, kinds: [Kind]? = nil
-    ) -> [Creature] {
-        inParallel(count) { index in
-            Creature(seed: seed, index: index, size: size ?? self.size, kinds: kinds ?? self.kinds)
+    private func creatures(_ count: Int, seed: UInt64, size: Int) -> [Creature] {
+        Parallelism.map(count: count) {
+            Creature(seed: seed, index: $0, size: size, kinds: kinds, setting: setting)
         }
     }
 }

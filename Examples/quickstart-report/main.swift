@@ -6,11 +6,12 @@ import Tensors
 import ViT
 
 do {
-    guard CommandLine.arguments.count == 2 else {
-        FileHandle.standardError.write(Data("usage: quickstart-report FOLDER\n".utf8))
+    let arguments = CommandLine.arguments.dropFirst()
+    guard 1...2 ~= arguments.count else {
+        FileHandle.standardError.write(Data("usage: quickstart-report FOLDER [RUN]\n".utf8))
         exit(64)
     }
-    try Report(folder: CommandLine.arguments[1]).write()
+    try Report(folder: arguments[1]).write(run: arguments.dropFirst().first)
 } catch {
     FileHandle.standardError.write(Data("error: \(error)\n".utf8))
     exit(1)

@@ -17,10 +17,13 @@ package struct CreatureSeries {
     ///   - size: the side of the pictures in pixels.
     ///   - seed: seed of the pictures and pairs.
     ///   - kinds: the kinds of creatures, at least two.
-    package init(count: Int, pairCount: Int, size: Int, seed: UInt64, kinds: [Kind] = Kind.allCases)
-    {
-        let creatures = inParallel(count) { index in
-            Creature(seed: seed, index: index, size: size, kinds: kinds)
+    ///   - setting: where the creatures are shown.
+    package init(
+        count: Int, pairCount: Int, size: Int, seed: UInt64, kinds: [Kind] = Kind.allCases,
+        setting: Setting = .wild
+    ) {
+        let creatures = Parallelism.map(count: count) { index in
+            Creature(seed: seed, index: index, size: size, kinds: kinds, setting: setting)
         }
         var generator = Xoshiro256(seed: seed, stream: 1)
         var pairs: [(source: Int, target: Int)] = []
@@ -31,6 +34,12 @@ package struct CreatureSeries {
         }
         self.creatures = creatures
         self.pairs = pairs
+    }
+
+    /// A series of given pictures, without pairs.
+    package init(_ creatures: [Creature]) {
+        self.creatures = creatures
+        pairs = []
     }
 
     /// The pictures with their visible keypoints.

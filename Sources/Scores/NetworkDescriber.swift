@@ -6,37 +6,32 @@ import ViT
 
 /// Descriptors of places and of whole pictures by a network.
 package struct NetworkDescriber: Describer {
-    /// The network with its preprocessing and stride.
-    package var extractor: Extractor
-    /// The layer of the descriptors of places.
-    package var layer: Int
-    /// The output of that layer.
-    package var facet: Facet
+    /// Extracts the descriptors of places.
+    package let extractor: Extractor
+    private let options: FeatureOptions
     package var binning: Binning
     /// The crop of a picture for classification.
     package var view: CentreView
 
-    /// Descriptors by the network of an extractor.
+    /// Descriptors by a network.
     ///
     /// - Parameters:
-    ///   - extractor: the network with its preprocessing and stride.
-    ///   - layer: counted from 0, or from the end; by default that of `correspondences`.
-    ///   - facet: the output of that layer.
+    ///   - model: the network.
+    ///   - options: the descriptors of places; their layer is by default that of `correspondences`.
     ///   - binning: how the descriptors of places are compared.
     ///   - view: the crop of a picture for classification.
     package init(
-        _ extractor: Extractor, layer: Int? = nil, facet: Facet = .key,
-        binning: Binning = .logarithmic(), view: CentreView = CentreView()
+        _ model: any Backbone, _ options: FeatureOptions, binning: Binning = .logarithmic(),
+        view: CentreView = CentreView()
     ) {
-        self.extractor = extractor
-        self.layer = layer ?? extractor.model.configuration.layerForMatching
-        self.facet = facet
+        extractor = Correspondences.Options(features: options).extractor(for: model)
+        self.options = options
         self.binning = binning
         self.view = view
     }
 
     package func descriptors(of photo: Image) throws -> DescriptorGrid {
-        try extractor.descriptors(of: photo, layer: layer, facet: facet)
+        try extractor.descriptors(of: photo)
     }
 
     package func features(of pictures: LabelledPictures) throws -> (rows: Tensor, labels: [Int]) {
@@ -57,10 +52,8 @@ package struct NetworkDescriber: Describer {
 
     /// The default options of co-segmentation, with this facet, stride and load size.
     package var segmentation: CoSegmentation.Options {
-        var options = CoSegmentation.Options()
-        options.taps.facet = facet
-        options.taps.stride = extractor.stride
-        options.taps.loadSize = extractor.preprocessing.loadSize
-        return options
+        var features = options
+        features.layer = nil
+        return CoSegmentation.Options(features: features)
     }
 }

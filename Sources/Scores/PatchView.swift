@@ -39,7 +39,7 @@ package struct PatchView: Sendable, Hashable {
 func rows(
     of pictures: LabelledPictures, _ row: @Sendable (Image) -> [Float]
 ) throws -> (rows: Tensor, labels: [Int]) {
-    let made = inParallel(pictures.paths.count) { index in
+    let made = Parallelism.map(count: pictures.paths.count) { index in
         Result { row(try Image(contentsOf: pictures.paths[index])) }
     }
     let rows = try made.map { try $0.get() }

@@ -40,9 +40,13 @@ package struct Creature: Sendable {
     ///   - index: the picture's number in the series; kinds alternate, so that they are equally frequent.
     ///   - size: the side of the picture in pixels.
     ///   - kinds: the kinds of the series.
+    ///   - setting: where creatures are shown.
     /// - Precondition: `index` is not negative, `size` is in `sizes`, and there is at least one kind.
     /// - Complexity: O(size^2).
-    package init(seed: UInt64, index: Int, size: Int, kinds: [Kind] = Kind.allCases) {
+    package init(
+        seed: UInt64, index: Int, size: Int, kinds: [Kind] = Kind.allCases,
+        setting: Setting = .wild
+    ) {
         require(
             index >= 0 && Creature.sizes.range ~= size && !kinds.isEmpty,
             "Creature: picture \(index), \(size) pixels wide, of \(kinds.count) kinds")
@@ -55,18 +59,18 @@ package struct Creature: Sendable {
         let palette = Palette(using: &colours)
         let light = Light(using: &colours)
         var fur = generator(.coat)
-        let coat = Coat(palette: palette, using: &fur)
+        let coat = Coat(setting, palette: palette, using: &fur)
         var place = generator(.scenery)
-        let scenery = Scenery(using: &place)
+        let scenery = Scenery(setting, using: &place)
         var things = generator(.props)
         let props = Props(using: &things)
 
         let posed = Posing.figure(of: kind, using: generator(.pose))
         var lot = generator(.placing)
-        let placing = Placing(posed, using: &lot)
+        let placing = Placing(posed, in: setting, using: &lot)
         facing = placing.facing
         var canvas = scenery.canvas(size: size)
-        props.paint(on: &canvas, light: light)
+        if setting == .wild { props.paint(on: &canvas, light: light) }
         let figure = posed.moved(
             scale: placing.scale, least: 0.62 * canvas.pixel, placing.inPicture)
         placing.shade(figure, on: &canvas)

@@ -50,7 +50,8 @@ struct FigurePainting {
                 case .coat:
                     let across = surface.offset.dot(surface.along.left)
                     tint = coat.tint(
-                        at: onCreature(place), arc: surface.arc / scale, across: across,
+                        of: layer.part, at: onCreature(place), arc: surface.arc / scale,
+                        across: across,
                         underside: underside, pixel: pixel / scale)
                     if layer.hoof > 0 {
                         let edge = length - layer.hoof

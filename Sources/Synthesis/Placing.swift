@@ -8,8 +8,10 @@ struct Placing {
     private let turn: Vector
     private let origin: Vector
 
-    init(_ figure: Figure, using generator: inout some RandomNumberGenerator) {
-        facing = generator.nextUniform() < 0.5 ? .left : .right
+    init(
+        _ figure: Figure, in setting: Setting, using generator: inout some RandomNumberGenerator
+    ) {
+        facing = generator.nextUniform() < 0.5 && setting == .wild ? .left : .right
         turn = Vector(degrees: generator.draw(-4...4))
         let facing = self.facing
         let turn = self.turn

@@ -1,6 +1,6 @@
 import Tensors
 
-/// The background of a creature: patches of several materials with uneven edges. Patches are so small that
+/// The background of a creature. In a studio it is one plain backdrop; in the wild, patches of several materials with uneven edges. Patches are so small that
 /// each crop of a picture shows different ones, and are laid out so that adjacent patches include all
 /// materials: the background hardly distinguishes pictures, so that a network has to learn the creature.
 struct Scenery {
@@ -8,8 +8,10 @@ struct Scenery {
     private let turn: Vector
     /// Patches per side of the picture.
     private let patches: Double
+    private let setting: Setting
 
-    init(using generator: inout some RandomNumberGenerator) {
+    init(_ setting: Setting, using generator: inout some RandomNumberGenerator) {
+        self.setting = setting
         noise = Noise(seed: generator.next())
         turn = Vector(degrees: generator.draw(0...360))
         patches = generator.draw(5...7.5)
@@ -18,7 +20,16 @@ struct Scenery {
     /// Paints the background.
     func canvas(size: Int) -> Canvas {
         let pixel = 1 / Double(size)
-        return Canvas(size: size) { tint(at: $0, pixel: pixel) }
+        return Canvas(size: size) {
+            setting == .wild ? tint(at: $0, pixel: pixel) : Self.backdrop(at: $0)
+        }
+    }
+
+    /// A wall that is lit from above, and a floor.
+    private static func backdrop(at place: Vector) -> Tint {
+        let wall = Tint(0.62, 0.66, 0.7) * (1.12 - 0.25 * place.y)
+        let floor = Tint(0.66, 0.63, 0.58) * (0.85 + 0.2 * place.y)
+        return wall.mixed(with: floor, smoothStep(0.7, 0.78, place.y))
     }
 
     private func tint(at place: Vector, pixel: Double) -> Tint {
