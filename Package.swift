@@ -110,6 +110,11 @@ let package = Package(
             dependencies: ["Scores", "Descriptors", "DINO", "ViT", "Tensors", "Images"],
             exclude: ["Fixtures"]),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Images", "Tensors"]),
+        // The code of Docs/Tutorials: like a reader's, it sees only what is public.
+        .testTarget(
+            name: "TutorialTests",
+            dependencies: ["DINO", "Descriptors", "ViT", "Tensors", "Images"],
+            packageAccess: false),
         // All floors together, as a program uses them.
         .testTarget(
             name: "LibraryTests", dependencies: ["DINO", "Descriptors", "ViT", "Tensors", "Images"]),
