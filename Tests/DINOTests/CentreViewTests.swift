@@ -5,8 +5,9 @@ import Testing
 import ViT
 
 @Suite struct CentreViewTests {
-    @Test("A picture is seen as through Resize and CenterCrop", arguments: [0, 1])
-    func reference(index: Int) throws {
+    /// Against torchvision's Resize and CenterCrop.
+    @Test(arguments: [0, 1])
+    func matchesTorchvision(index: Int) throws {
         let file = try EvaluationFixtures.tensors("views.safetensors")
         let pixels = try file.tensor(named: "\(index)")
         let picture = Image(
@@ -18,13 +19,13 @@ import ViT
                 of: picture, for: .small())
             #expect(view.shape == expected.shape)
             let differences = zip(view.elements, expected.elements).map { abs($0 - $1) }
-            // The pixels to the bit; values up to 2.7, after a division, a difference and a division.
+            // The pixels agree to the bit; the values, up to 2.7, pass a division, a subtraction and a division.
             #expect(differences.allSatisfy { $0 <= 1e-6 }, "\(load), \(crop)")
         }
     }
 
-    @Test("The defaults are the reference's, other sizes keep their ratio")
-    func sizes() {
+    /// The crop of any other load size keeps the default ratio.
+    @Test func defaultSizesMatchReference() {
         #expect(CentreView() == CentreView(loadSize: 256, cropSize: 224))
         #expect(CentreView(loadSize: 64).cropSize == 56)
         #expect(CentreView(loadSize: 1).cropSize == 1)

@@ -4,8 +4,7 @@ import Testing
 import ViT
 
 @Suite struct DINOHeadTests {
-    @Test("Parameters have the official names, in the official order")
-    func names() {
+    @Test func parameterNamesAndOrderMatchReference() {
         var generator = Xoshiro256(seed: 0)
         func names(layers: Int, hasBatchNorm: Bool) -> [String] {
             var options = DINOHead.Options(prototypes: 6)

@@ -2,7 +2,7 @@ import DINO
 import Foundation
 import Tensors
 
-/// What `Fixtures/Evaluation/make_evaluation.py` made with the official code and torchvision.
+/// Results of the official code and torchvision, written by `Fixtures/Evaluation/make_evaluation.py`.
 enum EvaluationFixtures {
     static func path(_ name: String) -> String {
         URL(filePath: #filePath).deletingLastPathComponent()
@@ -14,7 +14,7 @@ enum EvaluationFixtures {
     }
 }
 
-/// Numbers from a normal distribution.
+/// Samples of the standard normal distribution.
 func normalNoise(_ shape: Shape, seed: UInt64) -> Tensor {
     var generator = Xoshiro256(seed: seed)
     return Tensor((0..<shape.count).map { _ in Float(generator.nextNormal()) }, shape: shape)

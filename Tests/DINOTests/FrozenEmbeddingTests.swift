@@ -4,7 +4,7 @@ import Testing
 import ViT
 
 @Suite struct FrozenEmbeddingTests {
-    @Test func reference() throws {
+    @Test func matchesReference() throws {
         let network = try VisionTransformer(
             contentsOf: EvaluationFixtures.path("network.safetensors"), heads: 2)
         let file = try EvaluationFixtures.tensors("embeddings.safetensors")
@@ -12,7 +12,7 @@ import ViT
         func check(_ found: Tensor, _ name: String) throws {
             let expected = try file.tensor(named: name)
             #expect(found.shape == expected.shape)
-            // Three blocks in float32; values of some 1.
+            // Three blocks in float32; values are about 1.
             #expect(zip(found.elements, expected.elements).allSatisfy { abs($0 - $1) < 2e-5 })
         }
         try check(FrozenEmbedding()(network, images), "1")

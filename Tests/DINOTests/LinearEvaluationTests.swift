@@ -6,11 +6,11 @@ import Testing
 import ViT
 
 @Suite struct LinearEvaluationTests {
-    /// Pictures of two classes: 7 to train on, 5 to test with.
+    /// Pictures of two classes: 7 for training, 5 for testing.
     private struct Pictures {
         let folder: TemporaryFolder
 
-        /// - Parameter picture: each, from its number.
+        /// - Parameter picture: makes the picture of a given number.
         init(_ picture: (Int) -> Image) throws {
             folder = try TemporaryFolder()
             for number in 0..<12 {
@@ -34,13 +34,13 @@ import ViT
         }
     }
 
-    private static func evenly(_ number: Int) -> Image {
+    private static func uniformPicture(_ number: Int) -> Image {
         Image(
             width: 20 + number, height: 30 - number,
             colour: Colour(red: UInt8(20 * number), green: 200, blue: UInt8(250 - 20 * number)))
     }
 
-    private static func noisily(_ number: Int) -> Image {
+    private static func noisePicture(_ number: Int) -> Image {
         var generator = SplitMix64(seed: UInt64(number))
         let pixels = (0..<20 * 24 * 3).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
         return Image(width: 20, height: 24, pixels: pixels)
@@ -82,9 +82,9 @@ import ViT
         return result
     }
 
-    /// Whatever part of a picture of one colour is shown, it is the same.
-    @Test func partsOfEvenPictures() throws {
-        let pictures = try Pictures(Self.evenly)
+    /// All crops of a single-colour picture are equal, so augmentation makes no difference.
+    @Test func uniformPicturesAreUnaffectedByAugmentation() throws {
+        let pictures = try Pictures(Self.uniformPicture)
         let augmented = try run(pictures) { _ in }
         let fixed = try run(pictures) { $0.isAugmented = false }
         #expect(augmented.epochs == fixed.epochs)
@@ -93,9 +93,9 @@ import ViT
         #expect(fixed.epochs[3].trainLoss < fixed.epochs[0].trainLoss)
     }
 
-    /// With a rate of next to nothing and all pictures in one step, only the views make a difference.
-    @Test func viewsOfEachEpoch() throws {
-        let pictures = try Pictures(Self.noisily)
+    /// With a negligible learning rate and all pictures in one step, losses differ only if the views differ.
+    @Test func augmentedViewsDependOnEpochAndSeed() throws {
+        let pictures = try Pictures(Self.noisePicture)
         func losses(_ change: (inout LinearEvaluation) -> Void = { _ in }) throws -> [Double] {
             try run(pictures) {
                 $0.options.learningRate = 1e-30
@@ -104,7 +104,7 @@ import ViT
             }.epochs.map(\.trainLoss)
         }
         let fixed = try losses { $0.isAugmented = false }
-        // The same sum in another order.
+        // The same sum in a different order.
         #expect(fixed.allSatisfy { abs($0 - fixed[0]) < 1e-6 })
         let augmented = try losses()
         #expect(zip(augmented, augmented.dropFirst()).allSatisfy { abs($0 - $1) > 1e-5 })
@@ -112,8 +112,8 @@ import ViT
         #expect(try losses { $0.seed = 1 } != augmented)
     }
 
-    /// A picture whose red tells the column and whose green the row shows which part is seen.
-    @Test func partsThatAreShown() {
+    /// Red encodes the column and green the row, so that a view reveals which part of the picture was cropped.
+    @Test func augmentedViewsFollowReferenceDistribution() {
         var photo = Image(width: 240, height: 240)
         for column in 0..<240 {
             for row in 0..<240 {
@@ -128,7 +128,7 @@ import ViT
             let view = evaluation.augmentedView(
                 of: photo, index: 3, epoch: epoch, for: .small())
             #expect(view.shape == [3, 16, 16])
-            // From the first row or column to the last, in pixels; sixteen fifteenths are shown.
+            // The side of the crop in pixels: 16/15 of the distance from the first row or column to the last.
             func extent(_ channel: Int) -> Double {
                 let scale = 255 * Double(Normalization.imageNet.standardDeviation[channel])
                 return Double(view[channel, 15, 15] - view[channel, 0, 0]) * scale * 16 / 15
@@ -136,17 +136,18 @@ import ViT
             if extent(0) < 0 { mirrored += 1 }
             areas.append(abs(extent(0) * extent(1)) / (240 * 240))
         }
-        // Levels are whole, and bilinear weights end at the edges: some pixels of at least 60.
+        // Levels are integers, and bilinear weights are truncated at the edges: errors of some pixels in at least 60.
         #expect(areas.allSatisfy { $0 > 0.06 && $0 < 1.1 })
         #expect(areas.contains { $0 < 0.15 } && areas.contains { $0 > 0.9 })
-        // torchvision's mean is 0.478 with a deviation of 0.234 / 20 over 400, and 200 are mirrored with
-        // one of 10: five of them, and some for the edges' weights.
+        // torchvision's mean is 0.478, with a standard error of 0.234 / 20 over 400 draws; 200 are mirrored, with a
+        // deviation of 10. Five deviations, plus some for the edges' weights.
         #expect(abs(areas.reduce(0, +) / 400 - 0.478) < 0.08)
         #expect(abs(mirrored - 200) < 50)
     }
 
-    @Test func brokenPictures() throws {
-        let pictures = try Pictures(Self.noisily)
+    /// Evaluation fails only if no training picture can be read.
+    @Test func skipsUnreadablePictures() throws {
+        let pictures = try Pictures(Self.noisePicture)
         try pictures.breakPicture(2)
         try pictures.breakPicture(9)
         for isAugmented in [true, false] {
@@ -166,8 +167,8 @@ import ViT
         }
     }
 
-    @Test func brokenWeights() throws {
-        let pictures = try Pictures(Self.evenly)
+    @Test func rejectsNonFiniteWeights() throws {
+        let pictures = try Pictures(Self.uniformPicture)
         var network = try VisionTransformer(
             contentsOf: EvaluationFixtures.path("network.safetensors"), heads: 2)
         network.norm.bias = Tensor(repeating: .nan, shape: network.norm.bias.shape)

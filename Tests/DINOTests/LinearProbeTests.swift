@@ -11,8 +11,8 @@ import Testing
 
     private func labels(_ tensor: Tensor) -> [Int] { tensor.elements.map(Int.init) }
 
-    /// eval_linear.py's loop on given features, from given weights, in a given order.
-    @Test func trajectory() throws {
+    /// Against eval_linear.py's loop, with the same features, initial weights and order.
+    @Test func trainingMatchesReference() throws {
         let expected = try JSONDecoder().decode(
             Trajectory.self,
             from: Data(contentsOf: URL(filePath: EvaluationFixtures.path("probe.json"))))
@@ -43,7 +43,7 @@ import Testing
             #expect(abs(score.top1 - expected.tests[epoch].top1) < 1e-4)
             #expect(abs((score.top5 ?? 0) - (expected.tests[epoch].top5 ?? 1)) < 1e-4)
         }
-        // Sums in another order: some 1e-7 of a loss of 1 a step, over 16 steps.
+        // Sums in a different order: about 1e-7 per step, for a loss of 1, over 16 steps.
         #expect(losses.count == expected.steps.count)
         #expect(zip(losses, expected.steps).allSatisfy { abs($0 - $1) < 1e-5 })
         for (tensor, name) in [
@@ -54,19 +54,20 @@ import Testing
         }
     }
 
-    @Test func beginning() {
+    /// Biases are 0, and weights have a deviation of 0.01.
+    @Test func initialWeightsAreNormallyDistributed() {
         var generator = Xoshiro256(seed: 1)
         let probe = LinearProbe(width: 300, classCount: 40, using: &generator)
         #expect(probe.classifier.bias == Tensor(repeating: 0, shape: [40]))
         let weights = probe.classifier.weight.elements.map(Double.init)
         let mean = weights.reduce(0, +) / 12_000
         let variance = weights.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 12_000
-        // Deviations of a mean and of a deviation over 12,000 draws: 1e-4 and 6.5e-5. Five of them.
+        // Standard errors over 12,000 draws: 1e-4 of the mean and 6.5e-5 of the deviation. Five of each.
         #expect(abs(mean) < 5e-4 && abs(variance.squareRoot() - 0.01) < 3.3e-4)
     }
 
-    /// Of equal logits the first class stands in front; with four classes nobody asks for five.
-    @Test func scores() {
+    /// Among equal logits the lowest class ranks first; with four classes there is no top-5 accuracy.
+    @Test func scoreMatchesFormula() {
         let classifier = Linear(
             weight: Tensor([1, 1, 0, -1], shape: [4, 1]), bias: Tensor(repeating: 0, shape: [4]))
         let probe = LinearProbe(classifier: classifier)
@@ -76,8 +77,7 @@ import Testing
         #expect(score.top1 == 50 && score.top5 == nil && abs(score.loss - loss) < 1e-6)
     }
 
-    @Test("The options are the reference's")
-    func options() {
+    @Test func defaultsMatchReference() {
         let options = LinearProbe.Options()
         #expect(options.epochs == 100 && options.batchSize == 128)
         #expect(options.rate(ofEpoch: 0) == 0.0005)

@@ -61,9 +61,9 @@ import Testing
     static let picture = Image(
         width: fixture.width, height: fixture.height, pixels: [UInt8](fixture.pixels))
 
-    /// To the bit: Pillow's integers, and torch's three operations on float32.
+    /// To the bit: Pillow computes in integers, and torch applies three float32 operations.
     @Test(arguments: fixture.cases)
-    func torchvision(_ expected: Case) {
+    func cropMatchesTorchvision(_ expected: Case) {
         let options = MultiCrop()
         let view = expected.choices.view(of: Self.picture, side: expected.side)
         var found = [Float](repeating: 0, count: 3 * expected.side * expected.side)
@@ -77,8 +77,8 @@ import Testing
         #expect(found == elements)
     }
 
-    /// main_dino.py: `get_args_parser` and `DataAugmentationDINO`.
-    @Test func defaultsAreTheReferences() throws {
+    /// `get_args_parser` and `DataAugmentationDINO` of main_dino.py.
+    @Test func defaultsMatchReference() throws {
         let options = MultiCrop()
         #expect(options.globalSide == 224 && options.localSide == 96 && options.localCount == 8)
         #expect(options.globalScale == 0.4...1 && options.localScale == 0.05...0.4)
@@ -90,13 +90,13 @@ import Testing
         #expect(decoded == options)
     }
 
-    /// Crops land in their picture's place of their own tensor, and nowhere else.
-    @Test func cropsLandInTheirPlaces() {
+    /// A picture's crops are written to its index in the tensor of each view, and nowhere else.
+    @Test func cropsAreWrittenAtTheirIndex() {
         var options = MultiCrop()
         (options.globalSide, options.localSide, options.localCount) = (20, 12, 3)
         var batch = options.emptyBatch(count: 3)
-        for place in 0..<5 {
-            let tensor = place < 2 ? \MultiCropBatch.globals[place] : \.locals[place - 2]
+        for view in 0..<5 {
+            let tensor = view < 2 ? \MultiCropBatch.globals[view] : \.locals[view - 2]
             batch[keyPath: tensor] = Tensor(repeating: 99, shape: batch[keyPath: tensor].shape)
         }
         var generator = Xoshiro256(seed: 4)
@@ -109,7 +109,7 @@ import Testing
             #expect(elements[size..<2 * size].allSatisfy { abs($0) < 3 })
         }
 
-        // The same as the choices drawn one after the other, large crops first.
+        // The same as drawing the choices one after another, large crops first.
         generator = Xoshiro256(seed: 4)
         let second = [options.firstGlobal, options.secondGlobal].map { finish in
             options.choices(
@@ -123,8 +123,8 @@ import Testing
         #expect(batch.globals[1].rows(1..<2).elements == expected)
     }
 
-    /// How often each thing happens, and where its numbers lie, over 4,000 draws.
-    @Test func drawsAreAsOftenAsTheReferences() {
+    /// How often each choice occurs, and the range of its values, over 4,000 draws.
+    @Test func choiceFrequenciesMatchReference() {
         let options = MultiCrop()
         var generator = Xoshiro256(seed: 1)
         let count = 4_000
@@ -134,19 +134,19 @@ import Testing
                     for: Self.picture, scale: 0.05...0.4, finish: finish, using: &generator)
             }
         }
-        func share(_ draws: [CropChoices], _ happened: (CropChoices) -> Bool) -> Double {
-            Double(draws.count { happened($0) }) / Double(count)
+        func share(_ draws: [CropChoices], _ condition: (CropChoices) -> Bool) -> Double {
+            Double(draws.count { condition($0) }) / Double(count)
         }
         let choices = draws(options.secondGlobal)
         // Five standard deviations of a share at most: 5 * sqrt(0.25 / 4,000).
-        let near = 0.04
-        #expect(abs(share(choices) { $0.mirrored } - 0.5) < near)
-        #expect(abs(share(choices) { !$0.adjustments.isEmpty } - 0.8) < near)
-        #expect(abs(share(choices) { $0.grayscale } - 0.2) < near)
-        #expect(abs(share(choices) { $0.blurRadius != nil } - 0.1) < near)
-        #expect(abs(share(choices) { $0.solarized } - 0.2) < near)
+        let tolerance = 0.04
+        #expect(abs(share(choices) { $0.mirrored } - 0.5) < tolerance)
+        #expect(abs(share(choices) { !$0.adjustments.isEmpty } - 0.8) < tolerance)
+        #expect(abs(share(choices) { $0.grayscale } - 0.2) < tolerance)
+        #expect(abs(share(choices) { $0.blurRadius != nil } - 0.1) < tolerance)
+        #expect(abs(share(choices) { $0.solarized } - 0.2) < tolerance)
         #expect(draws(options.firstGlobal).allSatisfy { $0.blurRadius != nil && !$0.solarized })
-        #expect(abs(share(draws(options.local)) { $0.blurRadius != nil } - 0.5) < near)
+        #expect(abs(share(draws(options.local)) { $0.blurRadius != nil } - 0.5) < tolerance)
 
         var firsts: [String: Int] = [:]
         for choice in choices where !choice.adjustments.isEmpty {
@@ -161,13 +161,13 @@ import Testing
             }
             firsts["\(choice.adjustments[0])".prefix { $0 != "(" }.description, default: 0] += 1
         }
-        // Each of the four comes first as often: 800 times of 3,200, by five deviations of 25.
+        // Each of the four comes first equally often: 800 times of 3,200, within five deviations of 25.
         #expect(firsts.count == 4 && firsts.values.allSatisfy { abs($0 - 800) < 125 })
         #expect(choices.compactMap(\.blurRadius).allSatisfy { 0.1...2 ~= $0 })
     }
 
-    /// No factor below 0, whatever the strength; what cannot change anything is not applied.
-    @Test func strengthsOfJitter() {
+    /// Factors stay non-negative at any strength, and an adjustment of zero strength is omitted.
+    @Test func jitterStaysWithinItsStrengths() {
         var options = MultiCrop()
         options.jitter.probability = 1
         options.jitter.brightness = 2
@@ -185,9 +185,9 @@ import Testing
 }
 
 @Suite struct RandomResizedCropTests {
-    /// The reference draws areas and the logarithm of the aspect ratio evenly; a part that does not
-    /// fit is drawn again, which a small part of a wide picture seldom is.
-    @Test func areasAndRatiosAreEven() {
+    /// The reference draws the area and the logarithm of the aspect ratio uniformly, and redraws a part that does not fit,
+    /// which is rare for a small part of a wide picture.
+    @Test func areasAndLogarithmicRatiosAreUniform() {
         let crop = RandomResizedCrop(scale: 0.1...0.3)
         var generator = Xoshiro256(seed: 3)
         let parts = (0..<4_000).map { _ in
@@ -203,15 +203,15 @@ import Testing
             let ratio = log(Double(part.width) / Double(part.height)) / log(4.0 / 3)
             ratios[min(3, max(0, Int((ratio + 1) * 2)))] += 1
         }
-        // Quarters of 4,000, by five deviations of 27.
+        // A quarter of 4,000 each, within five deviations of 27.
         #expect(areas.allSatisfy { abs($0 - 1_000) < 140 }, "\(areas)")
         #expect(ratios.allSatisfy { abs($0 - 1_000) < 140 }, "\(ratios)")
-        let places = parts.map { Double($0.x) / Double(500 - $0.width) }
-        #expect(abs(places.reduce(0, +) / 4_000 - 0.5) < 0.03)
+        let offsets = parts.map { Double($0.x) / Double(500 - $0.width) }
+        #expect(abs(offsets.reduce(0, +) / 4_000 - 0.5) < 0.03)
     }
 
-    /// Where no part fits: the numbers of torchvision's fallback, (i, j, h, w) of `get_params` for
-    /// strips, on which its ten tries at the whole area fail.
+    /// The fallback if no part fits, (i, j, h, w) of torchvision's `get_params`, for strips on which all ten attempts at
+    /// the whole area fail.
     @Test(arguments: [
         (1_000, 10, Box(x: 493, y: 0, width: 13, height: 10)),
         (10, 1_000, Box(x: 0, y: 493, width: 10, height: 13)),
@@ -219,16 +219,16 @@ import Testing
         // 14 / 0.75 is 18.67.
         (14, 90, Box(x: 0, y: 35, width: 14, height: 19)),
     ])
-    func fallback(_ width: Int, _ height: Int, _ expected: Box) {
+    func fallbackMatchesTorchvision(_ width: Int, _ height: Int, _ expected: Box) {
         var generator = Xoshiro256(seed: 5)
         let part = RandomResizedCrop(scale: 1...1).part(
             ofWidth: width, height: height, using: &generator)
         #expect(part == expected)
     }
 
-    /// A part is never empty and never reaches beyond the picture.
+    /// A part is never empty and never extends beyond the picture.
     @Test(arguments: [(1, 1), (1, 2), (1, 500), (500, 1), (2, 3)])
-    func thinnestPictures(_ width: Int, _ height: Int) {
+    func partsFitThinPictures(_ width: Int, _ height: Int) {
         var generator = Xoshiro256(seed: 6)
         for _ in 0..<50 {
             let part = RandomResizedCrop(scale: 0.05...0.4).part(

@@ -3,14 +3,14 @@ import Foundation
 import Tensors
 import ViT
 
-/// Training with every objective, as `Fixtures/make_objectives.py` ran it.
+/// The training runs of `Fixtures/make_objectives.py`, which cover every objective.
 enum ObjectivesFixture {
     enum Case: String, CaseIterable {
-        /// DINO, iBOT and KoLeo with a head for both and centred teachers.
+        /// DINO, iBOT and KoLeo with one head for both and centred teacher outputs.
         case shared
-        /// The same with two heads and Sinkhorn-Knopp.
+        /// The same with a head each and Sinkhorn-Knopp.
         case separate
-        /// From maps, by two layers.
+        /// Distillation from maps, at two layers.
         case distillation
     }
 
@@ -85,14 +85,14 @@ enum ObjectivesFixture {
             maps: maps, saliency: Tensor(saliency.elements.map(abs), shape: [3, cells]))
     }
 
-    /// A batch with everything, for options of every objective at once.
+    /// A batch with maps and masks, for `fullOptions`.
     static func fullBatch(step: Int) -> MultiCropBatch {
         var batch = batch(.shared, step: step)
         batch.features = self.batch(.distillation, step: step).features
         return batch
     }
 
-    /// Options of every objective at once, and everything random.
+    /// Options with every objective at once and with stochastic depth.
     static func fullOptions() -> DINOOptions {
         var options = options(.separate)
         options.distillation = self.options(.distillation).distillation

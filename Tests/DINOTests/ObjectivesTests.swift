@@ -5,10 +5,9 @@ import Testing
 import ViT
 
 @Suite struct ObjectivesTests {
-    @Test(
-        "Ten steps are those of dinov2's code, and of a twin in PyTorch",
-        arguments: ObjectivesFixture.Case.allCases)
-    func tenSteps(test: ObjectivesFixture.Case) throws {
+    /// Against dinov2's own code; for distillation, against an equivalent in PyTorch.
+    @Test(arguments: ObjectivesFixture.Case.allCases)
+    func tenStepsMatchReference(test: ObjectivesFixture.Case) throws {
         let file = try ObjectivesFixture.file()
         let name = test.rawValue
         func stored(_ key: String) throws -> Tensor { try file.tensor(named: "\(name).\(key)") }
@@ -16,7 +15,7 @@ import ViT
         let gradients = trainer.gradients(of: [ObjectivesFixture.batch(test, step: 0)])
         for ((name, _), gradient) in zip(trainer.student.parameters, gradients.tensors) {
             let gradient = try #require(gradient, "\(name)")
-            // Float32 on both sides, sums in another order.
+            // Float32 on both sides, with sums in a different order.
             #expect(relativeError(gradient, try stored("gradient.\(name)")) < 1e-4, "\(name)")
         }
         let losses = try stored("loss").elements
@@ -46,18 +45,17 @@ import ViT
         }
     }
 
-    @Test("Groups under a bound of memory change nothing but rounding")
-    func groups() throws {
+    /// The limit splits the crops of a step into groups.
+    @Test func memoryLimitChangesOnlyRounding() throws {
         var options = ObjectivesFixture.fullOptions()
         let whole = TrainingFixture.trainer(options)
         options.activationMemory = 40_000
-        let cut = TrainingFixture.trainer(options)
+        let grouped = TrainingFixture.trainer(options)
         let batches = [ObjectivesFixture.fullBatch(step: 0)]
-        expectClose(cut.gradients(of: batches), whole.gradients(of: batches), whole.student)
+        expectClose(grouped.gradients(of: batches), whole.gradients(of: batches), whole.student)
     }
 
-    @Test("Micro-batches equal the large batch")
-    func accumulation() throws {
+    @Test func microBatchesEqualLargeBatch() throws {
         let batch = ObjectivesFixture.fullBatch(step: 0)
         func pictures(_ range: Range<Int>) -> MultiCropBatch {
             MultiCropBatch(
@@ -84,8 +82,7 @@ import ViT
         }
     }
 
-    @Test("The same bits on any number of threads, and where a training is taken up")
-    func bits() throws {
+    @Test func resultsAreIdenticalForAnyThreadCountAndAfterRestoring() throws {
         let before = Parallelism.threadCount
         defer { Parallelism.threadCount = before }
         let options = ObjectivesFixture.fullOptions()
@@ -112,8 +109,8 @@ import ViT
         #expect(states[0] == states[2])
     }
 
-    @Test("A network's features are learnt, of patches of another size")
-    func fromANetwork() throws {
+    /// The teacher network has a different patch size.
+    @Test func learnsFeaturesOfNetwork() throws {
         var options = TrainingFixture.options(TrainingFixture.cases[0])
         options.objectives.dino = 0
         options.warmupEpochs = 0
@@ -128,7 +125,7 @@ import ViT
             options, featureTeacher: teacher, batchSize: 3, stepsPerEpoch: 40)
         let batch = TrainingFixture.batch(step: 0)
         let reports = try (0..<40).map { _ in try trainer.step(batch) }
-        // One that gives the mean has 1. (Where the class token looks, an untrained teacher hardly says.)
+        // Predicting the mean gives 1. (The attention of an untrained teacher carries too little information.)
         #expect(reports[39].losses.keys.count == 3)
         for name in [ObjectiveName.patches, .classToken] {
             let value = try #require(reports[39].losses[name])
@@ -137,7 +134,7 @@ import ViT
     }
 }
 
-/// Every parameter's gradient, to within rounding as a share of the longest.
+/// Expects equal gradients for every parameter, up to rounding relative to the longest gradient.
 func expectClose(_ a: Gradients, _ b: Gradients, _ network: DINONetwork) {
     let length = b.lengths.reduce(0) { max($0, $1 ?? 0) }
     for (index, (name, _)) in network.parameters.enumerated() {
@@ -148,7 +145,7 @@ func expectClose(_ a: Gradients, _ b: Gradients, _ network: DINONetwork) {
         let distance = zip(x.elements, y.elements).reduce(0.0) {
             $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1)
         }.squareRoot()
-        // Sums in another order, float32.
+        // Float32, with sums in a different order.
         #expect(distance < 1e-5 * length, "\(name)")
     }
 }

@@ -4,10 +4,9 @@ import Tensors
 import Testing
 import ViT
 
-/// Every number of a configuration has a bound, so that a file or a person cannot ask for what ends by
-/// a signal.
+/// Every number in a configuration is bounded, so that no file and no user can request values that crash the process.
 @Suite struct OptionBoundsTests {
-    /// A configuration with all that may be left out.
+    /// A configuration with all optional parts.
     static func full() throws -> TrainingConfiguration {
         var configuration = TrainingConfiguration(preset: .quick)
         configuration.options.distillation = DistillationOptions(
@@ -15,7 +14,7 @@ import ViT
         return configuration
     }
 
-    @Test func defaultsAreWithinTheirBounds() throws {
+    @Test func defaultsAreWithinBounds() throws {
         for preset in TrainingConfiguration.Preset.allCases {
             let configuration = TrainingConfiguration(preset: preset)
             #expect(configuration.fault == nil)
@@ -25,7 +24,7 @@ import ViT
         #expect(VisionTransformer.Configuration.base().fault == nil)
     }
 
-    @Test func everyNumberHasABound() throws {
+    @Test func everyNumberIsBounded() throws {
         #expect(try unboundedNumbers(of: Self.full()) == ["seed"])
         #expect(try unboundedNumbers(of: LinearEvaluation()) == ["seed"])
     }
@@ -34,7 +33,7 @@ import ViT
         "not finite", "a list too short", "a crop smaller than a patch", "heads that do not divide",
         "a warm-up that is too long", "a layer too many", "nothing to learn", "too many parameters",
     ])
-    func whatDoesNotGoTogether(_ case: String) throws {
+    func rejectsInconsistentOptions(_ case: String) throws {
         var configuration = try Self.full()
         switch `case` {
         case "not finite": configuration.options.learningRate = .nan
@@ -53,16 +52,16 @@ import ViT
         #expect(!fault.hasSuffix(".") && fault.count < 120, "\(fault)")
     }
 
-    /// By hand: of a head with 2 layers of 3 and 2 outputs, 4 inputs and 5 prototypes
-    /// 4 * 3 + 3, 3 * 2 + 2 and 5 * 2 + 5.
-    @Test func parametersAreCounted() {
+    /// Counted by hand. A head with 4 inputs, two layers of 3 and 2 outputs and 5 prototypes has 4 * 3 + 3, 3 * 2 + 2 and
+    /// 5 * 2 + 5 parameters.
+    @Test func leastMemoryMatchesCount() {
         var head = DINOHead.Options(prototypes: 5)
         (head.layers, head.hiddenWidth, head.bottleneckWidth) = (2, 3, 2)
         for hasBatchNorm in [false, true] {
             head.hasBatchNorm = hasBatchNorm
-            // A network of width 4, depth 1, hidden width 8 and 2x2 patches of 2x2 pixels: the class
-            // token 4, positions 5 * 4, the embedding 4 * 12 + 4; two norms of 8, 4 * 12 + 12, 4 * 4 + 4,
-            // 2 * 4 * 8 + 12; the last norm 8.
+            // A network of width 4, depth 1, hidden width 8 and 2x2 patches of 2x2 pixels: class token 4, positions
+            // 5 * 4, patch embedding 4 * 12 + 4; two norms of 8, attention 4 * 12 + 12 and 4 * 4 + 4, MLP
+            // 2 * 4 * 8 + 12; last norm 8.
             let network = VisionTransformer.Configuration(
                 width: 4, depth: 1, heads: 1, patchSize: 2, hiddenWidth: 8,
                 positionGrid: PatchGrid(rows: 2, columns: 2))
@@ -72,8 +71,9 @@ import ViT
             configuration.batchSize = 1
             let backbone = 4 + 20 + 52 + 16 + 60 + 20 + 76 + 8
             let parameters = backbone + 15 + 8 + 15 + (hasBatchNorm ? 6 : 0)
-            // Student, gradient, two averages and teacher; outputs and targets of two crops; the crops; in
-            // one block of 5 tokens 6 widths and the hidden layer of both, and 4 hidden widths and 3 outputs of the head's.
+            // Student, gradient, two moments and teacher; outputs and targets of two crops; the crops; and the
+            // activations kept for both: for each of a block's 5 tokens 6 widths and the hidden layer, and 4 hidden
+            // widths and 3 outputs of the head.
             let crops = 2 * 4 * 4 * 3
             let kept = 2 * (5 * (6 * 4 + 8) + 4 * 3 + 3 * 5)
             let floats = 5 * parameters + 2 * 2 * 5 + crops + kept
@@ -84,8 +84,8 @@ import ViT
     }
 }
 
-/// The names of numbers in the JSON form of options that may have any value: neither decoding nor
-/// `fault` refuses it. A twin of the bounds that knows none of them.
+/// The names of the numbers in the options' JSON that may take an extreme value: neither decoding nor `fault` rejects it.
+/// Independent of the declared bounds.
 func unboundedNumbers(of options: some Codable & Bounded) throws -> Set<String> {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
@@ -109,7 +109,7 @@ func unboundedNumbers(of options: some Codable & Bounded) throws -> Set<String> 
             names.insert(start.matches(of: /"(\w+)":?/).last.map { String($0.output.1) } ?? "?")
         }
     }
-    #expect(count > 3, "no numbers were found in \(json)")
+    #expect(count > 3, "only \(count) numbers were found in \(json)")
     return names
 }
 
@@ -119,24 +119,25 @@ func unboundedNumbers(of options: some Codable & Bounded) throws -> Set<String> 
         (1000, 1024, 0.02, 0.02, 0.99), (20_000, 2048, 0.02, 0.02, 0.99),
         (650_000, 65536, 0.045, 0.03, 0.993), (5_000_000, 65536, 0.07, 0.04, 0.996),
     ])
-    func table(_ pictures: Int, _ prototypes: Int, _ last: Double, _ first: Double, _ kept: Double)
-    {
+    func defaultsMatchLightlyTrain(
+        _ pictures: Int, _ prototypes: Int, _ last: Double, _ first: Double, _ momentum: Double
+    ) {
         let defaults = DataSizeDefaults(pictures: pictures)
         #expect(defaults.prototypes == prototypes)
         #expect(abs(defaults.teacherTemperature - last) < 1e-9)
         #expect(abs(defaults.firstTeacherTemperature - first) < 1e-9)
-        #expect(abs(defaults.teacherMomentum - kept) < 1e-9)
+        #expect(abs(defaults.teacherMomentum - momentum) < 1e-9)
     }
 
-    /// 1,000 pictures in batches of 100 are 10 steps an epoch: tenths of 200 epochs are fewer than all the steps.
-    @Test func warmUps() {
+    /// With 1,000 pictures in batches of 100, which are 10 steps per epoch, the share of the epochs is the lower limit.
+    @Test func warmUpsAreLimitedInStepsAndEpochs() {
         var configuration = TrainingConfiguration(preset: .auto)
         (configuration.batchSize, configuration.options.epochs) = (100, 200)
         configuration.fit(toPictures: 1000)
         #expect(configuration.options.warmupEpochs == 20)
         #expect(configuration.options.loss.teacherTemperature.warmupEpochs == 60)
         #expect(configuration.options.frozenLastLayerEpochs == 20)
-        // 1,000 steps an epoch: 37.5, 12.5 and 1.25 epochs.
+        // With 1,000 steps per epoch the steps are the limit: 37.5, 12.5 and 1.25 epochs.
         configuration.fit(toPictures: 100_000)
         #expect(
             configuration.options.warmupEpochs == 12 || configuration.options.warmupEpochs == 13)

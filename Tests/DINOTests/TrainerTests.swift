@@ -4,8 +4,8 @@ import Testing
 import ViT
 
 @Suite struct TrainerTests {
-    @Test("Ten steps are those of the official code", arguments: TrainingFixture.cases)
-    func tenSteps(test: TrainingFixture.Case) throws {
+    @Test(arguments: TrainingFixture.cases)
+    func tenStepsMatchReference(test: TrainingFixture.Case) throws {
         let file = try TrainingFixture.file(test)
         let losses = try file.tensor(named: test.name + ".loss").elements
         var trainer = TrainingFixture.trainer(TrainingFixture.options(test))
@@ -13,18 +13,18 @@ import ViT
         for ((name, _), gradient) in zip(trainer.student.parameters, gradients.tensors) {
             let key = "\(test.name).gradient.\(name)"
             guard let gradient else {
-                // What is frozen has no gradient here; there it is thrown away.
+                // Frozen parameters have no gradient here; the reference discards theirs.
                 #expect(!file.names.contains(key) || name.contains("last_layer"))
                 continue
             }
             let expected = try file.tensor(named: key)
             #expect(expected.count == gradient.count)
-            // What shifts all rows in front of batch normalisation has no gradient but rounding's.
+            // Biases that shift all rows in front of batch normalisation have no gradient beyond rounding errors.
             let shifts = ["backbone.norm.bias", "head.mlp.0.bias", "head.mlp.3.bias"]
             if test.hasBatchNorm && shifts.contains(name) {
                 #expect(gradient.elements.allSatisfy { abs($0) < 1e-5 })
             } else {
-                // Float32 on both sides, sums in another order.
+                // Float32 on both sides, with sums in a different order.
                 let error = relativeError(gradient, expected)
                 #expect(error < 1e-4, "\(name)")
             }
@@ -36,8 +36,8 @@ import ViT
         }
         for (name, tensor) in trainer.teacher.parameters {
             var (own, expected) = (tensor, try file.tensor(named: "\(test.name).teacher.\(name)"))
-            // Keys' biases move all of a query's scores alike, so that their gradient is rounding's
-            // alone, which AdamW brings to full size.
+            // Key biases shift all scores of a query equally, so that their gradient is pure rounding error, which AdamW
+            // scales to full size.
             if name.hasSuffix("attn.qkv.bias") {
                 let width = expected.count / 3
                 (own, expected) = (
@@ -51,7 +51,7 @@ import ViT
         #expect(relativeError(trainer.loss.centre, centre) < 1e-4)
     }
 
-    /// Options that use everything random and everything that can be cut.
+    /// Options with stochastic depth and a last layer that is trained from the first epoch.
     private func options(hasBatchNorm: Bool = false) -> DINOOptions {
         var test = TrainingFixture.cases[0]
         test.hasBatchNorm = hasBatchNorm
@@ -61,19 +61,20 @@ import ViT
         return options
     }
 
-    @Test("Groups under a bound of memory change nothing but rounding", arguments: [false, true])
-    func groups(hasBatchNorm: Bool) throws {
+    /// The limit splits the crops of a step into groups.
+    @Test(arguments: [false, true])
+    func memoryLimitChangesOnlyRounding(hasBatchNorm: Bool) throws {
         var options = options(hasBatchNorm: hasBatchNorm)
         let whole = TrainingFixture.trainer(options)
-        // A large crop's values take some 22 kB: one or two crops a group.
+        // A large crop's activations take about 22 kB: one or two crops per group.
         options.activationMemory = 40_000
-        let cut = TrainingFixture.trainer(options)
+        let grouped = TrainingFixture.trainer(options)
         let batches = [TrainingFixture.batch(step: 0)]
-        expectClose(cut.gradients(of: batches), whole.gradients(of: batches), whole.student)
+        expectClose(grouped.gradients(of: batches), whole.gradients(of: batches), whole.student)
     }
 
-    @Test("Micro-batches equal the large batch", arguments: [false, true])
-    func accumulation(hasBatchNorm: Bool) throws {
+    @Test(arguments: [false, true])
+    func microBatchesEqualLargeBatch(hasBatchNorm: Bool) throws {
         let options = options(hasBatchNorm: hasBatchNorm)
         var whole = TrainingFixture.trainer(options)
         var parts = whole
@@ -89,8 +90,7 @@ import ViT
         #expect(whole.state == parts.state)
     }
 
-    @Test("The same bits on any number of threads")
-    func threads() throws {
+    @Test func resultsAreIdenticalForAnyThreadCount() throws {
         let before = Parallelism.threadCount
         defer { Parallelism.threadCount = before }
         var states: [[String: Tensor]] = []
@@ -104,10 +104,8 @@ import ViT
         #expect(states[0] == states[2])
     }
 
-    @Test(
-        "A training that is taken up gives the bits of one that went on",
-        arguments: OptimizerKind.allCases)
-    func restoring(optimizer: OptimizerKind) throws {
+    @Test(arguments: OptimizerKind.allCases)
+    func restoredTrainingContinuesIdentically(optimizer: OptimizerKind) throws {
         var options = options()
         options.optimizer = optimizer
         var trainer = TrainingFixture.trainer(options)
@@ -129,8 +127,7 @@ import ViT
         #expect(trainer.state == restored.state)
     }
 
-    @Test("An optimiser of one's own, and parameters that are never trained")
-    func ownOptimizer() throws {
+    @Test func acceptsCustomOptimizerAndUntrainedParameters() throws {
         let options = options()
         var generator = Xoshiro256(seed: options.seed)
         let student = DINONetwork(options, backbone: nil, using: &generator)
@@ -151,8 +148,7 @@ import ViT
             trainer.state["optimizer.0.head.mlp.0.weight"]?.elements.allSatisfy { $0 == 0 } == true)
     }
 
-    @Test("A loss that is no number stops the training and changes nothing")
-    func nonFinite() throws {
+    @Test func nonFiniteLossAbandonsStep() throws {
         var trainer = TrainingFixture.trainer(options())
         _ = try trainer.step(TrainingFixture.batch(step: 0))
         let state = trainer.state
@@ -166,8 +162,7 @@ import ViT
         #expect(trainer.step == 1)
     }
 
-    @Test("A frozen network stays while its head learns")
-    func frozenNetwork() throws {
+    @Test func frozenNetworkStaysFixedWhileHeadLearns() throws {
         var options = options()
         options.frozenNetworkEpochs = 1
         options.warmupEpochs = 0

@@ -4,7 +4,7 @@ import Tensors
 import Testing
 import ViT
 
-/// The training that the official code ran; `Fixtures/make_training.py` made it.
+/// The training runs of the official code that `Fixtures/make_training.py` recorded.
 enum TrainingFixture {
     static let steps = 10
     static let stepsPerEpoch = 5
@@ -58,7 +58,7 @@ enum TrainingFixture {
                 .appending(path: "Fixtures/\(test.file).safetensors").path)
     }
 
-    /// The first numbers of SplitMix64, as multiples of 2^-23 from -1 to 1.
+    /// The first numbers of SplitMix64, as multiples of 2^-23 from -1 to 1, times a factor.
     static func uniform(_ shape: Shape, seed: UInt64, times factor: Float = 1) -> Tensor {
         var generator = SplitMix64(seed: seed)
         return Tensor(shape: shape) {
@@ -116,7 +116,7 @@ enum TrainingFixture {
     }
 }
 
-/// The distance of two tensors as a share of the second's length.
+/// The distance between two tensors, relative to the length of the second.
 func relativeError(_ a: Tensor, _ b: Tensor) -> Double {
     var distance = 0.0
     var length = 0.0

@@ -9,9 +9,9 @@ import ViT
     private let geometry = DescriptorGrid.Geometry(
         width: 16, height: 8, patchSize: 4, stride: PatchStride(4))
 
-    /// Two images, layers and heads by lot, against sums written down; a head that attends to all
-    /// patches alike.
-    @Test func areStandardizedLogarithms() {
+    /// Random attention of two images, two layers and three heads against the formula; one head attends to all patches
+    /// equally.
+    @Test func classAttentionBecomesStandardizedLogarithms() {
         let (heads, patches) = (3, 8)
         var generator = Xoshiro256(seed: 1)
         var values: [FeatureTap: Tensor] = [:]
@@ -38,7 +38,7 @@ import ViT
             let both = Array(grid.values.elements[patch * 6..<patch * 6 + 6])
             #expect(Array(last.values.elements[patch * 3..<patch * 3 + 3]) == Array(both[3...]))
         }
-        for (place, layer) in [2, 3].enumerated() {
+        for (index, layer) in [2, 3].enumerated() {
             let attention = features[FeatureTap(layer: layer, facet: .classAttention)].elements
             for head in 0..<heads {
                 let logarithms = (1...patches).map {
@@ -50,28 +50,16 @@ import ViT
                 for patch in 0..<patches {
                     let expected =
                         layer == 3 && head == 1 ? 0 : (logarithms[patch] - mean) / deviation
-                    let found = grid.values.elements[patch * 6 + place * heads + head]
+                    let found = grid.values.elements[patch * 6 + index * heads + head]
                     #expect(abs(Double(found) - expected) < 1e-5)
                 }
             }
         }
     }
 
-    /// A mask over the left two columns, whose cells have 1, 2, 5 and 6.
-    @Test func areCentredOnAnObject() {
-        let grid = DescriptorGrid(
-            values: Tensor([1, 2, 3, 4, 5, 6, 7, 8], shape: [2, 4, 1]), geometry: geometry)
-        func mask(_ isObject: (Int) -> Bool) -> LabelMap {
-            LabelMap(width: 16, height: 8, labels: (0..<128).map { isObject($0 % 16) ? 1 : 0 })
-        }
-        let centred = grid.centred(on: mask { $0 < 8 })
-        #expect(centred.values.elements == [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 4.5])
-        #expect(grid.centred(on: mask { _ in false }).values.elements == grid.values.elements)
-    }
-
-    /// Objects of two parts, of which the ground's descriptors are nothing; beyond the object the
-    /// nearest part.
-    @Test func knownObjectsAreDivided() {
+    /// Objects of two parts, on a background whose descriptors resemble neither. Pixels beyond an object take the nearest
+    /// part.
+    @Test func givenObjectsAreDividedIntoParts() {
         let values: [Float] = [1, 0, 0.9, 0.1, 0, 1, -1, -1, 1, 0, 1, 0, 0.1, 0.9, -0.1, -1]
         let features = SegmentationFeatures(
             descriptors: DescriptorGrid(
@@ -88,9 +76,9 @@ import ViT
         let labels = parts.labels(of: features).labels
         let first = labels[0]
         #expect([1, 2].contains(first))
-        for at in labels.indices {
-            #expect(labels[at] == (at % 16 < 8 ? first : at % 16 < 12 ? 3 - first : labels[at]))
-            #expect(labels[at] != 0)
+        for i in labels.indices {
+            #expect(labels[i] == (i % 16 < 8 ? first : i % 16 < 12 ? 3 - first : labels[i]))
+            #expect(labels[i] != 0)
         }
     }
 }

@@ -16,7 +16,7 @@ private struct SimilarityCase: Decodable {
     let buddies: [Int]
 }
 
-/// Cosines of values `[rows, columns, channels]`, the slow plain way.
+/// All cosines between two grids of values `[rows, columns, channels]`, computed naively.
 private func cosines(_ a: Tensor, _ b: Tensor) -> [[Double]] {
     func vectors(_ values: Tensor) -> [[Double]] {
         let elements = values.elements.map(Double.init)
@@ -34,11 +34,11 @@ private func cosines(_ a: Tensor, _ b: Tensor) -> [[Double]] {
     }
 }
 
-/// Single-precision sums of 17 products of a few channels, whose rounding the cosine scales down.
+/// Covers the rounding of single-precision sums over 17 bins of a few channels, which the cosine scales down.
 private let tolerance: Float = 2e-6
 
 @Suite struct BestBuddiesTests {
-    @Test func nearestNeighboursAreTheReferences() throws {
+    @Test func nearestNeighboursMatchReference() throws {
         let cases: [SimilarityCase] = try fixture("similarity.json")
         for example in cases {
             let a = grid(example.aValues, example.a[0], example.a[1])
@@ -65,7 +65,7 @@ private let tolerance: Float = 2e-6
     ]
 
     @Test(arguments: grids, grids)
-    func similaritiesAreThoseOfTheBinnedDescriptors(_ a: (Int, Int), _ b: (Int, Int)) {
+    func similaritiesMatchBinnedDescriptors(_ a: (Int, Int), _ b: (Int, Int)) {
         let channels = 5
         let first = grid(noise(a.0 * a.1 * channels, seed: 1), a.0, a.1)
         let second = grid(noise(b.0 * b.1 * channels, seed: 2), b.0, b.1)
@@ -76,16 +76,16 @@ private let tolerance: Float = 2e-6
                 }
                 return grid.values
             }
-            let twin = cosines(values(first), values(second))
-            // All of the second grid at once, and as little of it as can be.
+            let expected = cosines(values(first), values(second))
+            // From all of the second grid at once to the smallest bands.
             for memoryBudget in [SearchPlan.memoryBudget, 20_000, 1] {
                 let nearest = NearestNeighbours(
                     first, second, binning: binning, memoryBudget: memoryBudget)
-                for (row, best) in zip(twin, nearest.source) {
+                for (row, best) in zip(expected, nearest.source) {
                     check(best, against: row)
                 }
                 for (column, best) in nearest.target.enumerated() {
-                    check(best, against: twin.map { $0[column] })
+                    check(best, against: expected.map { $0[column] })
                 }
             }
         }
@@ -101,8 +101,8 @@ private let tolerance: Float = 2e-6
         #expect(Float(greatest) - best.similarity < tolerance)
     }
 
-    @Test func firstOfEqualsIsNearest() {
-        // Whole numbers: equal descriptors have equal products to the bit.
+    @Test func firstOfEqualCellsIsNearest() {
+        // With integers, the products of equal descriptors are equal to the bit.
         let pattern: [Float] = [3, 1, 1, 3]
         let a = grid((0..<70).flatMap { _ in pattern[0..<2] }, 10, 7)
         let b = grid((0..<66).flatMap { pattern[2 * ($0 % 2)..<(2 * ($0 % 2) + 2)] }, 3, 22)
@@ -118,7 +118,7 @@ private let tolerance: Float = 2e-6
         }
     }
 
-    @Test func aGridIsItsOwnBuddy() {
+    @Test func everyCellIsItsOwnBestBuddy() {
         let a = grid(noise(9 * 8 * 6, seed: 3), 9, 8)
         let buddies = bestBuddies(a, a)
         #expect(buddies.map(\.source) == Array(0..<72))
@@ -126,17 +126,17 @@ private let tolerance: Float = 2e-6
         #expect(buddies.allSatisfy { abs($0.similarity - 1) < tolerance })
     }
 
-    @Test func descriptorsOfZerosAndWithoutNumbers() {
+    @Test func zeroAndNonFiniteDescriptorsAreHandled() {
         let zeros = grid([Float](repeating: 0, count: 12), 2, 3)
         let other = grid(noise(12, seed: 4), 3, 2)
-        // No direction: similarity 0 to all, so the first is nearest.
+        // Zero vectors have similarity 0 to all, so the first is nearest.
         #expect(
             bestBuddies(zeros, other) == [BestBuddy(source: 0, target: 0, similarity: 0)])
-        let nothing = grid([Float](repeating: .nan, count: 12), 2, 3)
-        #expect(bestBuddies(nothing, other).isEmpty)
+        let undefined = grid([Float](repeating: .nan, count: 12), 2, 3)
+        #expect(bestBuddies(undefined, other).isEmpty)
     }
 
-    @Test func anyNumberOfThreadsGivesTheSameBits() {
+    @Test func resultsAreIdenticalForAnyThreadCount() {
         let a = grid(noise(19 * 23 * 40, seed: 5), 19, 23)
         let b = grid(noise(31 * 14 * 40, seed: 6), 31, 14)
         let before = Parallelism.threadCount

@@ -4,21 +4,21 @@ import Tensors
 import Testing
 import ViT
 
-/// From cells to the pixels of photos: by the places of the patches' centres, and not by a grid that is
-/// stretched over the photo. Expected places are worked out from strides and patch sizes.
+/// Cells map to the pixels of a photo by the centres of their patches, not by a grid stretched over the photo. Expected
+/// positions are derived from strides and patch sizes.
 @Suite struct CellSamplingTests {
-    /// A photo 4,032 pixels wide, 18 for each pixel in the network (and few high, for speed).
+    /// A photo 4,032 pixels wide, 18 for each pixel of the network's image (and only 28 high, for speed).
     private static let width = 4032
     private static let height = 28
     private static let large = DescriptorGrid.Geometry(
         imageWidth: 224, imageHeight: 224, patchSize: 8, stride: PatchStride(4), photoWidth: width,
         photoHeight: height)
 
-    /// Where the cells before `k` end on that photo: centres are at 4 k + 4 pixels of the network's
-    /// image, so it is halfway at 4 k + 2. The stretched grid would have 4032 k / 55.
+    /// Where the cells before `k` end on that photo. Centres are at 4 k + 4 pixels of the network's image, so the border is
+    /// halfway, at 4 k + 2; a stretched grid would put it at 4032 k / 55.
     private static func border(_ k: Int) -> Int { (4 * k + 2) * 18 }
 
-    /// Photos and networks of many kinds, among them some where patches leave a remainder.
+    /// Various photos and networks, some with a remainder that no patch covers.
     static let geometries: [DescriptorGrid.Geometry] = [
         large,
         .init(
@@ -33,9 +33,9 @@ import ViT
             photoHeight: 40),
     ]
 
-    /// The cell whose centre is nearest, by looking at all of them.
+    /// Against a search over all centres.
     @Test(arguments: geometries)
-    func pixelsTakeTheNearestCell(_ geometry: DescriptorGrid.Geometry) {
+    func pixelsTakeNearestCell(_ geometry: DescriptorGrid.Geometry) {
         let sampling = CellSampling(
             geometry, width: geometry.photoWidth, height: geometry.photoHeight)
         func check(_ found: [Int], _ centres: [Double]) {
@@ -58,9 +58,9 @@ import ViT
         #expect(sampling.pixelRows == rows.map { Int($0) })
     }
 
-    /// What is linear across the photo stays so between the outer centres, and is constant beyond.
+    /// Values are interpolated between the outer centres and constant beyond them.
     @Test(arguments: geometries)
-    func valuesAreInterpolated(_ geometry: DescriptorGrid.Geometry) {
+    func interpolationPreservesLinearFunctions(_ geometry: DescriptorGrid.Geometry) {
         let grid = geometry.grid
         let centres = (0..<grid.count).map {
             geometry.pixel(of: .init(row: $0 / grid.columns, column: $0 % grid.columns))
@@ -78,8 +78,7 @@ import ViT
         }
     }
 
-    /// Two kinds of cells, those in the columns before `k` and the others, in a picture that says
-    /// nothing else.
+    /// A black picture with two kinds of cells: those in the columns before `k`, and the others.
     private func picture(border k: Int) -> SegmentationFeatures {
         let grid = Self.large.grid
         let values = (0..<grid.count).flatMap { cell -> [Float] in
@@ -94,31 +93,31 @@ import ViT
             image: Image(width: 224, height: 224, colour: .black))
     }
 
-    /// Where a row of labels changes, once.
-    private func change(_ labels: some RandomAccessCollection<UInt8>) -> Int? {
+    /// Where a row of labels changes; nil unless it changes exactly once.
+    private func changePoint(_ labels: some RandomAccessCollection<UInt8>) -> Int? {
         let changes = zip(labels, labels.dropFirst()).enumerated().filter { $1.0 != $1.1 }
         return changes.count == 1 ? changes[0].offset + 1 : nil
     }
 
-    /// Where all rows of labels, brought to the photo, change.
-    private func change(_ map: LabelMap) -> Int? {
+    /// Where all rows of labels change after resizing to the photo; nil unless they agree.
+    private func changePoint(_ map: LabelMap) -> Int? {
         let map = map.resized(width: Self.width, height: Self.height)
         let rows = (0..<Self.height).map {
-            change(map.labels[$0 * Self.width..<($0 + 1) * Self.width])
+            changePoint(map.labels[$0 * Self.width..<($0 + 1) * Self.width])
         }
         return Set(rows).count == 1 ? rows[0] : nil
     }
 
-    @Test(arguments: [1, 2, 27, 40, 54]) func bordersOfMasks(_ k: Int) {
+    @Test(arguments: [1, 2, 27, 40, 54]) func maskEndsHalfwayBetweenCentres(_ k: Int) {
         var options = CoSegmentation.Options()
         options.clustering.sampleInterval = 1
         options.refinement = nil
         let picture = picture(border: k)
         let mask = CoSegmentation(fitting: [picture], options: options).mask(of: picture)
-        #expect(change(mask) == Self.border(k))
+        #expect(changePoint(mask) == Self.border(k))
     }
 
-    @Test(arguments: [1, 2, 27, 40, 54]) func bordersOfParts(_ k: Int) {
+    @Test(arguments: [1, 2, 27, 40, 54]) func partsEndHalfwayBetweenCentres(_ k: Int) {
         var options = PartCoSegmentation.Options()
         options.foreground.clustering.sampleInterval = 1
         options.parts = 2
@@ -128,34 +127,34 @@ import ViT
             width: Self.width, height: Self.height,
             labels: [UInt8](repeating: 1, count: Self.width * Self.height))
         let parts = PartCoSegmentation(fitting: [picture], masks: [all], options: options)
-        #expect(change(parts.labels(of: picture)) == Self.border(k))
+        #expect(changePoint(parts.labels(of: picture)) == Self.border(k))
     }
 
-    @Test(arguments: [1, 27, 54]) func bordersOfComponents(_ k: Int) {
+    @Test(arguments: [1, 27, 54]) func componentsEndHalfwayBetweenCentres(_ k: Int) {
         let picture = picture(border: k)
         let colours = componentPicture(
             picture.descriptors.values, geometry: Self.large, width: Self.width, height: 3)
-        #expect(change((0..<Self.width).map { colours[$0, 1].red }) == Self.border(k))
+        #expect(changePoint((0..<Self.width).map { colours[$0, 1].red }) == Self.border(k))
     }
 
-    /// Saliency passes the middle between two cells halfway; what is foreground ends there.
-    @Test(arguments: [1, 27, 54]) func bordersOfSaliency(_ k: Int) {
+    /// Midway between two cells saliency crosses one half, which is where the foreground ends.
+    @Test(arguments: [1, 27, 54]) func saliencyEndsHalfwayBetweenCentres(_ k: Int) {
         let picture = picture(border: k)
         let values = picture.saliency?.values.elements ?? []
         let heat = Self.large.interpolated(values, width: Self.width, height: 3)
-        #expect(change((0..<Self.width).map { heat[$0] > 0.5 ? 1 : 0 }) == Self.border(k))
+        #expect(changePoint((0..<Self.width).map { heat[$0] > 0.5 ? 1 : 0 }) == Self.border(k))
         guard let map = picture.saliency else { return }
         let pixels = PixelSaliency(map, geometry: Self.large).pixels()
-        #expect(change((0..<Self.width).map { pixels[$0] > 0.5 ? 1 : 0 }) == Self.border(k))
+        #expect(changePoint((0..<Self.width).map { pixels[$0] > 0.5 ? 1 : 0 }) == Self.border(k))
     }
 
-    /// Patches side by side; 236 pixels hold 29, and 4 are left over on the right and below.
-    @Test(arguments: [1, 14, 28]) func bordersInVideos(_ k: Int) {
+    /// Adjacent patches: 236 pixels hold 29 of them, with 4 pixels left over on the right and below.
+    @Test(arguments: [1, 14, 28]) func videoMaskEndsHalfwayBetweenCentres(_ k: Int) {
         let (side, scale) = (236 * 3, 3)
         let geometry = DescriptorGrid.Geometry(
             imageWidth: 236, imageHeight: 236, patchSize: 8, stride: PatchStride(8),
             photoWidth: side, photoHeight: side)
-        // The first mask to cells, whose centres are at 8 index + 4: those of the columns before k.
+        // The first mask as cells, whose centres are at 8 index + 4: it covers the columns before k.
         let line = (0..<side).map { UInt8($0 < (8 * k - 3) * scale ? 3 : 0) }
         let mask = LabelMap(
             width: side, height: side, labels: (0..<side).flatMap { _ in line })
@@ -169,7 +168,7 @@ import ViT
         let found = LabelMap(masks: masks, classes: [0, 3], geometry: geometry)
             .nearest(width: side, height: side)
         for row in [0, 300, side - 1] {
-            #expect(change(found.labels[row * side..<(row + 1) * side]) == 8 * k * scale)
+            #expect(changePoint(found.labels[row * side..<(row + 1) * side]) == 8 * k * scale)
         }
     }
 }

@@ -13,7 +13,7 @@ import ViT
     }
 
     @Test(arguments: [1234, 7] as [UInt64])
-    func clustersAndMasksAreTheReferences(seed: UInt64) throws {
+    func clustersAndMasksMatchReference(seed: UInt64) throws {
         let options = SegmentationFixture.options(seed: seed)
         let selections = fixture.pictures.map {
             DescriptorClustering.Selection($0.descriptors.matrix)
@@ -22,7 +22,7 @@ import ViT
         let distances = try fixture.tensor("\(seed).distances").elements.map(Double.init)
         #expect(elbow.meanSquaredDistances.count == distances.count)
         for (found, expected) in zip(elbow.meanSquaredDistances, distances) {
-            // Sums of some thousand products in single precision.
+            // Single-precision sums of about a thousand products.
             #expect(abs(found - expected) < 1e-4 * expected)
         }
         let model = CoSegmentation(fitting: fixture.pictures, options: options)
@@ -34,9 +34,9 @@ import ViT
         let clusters = fixture.pictures.flatMap(model.clusters(of:))
         #expect(clusters.map { UInt8($0) } == (try fixture.labels("\(seed).clusters")))
         let masks = fixture.pictures.flatMap { model.mask(of: $0).labels }
-        // GrabCut starts from random colours, there and here.
+        // GrabCut starts from random colours on both sides.
         #expect(agreement(masks, try fixture.labels("\(seed).masks")) > 0.99)
-        // Without GrabCut: the cell whose centre, at 4 * index + 4, is nearest to the pixel's.
+        // Without GrabCut, a pixel takes the cell whose centre, at 4 * index + 4, is nearest.
         var plain = options
         plain.refinement = nil
         let blocks = CoSegmentation(fitting: fixture.pictures, options: plain)
@@ -48,13 +48,13 @@ import ViT
         }
     }
 
-    /// What the reference fails at.
-    @Test func noSalientClusterAndNoneButSalientOnes() {
+    /// The reference fails in both cases.
+    @Test func acceptsNoOrOnlySalientClusters() {
         var options = SegmentationFixture.options()
         options.threshold = 2
         let none = CoSegmentation(fitting: fixture.pictures, options: options)
         options.threshold = -1
-        // Each cluster has some cells in each picture, or the votes of those where it has.
+        // Each cluster has cells in every picture, or the votes of the pictures in which it has any.
         options.votePercentage = 0
         let all = CoSegmentation(fitting: fixture.pictures, options: options)
         for picture in fixture.pictures {
@@ -63,8 +63,8 @@ import ViT
         }
     }
 
-    /// An outlier is as if it were not there, and its mask is empty.
-    @Test func outliersAreLeftOut() throws {
+    /// An outlier does not affect the model, and its mask is empty.
+    @Test func outliersAreExcluded() throws {
         let first = fixture.pictures[0]
         let outlier = SegmentationFeatures(
             descriptors: DescriptorGrid(
@@ -83,7 +83,7 @@ import ViT
         #expect(model.centres == expected.centres && model.isSalient == expected.isSalient)
         #expect(model.mask(of: outlier).labels.allSatisfy { $0 == 0 })
         #expect(model.mask(of: first) == expected.mask(of: first))
-        // Mean token (0.6, 0.22): the cosine with (1, 0) is 0.939, with (-1, 0.5) below zero.
+        // The mean token is (0.6, 0.22); its cosine with (1, 0) is 0.939, with (-1, 0.5) below zero.
         options.outlierThreshold = 0.94
         let strict = CoSegmentation(fitting: [outlier] + fixture.pictures, options: options)
         #expect(strict.isOutlier(first))
@@ -99,8 +99,8 @@ import ViT
         #expect(try CoSegmentation(contentsOf: file.path).centres.shape == [0, 12])
     }
 
-    /// One picture, pictures without any difference, and fewer cells than clusters.
-    @Test func smallSetsGiveAResult() {
+    /// One picture, uniform pictures, and fewer cells than clusters.
+    @Test func acceptsSmallAndUniformSets() {
         let first = fixture.pictures[0]
         var options = SegmentationFixture.options()
         let one = CoSegmentation(fitting: [first], options: options)
@@ -128,7 +128,7 @@ import ViT
         #expect(model.mask(of: tiny).labels.allSatisfy { $0 == 0 })
     }
 
-    @Test func anyNumberOfThreadsGivesTheSameBits() {
+    @Test func resultsAreIdenticalForAnyThreadCount() {
         let before = Parallelism.threadCount
         defer { Parallelism.threadCount = before }
         let results = [1, 2, 5].map { threads in
@@ -142,9 +142,10 @@ import ViT
         }
     }
 
-    @Test func savedModelsAreTheSame() throws {
+    /// Opening it as another kind of model fails, and so does applying it to features with other channels.
+    @Test func savedModelReadsBackEqual() throws {
         var options = SegmentationFixture.options()
-        options.taps.loadSize = nil
+        options.taps.features.loadSize = nil
         options.outlierThreshold = 0.5
         let model = CoSegmentation(fitting: fixture.pictures, options: options)
         let file = TemporaryFile()
@@ -165,8 +166,23 @@ import ViT
         }
     }
 
-    /// A file that contradicts itself is refused with its name; no option in it crashes.
-    @Test func damagedModelsAreRefused() throws {
+    /// The JSON in files of models, as earlier versions wrote it.
+    @Test func storedTapsKeepTheirForm() throws {
+        var taps = SegmentationTaps(
+            features: FeatureOptions(stride: PatchStride(4), saliencyHeads: [1]))
+        taps.network = "n"
+        let json = """
+            {"binning":{"none":{}},"facet":"key","layer":-1,"loadSize":224,"network":"n",\
+            "saliency":"half","saliencyHeads":[1],"stride":{"horizontal":4,"vertical":4}}
+            """
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        #expect(String(decoding: try encoder.encode(taps), as: UTF8.self) == json)
+        #expect(try JSONDecoder().decode(SegmentationTaps.self, from: Data(json.utf8)) == taps)
+    }
+
+    /// The error names the file, and no option in it causes a crash.
+    @Test func rejectsInconsistentModelFiles() throws {
         let file = TemporaryFile()
         let centres = Tensor(repeating: 0, shape: [3, 4])
         func write(_ tensors: [String: Tensor], _ change: (inout CoSegmentation.Options) -> Void)
@@ -178,55 +194,57 @@ import ViT
             try Safetensors.write(
                 tensors, metadata: ["model": "co-segmentation", "options": json], to: file.path)
         }
-        func check(_ found: String) {
+        func expectError(_ part: String) {
             #expect { try CoSegmentation(contentsOf: file.path) } throws: { error in
-                "\(error)".hasPrefix(file.path) && "\(error)".contains(found)
+                "\(error)".hasPrefix(file.path) && "\(error)".contains(part)
             }
         }
         let whole = ["centres": centres, "salient": Tensor(repeating: 0, shape: [3])]
         try write(whole) { _ in }
         #expect(try CoSegmentation(contentsOf: file.path).isSalient == [false, false, false])
         try write(["centres": centres]) { _ in }
-        check("salient")
+        expectError("salient")
         try write(["centres": centres, "salient": centres]) { _ in }
-        check("salient is 3x4; expected 3 numbers")
+        expectError("salient is 3x4; expected 3 numbers")
         try write(["centres": whole["salient"] ?? centres, "salient": centres]) { _ in }
-        check("centres is 3; expected a matrix")
+        expectError("centres is 3; expected a matrix")
         try write(whole) { $0.outlierThreshold = 0.7 }
-        check("meanClassToken")
-        try write(whole) { $0.taps.loadSize = 0 }
-        check("load size 0")
+        expectError("meanClassToken")
+        try write(whole) { $0.taps.features.loadSize = 0 }
+        expectError("load size 0")
         try write(whole) { $0.taps.binning = .logarithmic(hierarchy: 0) }
-        check("hierarchy 0 is not from 1 to 12")
-        try write(whole) { $0.taps.facet = .classAttention }
-        check("class attention")
+        expectError("hierarchy 0 is not from 1 to 12")
+        for facet in [Facet.classAttention, .registerAttention, .embedding] {
+            try write(whole) { $0.taps.features.facet = facet }
+            expectError(facet.rawValue)
+        }
         try write(whole) { $0.refinement?.iterations = 0 }
-        check("iterations of GrabCut 0 is not from 1")
-        try write(whole) { $0.taps.layer = -1025 }
-        check("layer -1025")
-        try write(whole) { $0.taps.stride = PatchStride(vertical: 4, horizontal: 0) }
-        check("stride 0")
+        expectError("iterations of GrabCut 0 is not from 1")
+        try write(whole) { $0.taps.features.layer = -1025 }
+        expectError("layer -1025")
+        try write(whole) { $0.taps.features.stride = PatchStride(vertical: 4, horizontal: 0) }
+        expectError("stride 0")
         try write(whole) { $0.votePercentage = 101 }
-        check("votes")
+        expectError("votes")
         try write(whole) { $0.clustering.mostClusters = 2 }
-        check("centres has 3 rows; its options allow at most 2")
+        expectError("centres has 3 rows; its options allow at most 2")
         try write(whole) { $0.taps.binning = .logarithmic() }
-        check("centres has 4 channels, not a multiple of its 17 bins")
+        expectError("centres has 4 channels, not a multiple of its 17 bins")
         var broken = whole
         broken["centres"] = Tensor(
             [1, 2, 3, .nan] + [Float](repeating: 0, count: 8), shape: [3, 4])
         try write(broken) { _ in }
-        check("centres is not finite")
+        expectError("centres is not finite")
         broken = whole
         broken["salient"] = Tensor([0, 1, 2], shape: [3])
         try write(broken) { _ in }
-        check("salient")
+        expectError("salient")
         try Safetensors.write(
             whole, metadata: ["model": "co-segmentation", "options": "{}"], to: file.path)
-        check("options")
+        expectError("options")
         try Safetensors.write(whole, to: file.path)
-        check("is not a co-segmentation model")
+        expectError("is not a co-segmentation model")
         try Data("no tensors".utf8).write(to: URL(fileURLWithPath: file.path))
-        check("unknown format")
+        expectError("unknown format")
     }
 }

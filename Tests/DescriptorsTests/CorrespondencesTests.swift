@@ -31,7 +31,7 @@ private struct CorrespondencesCase: Decodable {
     }
 }
 
-/// Unit vectors along the axes: cell i of one grid matches cell i of another.
+/// Features whose descriptors are axis vectors: cell i of one grid matches cell i of another.
 private func axes(_ rows: Int, _ columns: Int, saliency: [Float]) -> ImageFeatures {
     let count = rows * columns
     var values = [Float](repeating: 0, count: count * count)
@@ -42,7 +42,7 @@ private func axes(_ rows: Int, _ columns: Int, saliency: [Float]) -> ImageFeatur
 }
 
 @Suite struct CorrespondencesTests {
-    @Test func areTheReferences() throws {
+    @Test func pairsMatchReference() throws {
         let example: CorrespondencesCase = try fixture("correspondences.json")
         var options = Correspondences.Options()
         options.pairs = example.count
@@ -66,7 +66,7 @@ private func axes(_ rows: Int, _ columns: Int, saliency: [Float]) -> ImageFeatur
         }
     }
 
-    @Test func bothEndsAreSalient() {
+    @Test func pairsAreSalientAtBothEnds() {
         var options = Correspondences.Options()
         options.binning = .none
         let a = axes(1, 4, saliency: [1, 0.05, 0.5, 0.7])
@@ -81,9 +81,9 @@ private func axes(_ rows: Int, _ columns: Int, saliency: [Float]) -> ImageFeatur
         #expect(found.pairs.allSatisfy { $0.similarity == 1 })
     }
 
-    /// The reference keeps a pair whose end in the second image is background if a salient cell there
-    /// has the same nearest neighbour.
-    @Test func aBackgroundEndIsNotSavedByAnotherCell() {
+    /// The reference would keep a pair whose end in the second image is background if a salient cell there has the same
+    /// nearest neighbour.
+    @Test func pairsWithBackgroundEndAreExcluded() {
         let a = ImageFeatures(
             descriptors: grid([1, 0], 1, 1),
             saliency: SaliencyMap(values: Tensor([1], shape: [1, 1])))
@@ -98,8 +98,8 @@ private func axes(_ rows: Int, _ columns: Int, saliency: [Float]) -> ImageFeatur
         #expect(found.pairs.isEmpty)
     }
 
-    @Test func equalPairsAllFitOneCluster() {
-        // More pairs than asked for, all with the same joined descriptor but for their place.
+    @Test func choosesAmongEquivalentPairs() {
+        // More pairs than requested, whose joined descriptors differ only in the position of their elements.
         var options = Correspondences.Options()
         options.pairs = 3
         let a = axes(3, 3, saliency: Array(repeating: 1, count: 9))
@@ -109,15 +109,17 @@ private func axes(_ rows: Int, _ columns: Int, saliency: [Float]) -> ImageFeatur
         #expect(Set(found.pairs.map(\.source.cell)).count == 3)
     }
 
-    @Test func optionsAreTheReferencesAndCanBeStored() throws {
+    @Test func defaultsMatchReferenceAndCanBeStored() throws {
         let options = Correspondences.Options()
-        #expect(options.layer == nil && options.facet == .key && options.pairs == 10)
-        for (network, layer) in [
-            (VisionTransformer.Configuration.small(), 9), (.init(width: 8, depth: 4, heads: 1), 3),
-        ] {
-            #expect(network.layerForMatching == layer)
+        let features = options.features
+        #expect(features.layer == nil && features.facet == .key && options.pairs == 10)
+        var generator = Xoshiro256(seed: 0)
+        for (depth, layer) in [(12, 9), (4, 3)] {
+            let network = VisionTransformer(
+                untrained: .init(width: 8, depth: depth, heads: 1), using: &generator)
+            #expect(options.extractor(for: network).tap.layer == layer)
         }
-        #expect(options.stride == nil && options.loadSize == 224)
+        #expect(features.stride == nil && features.loadSize == 224)
         #expect(PatchStride.fine(for: .small()) == PatchStride(4))
         #expect(PatchStride.fine(for: .small(patchSize: 2)) == PatchStride(2))
         #expect(options.threshold == 0.05 && options.binning == .logarithmic(hierarchy: 2))

@@ -8,7 +8,7 @@ struct LogBinningCase: Decodable {
     let columns: Int
     let heads: Int
     let hierarchy: Int
-    /// `[1 + patches, heads * headWidth]`, as `Features` has them.
+    /// `[1 + patches, heads * headWidth]`, in the layout of `Features`.
     let tokens: [Float]
     let plain: [Float]
     let classToken: [Float]
@@ -19,7 +19,7 @@ struct LogBinningCase: Decodable {
 
     func descriptors(_ facet: Facet, image: Int = 0, of batch: Int = 1) -> DescriptorGrid {
         let width = tokens.count / (1 + rows * columns)
-        // Other images of the batch hold other numbers.
+        // The other images of the batch have different values.
         let values = (0..<batch).flatMap { index in
             tokens.map { index == image ? $0 : $0 + 1 }
         }
@@ -36,7 +36,7 @@ struct LogBinningCase: Decodable {
 
 @Suite struct DescriptorGridTests {
     @Test(arguments: [Facet.query, .key, .value])
-    func headsAreInnermostAsInTheReference(facet: Facet) throws {
+    func headsAreInnermostAsInReference(facet: Facet) throws {
         for example in try LogBinningCase.all() {
             let grid = example.descriptors(facet, image: 1, of: 3)
             #expect(grid.values.elements == example.plain)
@@ -52,7 +52,7 @@ struct LogBinningCase: Decodable {
         }
     }
 
-    @Test func logBinningIsTheReferences() throws {
+    @Test func logBinningMatchesReference() throws {
         for example in try LogBinningCase.all() {
             let grid = example.descriptors(.key)
             let binned = grid.logBinned(hierarchy: example.hierarchy)
@@ -63,12 +63,12 @@ struct LogBinningCase: Decodable {
                 binned.elements[$0]
             }
             #expect(read.count == example.binned.count)
-            // Averages of up to 81 numbers of size 3, summed in another order.
+            // Averages of up to 81 numbers of magnitude 3, summed in a different order.
             #expect(greatestDifference(read, example.binned) < 2e-6)
         }
     }
 
-    @Test func pixelsOfAPhotoThatWasNotResized() {
+    @Test func pixelIsPatchCentreWithoutResizing() {
         // index * stride + patch / 2 (correspondences.py); strides differ by direction.
         let geometry = DescriptorGrid.Geometry(
             width: 229, height: 224, patchSize: 8, stride: .init(vertical: 4, horizontal: 2))
@@ -77,9 +77,9 @@ struct LogBinningCase: Decodable {
         #expect(geometry.pixel(of: .init(row: 3, column: 5)) == .init(x: 14, y: 16))
     }
 
-    @Test func pixelsOfAResizedPhoto() {
-        // 1000x500 on 448x224: the centre of the middle cell of a grid with stride 8 lies in the
-        // middle of both images.
+    @Test func pixelIsPatchCentreAfterResizing() {
+        // 912x696 pixels resized to 456x232: the centre of the middle cell of a grid with stride 8 lies in the middle
+        // of both images.
         let geometry = DescriptorGrid.Geometry(
             imageWidth: 456, imageHeight: 232, patchSize: 8, stride: PatchStride(8),
             photoWidth: 912, photoHeight: 696)
@@ -88,7 +88,7 @@ struct LogBinningCase: Decodable {
         #expect(geometry.pixel(of: .init(row: 0, column: 1)) == .init(x: 24, y: 12))
     }
 
-    @Test func cellsCountRowByRow() {
+    @Test func cellsAreNumberedRowByRow() {
         let grid = grid(noise(24, seed: 1), 3, 4)
         #expect(grid.channels == 2)
         #expect(grid.cell(at: 7) == .init(row: 1, column: 3))

@@ -13,8 +13,8 @@ import ViT
             pixels: (0..<10500).map { _ in UInt8(generator.nextIndex(below: 256)) })
     }
 
-    @Test("An embedding is the network's class token of the centre view, alone and in a batch")
-    func embeddings() throws {
+    /// Single pictures and batches agree.
+    @Test func embeddingIsClassTokenOfCentreView() throws {
         let extractor = Extractor(try VisionTransformer.bundled())
         let view = CentreView(loadSize: 40, cropSize: 32)
         let photos = (1...3).map(photo)
@@ -25,7 +25,7 @@ import ViT
             let one = try extractor.embedding(of: photo, view: view)
             #expect(one.shape == [extractor.model.configuration.width])
             #expect(one.elements == expected.elements)
-            // In a batch, products may be cut in another way.
+            // In a batch, matrix products may be blocked differently.
             for (x, y) in zip(one.elements, all.rows(index..<index + 1).elements) {
                 #expect(abs(x - y) < 1e-4)
             }
@@ -36,8 +36,8 @@ import ViT
         }
     }
 
-    @Test("The nearest by the cosine, whatever the lengths")
-    func nearest() {
+    /// The lengths of the vectors do not matter.
+    @Test func nearestEmbeddingsHaveGreatestCosines() {
         let index = EmbeddingIndex(
             names: ["a", "b", "c"], embeddings: Tensor([1, 0, 10, 10, 0, 0.1], shape: [3, 2]))
         let found = index.nearest(to: Tensor([5, 0.5], shape: [2]), count: 2)
@@ -48,20 +48,23 @@ import ViT
             index.nearest(to: Tensor([0, 1], shape: [2]), count: 9).map(\.name) == ["c", "b", "a"])
     }
 
-    @Test("It is read back to the bit, and refused where numbers are missing or not finite")
-    func coding() throws {
+    /// Missing and non-finite numbers are rejected.
+    @Test func encodedIndexReadsBackEqual() throws {
         var generator = Xoshiro256(seed: 4)
         let index = EmbeddingIndex(
             names: ["x/1.jpg", "y"], embeddings: .normal([2, 5], using: &generator))
         let data = try JSONEncoder().encode(index)
         #expect(try JSONDecoder().decode(EmbeddingIndex.self, from: data) == index)
-        func decode(_ width: Int, _ floats: [Float]) throws -> EmbeddingIndex {
+        func decode(
+            _ width: Int, _ floats: [Float], cropSize: Int = 56
+        ) throws -> EmbeddingIndex {
             let bytes = floats.flatMap {
                 withUnsafeBytes(of: $0.bitPattern.littleEndian) { Array($0) }
             }
             let text =
                 "{\"names\": [\"a\", \"b\"], \"width\": \(width), \"vectors\": "
-                + "\"\(Data(bytes).base64EncodedString())\"}"
+                + "\"\(Data(bytes).base64EncodedString())\", "
+                + "\"view\": {\"loadSize\": 64, \"cropSize\": \(cropSize)}}"
             return try JSONDecoder().decode(EmbeddingIndex.self, from: Data(text.utf8))
         }
         #expect(try decode(1, [1, -1]).vectors.elements == [1, -1])
@@ -70,6 +73,30 @@ import ViT
             (1, [.infinity, 1]),
         ] as [(Int, [Float])] {
             #expect(throws: DecodingError.self) { try decode(width, floats) }
+        }
+        #expect(throws: DecodingError.self) { try decode(1, [1, -1], cropSize: 65) }
+    }
+
+    /// The index keeps the view of its photos, and rejects another network.
+    @Test func photosAreFoundByTheNetworkOfTheIndexOnly() throws {
+        let extractor = Extractor(try VisionTransformer.bundled())
+        let photos = (1...3).map(photo)
+        let index = try EmbeddingIndex(
+            of: photos, names: ["1", "2", "3"], using: extractor,
+            view: CentreView(loadSize: 40, cropSize: 32))
+        let copy = try JSONDecoder().decode(
+            EmbeddingIndex.self, from: JSONEncoder().encode(index))
+        #expect(copy == index)
+        let found = try copy.nearest(to: photos[1], count: 1, using: extractor)
+        #expect(found.map(\.name) == ["2"])
+        #expect(abs(found[0].similarity - 1) < 1e-4)
+        var other = try VisionTransformer.bundled()
+        other.blocks.removeLast()
+        #expect(
+            throws: ExtractionError.networkMismatch(
+                expected: extractor.model.fingerprint, found: other.fingerprint)
+        ) {
+            try copy.nearest(to: photos[1], count: 1, using: Extractor(other))
         }
     }
 }

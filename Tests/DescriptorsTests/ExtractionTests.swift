@@ -28,16 +28,16 @@ import ViT
 
     @Test func onePassGivesDescriptorsAndSaliency() throws {
         let photo = Self.photo(width: 42, height: 36, seed: 99)
-        // 21x18 pixels for the network, strides that differ.
+        // 21x18 pixels in the network, and a different stride in each direction.
         let stride = PatchStride(vertical: 2, horizontal: 4)
         let extractor = Extractor(
-            Self.network, preprocessing: Preprocessing(loadSize: 18), stride: stride)
+            Self.network, FeatureOptions(layer: 1, stride: stride, loadSize: 18))
         let input = try extractor.networkImage(of: photo)
-        let found = try extractor.imageFeatures(of: input, layer: 1)
+        let found = try extractor.imageFeatures(of: input)
         #expect(found.descriptors.grid == PatchGrid(rows: 8, columns: 5))
         #expect(found.descriptors.pixel(of: .init(row: 1, column: 2)) == .init(x: 20, y: 8))
 
-        // Each by a pass of its own, one number at a time.
+        // Each from a separate pass, element by element.
         let tensor = extractor.preprocessing.tensor(
             of: input.image, for: Self.network.configuration
         )
@@ -55,17 +55,15 @@ import ViT
             [0, 2, 4, 5].reduce(0) { $0 + Double(attention[0, $1, patch]) } / 4
         }
         let (least, greatest) = (means.min() ?? 0, means.max() ?? 0)
-        // Single precision beside double, magnified by the division by a small range.
+        // Single against double precision, magnified by the division by a small range.
         #expect(
             greatestDifference(
                 found.saliency.values.elements,
                 means.map { Float(($0 - least) / (greatest - least)) }) < 1e-4)
     }
 
-    @Test func aPhotoMatchesItself() throws {
-        var options = Correspondences.Options()
-        options.layer = 1
-        options.loadSize = nil
+    @Test func photoMatchesItself() throws {
+        let options = Correspondences.Options(features: FeatureOptions(layer: 1, loadSize: nil))
         let photo = Self.photo(width: 28, height: 32, seed: 98)
         let found = try correspondences(
             between: photo, and: photo, using: Self.network, options: options)
@@ -74,22 +72,27 @@ import ViT
         #expect(found.pairs.allSatisfy { $0.source == $0.target })
     }
 
-    @Test func whatDoesNotFitIsRefused() {
+    @Test func rejectsUnsuitableImagesAndOptions() {
         let photo = Self.photo(width: 9, height: 3, seed: 97)
-        let wide = Extractor(
-            Self.network, preprocessing: Preprocessing(loadSize: nil), stride: PatchStride(5))
-        let plain = Extractor(Self.network, preprocessing: Preprocessing(loadSize: nil))
+        func extractor(
+            layer: Int = 0, stride: Int = 4, heads: [Int]? = nil
+        ) -> Extractor {
+            Extractor(
+                Self.network,
+                FeatureOptions(
+                    layer: layer, stride: PatchStride(stride), loadSize: nil, saliencyHeads: heads))
+        }
         #expect(throws: ExtractionError.imageTooSmall(width: 9, height: 3, patchSize: 4)) {
-            try plain.descriptors(of: photo, layer: 0)
+            try extractor().descriptors(of: photo)
         }
         #expect(throws: ExtractionError.noSuchLayer(layer: 3, depth: 3)) {
-            try plain.descriptors(of: photo, layer: 3)
+            try extractor(layer: 3).descriptors(of: photo)
         }
         #expect(throws: ExtractionError.noSuchHead(head: 7, heads: 6)) {
-            try plain.saliency(of: photo, heads: [0, 7])
+            try extractor(heads: [0, 7]).saliency(of: photo)
         }
         #expect(throws: ExtractionError.badStride(PatchStride(5), patchSize: 4)) {
-            try wide.descriptors(of: photo, layer: 0)
+            try extractor(stride: 5).descriptors(of: photo)
         }
     }
 }

@@ -6,7 +6,7 @@ import Testing
 import ViT
 
 @Suite struct GridLookupTests {
-    /// Cells of patches of 8 at stride 4, of a photo that is half as large again as the network's image.
+    /// Patches of 8 pixels at stride 4; the photo is 1.5 times as large as the network's image.
     private let geometry = DescriptorGrid.Geometry(
         imageWidth: 40, imageHeight: 24, patchSize: 8, stride: PatchStride(4), photoWidth: 60,
         photoHeight: 36)
@@ -16,8 +16,7 @@ import ViT
             values: .normal([5, 9, 3], using: &generator), geometry: geometry)
     }
 
-    @Test("A cell is found by its index, its place and its descriptor")
-    func cells() {
+    @Test func cellIsFoundByIndexPixelAndDescriptor() {
         let grid = grid
         for index in 0..<grid.grid.count {
             let cell = grid.cell(at: index)
@@ -32,8 +31,7 @@ import ViT
         #expect(grid.cell(at: .init(x: -5, y: 100)) == .init(row: 4, column: 0))
     }
 
-    @Test("The nearest cells are those of the greatest cosines")
-    func nearest() {
+    @Test func nearestCellsHaveGreatestCosines() {
         let grid = grid
         let query = Tensor([1, -2, 0.5], shape: [3])
         let cosines = (0..<grid.grid.count).map { index -> Float in
@@ -55,15 +53,14 @@ import ViT
         #expect(both.elements[1] == 0)
     }
 
-    @Test("Each pixel takes the label of the cell with the nearest centre")
-    func labels() {
+    @Test func pixelsTakeLabelOfNearestCentre() {
         let grid = grid
         let labels = (0..<45).map { $0 * 5 }
         let map = grid.labelMap(labels)
         #expect(map.width == 60 && map.height == 36)
         for y in 0..<36 {
             for x in 0..<60 {
-                // Centres lie at 6, 12, 18 … pixels of the photo each way.
+                // Centres lie at 6, 12, 18, … pixels of the photo in both directions.
                 func nearest(_ pixel: Int, _ count: Int) -> [Int] {
                     let distances = (0..<count).map {
                         abs(Double(pixel) + 0.5 - 6 * Double($0 + 1))
@@ -78,8 +75,7 @@ import ViT
         }
     }
 
-    @Test("A map of labels is written and read back")
-    func files() throws {
+    @Test func labelMapReadsBackEqual() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).png")
         defer { try? FileManager.default.removeItem(at: file) }
         let map = grid.labelMap((0..<45).map { $0 % 7 })

@@ -11,21 +11,21 @@ private struct KMeansCase: Decodable {
 }
 
 @Suite struct KMeansTests {
-    @Test func objectiveIsScikitLearns() throws {
+    @Test func objectiveMatchesScikitLearn() throws {
         let cases: [KMeansCase] = try fixture("k-means.json")
         for example in cases {
             var generator = Xoshiro256(seed: 1)
             let points = Tensor(example.points, shape: [example.count, example.channels])
             let found = kMeans(
                 points, clusters: example.clusters, restarts: 200, tolerance: 0, using: &generator)
-            // The best of 200 runs in either: the same optimum, but for rounding.
+            // The best of 200 runs on both sides: the same optimum, except for rounding.
             #expect(abs(found.objective - example.objective) <= 1e-5 * example.objective + 1e-9)
             #expect(Set(found.labels) == Set(0..<example.clusters))
             check(found, points)
         }
     }
 
-    /// Centres are means, the objective is theirs and no point has a nearer centre.
+    /// Expects centres that are means, their objective, and no point with a nearer centre.
     private func check(_ found: KMeans, _ points: Tensor, within error: Double = 1e-5) {
         let channels = points.shape[1]
         func point(_ index: Int) -> [Double] {
@@ -53,7 +53,7 @@ private struct KMeansCase: Decodable {
         #expect(abs(objective - found.objective) <= 1e-5 * objective + 1e-9)
     }
 
-    @Test func everyClusterHasAPointWherePointsCoincide() {
+    @Test func coincidingPointsLeaveNoClusterEmpty() {
         let points = Tensor([1, 1, 1, 1, 5, 5, 1, 1] as [Float], shape: [4, 2])
         var generator = SplitMix64(seed: 3)
         let found = kMeans(points, clusters: 3, restarts: 4, tolerance: 0, using: &generator)
@@ -61,8 +61,8 @@ private struct KMeansCase: Decodable {
         #expect(found.objective == 0)
     }
 
-    @Test func oneRunStopsAtItsLimit() {
-        // More channels than fit the lanes of one task.
+    @Test func runStopsAtIterationLimitOrTolerance() {
+        // More channels than the lanes of one task.
         let points = Tensor(noise(400 * 37, seed: 8), shape: [400, 37])
         var generator = Xoshiro256(seed: 2)
         let short = kMeans(
@@ -80,7 +80,7 @@ private struct KMeansCase: Decodable {
         check(whole, points)
     }
 
-    @Test func anyNumberOfThreadsGivesTheSameBits() {
+    @Test func resultsAreIdenticalForAnyThreadCount() {
         let points = Tensor(noise(1500 * 70, seed: 9), shape: [1500, 70])
         let before = Parallelism.threadCount
         defer { Parallelism.threadCount = before }
@@ -96,8 +96,8 @@ private struct KMeansCase: Decodable {
         }
     }
 
-    /// More points than go through all runs: clusters so far apart that none can be missed.
-    @Test func manyPointsReachTheirCentres() {
+    /// The runs use only a sample of the points; the clusters are too far apart for any to be missed.
+    @Test func largeSetsReachSeparatedCentres() {
         let (count, channels, clusters) = (3000, 20, 5)
         var values = noise(count * channels, seed: 11)
         for point in 0..<count { values[point * channels + point % clusters] += 30 }
@@ -109,9 +109,9 @@ private struct KMeansCase: Decodable {
         check(found, points, within: 1e-4)
     }
 
-    /// On the sphere centres have length 1, each the direction of its points' mean, and each point
-    /// is with the centre of the greatest cosine.
-    @Test func sphere() {
+    /// Each centre is the unit vector along its points' mean, and each point belongs to the centre with the greatest
+    /// cosine.
+    @Test func sphericalClustersMatchDefinition() {
         let points = Tensor(noise(300 * 9, seed: 12), shape: [300, 9]).normalizedRows()
         var generator = Xoshiro256(seed: 6)
         let found = kMeans(

@@ -4,20 +4,19 @@ import Tensors
 import Testing
 import ViT
 
-/// Every number among the options has a bound.
+/// Every number in the options is bounded.
 @Suite struct OptionBoundsTests {
-    @Test func everyNumberHasABound() throws {
+    @Test func everyNumberIsBounded() throws {
         var foreground = CoSegmentation.Options()
         foreground.outlierThreshold = 0.7
-        foreground.taps.stride = PatchStride(4)
+        foreground.taps.features.stride = PatchStride(4)
         foreground.taps.binning = .logarithmic()
-        foreground.taps.saliencyHeads = [0, 2]
+        foreground.taps.features.saliencyHeads = [0, 2]
         var parts = PartCoSegmentation.Options()
         parts.foreground = foreground
         parts.stages = .three()
-        var matching = Correspondences.Options()
-        matching.saliencyHeads = [1]
-        matching.stride = PatchStride(4)
+        let matching = Correspondences.Options(
+            features: FeatureOptions(stride: PatchStride(4), saliencyHeads: [1]))
         #expect(foreground.fault == nil && parts.fault == nil && matching.fault == nil)
         #expect(VideoSegmenter.Options().fault == nil)
         #expect(try unboundedNumbers(of: foreground) == ["seed"])
@@ -27,8 +26,8 @@ import ViT
     }
 }
 
-/// The names of numbers in the JSON form of options that may have any value: neither decoding nor
-/// `fault` refuses it. A twin of the bounds that knows none of them.
+/// The names of the numbers in the options' JSON that may take an extreme value: neither decoding nor `fault` rejects it.
+/// Independent of the declared bounds.
 func unboundedNumbers(of options: some Codable & Bounded) throws -> Set<String> {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
@@ -52,6 +51,6 @@ func unboundedNumbers(of options: some Codable & Bounded) throws -> Set<String> 
             names.insert(start.matches(of: /"(\w+)":?/).last.map { String($0.output.1) } ?? "?")
         }
     }
-    #expect(count > 3, "no numbers were found in \(json)")
+    #expect(count > 3, "only \(count) numbers were found in \(json)")
     return names
 }

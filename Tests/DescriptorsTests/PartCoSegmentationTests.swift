@@ -20,8 +20,8 @@ import ViT
         return options
     }
 
-    /// PyTorch's nearest, by which the reference enlarges distances and reduces labels: the sample under
-    /// the upper left corner, the grid stretched over the picture.
+    /// PyTorch's nearest-neighbour sampling, by which the reference enlarges distances and reduces labels: the grid is
+    /// stretched over the picture, and each pixel takes the sample at its upper left corner.
     private func stretched(_ picture: SegmentationFeatures) -> CellSampling {
         func sources(_ count: Int, for results: Int) -> [Int] {
             let step = Float(count) / Float(results)
@@ -36,7 +36,7 @@ import ViT
     }
 
     @Test(arguments: [1234, 7] as [UInt64], ["two", "three"])
-    func partsAreTheReferences(seed: UInt64, stages: String) throws {
+    func partsMatchReference(seed: UInt64, stages: String) throws {
         let model = PartCoSegmentation(
             fitting: fixture.pictures, crops: [],
             options: options(seed: seed, three: stages == "three"), sampling: stretched)
@@ -44,17 +44,17 @@ import ViT
         #expect(model.parts.shape == centres.shape)
         #expect(greatestDifference(model.parts.elements, centres.elements) < 1e-4)
         let labels = fixture.pictures.flatMap { model.labels(of: $0, by: stretched($0)).labels }
-        // The dense CRF's filters are approximate, there and here.
+        // The dense CRF's filters are approximate on both sides.
         #expect(agreement(labels, try fixture.labels("\(seed).parts.\(stages)")) > 0.995)
-        // Background: the clusters of the first stage and, in three, the objects that are not
-        // in every picture.
+        // Background: the non-salient clusters of the first stage and, with three stages, the objects that are not in
+        // every picture.
         let objects = try fixture.labels("\(seed).objects")
         let salient = try fixture.labels("\(seed).salient").count { $0 == 0 }
         let others = stages == "three" ? Int(objects[0] - objects[1]) : 0
         #expect(model.background.shape == [salient + others, 12])
     }
 
-    @Test func noForegroundAndNoBackground() {
+    @Test func acceptsNoForegroundOrBackground() {
         var all = options(seed: 1, three: false)
         all.foreground.threshold = -1
         all.foreground.votePercentage = 0
@@ -70,16 +70,15 @@ import ViT
         }
     }
 
-    /// Crops are clustered but have no vote: with a saliency that no crop has, the same clusters are
-    /// foreground as far as the pictures say.
-    @Test func cropsAreClusteredAndDoNotVote() {
+    /// Crops have no saliency, so that the pictures alone decide which clusters are foreground.
+    @Test func cropsAreClusteredButDoNotVote() {
         let crops = fixture.pictures.map {
             SegmentationFeatures(descriptors: $0.descriptors, saliency: nil, image: $0.image)
         }
         for three in [false, true] {
             let options = options(seed: 1234, three: three)
             let plain = PartCoSegmentation(fitting: fixture.pictures, options: options)
-            // The same points twice have other centres, drawn from other starts, but as many parts.
+            // The same points twice start from other seeds and give other centres, but the same number of parts.
             let model = PartCoSegmentation(
                 fitting: fixture.pictures, crops: crops, options: options)
             #expect(model.parts.shape == [3, 12])
@@ -87,12 +86,12 @@ import ViT
         }
     }
 
-    @Test func cropsHaveNearlyThePicturesSize() {
+    @Test func cropsHaveNearlyPictureSizeAndDependOnSeed() {
         var options = PartCoSegmentation.Options()
         options.crops = 3
-        // Each pixel tells its place.
-        let pixels = (0..<2400).flatMap { (at: Int) -> [UInt8] in
-            [UInt8(at % 60), UInt8(at / 60), 0]
+        // Each pixel encodes its position.
+        let pixels = (0..<2400).flatMap { (index: Int) -> [UInt8] in
+            [UInt8(index % 60), UInt8(index / 60), 0]
         }
         let image = Image(width: 60, height: 40, pixels: pixels)
         let crops = options.crops(of: image, index: 2)
@@ -113,7 +112,7 @@ import ViT
         #expect(options.crops(of: image, index: 2) != crops)
     }
 
-    @Test func anyNumberOfThreadsGivesTheSameBits() {
+    @Test func resultsAreIdenticalForAnyThreadCount() {
         let before = Parallelism.threadCount
         defer { Parallelism.threadCount = before }
         let results = [1, 2, 5].map { threads in
@@ -127,7 +126,8 @@ import ViT
         }
     }
 
-    @Test func savedModelsAreTheSame() throws {
+    /// Options beyond their bounds and tensors that do not fit are rejected.
+    @Test func savedModelReadsBackEqual() throws {
         let model = PartCoSegmentation(
             fitting: fixture.pictures, options: options(seed: 3, three: true))
         let file = TemporaryFile()

@@ -25,9 +25,9 @@ import Testing
         }
     }
 
-    /// The sign too: scikit-learn's rule is ours. Floats of double sums, but for the mean of 40, which
-    /// is rounded before a point's distance from it is taken: 40 * 2^-24 twice.
-    @Test func componentsOfScikitLearn() throws {
+    /// The sign follows scikit-learn's rule too. Sums are in double precision, but the mean of 40 is rounded to
+    /// float before a point's distance from it is computed: twice 40 * 2^-24.
+    @Test func componentsMatchScikitLearn() throws {
         let expected = try (fixture("pca.json") as Fixture).components
         let channels = expected.channels
         let points = Tensor(expected.points, shape: [expected.points.count / channels, channels])
@@ -39,17 +39,17 @@ import Testing
         let projected = found.projected(points)
         #expect(projected.shape == [points.shape[0], 4])
         #expect(greatestDifference(projected.elements, expected.projected) < 2e-5)
-        // In two sets they are the same points.
+        // The same points, in two sets.
         let parts = [points.rows(0..<31), points.rows(31..<90)]
         #expect(try PrincipalComponents(of: parts, count: 4) == found)
-        // Fewer of them are the first of them.
+        // Fewer components are the first ones.
         let first = try PrincipalComponents(of: [points], count: 1)
         #expect(greatestDifference(first.directions.elements, expected.directions) < 1e-6)
     }
 
-    /// Channels that fill no panel, more points than a chunk; any number of threads.
+    /// The cases include incomplete panels of channels and more points than a chunk.
     @Test(arguments: [(1, 3), (5, 700), (13, 1100)])
-    func covarianceOfTheDefinition(channels: Int, points: Int) {
+    func covarianceMatchesDefinition(channels: Int, points: Int) {
         let values = noise(points * channels, seed: 5)
         let set = Tensor(values, shape: [points, channels])
         func value(_ point: Int, _ channel: Int) -> Double {
@@ -79,8 +79,8 @@ import Testing
         #expect(results[0] == results[1])
     }
 
-    /// Where nothing varies nothing is explained, and where all directions are kept all is.
-    @Test func explainedVariance() throws {
+    /// The ratio is 0 without variance and 1 if all directions are kept.
+    @Test func explainedVarianceMatchesDefinition() throws {
         for points in [1, 2, 5] {
             let same = Tensor(repeating: 0.5, shape: [points, 3])
             let found = try PrincipalComponents(of: [same], count: 2)
@@ -89,16 +89,15 @@ import Testing
         }
         let line = Tensor([0, 0, 1, 2, 2, 4], shape: [3, 2])
         #expect(try PrincipalComponents(of: [line], count: 1).explainedVarianceRatio > 0.999_99)
-        // Two directions of variances 2 and 1/2 each way.
+        // Two directions whose variances have the ratio 4 to 1.
         let cross = Tensor([2, 0, -2, 0, 0, 1, 0, -1], shape: [4, 2])
         let share = try PrincipalComponents(of: [cross], count: 1).explainedVarianceRatio
         #expect(abs(share - 0.8) < 1e-6)
     }
 
-    /// Otsu's threshold by trying every one.
-    @Test func threshold() {
+    @Test func otsuThresholdMatchesExhaustiveSearch() {
         for seed in 0..<20 as Range<UInt64> {
-            // Ties too.
+            // Rounded, so that there are ties.
             let values = noise(30, seed: seed).map { ($0 * 8).rounded() / 8 }
             let threshold = otsuThreshold(values)
             func between(_ threshold: Float) -> Double {
@@ -116,9 +115,9 @@ import Testing
         #expect(otsuThreshold([2, 2, 2]) == 2)
     }
 
-    /// Two heaps of points: the salient one is foreground, whatever its side, and its components are
-    /// those of its points alone.
-    @Test(arguments: [false, true]) func foreground(firstIsSalient: Bool) throws {
+    /// The salient one of two clusters is foreground, on whichever side it lies, and its points alone determine the
+    /// components.
+    @Test(arguments: [false, true]) func salientClusterIsForeground(firstIsSalient: Bool) throws {
         let values = noise(200 * 6, seed: 9)
         let points = Tensor(
             values.enumerated().map { $1 * Float($0 % 6 + 1) + ($0 / 6 < 80 ? 20 : -3) },
@@ -128,18 +127,18 @@ import Testing
         let basis = try PrincipalBasis(of: [points], foregroundBy: [saliency], count: 3)
         let isForeground = try #require(basis.separator).isForeground(points)
         #expect(isForeground == (0..<200).map { ($0 < 80) == firstIsSalient })
-        let heap = points.rows(firstIsSalient ? 0..<80 : 80..<200)
-        let alone = try PrincipalBasis(of: [heap], count: 3)
+        let cluster = points.rows(firstIsSalient ? 0..<80 : 80..<200)
+        let alone = try PrincipalBasis(of: [cluster], count: 3)
         #expect(alone.separator == nil && basis.components == alone.components)
         let projected = basis.projected(points).elements
         for index in projected.indices {
             #expect(projected[index].isNaN == !isForeground[index / 3])
         }
-        #expect(projected.filter { !$0.isNaN } == alone.projected(heap).elements)
+        #expect(projected.filter { !$0.isNaN } == alone.projected(cluster).elements)
     }
 
-    /// Nothing varies, one point, what is no number.
-    @Test func pointsWithoutComponents() throws {
+    /// A single point and equal points have no variance; non-finite points are rejected.
+    @Test func degeneratePointsAreHandled() throws {
         for points in [1, 5] {
             let same = Tensor(repeating: 3, shape: [points, 4])
             let basis = try PrincipalBasis(
@@ -155,13 +154,13 @@ import Testing
         }
     }
 
-    @Test func pictureOfTheReference() throws {
+    @Test func pictureMatchesReference() throws {
         let expected = try (fixture("pca.json") as Fixture).picture
         let values = Tensor(expected.values, shape: [5, 4, 4])
         let cells = componentPicture(values)
         #expect(cells.width == 4 && cells.height == 5)
         #expect(cells.resized(width: 24, height: 30, using: .nearest).pixels == expected.pixels)
-        // Fewer components, and cells without.
+        // Fewer components, and a cell without any.
         func picture(_ values: [Float], _ components: Int) -> [UInt8] {
             componentPicture(Tensor(values, shape: [1, values.count / components, components]))
                 .pixels
@@ -170,20 +169,20 @@ import Testing
         #expect(picture([0, 5, 1, 5], 2) == [0, 0, 0, 255, 0, 0])
     }
 
-    @Test func files() throws {
+    /// Missing, inconsistent and non-finite tensors are rejected.
+    @Test func savedBasisReadsBackEqual() throws {
         let path = FileManager.default.temporaryDirectory
             .appendingPathComponent("basis-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         let points = Tensor(noise(300, seed: 1), shape: [50, 6])
         let plain = try PrincipalBasis(of: [points], count: 3)
-        let parted = try PrincipalBasis(
+        let separated = try PrincipalBasis(
             of: [points], foregroundBy: [Tensor(noise(50, seed: 2), shape: [50])], count: 2)
-        for basis in [plain, parted] {
+        for basis in [plain, separated] {
             try basis.write(to: path, metadata: ["layer": "3"])
             #expect(try PrincipalBasis(contentsOf: path) == basis)
             #expect(try TensorFile(contentsOf: path).metadata["layer"] == "3")
         }
-        // What each of the parts may be broken by.
         let file = try TensorFile(contentsOf: path)
         let tensors = try Dictionary(
             uniqueKeysWithValues: file.names.map { ($0, try file.tensor(named: $0)) })
@@ -198,7 +197,7 @@ import Testing
             }
             #expect(error?.description.contains(name) == true)
         }
-        // Directions of another length or not at right angles, variances that are no parts of the sum.
+        // Directions that are not of unit length or not orthogonal, and variances that contradict their sum.
         try change("directions") { $0[2] += 0.1 }
         try change("separator.directions") { for i in $0.indices { $0[i] *= 2 } }
         try change("directions") { for i in 0..<6 { $0[i] = $0[6 + i] } }

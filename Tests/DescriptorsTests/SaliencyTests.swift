@@ -22,21 +22,21 @@ private struct SaliencyCase: Decodable {
             ])
     }
 
-    @Test func isTheReferences() throws {
+    @Test func saliencyMatchesReference() throws {
         let example: SaliencyCase = try fixture("saliency.json")
-        // Beside an image with other extremes: each is scaled for itself.
+        // In a batch with an image of other extremes: each map is scaled by its own.
         let other = example.attention.map { 3 * $0 + 1 }
         let features = features(
             other + example.attention, heads: 6, rows: example.rows, columns: example.columns)
         let map = SaliencyMap(features, layer: 11, image: 1)
         #expect(map.values.shape == [example.rows, example.columns])
-        // A mean of four numbers, divided by a range some ten times smaller than they are.
+        // A mean of four numbers, divided by a range about ten times smaller.
         #expect(greatestDifference(map.values.elements, example.saliency) < 2e-6)
         let scaled = SaliencyMap(features, layer: 11, image: 0)
         #expect(greatestDifference(scaled.values.elements, example.saliency) < 1e-4)
     }
 
-    @Test func headsAreChosen() {
+    @Test func defaultHeadsDependOnNetwork() {
         #expect(SaliencyMap.defaultHeads(of: .small()) == [0, 2, 4, 5])
         #expect(SaliencyMap.defaultHeads(of: .tiny()) == [0, 1, 2])
         var other = VisionTransformer.Configuration.small()
@@ -47,7 +47,7 @@ private struct SaliencyCase: Decodable {
         #expect(SaliencyMap(features, layer: 11, heads: [1]).values.elements == [1, 0])
     }
 
-    @Test func aConstantMapIsZero() {
+    @Test func constantMapIsZero() {
         let features = features([1, 0.5, 0.5, 0.5], heads: 1, rows: 1, columns: 3)
         #expect(SaliencyMap(features, layer: 11).values.elements == [0, 0, 0])
     }

@@ -14,8 +14,8 @@ import ViT
                 width: width, height: height, patchSize: 1, stride: PatchStride(1)))
     }
 
-    /// Of the sum, 10, the two largest have 7.
-    @Test func foregroundHoldsTheMassAskedFor() {
+    /// The two largest values have 7 of the sum of 10.
+    @Test func foregroundHoldsRequestedShare() {
         let saliency = saliency([1, 4, 2, 3], width: 4)
         #expect(saliency.pixels() == [1, 4, 2, 3])
         #expect(saliency.foreground() == [false, true, false, true])
@@ -23,9 +23,9 @@ import ViT
         #expect(!self.saliency([0, 0, 0, 0], width: 4).foreground().contains(true))
     }
 
-    /// A light rectangle in the dark, of which saliency knows the middle: all of it is found, and a
-    /// second one of the same colour at the border is not.
-    @Test func anObjectIsFoundAsFarAsItsColourGoes() {
+    /// A light rectangle on a dark background, whose middle is salient, is found completely; a salient strip of the same
+    /// colour at the border is not.
+    @Test func objectExtendsAsFarAsItsColour() {
         let (width, height) = (64, 48)
         var image = Image(width: width, height: height)
         var values = [Float](repeating: 0, count: width * height)
@@ -48,8 +48,8 @@ import ViT
         #expect(found == LabelMap(width: width, height: height, labels: expected))
     }
 
-    /// GrabCut from labels that are written down pixel by pixel.
-    @Test func isGrabCutFromTheMostSalient() {
+    /// Against GrabCut from labels that are computed pixel by pixel.
+    @Test func equalsGrabCutFromMostSalientPixels() {
         let (width, height) = (40, 32)
         var generator = Xoshiro256(seed: 3)
         var image = Image(width: width, height: height)
@@ -59,7 +59,7 @@ import ViT
                 image[column, row] = Colour(
                     UInt32(truncatingIfNeeded: generator.next()) & 0x3F3F3F
                         + ((10..<25).contains(column) ? 0x606060 : 0x303030))
-                // The numbers from 0 on in another order: all differ, and their sums are exact.
+                // A permutation of the integers from 0: all differ, and their sums are exact.
                 values.append(Float((row * width + column) * 479 % (width * height)))
             }
         }
@@ -68,11 +68,11 @@ import ViT
         object.probableShare = 0.5
         object.margin = 0.1
         let total = values.reduce(0) { $0 + Double($1) }
-        let labels = values.indices.map { at -> GrabCut.Label in
-            let (row, column) = (at / width, at % width)
+        let labels = values.indices.map { index -> GrabCut.Label in
+            let (row, column) = (index / width, index % width)
             guard (4..<36).contains(column), (3..<29).contains(row) else { return .background }
-            // What is more salient holds less than the share.
-            let above = values.reduce(0.0) { $0 + ($1 > values[at] ? Double($1) : 0) }
+            // Foreground if all more salient pixels together hold less than the share.
+            let above = values.reduce(0.0) { $0 + ($1 > values[index] ? Double($1) : 0) }
             return above < 0.25 * total
                 ? .foreground : above < 0.5 * total ? .probableForeground : .probableBackground
         }
@@ -83,7 +83,7 @@ import ViT
         #expect(mask.labels.contains(0) && mask.labels.contains(1))
     }
 
-    @Test func nothingSalientIsNoObject() {
+    @Test func maskIsEmptyWithoutSaliency() {
         let image = Image(width: 8, height: 8)
         let mask = SalientObject().mask(
             of: image, saliency: saliency([Float](repeating: 0, count: 64), width: 8))

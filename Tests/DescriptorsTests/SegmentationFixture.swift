@@ -5,8 +5,7 @@ import Tensors
 import Testing
 import ViT
 
-/// Four made-up pictures, and what the reference makes of them;
-/// `Fixtures/make_segmentation_fixtures.py` made it.
+/// Four synthetic pictures and the reference's results for them, which `Fixtures/make_segmentation_fixtures.py` wrote.
 struct SegmentationFixture {
     let pictures: [SegmentationFeatures]
     private let file: TensorFile
@@ -52,23 +51,23 @@ struct SegmentationFixture {
 }
 
 extension Tensor {
-    /// One of the outermost dimension's slices.
+    /// One slice along the outermost dimension, without that dimension.
     fileprivate func slice(_ index: Int) -> Tensor {
         rows(index..<index + 1).reshaped(to: Shape(Array(shape.dimensions.dropFirst())))
     }
 }
 
-/// A class token.
+/// A class token of width 12 with two non-zero elements.
 func token(_ first: Float, _ second: Float) -> Tensor {
     Tensor([first, second] + Array(repeating: 0, count: 10), shape: [12])
 }
 
-/// The part of labels that are the same.
+/// The share of equal labels; 0 if their numbers differ.
 func agreement(_ a: [UInt8], _ b: [UInt8]) -> Double {
     a.count == b.count ? Double(zip(a, b).count { $0 == $1 }) / Double(a.count) : 0
 }
 
-/// A file that is removed with its last user.
+/// A temporary file, removed together with the last reference to it.
 final class TemporaryFile {
     let path = FileManager.default.temporaryDirectory
         .appendingPathComponent("descriptors-tests-\(UUID().uuidString)").path

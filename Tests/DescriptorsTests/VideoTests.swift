@@ -34,7 +34,7 @@ import ViT
         struct Score: Decodable {
             var height: Int
             var width: Int
-            /// Where runs of pixels begin and end.
+            /// The start and end of each run of pixels, in turn.
             var found: [Int]
             var truth: [Int]
             var j: Double
@@ -42,14 +42,14 @@ import ViT
         }
     }
 
-    /// Patches side by side that fill the image in the network.
+    /// Adjacent patches that fill the network's image.
     private func cells(_ rows: Int, _ columns: Int, of size: Int) -> DescriptorGrid.Geometry {
         DescriptorGrid.Geometry(
             width: columns * size, height: rows * size, patchSize: size, stride: PatchStride(size))
     }
 
-    /// Weights are exponentials of ten times a similarity, whose last digits (2^-24) differ.
-    @Test(arguments: [1, 2]) func masksOfTheOfficialScript(threads: Int) throws {
+    /// Weights are exponentials of ten times a similarity, whose last bits (2^-24) differ.
+    @Test(arguments: [1, 2]) func propagatedMasksMatchReference(threads: Int) throws {
         let before = Parallelism.threadCount
         defer { Parallelism.threadCount = before }
         Parallelism.threadCount = threads
@@ -71,14 +71,14 @@ import ViT
         }
     }
 
-    @Test func defaultsOfTheOfficialScript() {
+    @Test func defaultsMatchReference() {
         let options = VideoSegmenter.Options()
         #expect(options.shorterSide == 480 && options.propagation.previousFrames == 7)
         #expect(options.propagation.reach == 12 && options.propagation.neighbours == 5)
         #expect(options.propagation.temperature == 0.1)
     }
 
-    @Test func labelsOfTheOfficialScript() throws {
+    @Test func labelsMatchReference() throws {
         let fixture: Fixture = try fixture("video.json")
         for expected in fixture.labels {
             let map = LabelMap(
@@ -87,8 +87,8 @@ import ViT
             #expect(map.width == 24 && map.height == 20 && map.labels == expected.labels)
             #expect(map.nearest(width: 31, height: 17).labels == expected.resized)
         }
-        let labels = (0..<150 * 200).map { at in
-            let (y, x) = at.quotientAndRemainder(dividingBy: 200)
+        let labels = (0..<150 * 200).map { pixel in
+            let (y, x) = pixel.quotientAndRemainder(dividingBy: 200)
             return fixture.small.blocks[y / 25 * 8 + x / 25]
         }
         let map = LabelMap(width: 200, height: 150, labels: labels)
@@ -100,7 +100,7 @@ import ViT
         }
     }
 
-    @Test func sizesOfTheOfficialScript() throws {
+    @Test func networkSizesMatchReference() throws {
         for size in try (fixture("video.json") as Fixture).sizes {
             let found = VideoSegmenter.networkSize(
                 width: size[0], height: size[1], shorterSide: 480)
@@ -110,13 +110,13 @@ import ViT
         #expect(small.width == 64 && small.height == 24)
     }
 
-    @Test func scoresOfTheBenchmark() throws {
+    @Test func scoresMatchBenchmark() throws {
         let cases = try (fixture("video.json") as Fixture).scores
         for expected in cases {
             func map(_ runs: [Int]) -> LabelMap {
                 var labels = [UInt8](repeating: 0, count: expected.width * expected.height)
                 for index in stride(from: 0, to: runs.count, by: 2) {
-                    for at in runs[index]..<runs[index + 1] { labels[at] = 1 }
+                    for pixel in runs[index]..<runs[index + 1] { labels[pixel] = 1 }
                 }
                 return LabelMap(width: expected.width, height: expected.height, labels: labels)
             }
@@ -127,9 +127,8 @@ import ViT
         }
     }
 
-    /// Two objects in two frames: means over frames, then over objects; 255 is background beside
-    /// others, and an object alone.
-    @Test func meansOverFramesAndObjects() {
+    /// Two objects in two frames. The label 255 counts as background if there are others, otherwise as an object.
+    @Test func scoresAreMeansOverFramesThenObjects() {
         let truth = LabelMap(width: 4, height: 1, labels: [1, 2, 2, 255])
         var scores = VideoScores(first: truth)
         #expect(scores.objects.map(\.label) == [1, 2])
@@ -144,8 +143,8 @@ import ViT
         #expect(alone.objects.map(\.label) == [255])
     }
 
-    /// A frame shown again and again keeps its mask at the cells' resolution, and the label's number.
-    @Test func framesThatStandStill() throws {
+    /// The mask is kept to the resolution of cells, with its label. Frames and masks of another size are rejected.
+    @Test func repeatedFrameKeepsItsMask() throws {
         var generator = SplitMix64(seed: 4)
         let configuration = VisionTransformer.Configuration(
             width: 64, depth: 2, heads: 2, patchSize: 8)
@@ -160,7 +159,7 @@ import ViT
         var segmenter = try VideoSegmenter(model, first: frame, labels: mask, options: options)
         for _ in 0..<9 {
             let found = try segmenter.labels(of: frame)
-            // Borders are of whole cells here, and blurred by no more than half a cell.
+            // Borders are those of whole cells here, and blur by at most half a cell.
             let wrong = zip(found.labels, labels).count { $0 != $1 }
             #expect(found.objects == [0, 7] && wrong < 150)
         }

@@ -3,7 +3,7 @@ import Foundation
 import Images
 import Testing
 
-/// Expected from Pillow and torchvision, to the bit: the kernels do their arithmetic.
+/// Against Pillow and torchvision, bit for bit: the kernels use the same arithmetic.
 @Suite(.serialized) struct AugmentationTests {
     enum Kind: String, Decodable {
         case brightness, contrast, saturation, hue, gray, solarize, mirror, blur
@@ -55,7 +55,7 @@ import Testing
         return picture.results.map { Case(source: source, expected: $0) }
     }
 
-    /// With each instruction set in turn.
+    /// Runs `body` with each instruction set in turn.
     static func withEachLevel(_ body: () -> Void) {
         defer { cimage_limit_instructions(3) }
         for level in 0...3 {
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func pillow(_ fixture: Case) {
+    func stepsMatchPillow(_ fixture: Case) {
         Self.withEachLevel {
             var image = fixture.source
             for step in fixture.expected.steps { step.apply(to: &image) }
@@ -81,15 +81,15 @@ import Testing
         var testDescription: String { "\(step) \(value)" }
     }
 
-    /// The picture of all 2^24 colours, and what Pillow makes of it as a checksum.
+    /// A picture of all 2^24 colours, against the checksum of Pillow's result.
     @Test(arguments: Fixtures.load("colours.json") as [Colours])
-    func everyColour(_ expected: Colours) {
-        var image = Self.everyColour
+    func everyColourMatchesPillow(_ expected: Colours) {
+        var image = Self.allColours
         Step(step: expected.step, value: expected.value).apply(to: &image)
         #expect(checksum(image.pixels) == expected.crc)
     }
 
-    private static let everyColour = Image(
+    private static let allColours = Image(
         width: 4096, height: 4096,
         pixels: [UInt8](unsafeUninitializedCapacity: 3 << 24) { samples, count in
             for colour in 0..<1 << 24 {
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test(arguments: Fixtures.load("crops.json") as [Crop])
-    func torchvisionsResizedCrop(_ expected: Crop) {
+    func resizedCropMatchesTorchvision(_ expected: Crop) {
         Self.withEachLevel {
             let image = noise(width: 61, height: 47).resizedCrop(
                 expected.part, width: expected.width, height: expected.height,
@@ -125,9 +125,9 @@ import Testing
         }
     }
 
-    /// What its documentation says of it, for crops at every border.
+    /// As documented, for crops at every border too.
     @Test(arguments: Filter.allCases)
-    func resizedCropIsCroppedThenResized(_ filter: Filter) {
+    func resizedCropEqualsCroppingThenResizing(_ filter: Filter) {
         let image = noise(width: 40, height: 33)
         var generator = Seeded(state: 5)
         for index in 0..<60 {
@@ -152,22 +152,22 @@ import Testing
         }
     }
 
-    /// (sample / 255 - mean) / deviation in float32, for counts that are no multiple of 16 too.
+    /// (sample / 255 - mean) / deviation in float32, also for counts that are not multiples of 16.
     @Test(arguments: [(1, 1), (5, 3), (16, 2), (31, 9)])
-    func normalization(_ width: Int, _ height: Int) {
+    func normalizationMatchesFormula(_ width: Int, _ height: Int) {
         let image = noise(width: width, height: height)
         let mean: [Float] = [0.485, 0.456, 0.406]
         let deviation: [Float] = [0.229, 0.224, 0.225]
         let count = width * height
         Self.withEachLevel {
-            // One more, which has to stay.
+            // One element more, which must not change.
             var result = [Float](repeating: 7, count: count * 3 + 1)
             result.withUnsafeMutableBufferPointer {
                 image.writeNormalized(
                     to: $0.baseAddress!, mean: mean, deviation: deviation)
             }
-            for (at, sample) in image.pixels.enumerated() {
-                let (pixel, channel) = at.quotientAndRemainder(dividingBy: 3)
+            for (index, sample) in image.pixels.enumerated() {
+                let (pixel, channel) = index.quotientAndRemainder(dividingBy: 3)
                 let expected = (Float(sample) / 255 - mean[channel]) / deviation[channel]
                 #expect(result[channel * count + pixel] == expected)
             }
@@ -175,7 +175,7 @@ import Testing
         }
     }
 
-    /// CRC-32 of ISO 3309, as zlib has it.
+    /// CRC-32 (ISO 3309), as computed by zlib.
     private func checksum(_ bytes: [UInt8]) -> UInt32 {
         let table = (0..<256).map { byte -> UInt32 in
             var crc = UInt32(byte)

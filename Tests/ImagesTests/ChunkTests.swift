@@ -2,34 +2,34 @@ import Foundation
 import Images
 import Testing
 
-/// Parts of PNG files that are no pixels: what they claim, and how a picture lies.
+/// PNG chunks other than pixels: EXIF orientations, false lengths, and long chunks.
 @Suite struct ChunkTests {
-    /// Expected from Pillow's `exif_transpose`; see `Fixtures/make_masks.py`.
+    /// Against Pillow's `exif_transpose`; see `Fixtures/make_masks.py`.
     @Test(arguments: Fixtures.load("orientation.json") as [FileCase])
-    func orientation(_ fixture: FileCase) throws {
+    func orientationMatchesPillow(_ fixture: FileCase) throws {
         let image = try Image(decoding: [UInt8](fixture.file))
         #expect(image.width == fixture.width && image.height == fixture.height)
         #expect(image.pixels == [UInt8](fixture.pixels))
     }
 
-    /// EXIF whose checksum is wrong is passed over, as libpng does with what a picture can do without.
-    @Test func brokenEXIF() throws {
+    /// As in libpng, which skips optional chunks with a wrong checksum.
+    @Test func ignoresEXIFWithWrongChecksum() throws {
         let cases: [FileCase] = Fixtures.load("orientation.json")
-        let turned = try #require(cases.first { $0.name == "orientation 6" })
+        let rotated = try #require(cases.first { $0.name == "orientation 6" })
         let upright = try #require(cases.first { $0.name == "orientation 1" })
-        var bytes = [UInt8](turned.file)
+        var bytes = [UInt8](rotated.file)
         bytes[33 + 8 + 19] = 3
         #expect(try Image(decoding: bytes).pixels == [UInt8](upright.pixels))
     }
 
-    /// ISO 3309, byte by byte.
+    /// The table of CRC-32 (ISO 3309), by byte.
     private static let checksums = (0..<256).map { (byte: UInt32) -> UInt32 in
         var crc = byte
         for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
         return crc
     }
 
-    /// A chunk: its length, name and data; its checksum where that is looked at.
+    /// A chunk: length, name, data and checksum; `claims` replaces the length.
     private func chunk(_ name: String, _ data: [UInt8], claims: UInt32? = nil) -> [UInt8] {
         let length = claims ?? UInt32(data.count)
         var crc = UInt32.max
@@ -42,7 +42,7 @@ import Testing
         return bytes(length) + name.utf8 + data + bytes(~crc)
     }
 
-    /// A picture of 13 x 11 pixels, cut behind its header, behind its pixels and before its end.
+    /// The file of a picture of 13 x 11 pixels, split after its header and before its end.
     private var parts: (header: [UInt8], pixels: [UInt8], end: [UInt8]) {
         get throws {
             let file = [UInt8](try #require(Fixtures.png.first { $0.name == "rgb, 8 bits" }).file)
@@ -50,23 +50,23 @@ import Testing
         }
     }
 
-    /// The most memory that the process has had, in bytes.
-    private var peak: Int {
+    /// The peak memory of the process, in bytes.
+    private var peakMemory: Int {
         var usage = rusage()
         getrusage(0, &usage)  // RUSAGE_SELF
         return usage.ru_maxrss * 1024
     }
 
-    /// Names of what libpng knows, in front of the pixels and behind, and of what it does not.
+    /// Chunks that libpng knows and others that it does not, before the pixels and after them.
     @Test(
         arguments: [
             "sCAL", "pCAL", "zTXt", "tEXt", "iTXt", "iCCP", "sPLT", "eXIf", "PLTE", "tRNS", "hIST",
             "gAMA", "aBcD", "IDAT", "IEND", "ABCD",
         ], [0x7FFF_FFFE, 0x7FFF_FFFF, 0xFFFF_FFF4, 0xFFFF_FFFF, 900] as [UInt32])
-    func lengthsThatAreNotThere(_ name: String, _ claim: UInt32) throws {
+    func rejectsChunksLongerThanTheFile(_ name: String, _ claim: UInt32) throws {
         let (header, pixels, end) = try parts
         let broken = chunk(name, [UInt8](repeating: 120, count: 20), claims: claim)
-        let before = peak
+        let before = peakMemory
         for bytes in [header + broken, header + broken + end, header + pixels + broken + end] {
             if name == "IEND" && bytes.count > 300 { continue }
             let error = #expect(throws: ImageError.self) {
@@ -74,13 +74,13 @@ import Testing
             }
             #expect("\(String(describing: error))".contains("ends too soon"))
         }
-        // Other tests run meanwhile; what the chunk claims is 2 GB.
-        #expect(peak - before < 1 << 30)
+        // Other tests run at the same time; the chunk claims up to 4 GB.
+        #expect(peakMemory - before < 1 << 30)
     }
 
-    /// What is long and there is passed over: a text of 9 MB, a profile, in front and behind.
+    /// Complete chunks of 9 MB, before the pixels and after them.
     @Test(arguments: ["tEXt", "zTXt", "iCCP", "eXIf", "aBcD"])
-    func longChunks(_ name: String) throws {
+    func skipsLongChunks(_ name: String) throws {
         let (header, pixels, end) = try parts
         let expected = try Image(decoding: header + pixels + end)
         let long = chunk(name, Array("Comment\0".utf8) + [UInt8](repeating: 66, count: 9 << 20))
@@ -88,8 +88,8 @@ import Testing
         #expect(try Image(decoding: header + pixels + long + end) == expected)
     }
 
-    /// Only compressed pixels warrant memory for pixels: a text that makes the file long does not.
-    @Test func paddingWarrantsNothing() throws {
+    /// The limit for a picture follows from its compressed pixels, whatever text makes the file longer.
+    @Test func paddingDoesNotRaiseTheSizeLimit() throws {
         let (_, pixels, end) = try parts
         func file(side: UInt32, padding: Int) -> [UInt8] {
             let sides = [side, side].flatMap { side in

@@ -2,8 +2,8 @@ import Foundation
 import Images
 import Testing
 
-/// Broken files end in a sentence or a picture, never in a crash. (Run under the address sanitizer
-/// too: `swift test --sanitize=address`.)
+/// Damaged files give an error or a picture, never a crash. (Run these under the address sanitizer too:
+/// `swift test --sanitize=address`.)
 @Suite struct DamagedFilesTests {
     static let bases: [FileCase] =
         Fixtures.png.filter {
@@ -17,7 +17,7 @@ import Testing
         }
 
     @Test(arguments: bases)
-    func mutations(_ base: FileCase) {
+    func mutatedFilesThrowOrDecode(_ base: FileCase) {
         var generator = Seeded(state: 2)
         var pictures = 0
         for _ in 0..<500 {
@@ -25,8 +25,8 @@ import Testing
             for _ in 0..<Int.random(in: 1...3, using: &generator) {
                 mutate(&bytes, using: &generator)
             }
-            // Else nearly every broken PNG ends at a checksum.
-            if Bool.random(using: &generator) { mendChecksums(of: &bytes) }
+            // Otherwise nearly every damaged PNG fails at a checksum.
+            if Bool.random(using: &generator) { fixChecksums(of: &bytes) }
             do {
                 let image = try Image(decoding: bytes, name: base.name)
                 #expect(image.pixels.count == image.width * image.height * 3)
@@ -36,14 +36,14 @@ import Testing
                 #expect("\(error)".count < 300)
             }
         }
-        // Both ends are reached; a PNG's pixels have a checksum of their own inside.
+        // Both outcomes must occur; a PNG's compressed pixels contain another checksum.
         #expect(pictures > 0 && pictures < 500, "\(pictures) pictures")
     }
 
     @Test(arguments: bases)
-    func everyTruncation(_ base: FileCase) {
+    func everyTruncationThrows(_ base: FileCase) {
         let bytes = [UInt8](base.file)
-        // A JPEG's picture may be whole where only the end marker, of two bytes, is cut.
+        // A JPEG may be complete even if the two bytes of its end marker are missing.
         for count in 0..<bytes.count - 2 {
             #expect(throws: ImageError.self, "\(count) of \(bytes.count) bytes") {
                 _ = try Image(decoding: Array(bytes.prefix(count)), name: base.name)
@@ -51,14 +51,14 @@ import Testing
         }
     }
 
-    /// The sides in the header of a PNG (offset 16) or of a JPEG's frame, and how wide they are.
+    /// Changes the width and height in the header of a PNG (offset 16) or in a JPEG's frame.
     @Test(arguments: [(65000, 65000), (60000, 60000), (15000, 15000)], bases)
-    func claimsBeyondTheFile(_ size: (Int, Int), _ base: FileCase) throws {
+    func rejectsDimensionsBeyondTheFile(_ size: (Int, Int), _ base: FileCase) throws {
         var bytes = [UInt8](base.file)
         if bytes[0] == 0x89 {
             write(size.0, at: 16, count: 4, into: &bytes)
             write(size.1, at: 20, count: 4, into: &bytes)
-            mendChecksums(of: &bytes)
+            fixChecksums(of: &bytes)
         } else {
             let frame = try #require(
                 bytes.indices.dropLast().first {
@@ -76,34 +76,34 @@ import Testing
         }
     }
 
-    @Test func hugeHeader() {
+    @Test func rejectsHugeDimensions() {
         var bytes = [UInt8](Self.bases[0].file)
         write(0x7FFF_FFFF, at: 16, count: 4, into: &bytes)
         write(0x7FFF_FFFF, at: 20, count: 4, into: &bytes)
-        mendChecksums(of: &bytes)
+        fixChecksums(of: &bytes)
         #expect(throws: ImageError.self) { _ = try Image(decoding: bytes) }
     }
 
-    /// Blank pictures come close to the densest that deflate and Huffman codes allow.
+    /// Blank pictures come close to the highest compression that deflate and Huffman codes allow.
     @Test(arguments: Fixtures.load("dense.json") as [FileCase])
-    func denseButHonest(_ fixture: FileCase) throws {
+    func decodesHighlyCompressedPictures(_ fixture: FileCase) throws {
         let image = try Image(decoding: [UInt8](fixture.file))
         #expect(image == Image(width: fixture.width, height: fixture.height))
     }
 
     private func mutate(_ bytes: inout [UInt8], using generator: inout Seeded) {
         guard bytes.count > 8 else { return }
-        // The signature stays: what it decides is tested elsewhere.
-        let at = Int.random(in: 3..<bytes.count, using: &generator)
+        // The signature stays: other tests cover it.
+        let index = Int.random(in: 3..<bytes.count, using: &generator)
         switch Int.random(in: 0..<5, using: &generator) {
-        case 0: bytes[at] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
-        case 1: bytes[at] = UInt8.random(in: 0...255, using: &generator)
-        case 2 where Int.random(in: 0..<4, using: &generator) == 0: bytes.removeSubrange(at...)
+        case 0: bytes[index] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+        case 1: bytes[index] = UInt8.random(in: 0...255, using: &generator)
+        case 2 where Int.random(in: 0..<4, using: &generator) == 0: bytes.removeSubrange(index...)
         case 3:
             let inserted = (0..<Int.random(in: 1...9, using: &generator)).map { _ in
                 UInt8.random(in: 0...255, using: &generator)
             }
-            bytes.insert(contentsOf: inserted, at: at)
+            bytes.insert(contentsOf: inserted, at: index)
         default:
             guard let field = lengthFields(of: bytes).randomElement(using: &generator) else {
                 return
@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    /// Where the lengths of a PNG's chunks or a JPEG's segments stand.
+    /// The length fields of a PNG's chunks or a JPEG's segments.
     private func lengthFields(of bytes: [UInt8]) -> [Range<Int>] {
         if bytes[0] == 0x89 { return chunks(of: bytes).map { $0..<$0 + 4 } }
         return bytes.indices.dropLast(4).filter {
@@ -122,17 +122,18 @@ import Testing
         }.map { $0 + 2..<$0 + 4 }
     }
 
+    /// The offsets of a PNG's chunks.
     private func chunks(of bytes: [UInt8]) -> [Int] {
         var starts = [Int]()
-        var at = 8
-        while at + 12 <= bytes.count {
-            starts.append(at)
-            at += 12 + bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
+        var offset = 8
+        while offset + 12 <= bytes.count {
+            starts.append(offset)
+            offset += 12 + bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) }
         }
         return starts
     }
 
-    private func mendChecksums(of bytes: inout [UInt8]) {
+    private func fixChecksums(of bytes: inout [UInt8]) {
         guard bytes[0] == 0x89 else { return }
         for start in chunks(of: bytes) {
             let end = start + 8 + bytes[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }

@@ -3,30 +3,30 @@ import Images
 import Testing
 
 @Suite struct DecodingTests {
-    /// Expected by arithmetic, so to the bit.
+    /// The expected pixels are computed, so they match bit for bit.
     @Test(arguments: Fixtures.png)
-    func png(_ fixture: FileCase) throws {
+    func pngPixelsAreExact(_ fixture: FileCase) throws {
         let image = try Image(decoding: [UInt8](fixture.file))
         #expect(image.width == fixture.width && image.height == fixture.height)
         #expect(image.pixels == [UInt8](fixture.pixels))
     }
 
-    /// Expected from Pillow, which may carry another version of libjpeg-turbo: one level of rounding.
+    /// Within one level of rounding: Pillow may contain another version of libjpeg-turbo.
     @Test(arguments: Fixtures.jpeg)
-    func jpeg(_ fixture: FileCase) throws {
+    func jpegMatchesPillow(_ fixture: FileCase) throws {
         let image = try Image(decoding: [UInt8](fixture.file))
         #expect(image.width == fixture.width && image.height == fixture.height)
         let difference = Difference(image.pixels, fixture.pixels)
-        #expect(difference.most <= 1)
+        #expect(difference.largest <= 1)
         #expect(difference.equalShare > 0.99)
     }
 
-    @Test func orientationsAreAllDifferent() throws {
+    @Test func expectedOrientationsAllDiffer() throws {
         let upright = Fixtures.jpeg.filter { $0.name.hasPrefix("orientation ") }
         #expect(Set(upright.prefix(8).map(\.pixels)).count == 8)
     }
 
-    @Test func otherFilesAreNamed() {
+    @Test func rejectsOtherFormatsByTheirFirstBytes() {
         #expect(throws: ImageError.unknownFormat(file: "a.gif", found: [71, 73, 70, 56])) {
             _ = try Image(decoding: [UInt8]("GIF89a".utf8), name: "a.gif")
         }
@@ -38,7 +38,7 @@ import Testing
             "\(error)" == "a.gif begins with the bytes 47 49 46 06, which is neither PNG nor JPEG")
     }
 
-    @Test func missingFilesAndFolders() {
+    @Test func rejectsMissingFilesAndFolders() {
         #expect(throws: ImageError.self) { _ = try Image(contentsOf: "/nowhere/at/all.png") }
         #expect(throws: ImageError.self) { _ = try Image(contentsOf: "/") }
     }

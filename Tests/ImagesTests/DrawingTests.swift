@@ -3,12 +3,13 @@ import Images
 import Testing
 
 @Suite struct DrawingTests {
-    private func ink(_ image: Image) -> Double {
+    /// The sum of the coverages of pixels that are white on black.
+    private func coverage(_ image: Image) -> Double {
         image.pixels.reduce(0) { $0 + Double($1) } / 3 / 255
     }
 
-    /// The mean over an edge that falls from half a pixel inside to half a pixel outside: the
-    /// integral of pi (r + t)^2 over t in -1/2...1/2 is pi (r^2 + 1/12).
+    /// The coverage falls linearly from half a pixel inside the edge to half a pixel outside: the integral
+    /// of pi (r + t)^2 over t in -1/2...1/2 is pi (r^2 + 1/12).
     @Test(arguments: [1.5, 2, 3.3, 6, 10, 24.7])
     func discsCoverTheirArea(_ radius: Double) {
         var generator = Seeded(state: 7)
@@ -19,8 +20,8 @@ import Testing
                 y: .random(in: 30...50, using: &generator))
             image.drawDisc(at: centre, radius: radius, colour: .white)
             let area = Double.pi * (radius * radius + 1.0 / 12)
-            // Coverage is judged at centres: a few hundredths of a pixel along the circumference.
-            #expect(abs(ink(image) - area) < 0.03 * 2 * .pi * radius)
+            // Coverage is evaluated at pixel centres: off by a few hundredths along the circumference.
+            #expect(abs(coverage(image) - area) < 0.03 * 2 * .pi * radius)
         }
     }
 
@@ -40,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func linesDoNotKnowTheirDirection() {
+    @Test func linesAreTheSameInBothDirections() {
         var generator = Seeded(state: 3)
         for _ in 0..<50 {
             let ends = (0..<2).map { _ in
@@ -49,17 +50,17 @@ import Testing
                     y: .random(in: -10...60, using: &generator))
             }
             let thickness = Double.random(in: 0.3...6, using: &generator)
-            var there = Image(width: 50, height: 50)
-            var back = there
-            there.drawLine(from: ends[0], to: ends[1], thickness: thickness, colour: .black)
-            back.drawLine(from: ends[1], to: ends[0], thickness: thickness, colour: .black)
-            #expect(Difference(there.pixels, back.pixels).most <= 1)  // Rounding.
+            var forward = Image(width: 50, height: 50)
+            var backward = forward
+            forward.drawLine(from: ends[0], to: ends[1], thickness: thickness, colour: .black)
+            backward.drawLine(from: ends[1], to: ends[0], thickness: thickness, colour: .black)
+            #expect(Difference(forward.pixels, backward.pixels).largest <= 1)  // Rounding.
         }
     }
 
     /// Across a long straight line the coverages sum to its thickness, at any angle.
     @Test(arguments: [0.4, 1, 2, 3.7], [0.0, 0.3, 0.7, 1.0])
-    func linesAreAsThickAsAsked(_ thickness: Double, _ slope: Double) {
+    func linesHaveTheirThickness(_ thickness: Double, _ slope: Double) {
         var image = Image(width: 60, height: 120, colour: .black)
         let rise = slope * 80
         image.drawLine(
@@ -72,12 +73,12 @@ import Testing
         }
         let along = (1 + slope * slope).squareRoot()
         let found = sum / Double(columns.count) / along
-        // Coverage is judged at centres, exact along the pixels only. Thinner than a pixel, a line
-        // is capped at its thickness and somewhat too wide.
+        // Coverage is evaluated at pixel centres, and exact only along rows or columns. A line thinner than
+        // a pixel is capped at its thickness and somewhat too wide.
         #expect(abs(found - thickness) < (thickness < 1 ? 0.2 : 0.05), "\(found)")
     }
 
-    @Test func partsOutsideAreLeftOut() {
+    @Test func drawingIsClippedToTheImage() {
         func draw(on image: inout Image, shift: Double) {
             let s = Int(shift)
             image.drawDisc(
@@ -98,7 +99,7 @@ import Testing
         #expect(small == large.cropped(to: Box(x: 32, y: 32, width: 20, height: 20)))
     }
 
-    @Test func blending() {
+    @Test func blendingMatchesFormula() {
         let first = noise(width: 16, height: 9)
         let second = noise(width: 16, height: 9, seed: 99)
         #expect(first.blended(with: second, factor: 0) == first)
@@ -107,24 +108,24 @@ import Testing
             let expected = zip(first.pixels, second.pixels).map {
                 UInt8((Double($0) * (1 - factor) + Double($1) * factor).rounded())
             }
-            // Factors are kept to 2^-16, which turns a few exact halves.
+            // Factors are rounded to 2^-16, so that a few exact halves round differently.
             let difference = Difference(
                 first.blended(with: second, factor: factor).pixels, expected)
-            #expect(difference.most <= 1 && difference.equalShare > 0.99)
+            #expect(difference.largest <= 1 && difference.equalShare > 0.99)
         }
         let mask = (0..<16 * 9).map { UInt8($0) }
         let masked = first.blended(with: second, mask: mask)
         for pixel in 0..<16 * 9 {
             let part = Double(mask[pixel]) / 255
-            for at in pixel * 3..<pixel * 3 + 3 {
+            for i in pixel * 3..<pixel * 3 + 3 {
                 let expected =
-                    Double(first.pixels[at]) * (1 - part) + Double(second.pixels[at]) * part
-                #expect(abs(Double(masked.pixels[at]) - expected) < 0.51)
+                    Double(first.pixels[i]) * (1 - part) + Double(second.pixels[i]) * part
+                #expect(abs(Double(masked.pixels[i]) - expected) < 0.51)
             }
         }
     }
 
-    @Test func sideBySide() {
+    @Test func sideBySidePlacesImagesInARow() {
         let images = [noise(width: 5, height: 7), noise(width: 4, height: 3, seed: 1)]
         let background = Colour(0x102030)
         let row = Image.sideBySide(images, gap: 2, background: background)
@@ -134,7 +135,7 @@ import Testing
         for (x, y) in [(5, 0), (6, 6), (7, 3), (10, 6)] { #expect(row[x, y] == background) }
     }
 
-    @Test func charactersDiffer() {
+    @Test func allCharactersLookDifferent() {
         var seen = Set<Image>()
         for code in UInt8(32)..<127 {
             var image = Image(width: 12, height: 18)

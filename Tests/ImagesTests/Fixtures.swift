@@ -2,7 +2,7 @@ import Foundation
 import Images
 import Testing
 
-/// A picture file and what it is expected to show.
+/// A picture file and its expected pixels.
 struct FileCase: Decodable, CustomTestStringConvertible {
     let name: String
     let width: Int
@@ -28,15 +28,16 @@ enum Fixtures {
     }
 }
 
-/// How two lists of levels differ.
+/// The difference between two lists of levels.
 struct Difference {
-    let most: Int
+    let largest: Int
+    /// The fraction of levels that are equal.
     let equalShare: Double
 
     init(_ found: some Collection<UInt8>, _ expected: some Collection<UInt8>) {
         precondition(found.count == expected.count)
         let differences = zip(found, expected).map { abs(Int($0) - Int($1)) }
-        most = differences.max() ?? 0
+        largest = differences.max() ?? 0
         equalShare =
             Double(differences.count { $0 == 0 }) / Double(max(differences.count, 1))
     }

@@ -2,7 +2,7 @@ import Foundation
 import Images
 import Testing
 
-/// Masks; `Fixtures/make_masks.py` made the files and says which labels are in them.
+/// Masks; `Fixtures/make_masks.py` made the files with their expected labels.
 @Suite struct LabelImageTests {
     struct Mask: Decodable, CustomTestStringConvertible {
         let name: String
@@ -24,50 +24,50 @@ import Testing
     }
 
     @Test(arguments: masks.filter { $0.refusal == nil })
-    func labels(_ mask: Mask) throws {
+    func readsExpectedLabels(_ mask: Mask) throws {
         let image = try read(mask)
         #expect(image.width == mask.width && image.height == mask.height)
         #expect(image.labels == [UInt8](mask.pixels))
     }
 
     @Test(arguments: masks.filter { $0.refusal != nil })
-    func refusals(_ mask: Mask) {
+    func rejectsUnsuitableMasks(_ mask: Mask) {
         let error = #expect(throws: ImageError.self) { _ = try read(mask) }
-        let sentence = error?.description ?? ""
-        #expect(sentence.hasPrefix("mask cannot be read as a mask: "), "\(sentence)")
-        #expect(sentence.contains(mask.refusal ?? ""), "\(sentence)")
+        let message = error?.description ?? ""
+        #expect(message.hasPrefix("mask cannot be read as a mask: "), "\(message)")
+        #expect(message.contains(mask.refusal ?? ""), "\(message)")
     }
 
-    /// What is written is read again, with the same numbers in the same form, depth and colours.
+    /// A mask that is written reads back with the same labels, form, depth and colours.
     @Test(arguments: masks.filter { $0.refusal == nil && $0.like == nil })
-    func writtenAsRead(_ mask: Mask) throws {
+    func writtenMasksReadBackUnchanged(_ mask: Mask) throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: "mask-\(UUID().uuidString).png").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         let image = try read(mask)
         try image.form.write(image.labels, width: image.width, height: image.height, to: path)
-        let again = try LabelImage(contentsOf: path)
-        #expect(again.labels == image.labels)
+        let reread = try LabelImage(contentsOf: path)
+        #expect(reread.labels == image.labels)
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         switch image.form {
         case .gray(let bits):
             #expect(bytes[24] == UInt8(bits) && bytes[25] == 0)
-            #expect(again.form == image.form)
+            #expect(reread.form == image.form)
         case .indexed(let colours), .coloured(let colours):
             #expect(bytes[24] == 8 && bytes[25] == 3)
-            #expect(again.form == .indexed(colours))
+            #expect(reread.form == .indexed(colours))
         }
     }
 
-    @Test func whatIsNoPicture() {
+    @Test func rejectsFilesThatAreNotPictures() {
         #expect(throws: ImageError.unknownFormat(file: "a", found: [71, 73, 70, 56])) {
             _ = try LabelImage(decoding: [UInt8]("GIF89a".utf8), name: "a")
         }
         #expect(throws: ImageError.self) { _ = try LabelImage(contentsOf: "/nowhere/at/all.png") }
     }
 
-    /// Cut off and changed files end in a sentence or in labels.
-    @Test func damagedMasks() {
+    /// Truncated files throw; files with a changed bit throw or give labels.
+    @Test func damagedMasksThrowOrGiveLabels() {
         var generator = Seeded(state: 7)
         for mask in Self.masks where mask.width < 30 {
             let bytes = [UInt8](mask.file)
@@ -78,8 +78,8 @@ import Testing
             }
             for _ in 0..<40 {
                 var changed = bytes
-                let at = Int.random(in: 8..<bytes.count, using: &generator)
-                changed[at] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+                let index = Int.random(in: 8..<bytes.count, using: &generator)
+                changed[index] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
                 if let image = try? LabelImage(decoding: changed) {
                     #expect(image.labels.count == image.width * image.height)
                 }

@@ -25,12 +25,12 @@ import Testing
         #expect(pictures.classes == ["cats", "dogs", "ä"])
         #expect(pictures.labels == [nil, 0, 0, 1, 1, 2])
         #expect(pictures.path(of: 1) == folder.path + "/cats/a.png")
-        // Wherever it lies, and however its path is written.
+        // However the path of the folder is written.
         #expect(try PictureFolder(folder.path + "/").files == pictures.files)
         #expect(try PictureFolder(folder.path + "/").path(of: 1) == folder.path + "/cats/a.png")
     }
 
-    @Test func linksAreFollowedButNotInCircles() throws {
+    @Test func followsLinksButNotCycles() throws {
         let folder = try TemporaryFolder()
         let other = try TemporaryFolder()
         try other.write([], to: "far.png")
@@ -46,7 +46,7 @@ import Testing
         #expect(pictures.files == ["in/near.png", "linked/far.png"])
     }
 
-    @Test func errorsAreOneSentence() throws {
+    @Test func reportsEmptyAndUnreadableFolders() throws {
         let folder = try TemporaryFolder()
         try folder.write([], to: "notes.txt")
         #expect(throws: PictureFolderError.empty(folder: folder.path, passedOver: [])) {
@@ -72,8 +72,8 @@ import Testing
                 == "the folder a holds no .png, .jpg or .jpeg file")
     }
 
-    /// Names are bytes: pictures and classes of any are found, and their paths lead to them.
-    @Test func namesThatAreNotUTF8() throws {
+    /// Names are bytes: pictures and classes of any name are found, and their paths are correct.
+    @Test func findsNamesThatAreNotUTF8() throws {
         let folder = try TemporaryFolder()
         let names: [[UInt8]] = [
             [0x6B, 0xE4] + Array("/1.png".utf8), [0x83, 0x65] + Array("/\u{e9}.jpg".utf8),
@@ -94,12 +94,12 @@ import Testing
         }
     }
 
-    /// What looks like a picture and is not read is named.
-    @Test func passesOverAndSaysSo() throws {
+    /// Files that look like pictures but are not read.
+    @Test func reportsSkippedFiles() throws {
         let folder = try TemporaryFolder()
         for name in [
             "a.png", "b.WebP", "c.heic", "in/d.webp", "notes.txt", ".e.webp", "x.gif/inside.png",
-            // What the program draws of others, and what only looks like it.
+            // Pictures that the program draws, and others with similar names.
             "a.saliency.png", "a.attention-11.png", "a.mask.png", "a.mask.overlay.png",
             "a.parts.png", "a.parts.overlay.png", "a.pca.png", "in/loss.png", "in/log.jsonl",
             "matches.png", "matches.json", "mask.png", "attention-1.png", "b.attention-x.png",
@@ -127,7 +127,7 @@ import Testing
     }
 }
 
-/// A folder that is gone with its last owner.
+/// A folder that is removed with its last reference.
 private final class TemporaryFolder {
     let path = FileManager.default.temporaryDirectory
         .appendingPathComponent("dino-vit-tests-\(UUID().uuidString)").path
@@ -136,7 +136,7 @@ private final class TemporaryFolder {
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    /// Writes a file, and the folders that it is in.
+    /// Writes a file, and creates the folders that it is in.
     func write(_ bytes: [UInt8], to name: String) throws {
         let file = Path.joined(path, name)
         try FileSystem.makeFolder(Path.folder(of: file))

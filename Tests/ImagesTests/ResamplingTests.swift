@@ -25,14 +25,14 @@ import Testing
 
     static let cases: [Case] = Fixtures.load("resampling.json")
 
-    /// To the bit: the weights are fixed-point numbers, and only their making is in floating point.
-    /// Were another libm's sine to round otherwise, one level in a thousand samples is allowed.
+    /// The weights are fixed-point numbers, only computed in floating point, so the pixels are equal. In case
+    /// another libm rounds sines differently, one sample in a thousand may be off by a level.
     @Test(arguments: cases)
-    func pillow(_ expected: Case) {
+    func resizingMatchesPillow(_ expected: Case) {
         let image = expected.resized()
         #expect(image.width == expected.width && image.height == expected.height)
         let difference = Difference(image.pixels, expected.pixels)
-        #expect(difference.most <= 1)
+        #expect(difference.largest <= 1)
         #expect(difference.equalShare >= 0.999)
     }
 
@@ -47,8 +47,8 @@ import Testing
         #expect(results[0] == results[2])
     }
 
-    @Test func shorterSideCutsTheFractionOff() {
-        // 224 * 3024 / 4032 backwards: 298.67 becomes 298, as torchvision has it.
+    @Test func shorterSideTruncatesTheLongerOne() {
+        // As in torchvision, where 224 * 4032 / 3024 = 298.67 becomes 298.
         let wide = Image(width: 403, height: 302).resized(shorterSide: 22)
         #expect((wide.width, wide.height) == (29, 22))
         let tall = Image(width: 302, height: 403).resized(shorterSide: 22)
@@ -57,7 +57,7 @@ import Testing
         #expect((square.width, square.height) == (13, 13))
     }
 
-    @Test func theSameSizeIsTheSamePicture() {
+    @Test func resizingToTheSameSizeChangesNothing() {
         let image = noise(width: 9, height: 7)
         for filter in Filter.allCases {
             #expect(image.resized(width: 9, height: 7, using: filter) == image)
@@ -66,7 +66,7 @@ import Testing
 
     /// Weights sum to one, whatever the filter and the size.
     @Test(arguments: Filter.allCases)
-    func oneColourStays(_ filter: Filter) {
+    func resizingKeepsAUniformColour(_ filter: Filter) {
         let colour = Colour(0xFF8001)
         let image = Image(width: 37, height: 23, colour: colour)
         for (width, height) in [(1, 1), (5, 60), (90, 7), (36, 22)] {
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func croppingTakesThePart() {
+    @Test func croppingCopiesTheBox() {
         let image = noise(width: 9, height: 7)
         let part = image.cropped(to: Box(x: 2, y: 1, width: 5, height: 4))
         #expect((part.width, part.height) == (5, 4))

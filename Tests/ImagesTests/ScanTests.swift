@@ -2,12 +2,12 @@ import Foundation
 import Images
 import Testing
 
-/// Each scan of a progressive JPEG is a pass over the whole picture, for a dozen bytes.
+/// Each scan of a progressive JPEG costs a pass over the whole picture, for a dozen bytes.
 @Suite struct ScanTests {
     private let file: [UInt8] =
         Fixtures.jpeg.first { $0.name == "progressive" }.map { [UInt8]($0.file) } ?? []
 
-    /// The file with its last scan repeated, before the end.
+    /// The file with its last scan repeated `count` times before the end.
     private func repeating(_ count: Int, in file: [UInt8]) throws -> [UInt8] {
         let start = try #require(
             file.indices.dropLast().last { file[$0] == 0xFF && file[$0 + 1] == 0xDA })
@@ -17,19 +17,19 @@ import Testing
         ]
     }
 
-    @Test func someAreRead() throws {
+    @Test func decodesAHundredExtraScans() throws {
         #expect(try Image(decoding: repeating(100, in: file)).width == 37)
     }
 
-    @Test func manyAreRefused() throws {
+    @Test func rejectsTooManyScans() throws {
         let bytes = try repeating(600, in: file)
         #expect {
             _ = try Image(decoding: bytes)
         } throws: { "\($0)".contains("more than 500 scans of its 37x29 pixels") }
     }
 
-    /// A claim of 8192x8192 pixels, with bytes enough behind the end to be believed.
-    @Test(.timeLimit(.minutes(1))) func fewerOfLargePictures() throws {
+    /// The file claims 8192x8192 pixels, with enough bytes after the end to be plausible.
+    @Test(.timeLimit(.minutes(1))) func largePicturesMayHaveFewerScans() throws {
         var bytes = try repeating(200, in: file)
         let frame = try #require(
             bytes.indices.dropLast().first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC2 })

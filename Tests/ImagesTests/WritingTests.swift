@@ -3,7 +3,7 @@ import Images
 import Testing
 
 @Suite struct WritingTests {
-    /// A folder that is gone afterwards.
+    /// Runs `body` with the path of a temporary folder.
     private func withFolder(_ body: (String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appending(
             path: "ImagesTests-\(UUID().uuidString)")
@@ -13,10 +13,10 @@ import Testing
     }
 
     @Test(arguments: [(1, 1), (7, 3), (130, 91)])
-    func whatIsWrittenIsRead(_ width: Int, _ height: Int) throws {
+    func writtenPNGReadsBackUnchanged(_ width: Int, _ height: Int) throws {
         try withFolder { folder in
             let image = noise(width: width, height: height)
-            for _ in 0..<2 {  // Over itself, too.
+            for _ in 0..<2 {  // The second time over the first file.
                 try image.writePNG(to: folder + "/a.png")
                 #expect(try Image(contentsOf: folder + "/a.png") == image)
             }
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test func masksAndLabels() throws {
+    @Test func grayAndIndexedPNGsReadBackUnchanged() throws {
         try withFolder { folder in
             let levels: [UInt8] = [0, 255, 7, 0, 1, 254]
             try Image.writeGrayPNG(levels, width: 3, height: 2, to: folder + "/m.png")
@@ -43,14 +43,14 @@ import Testing
         }
     }
 
-    @Test func failuresLeaveNothing() throws {
+    @Test func failedWritesLeaveNoFile() throws {
         try withFolder { folder in
             let image = Image(width: 2, height: 2)
             let error = #expect(throws: ImageError.self) {
                 try image.writePNG(to: folder + "/none/a.png")
             }
             #expect("\(try #require(error))".hasPrefix(folder + "/none/a.png cannot be written: "))
-            // A folder stands where the file should: the renaming fails after the writing.
+            // A folder has the name of the file: renaming fails after writing.
             try FileManager.default.createDirectory(
                 atPath: folder + "/b.png/c", withIntermediateDirectories: true)
             #expect(throws: ImageError.self) { try image.writePNG(to: folder + "/b.png") }

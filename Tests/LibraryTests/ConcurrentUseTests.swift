@@ -7,28 +7,26 @@ import Tensors
 import Testing
 import ViT
 
-/// The library used by many threads at once, over one network and one folder of pictures. To be run under the thread
+/// Many threads use the library at once, with one network and one folder of pictures. Run this under the thread
 /// sanitizer too: `swift test --sanitize=thread --scratch-path .build-tsan --filter ConcurrentUse`.
 @Suite struct ConcurrentUseTests {
-    /// What a program does with the library.
+    /// A task of a program that uses the library.
     private enum Job: CaseIterable {
         case extract, match, train
 
-        /// What comes of it, to the bit.
+        /// The result, as bits.
         func result(_ index: Int, _ pictures: Pictures) throws -> [UInt64] {
             let photos = try [index, index + 1].map {
                 try Image(contentsOf: pictures.paths[$0 % pictures.paths.count])
             }
             switch self {
             case .extract:
-                let extractor = Extractor(pictures.model, stride: PatchStride(6))
-                let grid = try extractor.descriptors(of: photos[0], layer: 1, facet: .token)
+                let features = FeatureOptions(layer: 1, facet: .token, stride: PatchStride(6))
+                let grid = try Extractor(pictures.model, features).descriptors(of: photos[0])
                 return grid.values.elements.map { UInt64($0.bitPattern) }
             case .match:
-                var options = Correspondences.Options()
-                options.layer = 1
-                options.loadSize = 24
-                options.stride = PatchStride(4)
+                var options = Correspondences.Options(
+                    features: FeatureOptions(layer: 1, stride: PatchStride(4), loadSize: 24))
                 options.binning = .none
                 options.restarts = 1
                 options.pairs = 3
@@ -44,7 +42,7 @@ import ViT
             }
         }
 
-        /// The losses of two steps, and the student after them.
+        /// The losses of two steps, and the student's parameters after them.
         private func losses(seed: UInt64, _ pictures: Pictures) throws -> [UInt64] {
             var multiCrop = MultiCrop()
             (multiCrop.globalSide, multiCrop.localSide, multiCrop.localCount) = (16, 8, 1)
@@ -67,7 +65,7 @@ import ViT
         }
     }
 
-    /// What all share.
+    /// The pictures and the network that all tasks share.
     private struct Pictures: Sendable {
         let folder: URL
         let paths: [String]
@@ -81,8 +79,8 @@ import ViT
             var generator = SplitMix64(seed: 1)
             paths = (0..<6).map { [folder] in folder.appending(path: "\($0).png").path }
             for path in paths {
-                let blots = (0..<75).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-                try Image(width: 5, height: 5, pixels: blots)
+                let pixels = (0..<75).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+                try Image(width: 5, height: 5, pixels: pixels)
                     .resized(width: 32, height: 24, using: .bicubic).writePNG(to: path)
             }
             cache = PictureCache(try PictureFolder(folder.path))
@@ -94,25 +92,25 @@ import ViT
         func remove() { try? FileManager.default.removeItem(at: folder) }
     }
 
-    @Test("Forty tasks at once give each what it gives alone")
-    func atOnce() throws {
+    /// Forty tasks at once, against each one alone.
+    @Test func concurrentTasksGiveIdenticalResults() throws {
         let pictures = try Pictures()
         defer { pictures.remove() }
-        // Each kind on four pictures, most of them several times.
+        // Each kind of task with each of four pictures, several times.
         let tasks = (0..<40).map { (job: Job.allCases[$0 % Job.allCases.count], picture: $0 % 4) }
         let results = Lock([[UInt64]?](repeating: nil, count: tasks.count))
-        let isDone = DispatchGroup()
+        let group = DispatchGroup()
         for (index, task) in tasks.enumerated() {
-            isDone.enter()
+            group.enter()
             let thread = Thread {
                 let result = try? task.job.result(task.picture, pictures)
                 results.withLock { $0[index] = result }
-                isDone.leave()
+                group.leave()
             }
             thread.stackSize = 1 << 23
             thread.start()
         }
-        isDone.wait()
+        group.wait()
         let together = results.withLock { $0 }
         for job in Job.allCases {
             for picture in 0..<4 {

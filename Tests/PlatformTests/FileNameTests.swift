@@ -1,26 +1,26 @@
 import Platform
 import Testing
 
-/// Names are bytes, and come back as the bytes that they were.
+/// File names are bytes, which conversion to a `String` and back preserves.
 @Suite struct FileNameTests {
     @Test(
         arguments: [
             [], Array("cat.jpg".utf8), Array("é/日本/🐈.png".utf8),
-            // Latin-1, Shift JIS, and UTF-8 that is cut off or begins with a continuation.
+            // Latin-1, Shift JIS, and UTF-8 that is truncated or begins with a continuation byte.
             [0x63, 0x61, 0x66, 0xE9, 0x2E, 0x70, 0x6E, 0x67], [0x83, 0x65, 0x83, 0x58, 0x83, 0x67],
             [0xE3, 0x81], [0x81, 0x82, 0x61], [0xF0, 0x9F, 0x90], [0xC0, 0xAF], [0xED, 0xA0, 0x80],
             [0xF4, 0x90, 0x80, 0x80], [0xFF, 0xFE],
-            // A name that holds one of the characters that carry bytes.
+            // Names with the characters that stand for single bytes.
             Array("a\u{EF80}b\u{EFFF}".utf8), Array("\u{EFE9}".utf8) + [0xE9],
-            // A combining mark after what a slash is.
+            // A combining mark after a slash.
             Array("a/\u{301}b".utf8),
         ] as [[UInt8]])
-    func comeBack(_ bytes: [UInt8]) {
+    func bytesSurviveConversion(_ bytes: [UInt8]) {
         #expect(String(fileName: bytes).fileNameBytes == bytes)
     }
 
-    /// Every pair of bytes, and bytes drawn at random.
-    @Test func allComeBack() {
+    /// Every pair of bytes, and random bytes.
+    @Test func allPairsAndRandomBytesSurviveConversion() {
         for first in UInt8.min...UInt8.max {
             for second in UInt8.min...UInt8.max {
                 let bytes = [first, second]
@@ -34,8 +34,7 @@ import Testing
         }
     }
 
-    /// What is UTF-8 stays what it is.
-    @Test func textIsItself() {
+    @Test func validUTF8IsUnchanged() {
         for text in ["", "cat.jpg", "é", "e\u{301}", "日本", "🐈‍⬛"] {
             #expect(
                 String(fileName: Array(text.utf8)).unicodeScalars.elementsEqual(text.unicodeScalars)
@@ -43,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func printedAsNumbers() {
+    @Test func printableEscapesInvalidBytesAndControls() {
         #expect(printable(String(fileName: [0x63, 0xE9, 0x2E])) == "c\\xE9.")
         #expect(
             printable("a\nb\u{1B}[2Jc\u{202E}d\u{2028}e\u{7F}")
@@ -51,7 +50,7 @@ import Testing
         #expect(printable("é 日本 🐈‍⬛") == "é 日本 🐈‍⬛")
     }
 
-    @Test func manyAreShortened() {
+    @Test func longListsAreShortened() {
         let names = (0..<3000).map { "\($0)" }
         #expect(shortened(names, separator: ", ") == "0, 1, 2, 3, 4, and 2995 more")
         #expect(shortened(Array(names.prefix(6)), separator: ", ") == "0, 1, 2, 3, 4, 5")
@@ -64,7 +63,7 @@ import Testing
         ("x/.hidden", "x", ".hidden", ".hidden", ""), ("a//b.png", "a", "b.png", "b", "png"),
         ("x/\u{301}y.png", "x", "\u{301}y.png", "\u{301}y", "png"),
     ])
-    func pathsHaveParts(_ path: String, folder: String, name: String, stem: String, type: String) {
+    func splitsPaths(_ path: String, folder: String, name: String, stem: String, type: String) {
         #expect(Path.folder(of: path) == folder)
         #expect(Path.name(of: path) == name)
         #expect(Path.stem(of: path) == stem)

@@ -3,7 +3,7 @@ import Platform
 import Testing
 
 @Suite struct FileSystemTests {
-    /// A folder of its own, removed at the end.
+    /// A temporary folder, removed at the end.
     private final class Scratch {
         let path = FileManager.default.temporaryDirectory
             .appendingPathComponent("dino-vit-tests-\(UUID().uuidString)").path
@@ -25,7 +25,7 @@ import Testing
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
 
-    @Test func namesThatAreNoText() throws {
+    @Test func findsAndWritesNamesThatAreNotUTF8() throws {
         let folder = try Scratch()
         let names: [[UInt8]] = [
             Array("b".utf8), [0x63, 0xE9], Array("é".utf8), [0x83, 0x65], Array("-a".utf8),
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func kinds() throws {
+    @Test func kindsAndResolvedPathsAreCorrect() throws {
         let folder = try Scratch()
         try write("", to: folder["file"])
         #expect(mkfifo(folder["pipe"], 0o600) == 0)
@@ -54,7 +54,7 @@ import Testing
         #expect(FileSystem.kind(of: folder.path) == .folder)
         #expect(FileSystem.kind(of: "/dev/null") == .device)
         #expect(FileSystem.kind(of: folder["none"]) == nil)
-        // The system would read it as far as the zero byte.
+        // The system would read the path only up to the zero byte.
         #expect(FileSystem.kind(of: folder["file\0.png"]) == nil)
         #expect(FileSystem.resolved(folder["link"]) == FileSystem.resolved(folder["file"]))
         #expect(
@@ -62,7 +62,7 @@ import Testing
         #expect(FileSystem.resolved(folder["./none"]) == FileSystem.resolved(folder.path) + "/none")
     }
 
-    @Test func foldersAreMade() throws {
+    @Test func makesFoldersOrReportsWhyNot() throws {
         let folder = try Scratch()
         try FileSystem.makeFolder(folder["a/b/c/"])
         try FileSystem.makeFolder(folder["a/b"])
@@ -71,13 +71,12 @@ import Testing
         #expect(throws: SystemError(EEXIST)) { try FileSystem.makeFolder(folder["file"]) }
         #expect(throws: SystemError(ENOTDIR)) { try FileSystem.makeFolder(folder["file/x"]) }
         #expect(throws: SystemError(ENOENT)) { _ = try FileSystem.names(in: folder["none"]) }
-        // The reason is that of the folder that could not be made.
+        // The error is that of the folder that could not be made.
         #expect(throws: SystemError(ENOENT)) { try FileSystem.makeFolder("/proc/none/below") }
         #expect(throws: SystemError(ENOTDIR)) { try FileSystem.makeFolder("/dev/null/x/y") }
     }
 
-    /// What is no file is not replaced by one.
-    @Test func devicesStay() throws {
+    @Test func refusesToReplaceDevicesAndPipes() throws {
         let folder = try Scratch()
         #expect(mkfifo(folder["pipe"], 0o600) == 0)
         #expect(symlink("/dev/null", folder["link"]) == 0)
@@ -91,8 +90,8 @@ import Testing
         #expect(FileSystem.kind(of: "/dev/null") == .device)
     }
 
-    /// The name beside the place is no longer than the system allows, whatever the place's is.
-    @Test(arguments: [1, 200, 238, 251, 255]) func longNames(_ length: Int) throws {
+    /// The name of the temporary file stays within the system's limit, however long that of the file is.
+    @Test(arguments: [1, 200, 238, 251, 255]) func writesFilesWithLongNames(_ length: Int) throws {
         let folder = try Scratch()
         for name in [
             String(repeating: "x", count: length),
@@ -101,16 +100,16 @@ import Testing
             try write("whole", to: folder[name])
             #expect(text(folder[name]) == "whole")
         }
-        let two = String(repeating: "é", count: length / 2)
-        if !two.isEmpty { try write("whole", to: folder[two]) }
+        let twoByteName = String(repeating: "é", count: length / 2)
+        if !twoByteName.isEmpty { try write("whole", to: folder[twoByteName]) }
         #expect(throws: SystemError(ENAMETOOLONG)) {
             try write("", to: folder[String(repeating: "x", count: 256)])
         }
-        #expect(try FileSystem.names(in: folder.path).count == (two.isEmpty ? 2 : 3))
+        #expect(try FileSystem.names(in: folder.path).count == (twoByteName.isEmpty ? 2 : 3))
     }
 
-    /// A link stays one: the file that it leads to is replaced, where it lies.
-    @Test func linksAreFollowed() throws {
+    /// A link stays a link: the file that it leads to is replaced.
+    @Test func writingFollowsLinks() throws {
         let folder = try Scratch()
         try FileSystem.makeFolder(folder["disk"])
         try write("old", to: folder["disk/file"])
@@ -127,8 +126,8 @@ import Testing
         #expect(try FileSystem.names(in: folder.path) == ["disk", "further", "link"])
     }
 
-    /// What fails half way leaves the old file and nothing else.
-    @Test func allOrNothing() throws {
+    /// Nothing else is left behind either.
+    @Test func failedWritesLeaveTheOldFile() throws {
         let folder = try Scratch()
         try write("old", to: folder["file"])
         #expect(throws: SystemError(EIO)) {
@@ -144,7 +143,7 @@ import Testing
     }
 
     #if os(Linux)
-        /// A process that is killed while it writes leaves nothing: until the file is whole, it has no name.
+        /// A process that is killed while writing leaves nothing behind: a file has no name until it is complete.
         @Test func unfinishedFilesHaveNoName() throws {
             let folder = try Scratch()
             for place in ["new", "old"] {

@@ -1,22 +1,22 @@
 import Platform
 import Testing
 
-/// The sentence of what a programmer got wrong is there in every build.
+/// `require` prints its message in every build.
 @Suite struct RequireTests {
     #if compiler(>=6.2) && (os(Linux) || os(macOS))
-        @Test func keepsItsSentence() async throws {
+        @Test func failurePrintsItsMessage() async throws {
             let failed = try #require(
                 await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
                     let (a, b) = ([2, 3], [4, 5])
-                    require(a == b, "product: \(a) and \(b) do not go together")
+                    require(a == b, "product: \(a) and \(b) do not match")
                 })
             #expect(
                 String(decoding: failed.standardErrorContent, as: UTF8.self)
-                    .contains("product: [2, 3] and [4, 5] do not go together"))
+                    .contains("product: [2, 3] and [4, 5] do not match"))
         }
     #endif
 
-    @Test func makesItsSentenceOnlyWhereItIsNeeded() {
+    @Test func messageIsEvaluatedOnlyOnFailure() {
         require(true, "\(Int.random(in: 0..<1) / Int.random(in: 0..<1))")
     }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A Chromium without a window, driven by its DevTools protocol through two named pipes.
+/// A headless Chromium, driven by the DevTools protocol through two named pipes.
 final class Browser {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -27,10 +27,10 @@ final class Browser {
     private var buffer: [UInt8] = []
     private var number = 0
     private var session: String?
-    /// What the page has asked for, local data left out.
+    /// The URLs that the page has requested, without `data:`.
     private(set) var requests: [String] = []
-    /// What the page has complained of.
-    private(set) var complaints: [String] = []
+    /// The page's exceptions and logged errors.
+    private(set) var errors: [String] = []
 
     init(width: Int, height: Int, isPhone: Bool = false) throws {
         guard let executable = Browser.executable else {
@@ -38,13 +38,13 @@ final class Browser {
         }
         try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
         for name in ["commands", "replies"] where mkfifo(folder[name], 0o600) != 0 {
-            throw Failure(description: "no pipe: \(String(cString: strerror(errno)))")
+            throw Failure(description: "mkfifo failed: \(String(cString: strerror(errno)))")
         }
-        // Open both ways: opening never waits for the other end.
+        // Opened for reading and writing, so that opening does not wait for the other end.
         commands = open(folder["commands"], O_RDWR | O_CLOEXEC)
         replies = open(folder["replies"], O_RDWR | O_CLOEXEC)
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        // Root has no sandbox; the page is our own.
+        // The sandbox does not work for root, and the page can be trusted.
         process.arguments =
             [
                 "-c", #"exec "$0" "$@" 3<commands 4>replies 2>/dev/null"#, executable,
@@ -68,22 +68,22 @@ final class Browser {
     }
 
     deinit {
-        // The process leads a group; Debian's `chromium` is a script that waits for the real one.
+        // The whole process group, since Debian's `chromium` is a script that waits for the browser.
         kill(-process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         close(commands)
         close(replies)
     }
 
-    /// Loads a page and waits until it has run.
+    /// Loads a page and waits for its load event.
     func load(_ path: String) throws {
         requests = []
-        complaints = []
+        errors = []
         _ = try call("Page.navigate", ["url": URL(fileURLWithPath: path).absoluteString])
         while try receive()["method"] as? String != "Page.loadEventFired" {}
     }
 
-    /// The value of an expression, a promise's when it is kept.
+    /// The value of an expression; a promise is awaited.
     func evaluate(_ expression: String) throws -> Any? {
         let reply = try call(
             "Runtime.evaluate",
@@ -144,7 +144,7 @@ final class Browser {
         }
     }
 
-    /// The next message; what it says of requests and complaints is noted.
+    /// Receives the next message, and records a request or an error that it reports.
     private func receive() throws -> [String: Any] {
         while !buffer.contains(0) {
             var events = pollfd(fd: replies, events: Int16(POLLIN), revents: 0)
@@ -165,10 +165,10 @@ final class Browser {
         case "Network.requestWillBeSent":
             let url = (values["request"] as? [String: Any])?["url"] as? String ?? "?"
             if !url.hasPrefix("data:") { requests.append(url) }
-        case "Runtime.exceptionThrown": complaints.append("\(values)")
+        case "Runtime.exceptionThrown": errors.append("\(values)")
         case "Log.entryAdded":
             let entry = values["entry"] as? [String: Any]
-            if entry?["level"] as? String == "error" { complaints.append("\(values)") }
+            if entry?["level"] as? String == "error" { errors.append("\(values)") }
         default: break
         }
         return reply

@@ -3,7 +3,7 @@ import Tensors
 import Testing
 import ViT
 
-/// Weights that are not numbers, or too large to compute with: no command gives results of them.
+/// No command writes results from weights that are not finite, or too large to compute with.
 @Suite struct DamagedWeightsTests {
     let folder = TemporaryFolder()
 
@@ -44,7 +44,7 @@ import ViT
     }
 
     @Test(arguments: [Float.nan, -.infinity])
-    func whatIsNotFiniteIsRefusedByEveryCommand(value: Float) throws {
+    func everyCommandRejectsNonFiniteWeights(value: Float) throws {
         let weights = try write(value, into: "blocks.1.mlp.fc1.bias", to: "damaged.safetensors")
         for command in commands(try photos()) {
             let outcome = try Program.run(
@@ -52,7 +52,7 @@ import ViT
                     + ["--output", folder["results"]])
             #expect(outcome.status == 1, "\(command[0])")
             #expect(
-                outcome.sentence
+                outcome.message
                     == "error: the weights in \(weights) are not finite:"
                     + " blocks.1.mlp.fc1.bias[5] is \(value)", "\(command[0]): \(outcome.errors)")
             #expect(folder.names(in: "results").isEmpty, "\(command[0])")
@@ -64,17 +64,16 @@ import ViT
         #expect(!sound.output.contains("not finite"))
         let converted = try Program.run(
             ["weights", "convert", weights, folder["out.safetensors"]])
-        #expect(converted.status == 1 && converted.sentence?.contains("not finite") == true)
+        #expect(converted.status == 1 && converted.message?.contains("not finite") == true)
         #expect(!folder.names().contains("out.safetensors"))
     }
 
-    /// Finite weights whose products are not: the first pass notices.
-    @Test func whatOverflowsInTheNetworkIsRefused() throws {
+    /// Finite weights whose products are infinite, which the first forward pass detects.
+    @Test func commandsRejectWeightsThatOverflow() throws {
         for name in ["blocks.0.attn.qkv.weight", "blocks.1.mlp.fc2.weight"] {
             let weights = try write(3e38, into: name, to: "large.safetensors", factor: 1e38)
             for command in commands(try photos()) where command[0] != "match" {
-                // The last layer's tokens, or its attention: all blocks of the one and the first of
-                // the other are behind them.
+                // The last layer's tokens depend on all blocks, its attention only on the first.
                 if name.hasPrefix("blocks.1"), command[0] != "extract" { continue }
                 let facet = command[0] == "extract" ? ["--facet", "token"] : []
                 let outcome = try Program.run(
@@ -82,7 +81,7 @@ import ViT
                         + ["--output", folder["results"]])
                 #expect(outcome.status == 1, "\(command[0])")
                 #expect(
-                    outcome.sentence?.contains("are not finite, or too large") == true,
+                    outcome.message?.contains("are not finite, or too large") == true,
                     "\(command[0]): \(outcome.errors)")
                 #expect(folder.names(in: "results").isEmpty, "\(command[0])")
             }
@@ -90,7 +89,7 @@ import ViT
         }
     }
 
-    @Test func trainingBlamesTheFile() throws {
+    @Test func trainingRejectsNonFiniteWeights() throws {
         let training = try Training(count: 8)
         #expect(try training.train("first", epochs: 1).status == 0)
         let path = training.folder["first/checkpoint.safetensors"]
@@ -105,26 +104,26 @@ import ViT
             let damaged = folder["checkpoint.safetensors"]
             try Safetensors.write(tensors, metadata: file.metadata, to: damaged)
             let outcome = try training.train("again", epochs: 1, [option, damaged])
-            let place = name.replacing("teacher.backbone.", with: "").replacing(
+            let parameter = name.replacing("teacher.backbone.", with: "").replacing(
                 "teacher.", with: "")
             #expect(outcome.status == 1)
             #expect(
                 outcome.errors.contains(
-                    "the weights in \(damaged) are not finite: \(place)[7] is nan"),
+                    "the weights in \(damaged) are not finite: \(parameter)[7] is nan"),
                 "\(outcome.errors)")
             #expect(!training.folder.names(in: "again").contains("checkpoint.safetensors"))
         }
     }
 
-    /// 65520 rounds to a power of two that float16 lacks.
-    @Test func whatLeavesFloat16IsNamed() throws {
+    /// 65520 would round to 65536, which float16 cannot represent.
+    @Test func conversionRejectsValuesBeyondFloat16() throws {
         let weights = try write(-65520, into: "blocks.0.mlp.fc2.bias", to: "large.safetensors")
         let half = try Program.run(
             ["weights", "convert", weights, folder["half.safetensors"], "--half"])
         #expect(half.status == 1)
-        let sentence = try #require(half.sentence)
+        let message = try #require(half.message)
         for part in ["half.safetensors", "blocks.0.mlp.fc2.bias", "65520", "without --half"] {
-            #expect(sentence.contains(part), "\(sentence)")
+            #expect(message.contains(part), "\(message)")
         }
         #expect(folder.names() == ["large.safetensors"])
         let whole = try Program.run(["weights", "convert", weights, folder["whole.safetensors"]])

@@ -5,7 +5,7 @@ import Testing
 @Suite struct EvaluateTests {
     let folder = TemporaryFolder()
 
-    /// Noise about a colour for each class, of several sizes; test pictures are of other noise.
+    /// Writes pictures of several sizes, with noise about a colour for each class; test pictures have different noise.
     private func makePictures() throws {
         let colours = ["blue": (40, 60, 200), "green": (50, 180, 60), "red": (200, 40, 50)]
         var state: UInt64 = 1
@@ -92,8 +92,8 @@ import Testing
         try JSONDecoder().decode(Value.self, from: folder.data(name))
     }
 
-    /// What the pictures in `features.json` and the features beside it say, everything at once.
-    private func twin(k: Int) throws -> Double {
+    /// The top-1 accuracy that a naive search finds in `features.json` and the features beside it.
+    private func naiveAccuracy(k: Int) throws -> Double {
         struct Rows: Decodable {
             struct Row: Decodable {
                 var path: String
@@ -116,7 +116,7 @@ import Testing
             #expect(row.path.contains("/\(rows.classes[row.label])/"))
         }
         let train = try features("train")
-        let right = zip(try features("test"), rows.test).count { picture, row in
+        let correct = zip(try features("test"), rows.test).count { picture, row in
             let cosines = train.map { zip($0, picture).reduce(0) { $0 + $1.0 * $1.1 } }
             var votes = [0.0, 0, 0]
             for index in train.indices.sorted(by: { cosines[$0] > cosines[$1] }).prefix(k) {
@@ -124,10 +124,10 @@ import Testing
             }
             return votes[row.label] == votes.max()
         }
-        return 100 * Double(right) / Double(rows.test.count)
+        return 100 * Double(correct) / Double(rows.test.count)
     }
 
-    @Test func nearestNeighbours() throws {
+    @Test func knnMatchesNaiveSearch() throws {
         try makePictures()
         try folder.write("no picture".utf8, to: "train/green/broken.png")
         try folder.write("no picture".utf8, to: "train/notes.txt")
@@ -148,13 +148,14 @@ import Testing
         #expect(vote.setting.train.skipped.map(\.path) == [folder["train/green/broken.png"]])
         #expect(vote.setting.test.skipped.isEmpty)
         for result in vote.results {
-            #expect(abs(result.top1 - (try twin(k: result.k))) < 1e-9)
+            #expect(abs(result.top1 - (try naiveAccuracy(k: result.k))) < 1e-9)
         }
         // All 15 vote, so that each class is among the first three.
         #expect(vote.results[2].top5 == 100)
     }
 
-    @Test func linearProbe() throws {
+    /// The results are the same for any number of threads.
+    @Test func linearProbeLearnsClasses() throws {
         try makePictures()
         let options = ["--epochs", "3", "--lr", "1", "--batch-size", "4", "--n-last-blocks", "2"]
         for (threads, output) in [("1", "one"), ("2", "two")] {
@@ -171,10 +172,10 @@ import Testing
         }
         #expect(probe.top1 == probe.epochs[2].test.top1)
         #expect(probe.bestTop1 == probe.epochs.map(\.test.top1).max())
-        // Equal chances at first: ln 3.
+        // Equal probabilities at first: ln 3.
         #expect(abs(probe.epochs[0].trainLoss - log(3)) < 0.7)
 
-        // Colours can be told apart by a line, given time.
+        // The colours are linearly separable, given enough epochs.
         let plain = try evaluate(
             "linear", ["--no-augmentation", "--epochs", "60", "--n-last-blocks", "2", "--lr", "1"])
         #expect(plain.status == 0)
@@ -183,7 +184,7 @@ import Testing
         #expect(fixed.epochs[59].trainLoss < fixed.epochs[0].trainLoss / 4)
     }
 
-    @Test func whatCannotBeEvaluated() throws {
+    @Test func rejectsUnusableInputs() throws {
         try makePictures()
         try FileManager.default.createDirectory(
             atPath: folder["other/yellow"], withIntermediateDirectories: true)
@@ -197,7 +198,7 @@ import Testing
         ] {
             let outcome = try evaluate(kind, arguments, test: test)
             #expect(outcome.status == 1)
-            #expect(outcome.sentence?.contains(part) == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains(part) == true, "\(outcome.errors)")
         }
         for side in ["train", "test"] {
             for name in ["blue", "green", "red"] {
@@ -208,7 +209,7 @@ import Testing
             for kind in ["knn", "linear"] {
                 let outcome = try evaluate(kind)
                 #expect(outcome.status == 1)
-                #expect(outcome.sentence?.contains("can be read") == true, "\(outcome.errors)")
+                #expect(outcome.message?.contains("can be read") == true, "\(outcome.errors)")
             }
         }
         #expect(folder.names(in: "results") == [])

@@ -4,7 +4,7 @@ import Tensors
 import Testing
 import ViT
 
-/// The short programs give what the program with its defaults gives.
+/// The examples give the same results as the program with its defaults.
 @Suite struct ExampleTests {
     let folder = TemporaryFolder()
     private let photos = [Fixtures.first, Fixtures.second]
@@ -17,13 +17,15 @@ import ViT
         return folder["network"]
     }
 
-    /// With weights and with those that come with the package.
+    /// The weights are named on the command line or the bundled ones.
     @Test(
         arguments: [
             ("pca", "pca", "pca.png"), ("cosegmentation", "segment", "mask.overlay.png"),
             ("parts", "parts", "parts.overlay.png"),
         ], [true, false])
-    func pictures(_ names: (example: String, command: String, ending: String), named: Bool) throws {
+    func exampleMatchesProgram(
+        _ names: (example: String, command: String, ending: String), named: Bool
+    ) throws {
         let (example, command, ending) = names
         let network = named ? [try makeNetwork()] : []
         try FileManager.default.createDirectory(
@@ -45,7 +47,7 @@ import ViT
         }
     }
 
-    @Test func training() throws {
+    @Test func trainingExampleCompletesRun() throws {
         let training = try Training(count: 33)
         func run() throws -> Program.Outcome {
             try Program.run([training.pictures, "run"], name: "training", in: training.folder)

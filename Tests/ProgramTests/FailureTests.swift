@@ -2,8 +2,7 @@ import Foundation
 import Images
 import Testing
 
-/// What a person can get wrong: status 1 with one line on standard error, or 64 for a wrong call, and
-/// nothing left behind.
+/// Mistakes of a user: status 1 with one line on standard error, or 64 for an invalid command line, and nothing left behind.
 @Suite struct FailureTests {
     let folder = TemporaryFolder()
 
@@ -12,7 +11,7 @@ import Testing
             ["extract"] + arguments + Fixtures.network + ["--output", folder["results"]])
     }
 
-    @Test func brokenPictures() throws {
+    @Test func rejectsUnreadablePictures() throws {
         let whole = try Data(contentsOf: URL(fileURLWithPath: Fixtures.first))
         try folder.write(whole.prefix(4000), to: "cut.png")
         try folder.write("no picture".utf8, to: "text.png")
@@ -20,66 +19,65 @@ import Testing
         for name in ["cut.png", "text.png", "empty.png"] {
             let outcome = try extract([folder[name]])
             #expect(outcome.status == 1)
-            #expect(outcome.sentence?.contains(folder[name]) == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains(folder[name]) == true, "\(outcome.errors)")
             for command in ["saliency", "attention"] {
                 let other = try Program.run(
                     [command, folder[name]] + Fixtures.network + ["--output", folder["results"]])
-                #expect(other.status == 1 && other.sentence != nil)
+                #expect(other.status == 1 && other.message != nil)
             }
             for pair in [[folder[name], Fixtures.first], [Fixtures.first, folder[name]]] {
                 let match = try Program.run(
                     ["match"] + pair + Fixtures.network + ["--output", folder["results"]])
-                #expect(match.status == 1 && match.sentence?.contains(folder[name]) == true)
+                #expect(match.status == 1 && match.message?.contains(folder[name]) == true)
             }
         }
         #expect(folder.names(in: "results") == [])
     }
 
-    /// The others give their results all the same.
-    @Test func brokenPictureAmongOthers() throws {
+    @Test func unreadablePictureDoesNotAffectOthers() throws {
         try folder.write("no picture".utf8, to: "text.png")
         let outcome = try extract([Fixtures.first, folder["text.png"], Fixtures.second])
         #expect(outcome.status == 1)
-        #expect(outcome.sentence?.hasPrefix("error: 1 of 3 pictures") == true)
-        #expect(outcome.sentence?.contains(folder["text.png"]) == true)
+        #expect(outcome.message?.hasPrefix("error: 1 of 3 pictures") == true)
+        #expect(outcome.message?.contains(folder["text.png"]) == true)
         #expect(folder.names(in: "results") == ["first.npy", "second.npy"])
     }
 
-    /// Smaller than a patch, and so long that it would take gigabytes in the network.
-    @Test func picturesOfImpossibleSizes() throws {
+    /// One is smaller than a patch, the other so long that it would take gigabytes in the network.
+    @Test func rejectsPicturesOfUnusableSize() throws {
         try Image(width: 7, height: 300).writePNG(to: folder["small.png"])
         try Image(width: 30_000, height: 1).writePNG(to: folder["long.png"])
         let small = try Program.run(
             ["saliency", folder["small.png"], "--load-size", "0"]
                 + ["--weights", Fixtures.weights, "--heads", "6", "--output", folder["results"]])
-        #expect(small.status == 1 && small.sentence?.contains("small.png") == true)
+        #expect(small.status == 1 && small.message?.contains("small.png") == true)
         let long = try Program.run(
             ["saliency", folder["long.png"], "--load-size", "224"]
                 + ["--weights", Fixtures.weights, "--heads", "6", "--output", folder["results"]])
-        #expect(long.status == 1 && long.sentence?.contains("long.png") == true)
+        #expect(long.status == 1 && long.message?.contains("long.png") == true)
         #expect(folder.names(in: "results") == [])
     }
 
-    @Test func missingFilesAndEmptyFolders() throws {
+    @Test func rejectsMissingFilesAndEmptyFolders() throws {
         try FileManager.default.createDirectory(
             atPath: folder["none"], withIntermediateDirectories: true)
         for name in ["missing.png", "none"] {
             let outcome = try extract([Fixtures.first, folder[name]])
             #expect(outcome.status == 1)
-            #expect(outcome.sentence?.contains(folder[name]) == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains(folder[name]) == true, "\(outcome.errors)")
         }
         let match = try Program.run(
             ["match", Fixtures.first, folder["missing.png"]] + Fixtures.network
                 + ["--output", folder["results"]])
-        #expect(match.status == 1 && match.sentence?.contains(folder["missing.png"]) == true)
+        #expect(match.status == 1 && match.message?.contains(folder["missing.png"]) == true)
         #expect(folder.names(in: "results") == [])
     }
 
-    /// Neither of two pictures of one name replaces the other's result, and none a picture.
-    @Test func resultsOverOneAnother() throws {
+    /// Neither the result of another picture with the same name nor an input is replaced.
+    @Test func resultsReplaceNeitherResultsNorInputs() throws {
         try FileManager.default.copyItem(atPath: Fixtures.second, toPath: folder["first.png"])
         let twice = try extract([Fixtures.first, folder["first.png"]])
-        #expect(twice.status == 1 && twice.sentence?.contains(Fixtures.first) == true)
+        #expect(twice.status == 1 && twice.message?.contains(Fixtures.first) == true)
         #expect(folder.names(in: "results") == [])
 
         let input = folder["first.saliency.png"]
@@ -88,40 +86,40 @@ import Testing
         let over = try Program.run(
             ["saliency", folder["first.png"], input] + Fixtures.network
                 + ["--output", folder.url.path])
-        #expect(over.status == 1 && over.sentence?.contains(input) == true)
+        #expect(over.status == 1 && over.message?.contains(input) == true)
         #expect(try folder.data("first.saliency.png") == before)
 
         let same = try Program.run(
             ["weights", "convert", Fixtures.weights, Fixtures.weights, "--heads", "6"])
-        #expect(same.status == 1 && same.sentence?.contains("is an input") == true)
+        #expect(same.status == 1 && same.message?.contains("is an input") == true)
     }
 
-    @Test func outputThatCannotBeWritten() throws {
+    @Test func reportsUnwritableOutput() throws {
         try folder.write("a file".utf8, to: "results")
         let file = try extract([Fixtures.first])
-        #expect(file.status == 1 && file.sentence?.contains(folder["results"]) == true)
-        // A folder stands where the result should.
+        #expect(file.status == 1 && file.message?.contains(folder["results"]) == true)
+        // There is a folder with the name of the result.
         try FileManager.default.createDirectory(
             atPath: folder["taken/first.npy"], withIntermediateDirectories: true)
         let taken = try Program.run(
             ["extract", Fixtures.first] + Fixtures.network + ["--output", folder["taken"]])
-        #expect(taken.status == 1 && taken.sentence?.contains("first.npy") == true)
+        #expect(taken.status == 1 && taken.message?.contains("first.npy") == true)
         #expect(folder.names(in: "taken") == ["first.npy"])
         try FileManager.default.createDirectory(
             atPath: folder["reports/matches.json"], withIntermediateDirectories: true)
         let report = try Program.run(
             ["match", Fixtures.first, Fixtures.second] + Fixtures.network
                 + ["--output", folder["reports"]])
-        #expect(report.status == 1 && report.sentence?.contains("matches.json") == true)
+        #expect(report.status == 1 && report.message?.contains("matches.json") == true)
         #expect(folder.names(in: "reports") == ["matches.json", "matches.png"])
         #if os(Linux)
             let full = try Program.run(
                 ["weights", "info", Fixtures.weights, "--heads", "6"], output: "/dev/full")
-            #expect(full.status == 1 && full.sentence?.contains("standard output") == true)
+            #expect(full.status == 1 && full.message?.contains("standard output") == true)
         #endif
     }
 
-    @Test func diskThatIsFull() throws {
+    @Test func reportsFullDisk() throws {
         let photos = [Fixtures.first, Fixtures.second]
         let options = Fixtures.network + ["--stride", "4", "--output", folder["results"]]
         for arguments in [
@@ -132,21 +130,20 @@ import Testing
         ] {
             let outcome = try Program.run(arguments, fillsDisk: true)
             #expect(outcome.status == 1)
-            #expect(outcome.sentence?.contains("cannot be written") == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains("cannot be written") == true, "\(outcome.errors)")
         }
-        // The small arrays of the first picture fit, and are whole; what comes after them does not.
+        // The small arrays of the first picture fit and are complete; the files after them do not fit.
         #expect(folder.names(in: "results") == ["first.attention.npy", "first.saliency.npy"])
         #expect(try Array32(folder["results/first.attention.npy"]).shape == [6, 11, 15])
         #expect(try Array32(folder["results/first.saliency.npy"]).shape == [11, 15])
         #expect(!folder.names().contains { $0.hasPrefix("converted") })
     }
 
-    @Test func weightsThatAreNone() throws {
+    @Test func rejectsInvalidWeightFiles() throws {
         try folder.write("no weights".utf8, to: "text.pth")
         let whole = try Data(contentsOf: URL(fileURLWithPath: Fixtures.weights))
         try folder.write(whole.prefix(100_000), to: "cut.pth")
-        // What torch.save writes in its legacy form, then a call of posix.system: it would make a
-        // file.
+        // The beginning of torch.save's legacy format, then a call of posix.system that would create a file.
         let command = Array("touch \(folder["called"])".utf8)
         let magic: [UInt8] = [
             0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
@@ -164,16 +161,16 @@ import Testing
             ] {
                 let outcome = try Program.run(arguments)
                 #expect(outcome.status == 1)
-                #expect(outcome.sentence?.contains(folder[name]) == true, "\(outcome.errors)")
+                #expect(outcome.message?.contains(folder[name]) == true, "\(outcome.errors)")
             }
         }
         #expect(folder.names(in: "results") == [])
         #expect(!folder.names().contains("called") && !folder.names().contains("converted"))
     }
 
-    /// These depend on the network, so that they are no wrong calls.
+    /// The status is 1, since the command lines are valid for other networks.
     @Test(arguments: [["--layer", "2"], ["--stride", "9"], ["--heads", "5"]])
-    func optionsThatDoNotSuitTheNetwork(_ options: [String]) throws {
+    func rejectsOptionsThatDoNotFitNetwork(_ options: [String]) throws {
         let heads = options[0] == "--heads" ? [] : ["--heads", "6"]
         for command in [
             ["extract", Fixtures.first], ["match", Fixtures.first, Fixtures.second],
@@ -183,7 +180,7 @@ import Testing
                 command + ["--weights", Fixtures.weights, "--output", folder["results"]] + heads
                     + options)
             #expect(outcome.status == 1)
-            #expect(outcome.sentence?.contains(options[1]) == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains(options[1]) == true, "\(outcome.errors)")
         }
         #expect(folder.names(in: "results") == [])
     }
@@ -217,7 +214,7 @@ import Testing
         ["evaluate", "linear", "--train", "a", "--test", "b", "--weights", "w", "--lr=-1"],
         ["paint"], ["--colour"],
     ])
-    func wrongCalls(_ arguments: [String]) throws {
+    func rejectsInvalidCommandLines(_ arguments: [String]) throws {
         let outcome = try Program.run(arguments)
         #expect(outcome.status == 64)
         #expect(outcome.output == "" && outcome.errors != "")
@@ -228,7 +225,7 @@ import Testing
         ["weights", "info"],
         ["weights", "convert"], ["evaluate", "knn"], ["evaluate", "linear"],
     ])
-    func helpHasAnExample(_ command: [String]) throws {
+    func helpHasExample(_ command: [String]) throws {
         let outcome = try Program.run(command + ["--help"])
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("Example: dino-vit \(command.joined(separator: " "))"))

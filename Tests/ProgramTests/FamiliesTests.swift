@@ -3,11 +3,11 @@ import Tensors
 import Testing
 import ViT
 
-/// DINOv2's and DINOv3's networks by way of the program: miniatures with few parameters, drawn at random.
+/// The program with networks of DINOv2 and DINOv3: miniatures with random parameters.
 @Suite struct FamiliesCommandTests {
     let folder = TemporaryFolder()
 
-    /// A network of 32 channels: DINOv2's with registers, or DINOv3's with gates.
+    /// Writes a network of 32 channels: DINOv2 with registers, or DINOv3 with SwiGLU.
     private func write(_ name: String, isRotary: Bool) throws -> String {
         var configuration = VisionTransformer.Configuration(
             width: 32, depth: 2, heads: 2, patchSize: isRotary ? 16 : 14,
@@ -41,16 +41,16 @@ import ViT
 
     private func array(_ name: String) throws -> Tensor { try Tensor(npy: folder[name]) }
 
-    @Test("Every form gives the same features", arguments: [false, true])
-    func formats(isRotary: Bool) throws {
+    @Test(arguments: [false, true])
+    func everyFormatGivesSameFeatures(isRotary: Bool) throws {
         let weights = try write("weights.safetensors", isRotary: isRotary)
         for format in ["dino", "timm", "huggingface"] {
             let converted = try Program.run([
                 "weights", "convert", weights, folder["out/" + format], "--format", format,
             ])
-            // A folder is made, a file's is not.
+            // The folder of a model is created, the folder of a file is not.
             guard format == "huggingface" else {
-                #expect(converted.status == 1 && converted.sentence != nil)
+                #expect(converted.status == 1 && converted.message != nil)
                 try FileManager.default.createDirectory(
                     atPath: folder["out"], withIntermediateDirectories: true)
                 let again = try Program.run([
@@ -68,11 +68,11 @@ import ViT
                     == ["config.json", "model.safetensors", "preprocessor_config.json"])
             try FileManager.default.moveItem(
                 atPath: folder["out/huggingface"], toPath: folder["huggingface"])
-            // Its own files are inputs.
+            // The folder's files are inputs.
             let over = try Program.run([
                 "weights", "convert", folder[format], folder[format], "--format", format,
             ])
-            #expect(over.status == 1 && over.sentence?.contains("input") == true)
+            #expect(over.status == 1 && over.message?.contains("input") == true)
         }
         var results: [Data] = []
         for name in ["weights.safetensors", "dino", "timm", "huggingface"] {
@@ -86,15 +86,15 @@ import ViT
         }
         let isSame = results.dropFirst().allSatisfy { $0 == results[0] }
         #expect(isSame)
-        // 80x60 photos: of 64 the greatest multiple of 14 is 56, of 16 it is 64.
+        // 80x60 photos at size 64: the greatest multiple of 14 is 56, of 16 it is 64.
         let side = isRotary ? 64 : 56
         let (long, patch) = (side * 80 / 60, isRotary ? 16 : 14)
         let cells = (1 + (side - patch) / 7) * (1 + (long - patch) / 7)
         #expect(try array("features/first.npy").shape == [1 + cells, 32])
     }
 
-    @Test("Rules of positions differ where grids do, and in nothing else")
-    func positions() throws {
+    /// An unknown rule is rejected.
+    @Test func positionRulesAgreeForRegisters() throws {
         let weights = try write("weights.safetensors", isRotary: false)
         func features(_ size: String, _ rule: String) throws -> Data {
             let outcome = try Program.run([
@@ -104,7 +104,7 @@ import ViT
             #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
             return try folder.data("features/first.npy")
         }
-        // With registers all tools resample alike.
+        // For networks with registers, all implementations resample positions alike.
         let isSame = try features("70", "official") == features("70", "timm")
         #expect(isSame)
         let wrong = try Program.run([
@@ -113,8 +113,8 @@ import ViT
         #expect(wrong.status == 64)
     }
 
-    @Test("Registers can be looked at, where there are any")
-    func registers() throws {
+    /// A network without registers is rejected.
+    @Test func attentionOfRegistersIsWritten() throws {
         let weights = try write("weights.safetensors", isRotary: true)
         let outcome = try Program.run([
             "attention", Fixtures.first, "--registers", "--weights", weights, "--load-size", "64",
@@ -128,11 +128,11 @@ import ViT
         let none = try Program.run(
             ["attention", Fixtures.first, "--registers", "--output", folder["maps"]]
                 + Fixtures.network)
-        #expect(none.status == 1 && none.sentence?.contains("no registers") == true)
+        #expect(none.status == 1 && none.message?.contains("no registers") == true)
     }
 
-    @Test("Training goes on from them", arguments: [false, true])
-    func training(isRotary: Bool) throws {
+    @Test(arguments: [false, true])
+    func trainingStartsFromWeights(isRotary: Bool) throws {
         let weights = try write("weights.safetensors", isRotary: isRotary)
         let training = try Training(count: 4)
         let outcome = try Program.run([
@@ -146,8 +146,8 @@ import ViT
         #expect(file.configuration == configuration)
     }
 
-    @Test("Satellite colours stay with a network")
-    func normalization() throws {
+    /// The option overrides the network's normalisation.
+    @Test func normalizationIsStoredWithNetwork() throws {
         let weights = try write("weights.safetensors", isRotary: true)
         var network = try VisionTransformer(contentsOf: weights)
         network.normalization = .satellite

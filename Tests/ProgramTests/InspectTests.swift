@@ -1,12 +1,9 @@
 import Foundation
 import Testing
 
-/// `inspect` against the descriptors that `extract` gives, in the file and in a browser.
+/// `inspect` against the descriptors of `extract`, in the file and in a browser.
 @Suite struct InspectTests {
     let folder = TemporaryFolder()
-    /// 80x60 becomes 64x48 and 66x72 48x52; stride 4, patch 8.
-    private let sourceGrid = (rows: 11, columns: 15)
-    private let targetGrid = (rows: 12, columns: 11)
 
     private func inspect(_ options: [String] = []) throws -> String {
         let outcome = try Program.run(
@@ -17,7 +14,7 @@ import Testing
         return folder["results/inspect.html"]
     }
 
-    /// For each cell of the first photo the cosines with all of the second, by `extract`.
+    /// For each cell of the first photo its cosines with all cells of the second, from the descriptors of `extract`.
     private func cosines(_ options: [String] = []) throws -> [[Double]] {
         let outcome = try Program.run(
             ["extract", Fixtures.first, Fixtures.second, "--stride", "4"] + Fixtures.network
@@ -32,13 +29,14 @@ import Testing
                 return vector.map { $0 / norm }
             }
         }
+        // 80x60 becomes 64x48 and 66x72 48x52; stride 4, patch 8.
         #expect(sides[0].count == 11 * 15 && sides[1].count == 12 * 11)
         return sides[0].map { a in
             sides[1].map { b in zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
         }
     }
 
-    /// The content of one of the page's scripts.
+    /// The content of a script element of the page.
     private func content(_ id: String, of page: String) throws -> Data {
         let open = try #require(page.range(of: "id=\"\(id)\">"))
         let end = try #require(page[open.upperBound...].range(of: "</script>"))
@@ -48,13 +46,13 @@ import Testing
 
     private func words(_ data: Data) -> [UInt32] {
         let bytes = [UInt8](data)
-        return stride(from: 0, to: bytes.count, by: 4).map { at in
-            (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << (8 * $1) }
+        return stride(from: 0, to: bytes.count, by: 4).map { start in
+            (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * $1) }
         }
     }
 
     @Test(arguments: [[], ["--bin"], ["--facet", "token", "--layer", "0"]] as [[String]])
-    func fileHoldsWhatExtractGives(options: [String]) throws {
+    func pageHoldsMatchesOfExtract(options: [String]) throws {
         let page = try String(contentsOfFile: inspect(options), encoding: .utf8)
         let expected = try cosines(options)
         let cells = words(try content("best-cells", of: page)).map(Int.init)
@@ -63,11 +61,11 @@ import Testing
         }
         #expect(cells.count == expected.count && values.count == expected.count)
         for (row, (cell, value)) in zip(expected, zip(cells, values)) {
-            // Sums in float32 in another order.
+            // Float32 sums in a different order.
             #expect(abs(row[cell] - (row.max() ?? 0)) < 1e-6)
             #expect(abs(row[cell] - value) < 2e-6)
         }
-        // Nothing from elsewhere, and nowhere to send anything.
+        // The page loads nothing from elsewhere and sends nothing.
         #expect(page.contains("default-src 'none'; img-src data:;"))
         for word in ["http:", "https:", "//", "@import", "url("] {
             let code = page.replacing(
@@ -76,8 +74,8 @@ import Testing
         }
     }
 
-    /// Names that would be markup, by character or by scalar: to a `Character`, a quote and an accent
-    /// after it are one.
+    /// Names that could be read as markup, by characters or by scalars: a quote and a following accent form a single
+    /// `Character`.
     private static let hostileNames = [
         "<b>&\"x.png", "a\"\u{301} onload=alert(1) x.png",
         "'\u{308} autofocus onfocus=alert(1).png",
@@ -85,7 +83,7 @@ import Testing
         "\u{202E}gnp.exe\u{1B}[2J.png",
     ]
 
-    /// A page of two photos of a name.
+    /// The page for two photos with a given name.
     private func inspect(named name: String) throws -> String {
         let photos = folder["photos"]
         try FileManager.default.createDirectory(atPath: photos, withIntermediateDirectories: true)
@@ -98,7 +96,7 @@ import Testing
         return folder["results/inspect.html"]
     }
 
-    @Test(arguments: hostileNames) func namesAreText(_ name: String) throws {
+    @Test(arguments: hostileNames) func namesAreEscaped(_ name: String) throws {
         let page = try String(contentsOfFile: inspect(named: name), encoding: .utf8)
         // As a browser reads it, scalar by scalar.
         let text = page.unicodeScalars
@@ -118,8 +116,8 @@ import Testing
         #expect(tags.count { $0 == "b" } == 4)
     }
 
-    /// The policy names the page's own script and style by their hashes, which change with them.
-    @Test func policyHasTheHashes() throws {
+    /// The content security policy permits the page's own script and style by their hashes, which change with them.
+    @Test func policyHasHashesOfScriptAndStyle() throws {
         let page = try String(contentsOfFile: inspect(), encoding: .utf8)
         #expect(!page.contains("unsafe-inline"))
         for (tag, source) in [("script", "script-src"), ("style", "style-src")] {
@@ -141,9 +139,9 @@ import Testing
 
     // MARK: In a browser
 
-    /// What the page shows: the chosen cell, the marked one, its cosine, and the cells with the last
-    /// colour in the heat map.
-    private struct Shown {
+    /// The state of the page: the chosen cell, the marked match, its cosine, and the cells with the last colour of the heat
+    /// map.
+    private struct PageState {
         var chosen: Int
         var marked: Int
         var cosine: Double
@@ -151,7 +149,7 @@ import Testing
         var readout: String
     }
 
-    private func shown(_ browser: Browser) throws -> Shown {
+    private func state(of browser: Browser) throws -> PageState {
         let state = try #require(
             browser.evaluate(
                 """
@@ -166,7 +164,7 @@ import Testing
                     cosine: +b.cosine, hottest, readout: document.getElementById('readout').textContent };
                 })()
                 """) as? [String: Any])
-        return Shown(
+        return PageState(
             chosen: try #require(state["chosen"] as? Int),
             marked: try #require(state["marked"] as? Int),
             cosine: try #require(state["cosine"] as? Double),
@@ -174,8 +172,8 @@ import Testing
             readout: try #require(state["readout"] as? String))
     }
 
-    /// Where the centre of a cell of the first photo is in the window.
-    private func place(
+    /// The position in the window of the centre of one of the first photo's cells.
+    private func position(
         _ browser: Browser, row: Double, column: Double
     ) throws -> (x: Double, y: Double) {
         let box = try #require(
@@ -192,14 +190,14 @@ import Testing
         )
     }
 
-    private func check(_ shown: Shown, _ row: Int, _ column: Int, _ expected: [[Double]]) {
-        #expect(shown.chosen == row * 15 + column)
+    private func check(_ state: PageState, _ row: Int, _ column: Int, _ expected: [[Double]]) {
+        #expect(state.chosen == row * 15 + column)
         let cosines = expected[row * 15 + column]
         let best = cosines.indices.max { cosines[$0] < cosines[$1] }
-        #expect(shown.marked == best && shown.hottest == [shown.marked])
-        #expect(abs(shown.cosine - (cosines.max() ?? 0)) < 2e-6)
-        #expect(shown.readout.contains("row \(row), column \(column) "))
-        #expect(shown.readout.contains("row \(shown.marked / 11), column \(shown.marked % 11) "))
+        #expect(state.marked == best && state.hottest == [state.marked])
+        #expect(abs(state.cosine - (cosines.max() ?? 0)) < 2e-6)
+        #expect(state.readout.contains("row \(row), column \(column) "))
+        #expect(state.readout.contains("row \(state.marked / 11), column \(state.marked % 11) "))
     }
 
     @Test(
@@ -207,42 +205,42 @@ import Testing
             if: Browser.executable != nil,
             "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
         .timeLimit(.minutes(3)), arguments: [[], ["--bin"]] as [[String]])
-    func aClickShowsWhatExtractGives(options: [String]) throws {
+    func clickShowsMatchOfExtract(options: [String]) throws {
         let file = try inspect(options)
         let expected = try cosines(options)
         let browser = try Browser(width: 1280, height: 900)
         try browser.load(file)
-        check(try shown(browser), 5, 7, expected)
+        check(try state(of: browser), 5, 7, expected)
         for (row, column) in [(0, 0), (3, 11), (10, 14), (8, 2)] {
-            // Not at its centre, but nearer to it than to any other.
-            let point = try place(browser, row: Double(row) + 0.4, column: Double(column) - 0.4)
+            // Off the cell's centre, but nearer to it than to any other.
+            let point = try position(browser, row: Double(row) + 0.4, column: Double(column) - 0.4)
             try browser.click(x: point.x, y: point.y)
-            check(try shown(browser), row, column, expected)
+            check(try state(of: browser), row, column, expected)
         }
-        // The click holds the point until Escape.
-        let other = try place(browser, row: 6, column: 6)
+        // A click pins the cell until Escape.
+        let other = try position(browser, row: 6, column: 6)
         try browser.moveMouse(x: other.x, y: other.y)
-        check(try shown(browser), 8, 2, expected)
+        check(try state(of: browser), 8, 2, expected)
         try browser.press("ArrowRight")
         try browser.press("ArrowUp")
-        check(try shown(browser), 7, 3, expected)
+        check(try state(of: browser), 7, 3, expected)
         try browser.press("End")
         try browser.press("PageDown")
-        check(try shown(browser), 10, 14, expected)
+        check(try state(of: browser), 10, 14, expected)
         try browser.press("Escape")
         try browser.moveMouse(x: other.x + 1, y: other.y)
-        check(try shown(browser), 6, 6, expected)
+        check(try state(of: browser), 6, 6, expected)
         #expect(browser.requests == [URL(fileURLWithPath: file).absoluteString])
-        #expect(browser.complaints.isEmpty)
+        #expect(browser.errors.isEmpty)
     }
 
-    /// No name becomes markup, and nothing runs but the page's own script.
+    /// A name does not become markup, and injected scripts and handlers do not run.
     @Test(
         .enabled(
             if: Browser.executable != nil,
             "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
         .timeLimit(.minutes(3)))
-    func nothingElseRuns() throws {
+    func onlyPageScriptRuns() throws {
         let browser = try Browser(width: 1280, height: 900)
         try browser.load(inspect(named: Self.hostileNames[1]))
         let found = try #require(
@@ -252,7 +250,7 @@ import Testing
                   .filter(attribute => attribute.name.startsWith('on')).length
                 """) as? Int)
         #expect(found == 0)
-        #expect(browser.complaints.isEmpty)
+        #expect(browser.errors.isEmpty)
         let ran = try browser.evaluate(
             """
             (() => {
@@ -265,24 +263,24 @@ import Testing
             })()
             """)
         #expect(ran as? Int == 0)
-        #expect(!browser.complaints.isEmpty)
+        #expect(!browser.errors.isEmpty)
     }
 
-    /// The colours are those of the cosines, but for the rounding of the page's descriptors.
+    /// The heat map's colours follow the cosines, up to the rounding of the page's descriptors.
     @Test(
         .enabled(
             if: Browser.executable != nil,
             "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
         .timeLimit(.minutes(3)), arguments: [[], ["--bin"]] as [[String]])
-    func aPhoneShowsBothPhotos(options: [String]) throws {
+    func phoneShowsBothPhotos(options: [String]) throws {
         let file = try inspect(options)
         let expected = try cosines(options)
         let browser = try Browser(width: 390, height: 844, isPhone: true)
         try browser.load(file)
-        let point = try place(browser, row: 4, column: 9)
+        let point = try position(browser, row: 4, column: 9)
         try browser.tap(x: point.x, y: point.y)
-        check(try shown(browser), 4, 9, expected)
-        // One above the other, nothing to scroll to the side, both in sight.
+        check(try state(of: browser), 4, 9, expected)
+        // One above the other, both visible, and without horizontal scrolling.
         let boxes = try #require(
             browser.evaluate(
                 """

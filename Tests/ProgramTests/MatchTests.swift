@@ -4,11 +4,11 @@ import Tensors
 import Testing
 import ViT
 
-/// `match` against the best buddies of the official code, and its files against their form.
+/// `match` against the best buddies of the official code, and the format of its files.
 @Suite struct MatchTests {
     let folder = TemporaryFolder()
 
-    /// The form of matches.json, every key of it.
+    /// The format of matches.json, with all of its keys.
     struct Report: Codable {
         var source: Side
         var target: Side
@@ -47,7 +47,7 @@ import ViT
         return (try JSONDecoder().decode(Report.self, from: json), json)
     }
 
-    @Test func pairsAreOfficialBestBuddies() throws {
+    @Test func pairsAreReferenceBestBuddies() throws {
         let (report, json) = try match(["--pairs", "7"])
         let buddies = try Array32(Fixtures.folder + "/buddies.npy")
         let rows = stride(from: 0, to: buddies.values.count, by: 4).map {
@@ -70,29 +70,29 @@ import ViT
             // Float32 sums over 1632 channels.
             #expect(abs(pair.similarity - Double(row[3])) < 1e-5)
             #expect(2 * pair.saliency > Double(saliency.values[source]))
-            // The centre of the patch, in the original's pixels.
+            // The centre of the patch, in pixels of the original.
             let x = Double(pair.source.patch[1] * 4 + 4) * 80 / 64
             let y = Double(pair.source.patch[0] * 4 + 4) * 60 / 48
             #expect(abs(pair.source.x - x) < 1e-9 && abs(pair.source.y - y) < 1e-9)
             let targetY = Double(pair.target.patch[0] * 4 + 4) * 72 / 52
             #expect(abs(pair.target.y - targetY) < 1e-9)
         }
-        // Nothing but these keys.
+        // There are no other keys.
         let again = try JSONSerialization.jsonObject(with: JSONEncoder().encode(report))
         let found = try JSONSerialization.jsonObject(with: json)
         #expect(keys(of: again) == keys(of: found))
-        // Both photos 640 high.
+        // Both photos are 640 pixels high.
         let picture = try Image(contentsOf: folder["results/matches.png"])
         #expect(picture.height == 640 && picture.width >= 853 + 587)
     }
 
-    @Test func fewerPairsThanAskedForAreAResult() throws {
+    @Test func acceptsFewerPairsThanRequested() throws {
         #expect(try match(["--pairs", "500"]).0.pairs.count == 77)
         let (none, _) = try match(["--threshold", "1"])
         #expect(none.bestBuddies == 93 && none.salientBuddies == 0 && none.pairs.isEmpty)
     }
 
-    @Test func optionsCount() throws {
+    @Test func optionsChangeResults() throws {
         let (plain, _) = try match(["--no-bin"])
         let (query, _) = try match(["--facet", "query"])
         let (coarse, _) = try match(["--stride", "8"])
@@ -112,8 +112,8 @@ import ViT
         }
     }
 
-    /// The library's example, which has the program's defaults, prints the pairs that it writes.
-    @Test func exampleOfTheLibrary() throws {
+    /// The example uses the program's defaults.
+    @Test func libraryExamplePrintsPairsOfProgram() throws {
         var generator = SplitMix64(seed: 1)
         let network = VisionTransformer.Configuration(width: 64, depth: 10, heads: 1, patchSize: 8)
         try VisionTransformer(untrained: network, using: &generator)

@@ -3,11 +3,11 @@ import Images
 import Platform
 import Testing
 
-/// Names of files as people have them, and what lies among photos.
+/// Unusual file names, and other files among photos.
 @Suite struct NamesTests {
     let folder = TemporaryFolder()
 
-    /// Runs the program by a shell, whose text may hold names that no `String` can, as `printf` has them.
+    /// Runs a shell script in which `$0` is the program; by `printf` it can form names that no `String` can hold.
     private func shell(_ script: String) throws -> Program.Outcome {
         let program = Program.products.appendingPathComponent("dino-vit").path
         return try Program.run(
@@ -24,9 +24,8 @@ import Testing
         try ReplacingFile.write(to: path) { file throws(SystemError) in try file.write(bytes) }
     }
 
-    /// Latin-1, Shift JIS and a name of nothing else, in a folder and by themselves; the result has
-    /// the picture's own bytes.
-    @Test func namesThatAreNotUTF8() throws {
+    /// Latin-1, Shift JIS and a single invalid byte, in a folder and as arguments; the results' names keep the bytes.
+    @Test func acceptsNamesThatAreNotUTF8() throws {
         let stems: [[UInt8]] = [
             [0x63, 0x61, 0x66, 0xE9], [0x83, 0x65, 0x83, 0x58, 0x83, 0x67], [0xFF],
         ]
@@ -42,15 +41,15 @@ import Testing
                 == (stems.map { $0 + Array(".npy".utf8) }).sorted {
                     $0.lexicographicallyPrecedes($1)
                 })
-        let itself = try shell(
+        let single = try shell(
             "\"$0\" saliency \"$(printf 'photos/\\203\\145\\203\\130\\203\\147.png')\" \(network)")
-        #expect(itself.status == 0 && itself.errors == "")
+        #expect(single.status == 0 && single.errors == "")
         let missing = try shell("\"$0\" extract \"$(printf 'none\\344')\" \(network)")
         #expect(
-            missing.status == 1 && missing.sentence?.contains("none\\xE4 cannot be read") == true)
+            missing.status == 1 && missing.message?.contains("none\\xE4 cannot be read") == true)
     }
 
-    @Test func classesThatAreNotUTF8() throws {
+    @Test func acceptsClassNamesThatAreNotUTF8() throws {
         for side in ["train", "test"] {
             for name: [UInt8] in [[0x6B, 0xE4], [0x6B, 0xF6], [0x6B]] {
                 try copy(Fixtures.first, to: "\(side)/\(String(fileName: name))/1.png")
@@ -73,9 +72,8 @@ import Testing
         var train: [Row]
     }
 
-    /// What would move a cursor or turn the direction of writing is shown as its number, in the
-    /// summary as in errors.
-    @Test func namesThatTerminalsWouldObey() throws {
+    /// Control characters and marks of writing direction are shown by their number, in the summary and in errors.
+    @Test func escapesControlCharactersInNames() throws {
         try copy(Fixtures.first, to: "photos/a\u{1B}[2Jb\u{202E}gpj\nc.png")
         try copy(Fixtures.second, to: "photos/plain.png")
         let summary = try shell("\"$0\" extract photos \(network)")
@@ -89,8 +87,8 @@ import Testing
             !(error.output + error.errors).unicodeScalars.contains { $0.value < 32 && $0 != "\n" })
     }
 
-    /// One with a dash is no option, and one that is as long as names may be has its result.
-    @Test func dashesAndLongNames() throws {
+    /// A name with a leading dash is not an option, and a name of the maximum length has its result.
+    @Test func acceptsDashesAndLongNames() throws {
         let long = String(repeating: "n", count: 251)
         for name in ["-dash.png", "--heads.png", long + ".png"] {
             try copy(Fixtures.first, to: name)
@@ -100,12 +98,12 @@ import Testing
         #expect(folder.names(in: "results") == ["--heads.npy", "-dash.npy", long + ".npy"])
         // The result's own name would be too long.
         let attention = try shell("\"$0\" saliency \(long).png \(network)")
-        #expect(attention.status == 1 && attention.sentence?.contains("File name too long") == true)
+        #expect(attention.status == 1 && attention.message?.contains("File name too long") == true)
         #expect(folder.names(in: "results").count == 3)
     }
 
-    /// Pipes and links that lead nowhere are passed over in a folder, and a pipe that is named is read.
-    @Test(.timeLimit(.minutes(2))) func whatIsNoPicture() throws {
+    /// They are skipped in a folder; a pipe named as an argument is read.
+    @Test(.timeLimit(.minutes(2))) func skipsPipesAndDanglingLinks() throws {
         try copy(Fixtures.first, to: "photos/first.png")
         try copy(Fixtures.second, to: "photos/second.webp")
         let outcome = try shell(
@@ -126,12 +124,11 @@ import Testing
         #expect(
             try folder.data("results/first.npy") == folder.data("results/\(results.first ?? "")"))
         let broken = try shell("\"$0\" extract photos/gone.png \(network)")
-        #expect(broken.status == 1 && broken.sentence?.contains("leads nowhere") == true)
+        #expect(broken.status == 1 && broken.message?.contains("leads nowhere") == true)
     }
 
-    /// Pictures in folders below are named where these are not taken, and in evaluations those that are
-    /// in no class's folder.
-    @Test func picturesElsewhere() throws {
+    /// These are pictures in subfolders that are not read and, in evaluations, those outside the classes' folders.
+    @Test func reportsPicturesInOtherFolders() throws {
         for name in [
             "photos/a.png", "photos/more/b.png", "photos/other/notes.txt", "photos/.hidden/c.png",
         ] {
@@ -158,18 +155,18 @@ import Testing
         }
     }
 
-    /// Thousands that are broken are named by a few.
-    @Test func manyBrokenPictures() throws {
+    /// The message names a few of many.
+    @Test func errorSummarizesManyUnreadablePictures() throws {
         for index in 0..<200 { try folder.write([], to: "\(index).png") }
         let outcome = try shell("\"$0\" extract . \(network)")
         #expect(outcome.status == 1)
-        #expect(outcome.sentence?.contains("200 of 200 pictures gave no result") == true)
-        #expect(outcome.sentence?.hasSuffix("; and 195 more") == true)
+        #expect(outcome.message?.contains("200 of 200 pictures gave no result") == true)
+        #expect(outcome.message?.hasSuffix("; and 195 more") == true)
         #expect(outcome.errors.utf8.count < 1000)
     }
 
-    /// Results that lie among the photos are no photos, by whichever command.
-    @Test func resultsAmongPhotos() throws {
+    /// The results of every command are recognised.
+    @Test func skipsResultsAmongPhotos() throws {
         try copy(Fixtures.first, to: "photos/a.png")
         try copy(Fixtures.second, to: "photos/b.png")
         for command in [
@@ -183,13 +180,13 @@ import Testing
         #expect(
             outcome.errors.hasPrefix("passed over in photos: 17 pictures drawn by this program: "))
         #expect(folder.names(in: "results") == ["a.npy", "b.npy"])
-        // One that is named is taken.
+        // One that is named as an argument is read.
         let named = try shell("\"$0\" extract photos/a.saliency.png \(network)")
         #expect(named.status == 0 && named.errors == "")
     }
 
-    /// No result of `match` is named after a photo.
-    @Test func matchOfOneName() throws {
+    /// The results of `match` are not named after the photos.
+    @Test func matchAcceptsPhotosOfSameName() throws {
         try copy(Fixtures.first, to: "before/x.png")
         try copy(Fixtures.second, to: "after/x.png")
         for pair in ["before/x.png after/x.png", "before/x.png before/x.png", "before after"] {
@@ -199,26 +196,27 @@ import Testing
         #expect(folder.names(in: "results") == ["matches.json", "matches.png"])
     }
 
-    /// What cannot be saved is told before the work.
-    @Test(arguments: ["segment", "parts", "pca"]) func placesForModels(_ command: String) throws {
+    /// The error comes before any work is done.
+    @Test(arguments: ["segment", "parts", "pca"])
+    func rejectsUnusableModelPaths(_ command: String) throws {
         try copy(Fixtures.first, to: "photos/first.png")
         try copy(Fixtures.second, to: "photos/second.png")
         let option = command == "pca" ? "--save-basis" : "--save-model"
-        for (place, words) in [
+        for (path, reason) in [
             ("nowhere/model", "No such file or directory"), ("photos", "it is a folder"),
             ("photos/first.png", "is an input"), ("photos/first.png/model", "Not a directory"),
         ] {
-            let outcome = try shell("\"$0\" \(command) photos \(option) \(place) \(network)")
+            let outcome = try shell("\"$0\" \(command) photos \(option) \(path) \(network)")
             #expect(outcome.status == 1)
-            #expect(outcome.sentence?.contains(words) == true, "\(outcome.errors)")
-            #expect(outcome.sentence?.contains(place) == true)
+            #expect(outcome.message?.contains(reason) == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains(path) == true)
         }
-        // Nor may a result take the place afterwards.
+        // Nor may a result have the same path.
         let result =
             command == "pca"
             ? "first.pca.npy" : command == "parts" ? "first.parts.png" : "first.mask.png"
         let outcome = try shell("\"$0\" \(command) photos \(option) results/\(result) \(network)")
-        #expect(outcome.status == 1 && outcome.sentence?.contains(result) == true)
+        #expect(outcome.status == 1 && outcome.message?.contains(result) == true)
         #expect(folder.names(in: "photos") == ["first.png", "second.png"])
     }
 }

@@ -3,9 +3,9 @@ import Foundation
 import Images
 import Testing
 
-/// No number that a person gives an option ends by a signal, without end or in memory without bound.
+/// No number given to an option makes the program crash, run forever or use unbounded memory.
 @Suite struct OptionBoundsTests {
-    /// What `--experimental-dump-help` of the argument parser writes.
+    /// The output of the argument parser's `--experimental-dump-help`.
     private struct Dump: Decodable {
         struct Command: Decodable {
             var commandName: String
@@ -24,7 +24,7 @@ import Testing
         var command: Command
     }
 
-    /// Options that take a text.
+    /// Options with a text as value.
     private static let texts: Set<String> = [
         "weights", "output", "init-weights", "teacher-weights",
         "teacher-features", "teacher-saliency", "train", "test", "model",
@@ -32,10 +32,10 @@ import Testing
         "basis", "save-basis", "first-mask", "truth", "metadata", "arch", "optimizer", "preset",
         "facet",
     ]
-    /// Options that take any whole number.
+    /// Options that accept any positive integer.
     private static let anyNumber: Set<String> = ["seed", "save-every", "k"]
 
-    /// Each subcommand with its options that take numbers.
+    /// Each subcommand with its numeric options.
     private func numericOptions() throws -> [(command: [String], options: [String])] {
         let outcome = try Program.run(["--experimental-dump-help"])
         let dump = try JSONDecoder().decode(Dump.self, from: Data(outcome.output.utf8))
@@ -51,7 +51,7 @@ import Testing
         return collect(dump.command, [])
     }
 
-    /// What a subcommand needs to be a right call; no such file exists.
+    /// The arguments that a valid command line of a subcommand requires; the files do not exist.
     private func arguments(_ command: [String]) -> [String] {
         switch command.joined(separator: " ") {
         case "evaluate knn", "evaluate linear": ["--train", "none", "--test", "none"]
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func everyNumberHasABound() throws {
+    @Test func everyNumberIsBounded() throws {
         let commands = try numericOptions()
         #expect(commands.count > 12 && commands.flatMap(\.options).count > 80)
         for (command, options) in commands {
@@ -72,7 +72,7 @@ import Testing
                     option)
                 for value in ["9223372036854775807", "-1", "nan"] {
                     if Self.anyNumber.contains(option) && value.hasPrefix("9") { continue }
-                    // Any threshold near a saliency is one; a level of -1 takes all. The last layer is -1.
+                    // A threshold of -1 is valid, as everything exceeds it, and so is -1 as the last layer.
                     let isBelowZero = option.hasSuffix("layer") || option.hasSuffix("threshold")
                     if isBelowZero && value == "-1" { continue }
                     let given = isRange ? ["--" + option, value, value] : ["--\(option)=\(value)"]
@@ -83,7 +83,6 @@ import Testing
         }
     }
 
-    /// The bound stands in the sentence.
     @Test(arguments: [
         (
             ["train", "a", "--output", "b", "--out-dim", "16777216"],
@@ -104,29 +103,29 @@ import Testing
         ),
         (["extract", "a", "--load-size", "4097"], "--load-size 4097 is not from 0 to 4096"),
     ])
-    func theSentenceNamesTheBound(_ arguments: [String], _ part: String) throws {
+    func errorNamesBound(_ arguments: [String], _ part: String) throws {
         let outcome = try Program.run(arguments)
         #expect(outcome.status == 64 && outcome.errors.contains(part), "\(outcome.errors)")
     }
 
-    /// Legal one by one, and together more than any machine has: refused before memory is taken.
+    /// Each option is valid, but together they need more memory than any machine has: rejected before allocating it.
     @Test(arguments: [
         ["--arch", "65536x1024x1"], ["--arch", "16384x20x8"],
         ["--batch-size", "65536", "--accumulate", "65536"],
         ["--global-crop-size", "4096", "--batch-size", "65536"],
     ])
-    func trainingsWithoutMemory(_ options: [String]) throws {
+    func rejectsTrainingBeyondMemory(_ options: [String]) throws {
         let training = try Training(count: 2)
         let outcome = try Program.run(
             ["train", training.pictures, "--output", training.folder["run"], "--preset", "quick"]
                 + options)
         #expect(outcome.status == 1, "\(outcome.errors)")
-        #expect(outcome.sentence?.contains("training cannot be run: ") == true, "\(outcome.errors)")
+        #expect(outcome.message?.contains("training cannot be run: ") == true, "\(outcome.errors)")
         #expect(training.folder.names(in: "run") == [])
     }
 
-    /// Of more neighbours than there are patches all are taken, within memory in proportion.
-    @Test func moreNeighboursThanPatches() throws {
+    /// With more neighbours than patches all patches are used, in memory proportional to their number.
+    @Test func acceptsMoreNeighboursThanPatches() throws {
         let folder = TemporaryFolder()
         try FileManager.default.createDirectory(
             atPath: folder["frames"], withIntermediateDirectories: true)
@@ -149,8 +148,8 @@ import Testing
     }
 
     #if os(Linux)
-        /// What the system has no memory for ends with a sentence, not by a signal.
-        @Test func memoryThatEnds() throws {
+        /// The program ends with an error message, not with a crash.
+        @Test func reportsExhaustedMemory() throws {
             let folder = TemporaryFolder()
             try Image(width: 1200, height: 1200).writePNG(to: folder["large.png"])
             let program = Program.products.appendingPathComponent("dino-vit").path
@@ -162,7 +161,7 @@ import Testing
                     folder["results"],
                 ], name: "/bin/sh")
             #expect(outcome.status == 1, "\(outcome.errors)")
-            #expect(outcome.sentence?.contains("no memory for") == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains("no memory for") == true, "\(outcome.errors)")
             #expect(folder.names(in: "results") == [])
         }
     #endif

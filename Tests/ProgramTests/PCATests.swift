@@ -4,7 +4,7 @@ import Images
 import Tensors
 import Testing
 
-/// `pca` against the library on what `extract` writes.
+/// `pca` against the library, applied to the output of `extract`.
 @Suite struct PCATests {
     let folder = TemporaryFolder()
 
@@ -16,7 +16,7 @@ import Testing
         try TensorFile(contentsOf: folder[path]).tensor(named: "array")
     }
 
-    @Test func componentsTogetherAndApart() throws {
+    @Test func componentsMatchLibraryTogetherAndSeparately() throws {
         let photos = [Fixtures.first, Fixtures.second]
         let extracted = try Program.run(
             ["extract"] + photos + Fixtures.network + ["--stride", "4", "--output", folder["x"]])
@@ -39,14 +39,14 @@ import Testing
             let picture = try Image(contentsOf: folder["together/\(stem).pca.png"])
             let photo = try Image(contentsOf: photos[index])
             #expect(picture.width == photo.width && picture.height == photo.height)
-            // At stride 4 cell k has its centre at 4 k + 4 pixels in the network, whose shorter side
-            // is 48; its colour goes halfway to the next, and the outer ones to the borders.
+            // At stride 4 cell k has its centre at 4 k + 4 pixels of the network's image, whose shorter side is 48. Its
+            // colour extends halfway to the next centre, and that of the outer cells to the borders.
             let cells = componentPicture(all)
             let shorter = min(photo.width, photo.height)
             func cell(_ pixel: Int, _ side: Int, _ count: Int) -> Int {
                 let scale = Double(48 * side / shorter) / Double(side)
-                let place = ((Double(pixel) + 0.5) * scale - 2) / 4
-                return min(max(Int(place.rounded(.down)), 0), count - 1)
+                let position = ((Double(pixel) + 0.5) * scale - 2) / 4
+                return min(max(Int(position.rounded(.down)), 0), count - 1)
             }
             var wrong = 0
             for y in 0..<photo.height {
@@ -60,10 +60,9 @@ import Testing
         }
     }
 
-    /// A single patch, a plain picture, and a foreground of one patch: nothing varies, and that is a
-    /// result. The others of a folder have theirs.
+    /// A single patch, a plain picture and a foreground of one patch have results, and so do the others of a folder.
     @Test(arguments: [[], ["--separate"], ["--foreground"], ["--foreground", "--separate"]])
-    func nothingVaries(_ options: [String]) throws {
+    func acceptsPicturesWithoutVariance(_ options: [String]) throws {
         func pca(_ photos: String, into output: String) throws -> Program.Outcome {
             try Program.run(
                 ["pca", folder[photos], "--weights", Fixtures.weights, "--heads", "6"]
@@ -85,8 +84,9 @@ import Testing
         #expect(folder.names(in: "all").count == 6)
     }
 
-    /// A basis applied to the pictures that it is of gives what fitting gave, and to others something.
-    @Test(arguments: [[], ["--foreground"]]) func savedBasis(_ options: [String]) throws {
+    /// The basis is applied to the picture that it was fitted to, and to another one.
+    @Test(arguments: [[], ["--foreground"]])
+    func savedBasisGivesSameResults(_ options: [String]) throws {
         let basis = folder["basis"]
         let fitted = try pca(
             [Fixtures.first, "--save-basis", basis, "--layer", "0", "--facet", "value"] + options,
@@ -103,7 +103,7 @@ import Testing
         #expect(hasGaps == !options.isEmpty)
     }
 
-    @Test func whatGoesWrong() throws {
+    @Test func rejectsInvalidOptionsAndFiles() throws {
         try folder.write("no basis".utf8, to: "text")
         for (arguments, status) in [
             (["--basis", "text", "--separate"], 64), (["--basis", "text", "--layer", "1"], 64),
@@ -114,17 +114,17 @@ import Testing
         ] as [([String], Int32)] {
             let outcome = try pca([Fixtures.first] + arguments, into: "results")
             #expect(outcome.status == status, "\(arguments)")
-            #expect((outcome.sentence != nil) == (status == 1), "\(outcome.errors)")
+            #expect((outcome.message != nil) == (status == 1), "\(outcome.errors)")
         }
         #expect(folder.names(in: "results") == [])
-        // Components of other channels.
+        // A basis for a different number of channels.
         let basis = try PrincipalBasis(of: [Tensor([1, 2, 3, 4], shape: [2, 2])], count: 1)
         try basis.write(to: folder["basis"], metadata: ["layer": "1", "facet": "key"])
         let other = try pca([Fixtures.first, "--basis", folder["basis"]], into: "results")
-        #expect(other.sentence?.contains("2 channels") == true, "\(other.errors)")
-        // A broken picture is left out, and named.
+        #expect(other.message?.contains("2 channels") == true, "\(other.errors)")
+        // An unreadable picture is skipped and named.
         let among = try pca([Fixtures.first, folder["text"]], into: "among")
-        #expect(among.status == 1 && among.sentence?.contains("1 of 2 pictures") == true)
+        #expect(among.status == 1 && among.message?.contains("1 of 2 pictures") == true)
         #expect(folder.names(in: "among") == ["first.pca.npy", "first.pca.png"])
     }
 }

@@ -1,14 +1,14 @@
 import Foundation
 
-/// The built program, run as a process of its own.
+/// The built programs, run as separate processes.
 enum Program {
     struct Outcome {
         var status: Int32
         var output: String
         var errors: String
 
-        /// The one line that a failure is to write.
-        var sentence: String? {
+        /// The single line that a failure writes to standard error; nil if there is anything else.
+        var message: String? {
             let lines = errors.split(separator: "\n", omittingEmptySubsequences: false)
             guard lines.count == 2, lines[1].isEmpty, lines[0].hasPrefix("error: ") else {
                 return nil
@@ -17,15 +17,15 @@ enum Program {
         }
     }
 
-    /// Runs the program and waits for its end.
+    /// Runs the program and waits for it to exit.
     ///
     /// - Parameters:
-    ///   - name: of one of the package's programs, or the path of a program.
-    ///   - place: where it runs; a folder of its own unless given.
-    ///   - output: where standard output goes; into `Outcome.output` unless given.
-    ///   - fillsDisk: whether no file can grow beyond some kilobytes.
+    ///   - name: the name of one of the package's programs, or the path of a program.
+    ///   - directory: the working directory; by default a temporary folder.
+    ///   - output: the file for standard output; by default it is returned in `Outcome.output`.
+    ///   - fillsDisk: whether files cannot grow beyond a few kilobytes.
     static func run(
-        _ arguments: [String], name: String = "dino-vit", in place: TemporaryFolder? = nil,
+        _ arguments: [String], name: String = "dino-vit", in directory: TemporaryFolder? = nil,
         output: String? = nil, fillsDisk: Bool = false
     ) throws -> Outcome {
         let folder = TemporaryFolder()
@@ -38,8 +38,8 @@ enum Program {
             name.hasPrefix("/")
             ? URL(fileURLWithPath: name) : products.appendingPathComponent(name)
         if fillsDisk {
-            // The limit makes writing fail as a full disk does, and sends a signal, which whoever runs
-            // the tests may have had ignored.
+            // The limit makes writing fail as on a full disk. It also sends a signal, whose default action is restored in
+            // case the tests were started with the signal ignored.
             let limited = """
                 ulimit -f 8; set -- "$0" "$@"
                 env --default-signal=XFSZ true && set -- env --default-signal=XFSZ "$@"
@@ -51,8 +51,8 @@ enum Program {
             process.executableURL = executable
             process.arguments = arguments
         }
-        process.currentDirectoryURL = (place ?? folder).url
-        // Files, not pipes: nothing has to be read meanwhile.
+        process.currentDirectoryURL = (directory ?? folder).url
+        // Files rather than pipes, which would have to be read meanwhile.
         process.standardOutput =
             try output.map { FileHandle(forWritingAtPath: $0) } ?? handle(folder["output"])
         process.standardError = try handle(folder["errors"])
@@ -66,7 +66,7 @@ enum Program {
             errors: text(folder["errors"]))
     }
 
-    /// Where the executables lie: beside the tests.
+    /// The folder of the executables, which are beside the tests.
     static var products: URL {
         for bundle in Bundle.allBundles where bundle.bundlePath.hasSuffix(".xctest") {
             return bundle.bundleURL.deletingLastPathComponent()
@@ -75,7 +75,7 @@ enum Program {
     }
 }
 
-/// A folder that is removed with its last user.
+/// A temporary folder, removed together with the last reference to it.
 final class TemporaryFolder: Sendable {
     let url: URL
 
@@ -92,7 +92,7 @@ final class TemporaryFolder: Sendable {
     /// The path of a file in the folder.
     subscript(name: String) -> String { url.appendingPathComponent(name).path }
 
-    /// The names of what is in a folder inside, or in this one, sorted; none where there is none.
+    /// The sorted names in a subfolder, or in this folder; empty if the subfolder does not exist.
     func names(in folder: String = "") -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: self[folder])) ?? []).sorted()
     }

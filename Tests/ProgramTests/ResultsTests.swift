@@ -2,14 +2,14 @@ import Foundation
 import Images
 import Testing
 
-/// Files against those of the official code.
+/// Output files against those of the official code.
 ///
-/// Bounds: the resized pictures are the reference's to the bit, so that only the order of sums in
-/// float32 differs. Over two blocks that is some 1e-6; 2e-5 is what is promised of twelve.
+/// Tolerances: the resized pictures equal the reference's to the bit, so that only the order of float32 sums differs. Over
+/// two blocks that is about 1e-6; 2e-5 is guaranteed over twelve.
 @Suite struct ResultsTests {
     let folder = TemporaryFolder()
 
-    @Test func descriptors() throws {
+    @Test func descriptorsMatchReference() throws {
         let outcome = try Program.run(
             ["extract", Fixtures.first, "--layer", "1", "--stride", "4", "--include-cls"]
                 + Fixtures.network + ["--output", folder["new/results"]])
@@ -29,7 +29,8 @@ import Testing
         #expect(grid.values == Array(tokens.values.dropFirst(96)))
     }
 
-    @Test func binnedDescriptorsAtThePatchSize() throws {
+    /// The stride is the patch size.
+    @Test func binnedDescriptorsMatchReference() throws {
         let outcome = try Program.run(
             ["extract", Fixtures.first, "--layer", "0", "--facet", "query", "--bin"]
                 + Fixtures.network + ["--output", folder["results"], "--quiet"])
@@ -39,7 +40,7 @@ import Testing
         #expect(binned.relativeError(to: expected) < 2e-5)
     }
 
-    @Test func saliency() throws {
+    @Test func saliencyMatchesReference() throws {
         let outcome = try Program.run(
             ["saliency", Fixtures.first, "--stride", "4"] + Fixtures.network
                 + ["--output", folder["results"]])
@@ -50,17 +51,17 @@ import Testing
         #expect(map.relativeError(to: expected) < 5e-5)
         let picture = try Image(contentsOf: folder["results/first.saliency.png"])
         #expect(picture.width == 80 && picture.height == 60)
-        // Red where the map is greatest, blue where it is least: the photo is neither there.
+        // Red where the map is greatest, blue where it is least; the photo has neither colour there.
         let brightest = try #require(map.values.indices.max { map.values[$0] < map.values[$1] })
         let darkest = try #require(map.values.indices.min { map.values[$0] < map.values[$1] })
         func colour(_ cell: Int) -> Colour {
-            // The centre of the cell: 4 pixels further each, after half a patch; 60 rows for 48.
+            // The centre of the cell: 4 pixels per cell after half a patch, scaled from 48 to 60 rows.
             picture[(cell % 15 * 4 + 4) * 80 / 64, (cell / 15 * 4 + 4) * 60 / 48]
         }
         #expect(colour(brightest).red > colour(darkest).red)
     }
 
-    @Test func attention() throws {
+    @Test func attentionMatchesReference() throws {
         let outcome = try Program.run(
             ["attention", Fixtures.first] + Fixtures.network + ["--output", folder["results"]])
         #expect(outcome.status == 0)
@@ -75,8 +76,8 @@ import Testing
         }
     }
 
-    /// A folder stands for its pictures, sorted; 0 keeps their size.
-    @Test func folders() throws {
+    /// They are sorted by name; the load size 0 keeps their size.
+    @Test func folderStandsForItsPictures() throws {
         for (name, from) in [("b.png", Fixtures.second), ("a.PNG", Fixtures.first)] {
             try FileManager.default.createDirectory(
                 atPath: folder["photos/inner.png"], withIntermediateDirectories: true)
@@ -97,7 +98,7 @@ import Testing
         #expect(lines.count == 2 && lines[0].contains("a.npy") && lines[1].contains("b.npy"))
     }
 
-    @Test func threadsChangeNothing() throws {
+    @Test func resultsAreIdenticalForAnyThreadCount() throws {
         for threads in ["1", "2", "3"] {
             for command in ["extract", "saliency", "attention"] {
                 let outcome = try Program.run(

@@ -4,7 +4,7 @@ import Tensors
 import Testing
 import ViT
 
-/// `segment` and `parts`: their files, models that are saved and applied, and sets that are none.
+/// `segment` and `parts`: their files, saved models, and invalid inputs.
 @Suite struct SegmentTests {
     let folder = TemporaryFolder()
 
@@ -28,14 +28,14 @@ import ViT
                 + ["--output", folder[output]])
     }
 
-    /// The levels of a picture's red, and its size.
+    /// The levels of red in a picture, and its size.
     private func levels(_ name: String) throws -> (levels: Set<UInt8>, width: Int, height: Int) {
         let image = try Image(contentsOf: folder[name])
         let red = stride(from: 0, to: image.pixels.count, by: 3).map { image.pixels[$0] }
         return (Set(red), image.width, image.height)
     }
 
-    @Test func masksAsLargeAsThePhotos() throws {
+    @Test func masksHaveSizeOfPhotos() throws {
         let set = try pictures()
         let outcome = try run("segment", [set, "--threshold", "0.35"], into: "masks")
         #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
@@ -51,7 +51,7 @@ import ViT
             let overlay = try levels("masks/\(name).mask.overlay.png")
             #expect(overlay.width == width && overlay.height == height)
         }
-        // Masks of nothing, and of everything.
+        // Masks without foreground and without background.
         for (options, level) in [
             (["--threshold=2"], 0), (["--threshold=-1", "--votes", "0"], 255),
         ] as [([String], UInt8)] {
@@ -61,7 +61,7 @@ import ViT
         }
     }
 
-    @Test func anyNumberOfThreadsWritesTheSameFiles() throws {
+    @Test func resultsAreIdenticalForAnyThreadCount() throws {
         let set = try pictures()
         for command in ["segment", "parts"] {
             let more = command == "parts" ? ["--three-stages", "--crops", "1"] : []
@@ -79,8 +79,8 @@ import ViT
         }
     }
 
-    /// A model gives the pictures that it was fitted to what fitting gave them.
-    @Test func savedModels() throws {
+    /// The model is applied to the pictures that it was fitted to.
+    @Test func savedModelGivesSameResults() throws {
         let set = try pictures()
         for command in ["segment", "parts"] {
             let model = folder[command + ".safetensors"]
@@ -93,14 +93,14 @@ import ViT
             for name in folder.names(in: "fitted") {
                 #expect(try folder.data("fitted/\(name)") == folder.data("applied/\(name)"))
             }
-            // What a model was fitted with is not chosen again; another's model is none.
+            // Options of fitting are invalid with a saved model, and so is the model of the other command.
             let again = try run(command, [set, "--model", model], into: "applied")
             #expect(again.status == 64)
             let other = try run(
                 command == "parts" ? "segment" : "parts", [set, "--model", model], into: "none",
                 fitting: false)
-            #expect(other.status == 1 && other.sentence?.contains(model) == true)
-            // Another network's features mean something else, though they are as many.
+            #expect(other.status == 1 && other.message?.contains(model) == true)
+            // The features of another network differ in meaning, even if their number is the same.
             var network = try VisionTransformer(contentsOf: Fixtures.weights, heads: 6)
             network.norm.bias = Tensor(repeating: 0.5, shape: network.norm.bias.shape)
             try network.write(to: folder["other.safetensors"])
@@ -108,19 +108,19 @@ import ViT
                 command, set, "--weights", folder["other.safetensors"], "--model", model,
                 "--output", folder["none"],
             ])
-            #expect(foreign.status == 1 && foreign.sentence?.contains("another network") == true)
-            // Weights are not replaced.
+            #expect(foreign.status == 1 && foreign.message?.contains("another network") == true)
+            // A model does not replace the weights.
             let weights = folder["weights.pth"]
             try? FileManager.default.copyItem(atPath: Fixtures.weights, toPath: weights)
             let over = try Program.run([
                 command, set, "--weights", weights, "--heads", "6", "--load-size", "48",
                 "--save-model", weights, "--output", folder["none"],
             ])
-            #expect(over.status == 1 && over.sentence?.contains(weights) == true)
+            #expect(over.status == 1 && over.message?.contains(weights) == true)
         }
     }
 
-    @Test func partsAreIndices() throws {
+    @Test func partsAreWrittenAsIndices() throws {
         let set = try pictures()
         let outcome = try run(
             "parts", [set, "--parts", "3", "--threshold", "0.2", "--votes", "50"], into: "parts")
@@ -134,26 +134,26 @@ import ViT
         #expect(bytes[16..<24].elementsEqual([0, 0, 0, 80, 0, 0, 0, 60]) && bytes[25] == 3)
     }
 
-    @Test func broken() throws {
+    @Test func rejectsInvalidPicturesAndOptions() throws {
         let set = try pictures()
         try folder.write("no picture".utf8, to: "set/c.png")
         let outcome = try run("segment", [set], into: "masks")
         #expect(outcome.status == 1)
-        #expect(outcome.sentence?.hasPrefix("error: 1 of 3 pictures") == true, "\(outcome.errors)")
+        #expect(outcome.message?.hasPrefix("error: 1 of 3 pictures") == true, "\(outcome.errors)")
         #expect(folder.names(in: "masks").count == 4)
         try FileManager.default.copyItem(atPath: Fixtures.first, toPath: folder["set/a.jpg"])
         let twice = try run("parts", [set], into: "none")
-        #expect(twice.status == 1 && twice.sentence?.contains("a.jpg") == true)
+        #expect(twice.status == 1 && twice.message?.contains("a.jpg") == true)
         let call = try run("parts", [set, "--parts", "0"], into: "none")
         #expect(call.status == 64)
-        // It would do nothing.
+        // Without --remove-outliers it would have no effect.
         let alone = try run("segment", [set, "--outlier-threshold", "0.5"], into: "none")
         #expect(alone.status == 64 && alone.errors.contains("--remove-outliers"))
         let layer = try run("segment", [try pictures("other"), "--layer", "7"], into: "none")
-        #expect(layer.status == 1 && layer.sentence?.contains("layer 7") == true)
+        #expect(layer.status == 1 && layer.message?.contains("layer 7") == true)
     }
 
-    @Test func oneBlackPicture() throws {
+    @Test func acceptsSingleBlackPicture() throws {
         try FileManager.default.createDirectory(
             atPath: folder["black"], withIntermediateDirectories: true)
         try Image(width: 90, height: 50, colour: .black).writePNG(to: folder["black/x.png"])
@@ -164,7 +164,7 @@ import ViT
         }
     }
 
-    @Test func setsInFolders() throws {
+    @Test func segmentsSetsInSubfolders() throws {
         _ = try pictures("root/one")
         _ = try pictures("root/two")
         let outcome = try run("segment", [folder["root"]], into: "results")
@@ -173,6 +173,6 @@ import ViT
         #expect(folder.names(in: "results/two").count == 4)
         let model = try run(
             "segment", [folder["root"], "--save-model", folder["m"]], into: "none")
-        #expect(model.status == 1 && model.sentence?.contains("several sets") == true)
+        #expect(model.status == 1 && model.message?.contains("several sets") == true)
     }
 }

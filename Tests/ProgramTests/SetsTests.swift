@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A folder of sets, and what is none.
+/// Folders whose subfolders are sets of pictures.
 @Suite struct SetsTests {
     let folder = TemporaryFolder()
 
@@ -17,7 +17,7 @@ import Testing
         try Program.run(arguments + Fixtures.network + ["--output", folder[output]])
     }
 
-    @Test func extractGoesOnPastSetsThatFail() throws {
+    @Test func extractContinuesAfterFailedSets() throws {
         try put(["one.png", "two.png"], into: "root/b")
         try put(["one.png"], into: "root/d")
         try put(["one.png", "hidden.png"], into: "root/.hidden")
@@ -28,21 +28,21 @@ import Testing
         try folder.write("no folder".utf8, to: "root/notes.txt")
         let outcome = try run(["extract", folder["root"], "--layer", "1"], into: "results")
         #expect(outcome.status == 1)
-        let sentence = try #require(outcome.sentence)
-        #expect(sentence.hasPrefix("error: 2 of 4 sets failed: a: "), "\(sentence)")
-        #expect(sentence.contains("; c: 1 of 2 pictures"), "\(sentence)")
+        let message = try #require(outcome.message)
+        #expect(message.hasPrefix("error: 2 of 4 sets failed: a: "), "\(message)")
+        #expect(message.contains("; c: 1 of 2 pictures"), "\(message)")
         #expect(folder.names(in: "results") == ["b", "c", "d"])
         #expect(folder.names(in: "results/b") == ["one.npy", "two.npy"])
         #expect(folder.names(in: "results/c") == ["one.npy"])
         #expect(folder.names(in: "results/d") == ["one.npy"])
-        // As of a set alone.
+        // The same as for a single set.
         let alone = try run(["extract", folder["root/b"], "--layer", "1"], into: "alone")
         #expect(alone.status == 0)
         #expect(try folder.data("results/b/two.npy") == folder.data("alone/two.npy"))
     }
 
-    /// Results beside the sets are no set the next time; nor is a folder beside pictures.
-    @Test func whatIsNoSet() throws {
+    /// Results beside the sets are not a set in the next run; nor is a folder beside pictures.
+    @Test func otherFoldersAreNotSets() throws {
         try put(["one.png"], into: "root/a")
         for _ in 0..<2 {
             let outcome = try run(["saliency", folder["root"]], into: "root/results")
@@ -55,15 +55,15 @@ import Testing
         #expect(folder.names(in: "mixed") == ["two.saliency.npy", "two.saliency.png"])
     }
 
-    @Test func pairsInFolders() throws {
+    @Test func matchAcceptsPairsInSubfolders() throws {
         try put(["one.png", "two.png"], into: "pairs/good")
         try put(["one.png"], into: "pairs/lonely")
         try put(["one.png", "two.png", "three.png"], into: "pairs/crowd")
         let outcome = try run(["match", folder["pairs"]], into: "results")
         #expect(outcome.status == 1)
-        let sentence = try #require(outcome.sentence)
-        #expect(sentence.contains("2 of 3 sets failed: crowd: 3 pictures"), "\(sentence)")
-        #expect(sentence.contains("; lonely: 1 picture,"), "\(sentence)")
+        let message = try #require(outcome.message)
+        #expect(message.contains("2 of 3 sets failed: crowd: 3 pictures"), "\(message)")
+        #expect(message.contains("; lonely: 1 picture,"), "\(message)")
         #expect(folder.names(in: "results/good") == ["matches.json", "matches.png"])
         #expect(outcome.output.split(separator: "\n").count == 1)
 
@@ -77,12 +77,12 @@ import Testing
             #expect(try folder.data("pair/\(name)") == expected)
             #expect(try folder.data("results/good/\(name)") == expected)
         }
-        // One photo makes no pair.
+        // A single photo is not a pair.
         #expect(try run(["match", pair + "/one.png"], into: "none").status == 64)
         #expect(folder.names(in: "none") == [])
-        // What is wrong for all is said once, before the work begins.
+        // An error that concerns all sets is reported once, before any work is done.
         let layer = try run(["match", folder["pairs"], "--layer", "7"], into: "wrong")
-        #expect(layer.status == 1 && layer.sentence?.contains("layer 7") == true)
-        #expect(layer.sentence?.contains("sets") == false && folder.names(in: "wrong") == [])
+        #expect(layer.status == 1 && layer.message?.contains("layer 7") == true)
+        #expect(layer.message?.contains("sets") == false && folder.names(in: "wrong") == [])
     }
 }

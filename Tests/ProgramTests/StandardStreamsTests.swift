@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// Streams that are full, closed, or that nobody reads: a sentence and status 1 where results go
-/// there, and nothing to training where words for a person do.
+/// Standard streams that are full, closed or without a reader: an error with status 1 if the stream is for results, and no
+/// effect on training if it is for notices.
 @Suite struct StandardStreamsTests {
     let folder = TemporaryFolder()
 
-    /// Runs the program, `"$@"` in a script for the shell.
+    /// Runs a shell script in which `"$@"` is the program with its arguments.
     private func run(_ script: String, _ arguments: [String]) throws -> Program.Outcome {
         let program = Program.products.appendingPathComponent("dino-vit").path
         return try Program.run(
@@ -18,12 +18,12 @@ import Testing
         ["extract", Fixtures.first, Fixtures.second, "--output", "results"] + Fixtures.network
 
     @Test(arguments: [info, pictures, ["--help"], ["train", "--help"]])
-    func outputThatCannotBeWritten(_ arguments: [String]) throws {
+    func reportsUnwritableOutput(_ arguments: [String]) throws {
         var scripts = [
-            // A reader that has gone.
+            // A reader that has exited.
             #"{ sleep 0.3; "$@"; echo $? > status; } | true; exit $(cat status)"#,
             #"exec "$@" >&-"#,
-            // A file that cannot grow, by its size limit.
+            // A file that cannot grow, because of a size limit.
             #"head -c 1024 /dev/zero > full; ulimit -f 1; exec "$@" >> full"#,
         ]
         #if os(Linux)
@@ -33,12 +33,12 @@ import Testing
             let outcome = try run(script, arguments)
             #expect(outcome.status == 1, "\(script): \(outcome.errors)")
             let reason = "error: standard output cannot be written: "
-            #expect(outcome.sentence?.hasPrefix(reason) == true, "\(script): \(outcome.errors)")
+            #expect(outcome.message?.hasPrefix(reason) == true, "\(script): \(outcome.errors)")
         }
     }
 
-    /// A reader of the first line alone has it, and all results are there.
-    @Test func readerOfOneLine() throws {
+    /// A reader of only the first line receives it, and all results are written.
+    @Test func readerMayStopAfterFirstLine() throws {
         let outcome = try run(
             #""$@" | { read line; echo "$line"; exec <&-; sleep 1; }"#, Self.pictures)
         #expect(outcome.output.split(separator: "\n").count == 1)
@@ -46,21 +46,21 @@ import Testing
         for name in folder.names(in: "results") { _ = try Array32(folder["results/\(name)"]) }
     }
 
-    /// Warnings, notices, progress and the words of an interruption.
+    /// Warnings, notices, progress and the message of an interruption.
     @Test(arguments: ["2>&-", "2>/dev/full", "2>&- <&- >/dev/null"])
-    func errorsThatCannotBeWritten(_ streams: String) throws {
+    func unwritableErrorsDoNotStopTraining(_ streams: String) throws {
         #if !os(Linux)
             if streams.contains("/dev/full") { return }
         #endif
         let training = try Training()
-        // It says that it starts anew.
+        // This run reports that it starts anew.
         let outcome = try run(
             "exec \"$@\" \(streams)", training.arguments("run", epochs: 1, ["--resume"]))
         #expect(outcome.status == 0)
         #expect(try training.log("run").count == 3)
         let wrong = try run("exec \"$@\" \(streams)", ["saliency", "missing.png"])
         #expect(wrong.status == 1)
-        // A signal, and then nobody to tell.
+        // A signal, whose message cannot be written either.
         let signalled = try run(
             #""$@" \#(streams) & until [ -s "$0" ]; do sleep 0.05; done; kill -TERM $!; wait $!"#
                 .replacingOccurrences(of: "$0", with: training.folder["other/log.jsonl"]),

@@ -51,12 +51,12 @@ import Testing
                         try Data(contentsOf: URL(fileURLWithPath: folder["\(threads)/\($0)"]))
                     })
         }
-        // Compared outside: an expectation that fails would print the files.
+        // Compared outside of the expectation, which would print the files.
         let isSame = contents[0] == contents[1]
         #expect(isSame)
     }
 
-    @Test func wrongCalls() throws {
+    @Test func rejectsInvalidOptions() throws {
         for arguments in [["--kinds", "99"], ["--size", "3"], ["--count", "0"]] {
             let folder = TemporaryFolder()
             let outcome = try Program.run(["synthesize", folder["made"]] + arguments)
@@ -65,9 +65,9 @@ import Testing
         }
     }
 
-    /// Of two series in one folder neither labels.json would be right. The same again, or a part of it, is
-    /// the same series.
-    @Test func twoSeriesAreNotMixed() throws {
+    /// With pictures of two series in a folder, labels.json could not be right. A series whose pictures have the same names
+    /// may replace another.
+    @Test func seriesAreNotMixed() throws {
         let folder = TemporaryFolder()
         func synthesize(count: Int, kinds: Int, seed: Int = 0) throws -> Program.Outcome {
             try Program.run([
@@ -79,9 +79,9 @@ import Testing
         let first = try Data(contentsOf: URL(fileURLWithPath: folder["made/labels.json"]))
         for (count, kinds) in [(6, 2), (3, 3), (12, 3), (6, 4)] {
             let outcome = try synthesize(count: count, kinds: kinds)
-            // Six of four kinds are other pictures of the first three.
+            // Six pictures of four kinds are different ones of the first three kinds.
             #expect(outcome.status == 1, "\(count) of \(kinds) kinds")
-            #expect(outcome.sentence?.contains("made contains ") == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains("made contains ") == true, "\(outcome.errors)")
             #expect(
                 try Data(contentsOf: URL(fileURLWithPath: folder["made/labels.json"])) == first)
         }
@@ -91,19 +91,19 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder["made/labels.json"])) == first)
     }
 
-    @Test func fileWhereTheFolderIsToBe() throws {
+    @Test func reportsFileInPlaceOfFolder() throws {
         let folder = TemporaryFolder()
         try Data().write(to: URL(fileURLWithPath: folder["made"]))
         let outcome = try Program.run(["synthesize", folder["made"], "--count", "1"])
         #expect(outcome.status == 1)
-        #expect(outcome.sentence?.contains("made") == true)
+        #expect(outcome.message?.contains("made") == true)
     }
 
-    @Test func fullDisk() throws {
+    @Test func reportsFullDisk() throws {
         let folder = TemporaryFolder()
         let outcome = try Program.run(
             ["synthesize", folder["made"], "--count", "2", "--size", "256"], fillsDisk: true)
         #expect(outcome.status == 1)
-        #expect(outcome.sentence?.contains("cannot be written") == true)
+        #expect(outcome.message?.contains("cannot be written") == true)
     }
 }

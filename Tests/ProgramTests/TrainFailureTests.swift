@@ -3,9 +3,9 @@ import Foundation
 import Images
 import Testing
 
-/// Folders of pictures and disks that `train` has to live with.
+/// `train` with unusual folders of pictures and full disks.
 @Suite struct TrainFailureTests {
-    @Test func hostileFolder() throws {
+    @Test func skipsUnreadablePictures() throws {
         let training = try Training()
         func write(_ bytes: some Sequence<UInt8>, _ name: String) throws {
             try training.folder.write(bytes, to: "pictures/" + name)
@@ -32,7 +32,7 @@ import Testing
         #expect(outcome.output.contains("skipped 3 files"))
     }
 
-    /// Small JPEG files of every kind, those of the tests of decoding.
+    /// Small JPEG files of every kind, from the tests of decoding.
     private func jpegs() throws -> [String: Data] {
         struct Sample: Decodable {
             var name: String
@@ -44,7 +44,7 @@ import Testing
         return Dictionary(samples.map { ($0.name, $0.file) }) { first, _ in first }
     }
 
-    @Test func foldersWithoutPictures() throws {
+    @Test func rejectsFoldersWithoutPictures() throws {
         let folder = TemporaryFolder()
         try FileManager.default.createDirectory(
             atPath: folder["none"], withIntermediateDirectories: true)
@@ -52,19 +52,19 @@ import Testing
             let outcome = try Program.run(
                 ["train", folder[name], "--output", folder["run"], "--preset", "quick"])
             #expect(outcome.status == 1)
-            #expect(outcome.sentence?.contains(folder[name]) == true, "\(outcome.errors)")
+            #expect(outcome.message?.contains(folder[name]) == true, "\(outcome.errors)")
         }
         try folder.write("no picture".utf8, to: "none/text.jpg")
         let broken = try Program.run(
             ["train", folder["none"], "--output", folder["run"], "--preset", "quick"])
         #expect(broken.status == 1)
-        #expect(broken.sentence?.contains("none of the 1 pictures") == true, "\(broken.errors)")
+        #expect(broken.message?.contains("none of the 1 pictures") == true, "\(broken.errors)")
     }
 
-    @Test func diskThatIsFull() throws {
+    @Test func resumesAfterFullDisk() throws {
         let training = try Training()
         #expect(try training.train("whole", epochs: 8).status == 0)
-        // Killed when the first checkpoint stands, then no file can grow.
+        // Killed once the first checkpoint is written; then no file can grow.
         let process = try training.start("full", epochs: 8, ["--save-every", "3"])
         while !FileManager.default.fileExists(atPath: training.folder["full/loss.png"]) {
             usleep(500)
@@ -76,7 +76,7 @@ import Testing
         let full = try training.train(
             "full", epochs: 8, ["--resume", "--save-every", "1", "--quiet"], fillsDisk: true)
         #expect(full.status == 1)
-        #expect(full.sentence?.contains("cannot be written") == true, "\(full.errors)")
+        #expect(full.message?.contains("cannot be written") == true, "\(full.errors)")
         #expect(try names.map { try training.data("full", $0) } == before)
         #expect(training.folder.names(in: "full") == (names + ["log.jsonl"]).sorted())
         #expect(try training.train("full", epochs: 8, ["--resume"]).status == 0)
@@ -87,20 +87,20 @@ import Testing
     }
 
     #if os(Linux)
-        /// A disk of its own, on which one checkpoint fits and not a second beside it.
-        @Test func smallDisk() throws {
+        /// A separate disk, with space for a checkpoint but not for a second one beside it.
+        @Test func resumesAfterSmallDiskIsFull() throws {
             let training = try Training()
             let disk = training.folder["disk"]
             try FileManager.default.createDirectory(
                 atPath: disk, withIntermediateDirectories: true)
             guard call("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", disk]) else {
-                print("smallDisk: skipped, since mounting is not allowed here")
+                print("resumesAfterSmallDiskIsFull: skipped, since mounting is not permitted")
                 return
             }
             defer { _ = call("umount", [disk]) }
             let full = try training.train("disk/run", epochs: 8, ["--save-every", "3", "--quiet"])
             #expect(full.status == 1)
-            #expect(full.sentence?.contains("No space left") == true, "\(full.errors)")
+            #expect(full.message?.contains("No space left") == true, "\(full.errors)")
             let names = training.folder.names(in: "disk/run")
             #expect(names.filter { $0.contains(".part") } == [])
             try FileManager.default.copyItem(
@@ -138,13 +138,13 @@ import Testing
         ["train", "a", "--output", "b", "--teacher-temp", "0"],
         ["train", "a", "--output", "b", "--save-every", "0"],
     ])
-    func wrongCalls(_ arguments: [String]) throws {
+    func rejectsInvalidCommandLines(_ arguments: [String]) throws {
         let outcome = try Program.run(arguments)
         #expect(outcome.status == 64)
         #expect(outcome.output == "" && outcome.errors != "")
     }
 
-    /// What does not go together, but is no wrong call by itself.
+    /// Options that are valid one by one, but contradict each other or need missing files.
     @Test(arguments: [
         ["--local-crop-size", "4"], ["--warmup-epochs", "3"],
         ["--init-weights", "missing.pth"],
@@ -152,10 +152,10 @@ import Testing
         ["--teacher-features", "missing"], ["--feature-layer", "-1"],
         ["--teacher-weights", Fixtures.weights, "--feature-layer", "9"],
     ])
-    func optionsThatDoNotGoTogether(_ options: [String]) throws {
+    func rejectsInconsistentOptions(_ options: [String]) throws {
         let training = try Training()
         let outcome = try training.train("run", epochs: 2, options)
-        #expect(outcome.status == 1 && outcome.sentence != nil, "\(outcome.errors)")
+        #expect(outcome.status == 1 && outcome.message != nil, "\(outcome.errors)")
         #expect(!training.folder.names(in: "run").contains("checkpoint.safetensors"))
     }
 }

@@ -5,14 +5,14 @@ import Tensors
 import Testing
 import ViT
 
-/// What `train` finds in the folder of a run: after a process that ended at any instant, and after
-/// what people and disks do to the files meanwhile.
+/// `train` on the folder of an earlier run: after a process that was killed at any moment, and after changes to the files by
+/// users and disks.
 @Suite struct TrainResumeTests {
     private static let results = ["teacher.safetensors", "loss.png"]
 
-    /// As after a kill between the last checkpoint and what it gives, or with worse luck.
+    /// The results are missing, older or damaged, as after a kill between writing the last checkpoint and its results.
     @Test(arguments: [0, 1])
-    func finishedRunsAreCompleted(distilled: Int) throws {
+    func restoresResultsOfFinishedRun(distilled: Int) throws {
         let training = try Training()
         var options: [String] = []
         var results = Self.results
@@ -26,13 +26,13 @@ import ViT
         #expect(try training.train("older", epochs: 1, options).status == 0)
         let whole = try results.map { try training.data("run", $0) }
         for (index, name) in results.enumerated() {
-            let place = "run/" + name
+            let file = "run/" + name
             let damages: [() throws -> Void] = [
-                { try FileManager.default.removeItem(atPath: training.folder[place]) },
-                { try training.folder.write(try training.data("older", name), to: place) },
-                { try training.folder.write(whole[index].dropLast(50), to: place) },
-                { try training.folder.write([], to: place) },
-                { try training.folder.write([1], to: place + ".123.partial") },
+                { try FileManager.default.removeItem(atPath: training.folder[file]) },
+                { try training.folder.write(try training.data("older", name), to: file) },
+                { try training.folder.write(whole[index].dropLast(50), to: file) },
+                { try training.folder.write([], to: file) },
+                { try training.folder.write([1], to: file + ".123.partial") },
             ]
             for damage in damages {
                 try damage()
@@ -44,8 +44,8 @@ import ViT
         }
     }
 
-    /// Before a run that goes on takes a step, its teacher is the checkpoint's.
-    @Test func unfinishedRunsAreCompleted() throws {
+    /// Before a resumed run takes a step, its results are those of the checkpoint.
+    @Test func restoresResultsOfUnfinishedRun() throws {
         let training = try Training()
         #expect(try training.train("older", epochs: 1).status == 0)
         try training.stop("run", SIGINT)
@@ -61,8 +61,8 @@ import ViT
         #expect(try training.data("run", "loss.png") == plot)
     }
 
-    /// An unmounted disk, and a checkpoint that was moved away: nothing is begun over what is left.
-    @Test func checkpointsThatAreElsewhere() throws {
+    /// The disk may be unmounted, or the checkpoint moved away.
+    @Test func doesNotReplaceResultsWithoutCheckpoint() throws {
         let training = try Training()
         #expect(try training.train("run", epochs: 1).status == 0)
         let names = training.folder.names(in: "run")
@@ -70,23 +70,23 @@ import ViT
         let before = try others.map { try training.data("run", $0) }
         let checkpoint = training.folder["run/checkpoint.safetensors"]
         try FileManager.default.moveItem(atPath: checkpoint, toPath: training.folder["moved"])
-        func expectRefusal(_ words: String, _ count: Int) throws {
+        func expectError(_ text: String, _ count: Int) throws {
             for options in [[], ["--resume"]] {
                 let outcome = try training.train("run", epochs: 1, options)
                 #expect(outcome.status == 1)
-                #expect(outcome.sentence?.contains(words) == true, "\(outcome.errors)")
+                #expect(outcome.message?.contains(text) == true, "\(outcome.errors)")
                 #expect(try others.map { try training.data("run", $0) } == before)
                 #expect(training.folder.names(in: "run").count == count)
             }
         }
-        try expectRefusal("teacher.safetensors would be replaced; put the checkpoint back", 3)
+        try expectError("teacher.safetensors would be replaced; put the checkpoint back", 3)
         for target in [training.folder["missing/checkpoint"], "missing", "checkpoint.safetensors"] {
             try FileManager.default.createSymbolicLink(
                 atPath: checkpoint, withDestinationPath: target)
-            try expectRefusal("checkpoint.safetensors cannot be read: it is a link", 4)
+            try expectError("checkpoint.safetensors cannot be read: it is a link", 4)
             try FileManager.default.removeItem(atPath: checkpoint)
         }
-        // The disk is back.
+        // The disk is mounted again.
         try FileManager.default.createSymbolicLink(
             atPath: checkpoint, withDestinationPath: training.folder["moved"])
         let outcome = try training.train("run", epochs: 1, ["--resume"])
@@ -94,8 +94,8 @@ import ViT
         #expect(try others.map { try training.data("run", $0) } == before)
     }
 
-    /// As after a kill before the first checkpoint.
-    @Test func logsWithoutACheckpointAreKept() throws {
+    /// The process was killed before the first checkpoint.
+    @Test func keepsLogsWithoutCheckpoint() throws {
         let training = try Training()
         let options = ["--save-every", "1000000"]
         try training.stop("run", SIGKILL, options)
@@ -114,8 +114,8 @@ import ViT
         #expect(try training.log("run").count == 3)
     }
 
-    /// A plot of all steps outlives the log that it was drawn from.
-    @Test func logsThatEndEarly() throws {
+    /// A log without some of the steps does not replace the plot of all.
+    @Test func keepsPlotIfLogEndsEarly() throws {
         let training = try Training()
         #expect(try training.train("run", epochs: 2).status == 0)
         let plot = try training.data("run", "loss.png")
@@ -135,14 +135,14 @@ import ViT
         }
     }
 
-    @Test func picturesThatChanged() throws {
+    @Test func warnsOfChangedPictures() throws {
         let training = try Training()
         try training.stop("run", SIGINT)
         func resume(_ run: String = "run") throws -> String {
             try training.stop(run, SIGKILL, ["--resume", "--save-every", "1000000", "--quiet"])
             return String(decoding: try training.folder.data("errors"), as: UTF8.self)
         }
-        // A copy of them, with other times.
+        // A copy, with different modification times.
         let copy = training.folder["copy"]
         try FileManager.default.moveItem(atPath: training.pictures, toPath: copy)
         try FileManager.default.copyItem(atPath: copy, toPath: training.pictures)
@@ -152,7 +152,7 @@ import ViT
             body(&bytes)
             try training.folder.write(bytes, to: "pictures/" + name)
         }
-        // One byte of a checksum; a picture under another's name; what is no picture now.
+        // One byte of a checksum; a picture under the name of another; a file that is no longer a picture.
         try change("20.png") { $0[$0.count - 20] ^= 1 }
         let first = "\(training.pictures)/20.png"
         #expect(try resume().hasPrefix("warning: 1 of 24 pictures changed"))
@@ -160,7 +160,7 @@ import ViT
         try change("33.png") { $0 = (try? training.data("pictures", "31.png")) ?? Data() }
         try change("30.png") { $0 = Data() }
         #expect(try resume().hasPrefix("warning: 3 of 24 pictures changed"))
-        // Checkpoints of earlier versions know nothing of it.
+        // Checkpoints of earlier versions have no digests.
         let file = try TensorFile(contentsOf: training.folder["run/checkpoint.safetensors"])
         let digests = "pictures.contents"
         #expect(file.shape(of: digests) == [24])
@@ -170,19 +170,19 @@ import ViT
         }
         try Safetensors.write(tensors, metadata: file.metadata, to: file.path)
         #expect(try resume() == "")
-        // A new checkpoint is of the pictures as they are.
+        // A new checkpoint has the digests of the current pictures.
         try training.stop("run", SIGINT, ["--resume"])
         #expect(try resume() == "")
         tensors[digests] = Tensor(repeating: 0, shape: [23])
         try Safetensors.write(tensors, metadata: file.metadata, to: file.path)
         let broken = try training.train("run", epochs: 2000, ["--resume"])
         #expect(
-            broken.sentence?.contains("\(digests) is 23, expected 24") == true,
+            broken.message?.contains("\(digests) is 23, expected 24") == true,
             "\(broken.errors)")
     }
 
-    /// Numbers that a training which flies apart may log are drawn.
-    @Test func extremeNumbers() throws {
+    /// Numbers that a diverging training may log.
+    @Test func plotsExtremeNumbers() throws {
         let training = try Training()
         #expect(try training.train("run", epochs: 2).status == 0)
         let log = String(decoding: try training.data("run", "log.jsonl"), as: UTF8.self)
@@ -197,24 +197,24 @@ import ViT
         }
     }
 
-    /// A terminal that is closed, a batch system that gives notice.
+    /// SIGHUP comes from a closed terminal, SIGUSR1 from a batch system.
     @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGUSR1])
-    func signalsThatSave(_ signal: Int32) throws {
+    func signalSavesRun(_ signal: Int32) throws {
         let training = try Training()
         try training.stop("run", signal)
         let errors = String(decoding: try training.folder.data("errors"), as: UTF8.self)
-        let sentence = try #require(errors.split(separator: "\n").last)
+        let message = try #require(errors.split(separator: "\n").last)
         let steps = try training.log("run").count
-        #expect(sentence.hasPrefix("error: interrupted after step \(steps) of 6000"))
+        #expect(message.hasPrefix("error: interrupted after step \(steps) of 6000"))
         #expect(training.folder.names(in: "run").count == 4)
     }
 
     /// As under nohup.
-    @Test func hangupThatIsIgnored() throws {
+    @Test func ignoredHangupDoesNotStopTraining() throws {
         let training = try Training()
         let program = Program.products.appendingPathComponent("dino-vit").path
         let run = training.folder["run"]
-        // Saved only when it is to end.
+        // A checkpoint is written only when the run is to end.
         let script = """
             trap '' HUP; "$@" & until [ -s '\(run)/log.jsonl' ]; do sleep 0.05; done
             kill -HUP $!; sleep 1; ! [ -e '\(run)/checkpoint.safetensors' ] || exit 9
@@ -230,7 +230,7 @@ import ViT
 }
 
 extension Training {
-    /// Trains until a step was taken, then stops with a signal.
+    /// Trains until a step was taken, then stops the process with a signal.
     fileprivate func stop(_ run: String, _ signal: Int32, _ more: [String] = []) throws {
         func lines() -> Int { (try? log(run).count) ?? 0 }
         let file = folder[run + "/log.jsonl"]
@@ -238,11 +238,11 @@ extension Training {
         let number = before[.systemFileNumber] as? Int
         let count = lines()
         let process = try start(run, epochs: 2000, more)
-        func isAnother() -> Bool {
+        func isNewLog() -> Bool {
             let now = (try? FileManager.default.attributesOfItem(atPath: file)) ?? [:]
             return now[.systemFileNumber] as? Int != number
         }
-        while process.isRunning, isAnother() ? lines() == 0 : lines() <= count { usleep(5_000) }
+        while process.isRunning, isNewLog() ? lines() == 0 : lines() <= count { usleep(5_000) }
         kill(process.processIdentifier, signal)
         process.waitUntilExit()
     }

@@ -5,13 +5,13 @@ import Tensors
 import Testing
 import ViT
 
-/// `train` as a process: what it writes, and that it goes on from wherever it was stopped.
+/// `train` as a process: its files, and resuming wherever it was stopped.
 @Suite struct TrainTests {
     private static let files = [
         "checkpoint.safetensors", "log.jsonl", "loss.png", "teacher.safetensors",
     ]
 
-    @Test func writesARun() throws {
+    @Test func writesFilesOfRun() throws {
         let training = try Training()
         let outcome = try training.train("run", epochs: 2)
         #expect(outcome.status == 0, "\(outcome.errors)")
@@ -22,7 +22,7 @@ import ViT
         #expect(lines[3].hasPrefix("{\"step\":4,\"epoch\":2,\"loss\":"))
         let plot = try Image(contentsOf: training.folder["run/loss.png"])
         #expect(plot.width == 1200)
-        // Both are weight files with the number of heads.
+        // Both are weight files that state the number of heads.
         let teacher = try WeightFile(contentsOf: training.folder["run/teacher.safetensors"])
         #expect(teacher.configuration.heads == 2 && teacher.leftOver.isEmpty)
         let checkpoint = try WeightFile(contentsOf: training.folder["run/checkpoint.safetensors"])
@@ -30,7 +30,7 @@ import ViT
         #expect(try checkpoint.network().tensors == teacher.network().tensors)
     }
 
-    @Test func killedAtRandomInstants() throws {
+    @Test func resumesAfterKillsAtRandomMoments() throws {
         let training = try Training()
         let epochs = 60
         #expect(try training.train("whole", epochs: epochs, ["--threads", "1"]).status == 0)
@@ -54,7 +54,7 @@ import ViT
         #expect(kills >= 5)
         let last = try training.train("killed", epochs: epochs, ["--resume"])
         #expect(last.status == 0, "\(last.errors)")
-        // Logs of processes that were killed before the first checkpoint stay.
+        // Logs of processes that were killed before the first checkpoint are kept.
         let names = training.folder.names(in: "killed")
         #expect(names.filter { !$0.hasPrefix("log.jsonl.") } == TrainTests.files)
         for file in ["teacher.safetensors", "checkpoint.safetensors", "loss.png"] {
@@ -63,7 +63,7 @@ import ViT
         #expect(try training.log("killed") == training.log("whole"))
     }
 
-    @Test func interrupted() async throws {
+    @Test func interruptionSavesRun() async throws {
         let training = try Training()
         let process = try training.start("run", epochs: 2000)
         while (try? training.log("run").count) ?? 0 < 5 {
@@ -73,50 +73,51 @@ import ViT
         process.waitUntilExit()
         #expect(process.terminationStatus == 1)
         let errors = String(decoding: try training.folder.data("errors"), as: UTF8.self)
-        let sentence = try #require(errors.split(separator: "\n").last)
+        let message = try #require(errors.split(separator: "\n").last)
         #expect(
-            sentence.hasPrefix("error: interrupted after step ") && sentence.hasSuffix("--resume"))
+            message.hasPrefix("error: interrupted after step ") && message.hasSuffix("--resume"))
         let steps = try training.log("run").count
-        #expect(sentence.contains("step \(steps) of 6000"))
+        #expect(message.contains("step \(steps) of 6000"))
         #expect(training.folder.names(in: "run") == TrainTests.files)
     }
 
-    @Test func aRunIsNotTakenForAnother() throws {
+    @Test func resumesOnlySameRun() throws {
         let training = try Training()
         #expect(try training.train("run", epochs: 2).status == 0)
         let before = try training.data("run", "checkpoint.safetensors")
         let again = try training.train("run", epochs: 2)
         #expect(
             again.status == 1
-                && again.sentence?.contains("6 steps; resume it with --resume") == true)
+                && again.message?.contains("6 steps; resume it or choose") == true
+                && again.message?.hasSuffix(" (--resume, --output)") == true)
         let longer = try training.train("run", epochs: 3, ["--resume"])
-        #expect(longer.sentence?.contains("epochs 3, not 2") == true, "\(longer.errors)")
+        #expect(longer.message?.contains("epochs 3, not 2") == true, "\(longer.errors)")
         let complete = try training.train("run", epochs: 2, ["--resume"])
         #expect(complete.status == 0 && complete.output.contains("complete after 6 steps"))
-        // Nothing but the folder is asked for.
+        // Only the folders are required.
         let plain = try Program.run(
             ["train", training.pictures, "--output", training.folder["run"], "--resume"])
         #expect(plain.status == 0 && plain.output.contains("complete after 6 steps"))
         try Image(width: 9, height: 9).writePNG(to: training.pictures + "/new.png")
         let pictures = try training.train("run", epochs: 2, ["--resume"])
-        #expect(pictures.sentence?.contains("over 24 pictures, but 25 are there now") == true)
+        #expect(pictures.message?.contains("over 24 pictures, but 25 are there now") == true)
         #expect(try training.data("run", "checkpoint.safetensors") == before)
     }
 
-    @Test func otherWeightsToBeginWith() throws {
+    @Test func startsFromOrDistilsOtherWeights() throws {
         let training = try Training()
         #expect(try training.train("first", epochs: 1).status == 0)
         let weights = training.folder["first/teacher.safetensors"]
         let warm = try training.train("warm", epochs: 1, ["--init-weights", weights])
         #expect(warm.status == 0, "\(warm.errors)")
-        // For its one epoch the head alone learns.
+        // In its only epoch just the head is trained.
         let checkpoint = try TensorFile(contentsOf: training.folder["warm/checkpoint.safetensors"])
         for (name, tensor) in try WeightFile(contentsOf: weights).network().tensors {
             #expect(try checkpoint.tensor(named: "student.backbone." + name) == tensor, "\(name)")
         }
         let misfit = try training.train(
             "misfit", epochs: 1, ["--init-weights", weights, "--arch", "64x2x2"])
-        #expect(misfit.status == 1 && misfit.sentence?.contains("not --arch 64x2x2") == true)
+        #expect(misfit.status == 1 && misfit.message?.contains("not --arch 64x2x2") == true)
         for teacher in ["checkpoint", "teacher"] {
             let options = ["--teacher-weights", training.folder["first/\(teacher).safetensors"]]
             let run = "from \(teacher)"
@@ -130,12 +131,12 @@ import ViT
             let again = try training.train(run, epochs: 2, options + ["--resume"])
             #expect(again.status == 0 && again.output.contains("complete"), "\(again.errors)")
             let alone = try training.train(run, epochs: 2, ["--resume"])
-            #expect(alone.sentence?.contains("distillation.teacher.network") == true)
+            #expect(alone.message?.contains("distillation.teacher.network") == true)
         }
     }
 
-    /// Features from files, as another program would write them.
-    @Test func featuresFromFiles() throws {
+    /// The files are like those that another program would write.
+    @Test func learnsFeaturesFromFiles() throws {
         let training = try Training()
         for folder in ["maps", "saliency"] {
             try FileManager.default.createDirectory(
@@ -168,17 +169,17 @@ import ViT
         #expect(student.leftOver.isEmpty)
         try FileManager.default.removeItem(atPath: training.folder["maps/12.png.npy"])
         let missing = try training.train("other", epochs: 1, options)
-        #expect(missing.status == 1 && missing.sentence?.contains("maps/12.png.npy") == true)
+        #expect(missing.status == 1 && missing.message?.contains("maps/12.png.npy") == true)
     }
 
-    /// A finished run is taken up, whatever of the network its objectives reach.
-    @Test func whatNoObjectiveReaches() throws {
+    /// A finished run can be resumed whichever parameters its objectives use.
+    @Test func resumesWithUnusedParameters() throws {
         let training = try Training()
         #expect(try training.train("masked", epochs: 1, ["--ibot-weight", "1"]).status == 0)
         let weights = training.folder["masked/teacher.safetensors"]
         for (run, options) in [
             ("unmasked", ["--init-weights", weights]),
-            // In its first epoch, when the network stays as it is, nothing is learnt.
+            // In the first epoch, when the network is frozen, no parameter is trained.
             (
                 "looking",
                 [
@@ -201,7 +202,7 @@ import ViT
         }
     }
 
-    @Test func defaultsByTheNumberOfPictures() throws {
+    @Test func defaultsDependOnNumberOfPictures() throws {
         let training = try Training(count: 16)
         let outcome = try Program.run([
             "train", training.pictures, "--output", training.folder["run"], "--preset", "auto",
@@ -217,23 +218,23 @@ import ViT
         #expect(checkpoint.names.contains("student.backbone.mask_token"))
     }
 
-    @Test func brokenCheckpoints() throws {
+    @Test func rejectsInvalidCheckpoints() throws {
         let training = try Training()
         #expect(try training.train("run", epochs: 1).status == 0)
         let whole = try training.data("run", "checkpoint.safetensors")
         let path = "run/checkpoint.safetensors"
         try training.folder.write(whole.prefix(whole.count / 2), to: path)
         let cut = try training.train("run", epochs: 1, ["--resume"])
-        #expect(cut.status == 1 && cut.sentence?.contains("checkpoint.safetensors") == true)
+        #expect(cut.status == 1 && cut.message?.contains("checkpoint.safetensors") == true)
         try training.folder.write(try training.data("run", "teacher.safetensors"), to: path)
         let other = try training.train("run", epochs: 1, ["--resume"])
-        #expect(other.sentence?.contains("not a training checkpoint") == true, "\(other.errors)")
-        // A claim of a million prototypes, within the bound.
+        #expect(other.message?.contains("not a training checkpoint") == true, "\(other.errors)")
+        // A checkpoint that claims a million prototypes, which is within the bound.
         let place = try #require(whole.range(of: Data(#"\"prototypes\":64"#.utf8)))
         var huge = whole
         huge.replaceSubrange(place, with: Data(#"\"prototypes\":1000000"#.utf8))
         var fixed = huge
-        // The header has grown by what was put in.
+        // The header has grown by the inserted digits.
         let grown = UInt64(huge.count - whole.count)
         let length = whole.prefix(8).enumerated().reduce(UInt64(0)) {
             $0 | UInt64($1.1) << (8 * $1.0)
@@ -245,18 +246,18 @@ import ViT
         let claims = try Program.run(
             ["train", training.pictures, "--output", training.folder["run"], "--resume"])
         #expect(
-            claims.sentence?.contains("student.head.… has") == true, "\(claims.errors)")
+            claims.message?.contains("student.head.… has") == true, "\(claims.errors)")
     }
 
-    @Test func collapses() throws {
+    @Test func warnsOfCollapse() throws {
         let training = try Training()
         let sound = try training.train("sound", epochs: 34)
         #expect(sound.status == 0 && !sound.errors.contains("warning"), "\(sound.errors)")
         let sharp = try training.train(
             "sharp", epochs: 34, ["--momentum-teacher", "0", "--center-momentum", "1"])
         #expect(sharp.errors.contains("all pictures are assigned to one prototype"))
-        #expect(sharp.errors.contains("--center-momentum") && sharp.output.contains("watch"))
-        // 320 for 256 pictures is 10 for 8.
+        #expect(sharp.errors.contains("the centre's momentum") && sharp.output.contains("watch"))
+        // A rate of 320 for 256 pictures is 10 for 8.
         let fast = try training.train("fast", epochs: 34, ["--lr", "320"])
         #expect(fast.errors.contains("the learning rate of 10"), "\(fast.errors)")
         let black = try Training(black: true)

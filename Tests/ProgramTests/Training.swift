@@ -2,12 +2,12 @@ import Foundation
 import Images
 import Tensors
 
-/// A training of about a second, and its pictures.
+/// A training run of about a second, and its pictures.
 struct Training {
     let folder = TemporaryFolder()
     let pictures: String
 
-    /// A small network on two dozen pictures: 3 steps an epoch.
+    /// A small network on two dozen pictures: 3 steps per epoch.
     static let options = [
         "--preset", "quick", "--arch", "32x2x2", "--out-dim", "64", "--batch-size", "8",
         "--local-crops", "2", "--global-crop-size", "32", "--local-crop-size", "16", "--lr", "0.02",
@@ -20,7 +20,7 @@ struct Training {
             atPath: pictures, withIntermediateDirectories: true)
         var generator = SplitMix64(seed: 7)
         for index in 0..<count {
-            // Nine soft blots.
+            // Nine blurred spots.
             let levels = (0..<27).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
             let image = Image(width: 3, height: 3, pixels: levels)
                 .resized(width: 32, height: 24, using: .bicubic)
@@ -54,7 +54,7 @@ struct Training {
 
     func data(_ run: String, _ file: String) throws -> Data { try folder.data("\(run)/\(file)") }
 
-    /// The log without the times, which differ.
+    /// The log without the times, which vary.
     func log(_ run: String) throws -> [String] {
         String(decoding: try data(run, "log.jsonl"), as: UTF8.self).split(separator: "\n").map {
             String($0[..<($0.range(of: ",\"seconds\"")?.lowerBound ?? $0.endIndex)])

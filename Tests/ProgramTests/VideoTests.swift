@@ -2,15 +2,15 @@ import Foundation
 import Images
 import Testing
 
-/// `video` on a square that moves over noise.
+/// `video` on a square that moves across a noisy background.
 @Suite struct VideoTests {
     let folder = TemporaryFolder()
     private static let width = 96
     private static let height = 72
 
     /// Whether a pixel of a frame is in the square.
-    private func isInside(_ at: Int, _ frame: Int) -> Bool {
-        let (y, x) = at.quotientAndRemainder(dividingBy: Self.width)
+    private func isInside(_ pixel: Int, _ frame: Int) -> Bool {
+        let (y, x) = pixel.quotientAndRemainder(dividingBy: Self.width)
         return (16..<48).contains(y) && (16 + 8 * frame..<48 + 8 * frame).contains(x)
     }
 
@@ -21,8 +21,8 @@ import Testing
         }
         var state: UInt64 = 1
         for frame in 0..<count {
-            let pixels = (0..<Self.width * Self.height).flatMap { at in
-                let colour = isInside(at, frame) ? [220, 60, 40] : [60, 120, 90]
+            let pixels = (0..<Self.width * Self.height).flatMap { pixel in
+                let colour = isInside(pixel, frame) ? [220, 60, 40] : [60, 120, 90]
                 return colour.map { level in
                     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                     return UInt8(level + Int(state >> 60))
@@ -31,8 +31,8 @@ import Testing
             try Image(width: Self.width, height: Self.height, pixels: pixels)
                 .writePNG(to: folder["frames/\(frame).png"])
             var mask = Image(width: Self.width, height: Self.height, colour: .black)
-            for at in 0..<Self.width * Self.height where isInside(at, frame) {
-                mask[at % Self.width, at / Self.width] = object
+            for pixel in 0..<Self.width * Self.height where isInside(pixel, frame) {
+                mask[pixel % Self.width, pixel / Self.width] = object
             }
             try mask.writePNG(to: folder["truth/\(frame).png"])
         }
@@ -57,11 +57,11 @@ import Testing
         var objects: [Object]
     }
 
-    /// Gray as DAVIS 2016 has it, the first object of DAVIS's palette, and a colour of no palette.
+    /// Gray masks as in DAVIS 2016, the first colour of DAVIS's palette, and a colour outside of it.
     @Test(
         arguments: zip(
             [Colour.white, Colour(0x800000), Colour(0x12FE34)], [255, 1, 1] as [UInt8]))
-    func masks(object: Colour, label: UInt8) throws {
+    func masksFollowObject(object: Colour, label: UInt8) throws {
         try makeFrames(4, object: object)
         let outcome = try video(["--truth", folder["truth"]], into: "results")
         #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
@@ -71,7 +71,7 @@ import Testing
         #expect(folder.names(in: "results/pictures") == names)
         let first = try Image(contentsOf: folder["results/masks/0.png"])
         #expect(first == (try Image(contentsOf: folder["truth/0.png"])))
-        // The form on disk: gray (0) or indices (3), in the 26th byte of a PNG.
+        // The colour type on disk, the 26th byte of a PNG: gray (0) or indices (3).
         let byte = try folder.data("results/masks/2.png")[25]
         #expect(byte == (object == .white ? 0 : 3))
         var regions: [Double] = []
@@ -79,11 +79,11 @@ import Testing
             let mask = try Image(contentsOf: folder["results/masks/\(frame).png"])
             var (both, either) = (0, 0)
             var colours: Set<Colour> = []
-            for at in 0..<Self.width * Self.height {
-                let colour = mask[at % Self.width, at / Self.width]
+            for pixel in 0..<Self.width * Self.height {
+                let colour = mask[pixel % Self.width, pixel / Self.width]
                 colours.insert(colour)
-                both += colour == object && isInside(at, frame) ? 1 : 0
-                either += colour == object || isInside(at, frame) ? 1 : 0
+                both += colour == object && isInside(pixel, frame) ? 1 : 0
+                either += colour == object || isInside(pixel, frame) ? 1 : 0
             }
             #expect(colours == [.black, object])
             regions.append(Double(both) / Double(either))
@@ -93,7 +93,7 @@ import Testing
         #expect(scores.objects.map(\.label) == [label])
         #expect(abs(scores.j - regions.reduce(0, +) / 2) < 1e-12 && scores.j > 0.7)
         #expect(abs(scores.jAndF - (scores.j + scores.f) / 2) < 1e-12)
-        // Gray but for the object, where it is gray itself too.
+        // The picture is gray except for the object, even if the mask itself is gray.
         let picture = try Image(contentsOf: folder["results/pictures/0.png"])
         let (outside, inside) = (picture[5, 5], picture[30, 30])
         #expect(outside.red == outside.green && outside.green == outside.blue)
@@ -107,41 +107,41 @@ import Testing
         }
     }
 
-    @Test func whatGoesWrong() throws {
+    @Test func rejectsInvalidFramesAndMasks() throws {
         try makeFrames(3, object: .white)
         try FileManager.default.removeItem(atPath: folder["truth/2.png"])
         let missing = try video(["--truth", folder["truth"]], into: "missing")
-        #expect(missing.status == 1 && missing.sentence?.contains("truth/2.png") == true)
+        #expect(missing.status == 1 && missing.message?.contains("truth/2.png") == true)
         try FileManager.default.moveItem(
             atPath: folder["frames/2.png"], toPath: folder["later.png"])
         let short = try video(["--truth", folder["truth"]], into: "short")
-        #expect(short.sentence?.contains("2 frames cannot be scored") == true, "\(short.errors)")
+        #expect(short.message?.contains("2 frames cannot be scored") == true, "\(short.errors)")
         try Image(width: 9, height: 9).writePNG(to: folder["frames/1.png"])
         let size = try video(into: "size")
-        #expect(size.status == 1 && size.sentence?.contains("frames/1.png") == true)
+        #expect(size.status == 1 && size.message?.contains("frames/1.png") == true)
         #expect(folder.names(in: "size/masks") == ["0.png"])
         try Image(width: 9, height: 9, colour: .black).writePNG(to: folder["truth/0.png"])
         let mask = try video(into: "mask")
-        #expect(mask.status == 1 && mask.sentence?.contains("only background") == true)
+        #expect(mask.status == 1 && mask.message?.contains("only background") == true)
         try Image(width: 9, height: 9, colour: .white).writePNG(to: folder["truth/0.png"])
         let other = try video(into: "mask")
-        #expect(other.status == 1 && other.sentence?.contains("truth/0.png: 9x9") == true)
+        #expect(other.status == 1 && other.message?.contains("truth/0.png: 9x9") == true)
         let photo = try Image(contentsOf: Fixtures.first)
         try photo.writePNG(to: folder["truth/0.png"])
         let colours = try video(into: "colours")
-        #expect(colours.sentence?.contains("256 colours") == true, "\(colours.errors)")
+        #expect(colours.message?.contains("256 colours") == true, "\(colours.errors)")
         #expect(try video(["--neighbours", "0"], into: "none").status == 64)
     }
 
-    /// A folder of the true masks of so many frames, each written by `write` from its labels.
+    /// Creates a folder with the true masks of the first frames, each written by `write` from its labels.
     private func truths(
         _ name: String, _ count: Int, _ write: ([UInt8], String) throws -> Void
     ) throws -> String {
         try FileManager.default.createDirectory(
             atPath: folder[name], withIntermediateDirectories: true)
         for frame in 0..<count {
-            let labels = (0..<Self.width * Self.height).map { at -> UInt8 in
-                isInside(at, frame) ? 1 : 0
+            let labels = (0..<Self.width * Self.height).map { pixel -> UInt8 in
+                isInside(pixel, frame) ? 1 : 0
             }
             try write(labels, folder["\(name)/\(frame).png"])
         }
@@ -153,8 +153,8 @@ import Testing
             labels, width: Self.width, height: Self.height, bits: bits, to: path)
     }
 
-    /// The same labels in whatever form, of the first mask and of the true ones: the same scores.
-    @Test func truthInOtherForms() throws {
+    /// The first mask and the true masks may have different formats.
+    @Test func scoresDoNotDependOnMaskFormat() throws {
         try makeFrames(3, object: Colour(0x800000))
         let palette = (0...255).map { Colour(UInt32($0 * 3)) }
         let forms = [
@@ -178,15 +178,15 @@ import Testing
             #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
             #expect(outcome.output.hasPrefix("3 masks of 1 object: "))
             scores.insert(try folder.data("out\(first)/scores.json"))
-            // The form of the first mask: bits and colour type.
+            // The format of the first mask: bit depth and colour type.
             let bytes = [UInt8](try folder.data("out\(first)/masks/2.png"))
             #expect(bytes[24] == [8, 1, 16, 8, 8][first] && bytes[25] == [0, 0, 0, 3, 3][first])
         }
         #expect(scores.count == 1)
     }
 
-    /// 0 and 255 beside 0 and 1, other colours, a mask that is other in the middle: no scores, and why.
-    @Test func truthOfOtherLabels() throws {
+    /// The labels 0 and 255 against 0 and 1, other colours, and a sequence with one different mask.
+    @Test func rejectsTruthWithOtherLabels() throws {
         try makeFrames(4, object: .white)
         let ones = try truths("ones", 4) { try gray($0, to: $1) }
         func check(_ mask: String, _ truth: String, _ parts: [String]) throws {
@@ -196,7 +196,7 @@ import Testing
             ])
             #expect(outcome.status == 1, "\(outcome.errors)")
             for part in parts {
-                #expect(outcome.sentence?.contains(part) == true, "\(outcome.errors)")
+                #expect(outcome.message?.contains(part) == true, "\(outcome.errors)")
             }
             #expect(folder.names(in: "none/masks") == [])
         }
@@ -213,14 +213,14 @@ import Testing
         try check(folder["truth/0.png"], ones, ["ones/0.png", "(18, 254, 52)"])
     }
 
-    /// The order of names is not that of numbers: taken, and said.
+    /// The frames are still taken in the order of their names.
     @Test(
         arguments: [
             (["0", "1", "10", "2"], "10 comes before 2"),
             (["f08b", "f100b", "f9b"], "f100b comes before f9b"),
             (["0", "1", "2"], nil), (["00009", "00010"], nil), (["a10", "b2"], nil),
         ] as [([String], String?)])
-    func orderOfFrames(_ names: [String], _ warning: String?) throws {
+    func warnsIfNamesAreNotInNumericOrder(_ names: [String], _ warning: String?) throws {
         try makeFrames(1, object: .white)
         try FileManager.default.moveItem(
             atPath: folder["frames/0.png"], toPath: folder["frame.png"])

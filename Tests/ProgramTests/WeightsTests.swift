@@ -4,8 +4,8 @@ import Testing
 @Suite struct WeightsCommandTests {
     let folder = TemporaryFolder()
 
-    /// Counted by hand from the architecture in `make_fixtures.py`.
-    @Test func info() throws {
+    /// The number of parameters is counted by hand from the architecture in `make_fixtures.py`.
+    @Test func infoDescribesNetwork() throws {
         let outcome = try Program.run(
             ["weights", "info", Fixtures.weights, "--heads", "6"])
         #expect(outcome.status == 0 && outcome.errors == "")
@@ -26,8 +26,8 @@ import Testing
         #expect(facts["left over"] == "nothing")
     }
 
-    /// The network that comes with the program; a copy of the program finds another in ../share.
-    @Test func infoOfTheDefault() throws {
+    /// The bundled network; a copy of the program finds another one in ../share.
+    @Test func infoDescribesDefaultNetwork() throws {
         let own = try Program.run(["weights", "info"])
         #expect(own.status == 0)
         #expect(own.output.contains("/default.safetensors\n"))
@@ -51,7 +51,7 @@ import Testing
         #expect(other.output.contains("\nwidth:          96\n"))
     }
 
-    @Test func theDefaultIsOpenedWhereNoneIsNamed() throws {
+    @Test func defaultWeightsAreUsedIfNoneAreNamed() throws {
         let file = try Program.run(["weights", "info"]).output
             .split(separator: "\n")[0].dropFirst("file:".count).trimmingCharacters(in: .whitespaces)
         for (output, options) in [("a", []), ("b", ["--weights", file])] {
@@ -64,7 +64,7 @@ import Testing
         #expect(try folder.data("a/first.saliency.npy") == folder.data("b/first.saliency.npy"))
     }
 
-    @Test func textsStayWithTheWeights() throws {
+    @Test func conversionKeepsMetadata() throws {
         let (first, second) = (folder["first.safetensors"], folder["second.safetensors"])
         let texts = ["--metadata", "data=made up", "--metadata", "recipe=a=b\u{1B}[2J"]
         let one = try Program.run(
@@ -77,10 +77,9 @@ import Testing
         #expect(info.contains("\ndata:           other\nrecipe:         a=b\\u{1B}[2J\n"))
     }
 
-    /// The fixture's parameters are halves, so that rounding to halves changes nothing. The
-    /// converted file knows its heads.
+    /// The fixture is in half precision, so that --half changes nothing. The converted file states the number of heads.
     @Test(arguments: [[], ["--half"]])
-    func convertedWeightsGiveTheSame(_ options: [String]) throws {
+    func convertedWeightsGiveSameResults(_ options: [String]) throws {
         let converted = folder["converted.safetensors"]
         let conversion = try Program.run(
             ["weights", "convert", Fixtures.weights, converted, "--heads", "6"] + options)
@@ -104,9 +103,8 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("ViTTests/Fixtures").path
 
-    /// Of a file that does not say its heads the program says that it assumes them; not with --quiet,
-    /// and not where they are given, or told by a config.json.
-    @Test func saysThatHeadsAreAssumed() throws {
+    /// There is no note with --quiet, or if an option or a config.json gives the number.
+    @Test func notesAssumedNumberOfHeads() throws {
         let weights = folder["hugging_face.safetensors"]
         try FileManager.default.copyItem(
             atPath: Self.modelFolders + "/Weights/hugging_face.safetensors", toPath: weights)
@@ -124,7 +122,7 @@ import Testing
         #expect(try errors(["--weights", weights]) == note)
         #expect(try errors(["--weights", weights, "--quiet"]) == "")
         #expect(try errors(["--weights", weights, "--heads", "4"]) == "")
-        #expect(try errors([]) == "", "the network that comes with the program says it")
+        #expect(try errors([]) == "", "the bundled network states the number")
 
         let info = try Program.run(["weights", "info", weights]).output
         #expect(
@@ -138,13 +136,13 @@ import Testing
         let config = #"{"num_attention_heads": 4, "layer_norm_eps": 1e-12}"#
         try folder.write(config.utf8, to: "config.json")
         #expect(try errors(["--weights", weights]) == "")
-        let told = try Program.run(["weights", "info", weights]).output
-        #expect(told.contains("\nheads:          4\nnorm epsilon:   1e-12\n"))
+        let configured = try Program.run(["weights", "info", weights]).output
+        #expect(configured.contains("\nheads:          4\nnorm epsilon:   1e-12\n"))
     }
 
-    /// A model folder is opened as a file is, and none of its files is replaced.
+    /// Conversion does not replace any of its files.
     @Test(arguments: ["whole", "sharded", "pickled"])
-    func modelFolders(name: String) throws {
+    func opensModelFolder(name: String) throws {
         let model = folder["model"]
         try FileManager.default.copyItem(
             atPath: Self.modelFolders + "/ModelFolders/" + name, toPath: model)
@@ -154,7 +152,7 @@ import Testing
         for file in before where file.hasSuffix(".safetensors") || file.hasSuffix(".bin") {
             let bytes = try folder.data("model/" + file)
             let outcome = try Program.run(["weights", "convert", model, folder["model/" + file]])
-            #expect(outcome.status == 1 && outcome.sentence?.contains("is an input") == true)
+            #expect(outcome.status == 1 && outcome.message?.contains("is an input") == true)
             #expect(try folder.data("model/" + file) == bytes)
         }
         let extraction = try Program.run(

@@ -7,7 +7,7 @@ import Testing
 @Suite struct BaselineTests {
     private let picture: Image
     private let expected: Expected
-    /// One patch deep in the picture, and its neighbours whole: row 1, column 2.
+    /// The tests look at the patch in row 1 and column 2, whose neighbours are complete.
     private let view = PatchView(loadSize: 32, stride: 8)
 
     init() throws {
@@ -20,21 +20,21 @@ import Testing
         a.count == b.count && zip(a, b).allSatisfy { abs(Double($0) - $1) < 2e-6 }
     }
 
-    @Test func coloursOfAPlace() throws {
+    @Test func patchColoursMatchNumPy() throws {
         let grid = try ColourDescriber(view).descriptors(of: picture)
         #expect(grid.grid.rows == 4 && grid.grid.columns == 5)
         let row = grid.matrix.rows(7..<8).elements
         #expect(isNear(row, expected.placeColours))
     }
 
-    @Test func gradientsOfAPlace() throws {
+    @Test func patchGradientsMatchScikitImage() throws {
         let grid = try GradientDescriber(view).descriptors(of: picture)
-        // The fixture's block is that of the cells of rows 0 to 2 and columns 1 to 3.
+        // The fixture's block has the cells of rows 0 to 2 and columns 1 to 3.
         let row = grid.matrix.rows(7..<8).elements
         #expect(isNear(row, expected.placeGradients))
     }
 
-    @Test func picturesAsAWhole() {
+    @Test func wholePictureDescriptorsMatchReferences() {
         let colours = ColourDescriber().row(of: picture)
         var histogram = [Double](repeating: 0, count: 512)
         for (bin, value) in expected.pictureHistogram { histogram[Int(bin) ?? 0] = value }
@@ -43,7 +43,7 @@ import Testing
         #expect(isNear(gradients, expected.blocks))
     }
 
-    @Test func agreement() {
+    @Test func adjustedRandIndexMatchesScikitLearn() {
         var table = ContingencyTable()
         for (a, b) in zip(expected.first, expected.second) { table.add(a, b) }
         #expect(abs(table.adjustedRandIndex - expected.adjustedRandIndex) < 1e-8)

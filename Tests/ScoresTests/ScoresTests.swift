@@ -8,7 +8,7 @@ import Testing
 import ViT
 
 @Suite struct ScoresTests {
-    /// Squares of 8x8 pixels in colours by lot, and the same moved to the right by some pixels.
+    /// Squares of 8x8 pixels in random colours, moved to the right by some pixels with wrap-around.
     private func squares(movedBy shift: Int = 0, seed: UInt64 = 1) -> Image {
         var generator = Xoshiro256(seed: seed)
         let colours = (0..<64).map { _ in
@@ -17,8 +17,8 @@ import ViT
         var image = Image(width: 64, height: 64)
         for row in 0..<64 {
             for column in 0..<64 {
-                let from = (column - shift + 64) % 64
-                image[column, row] = colours[row / 8 * 8 + from / 8]
+                let source = (column - shift + 64) % 64
+                image[column, row] = colours[row / 8 * 8 + source / 8]
             }
         }
         return image
@@ -26,7 +26,7 @@ import ViT
 
     private let view = PatchView(loadSize: 64, stride: 4)
 
-    /// Three keypoints at centres of cells, the box 40 pixels wide.
+    /// Three keypoints at the centres of cells, in a box 40 pixels wide.
     private func picture(movedBy shift: Int) -> KeypointPicture {
         let places = ["eye": (12, 20), "tail": (36, 20), "foot": (28, 44)]
         return KeypointPicture(
@@ -36,7 +36,7 @@ import ViT
     }
 
     @Test(arguments: [Binning.none, .logarithmic()])
-    func everyKeypointArrivesInTheSamePicture(_ binning: Binning) throws {
+    func keypointsMapToThemselvesInTheSamePicture(_ binning: Binning) throws {
         let transfer = try KeypointTransfer(
             [picture(movedBy: 0)], GradientDescriber(view, binning: binning))
         let score = transfer.score([(0, 0)])
@@ -44,7 +44,7 @@ import ViT
         #expect(score.percentage == 100)
     }
 
-    @Test func keypointsMoveWithThePicture() throws {
+    @Test func keypointsFollowAMovedPicture() throws {
         var moved = picture(movedBy: 8)
         let transfer = try KeypointTransfer([picture(movedBy: 0), moved], ColourDescriber(view))
         let carried = transfer.carried(from: [0], to: 1)[0]
@@ -52,15 +52,15 @@ import ViT
         for (name, place) in carried { #expect(place == moved.places[name]) }
         #expect(transfer.score([(0, 1)]) == KeypointScore(right: 3, carried: 3))
 
-        // The truth five pixels off, of which a tenth of the box is four; another is not to be seen.
+        // The eye is now five pixels off, more than a tenth of the box, which is four; the foot is hidden.
         moved.places["eye"]?.y += 5
         moved.places["tail"]?.y += 3
         moved.places["foot"] = nil
-        let astray = try KeypointTransfer([picture(movedBy: 0), moved], ColourDescriber(view))
-        #expect(astray.score([(0, 1)]) == KeypointScore(right: 1, carried: 2))
+        let inaccurate = try KeypointTransfer([picture(movedBy: 0), moved], ColourDescriber(view))
+        #expect(inaccurate.score([(0, 1)]) == KeypointScore(right: 1, carried: 2))
     }
 
-    @Test func overlaps() {
+    @Test func overlapIsIntersectionOverUnion() {
         let mask = [true, true, false, false]
         #expect(overlap(mask, mask) == 1)
         #expect(overlap(mask, mask.map { !$0 }) == 0)
@@ -69,7 +69,7 @@ import ViT
         #expect(overlap([false], [false]) == 0)
     }
 
-    @Test func labellingsThatAgree() {
+    @Test func adjustedRandIndexIsOneForEqualAndZeroForConstantLabels() {
         var same = ContingencyTable()
         var other = ContingencyTable()
         for index in 0..<12 {
@@ -80,7 +80,7 @@ import ViT
         #expect(other.adjustedRandIndex == 0)
     }
 
-    @Test func bestBuddiesLieWhereTheHomographySays() throws {
+    @Test func bestBuddiesAreScoredByTheHomography() throws {
         let folder = FileManager.default.temporaryDirectory
             .appending(path: "wall-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -93,15 +93,15 @@ import ViT
             return try WallViews(contentsOf: folder.path)
                 .share(of: ColourDescriber(view), to: 2, within: 3)
         }
-        // What left the picture on the right came back on the left: its truth is outside.
-        let right = try share("1 0 16\n0 1 0\n0 0 1\n")
-        #expect(right.all > 100 && Double(right.right) > 0.9 * Double(right.all))
+        // What leaves the picture on the right reappears on the left; its true place is outside and not counted.
+        let correct = try share("1 0 16\n0 1 0\n0 0 1\n")
+        #expect(correct.all > 100 && Double(correct.right) > 0.9 * Double(correct.all))
         let wrong = try share("1 0 16\n0 1 24\n0 0 1\n")
         #expect(wrong.all > 50 && Double(wrong.right) < 0.1 * Double(wrong.all))
         #expect(throws: ScoresError.self) { try share("1 0 16") }
     }
 
-    @Test func framesFarEnoughApart() throws {
+    @Test func pairsFramesThatAreFarEnoughApart() throws {
         let folder = FileManager.default.temporaryDirectory
             .appending(path: "frames-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

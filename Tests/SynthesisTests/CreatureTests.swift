@@ -4,15 +4,15 @@ import Tensors
 import Testing
 
 @Suite struct CreatureTests {
-    /// Pictures of all kinds, in the size that small networks are trained on.
+    /// Pictures of all kinds, at the size that small networks are trained on.
     static let series = creatures(400, size: 64)
 
-    @Test func sameNumbersSamePicture() {
+    @Test func sameSeedAndIndexGiveTheSamePicture() {
         let numbers = [(3 as UInt64, 0), (3, 17), (90, 4)]
         for (seed, index) in numbers {
             let first = Creature(seed: seed, index: index, size: 80)
             let second = Creature(seed: seed, index: index, size: 80)
-            // Compared outside: an expectation that fails would print the pictures.
+            // Compared outside the expectation, which would print the pictures if it failed.
             let isSame = first.image == second.image && first.mask == second.mask
             #expect(isSame)
             #expect(places(first) == places(second))
@@ -21,7 +21,7 @@ import Testing
         #expect(Set(pictures).count == numbers.count)
     }
 
-    @Test func threadsChangeNothing() {
+    @Test func picturesAreIdenticalForAnyThreadCount() {
         let threads = Parallelism.threadCount
         defer { Parallelism.threadCount = threads }
         Parallelism.threadCount = 1
@@ -33,9 +33,8 @@ import Testing
         #expect(isSame)
     }
 
-    /// The same at any size, only finer: averaged over four pixels, twice the size differs from the
-    /// picture by the texture and edges that fall between samples (measured: up to 6 grey levels,
-    /// where different pictures differ by 30 and more).
+    /// A picture of twice the size, averaged over four pixels, differs by texture and edges that fall between
+    /// samples (measured: up to 6 grey levels, where different pictures differ by 30 or more).
     @Test func sizeChangesOnlyDetail() {
         for index in 0..<10 {
             let small = Creature(seed: 1, index: index, size: 96)
@@ -69,36 +68,36 @@ import Testing
         }
     }
 
-    /// What faces the viewer is seen, and each kind has what it is to have.
-    @Test func keypointsAreThereAndMostlySeen() {
+    /// Those that face the viewer are mostly visible.
+    @Test func keypointsAreCompleteAndMostlyVisible() {
         for kind in Kind.allCases {
-            let those = Self.series.filter { $0.kind == kind }
-            var wanted = Set(Keypoint.allCases)
+            let ofKind = Self.series.filter { $0.kind == kind }
+            var expected = Set(Keypoint.allCases)
             if kind == .bird {
                 // Its front limbs are wings.
-                wanted.subtract([.nearFrontKnee, .nearFrontFoot, .farFrontKnee, .farFrontFoot])
+                expected.subtract([.nearFrontKnee, .nearFrontFoot, .farFrontKnee, .farFrontFoot])
             }
-            #expect(those.allSatisfy { Set($0.keypoints.keys) == wanted })
+            #expect(ofKind.allSatisfy { Set($0.keypoints.keys) == expected })
             for name in [Keypoint.eye, .nose, .tailTip, .back, .nearBackFoot, .nearFrontFoot]
-            where wanted.contains(name) {
-                let seen = those.filter { $0.keypoints[name]?.isVisible == true }
-                #expect(Double(seen.count) >= 0.8 * Double(those.count), "\(kind) \(name)")
+            where expected.contains(name) {
+                let visible = ofKind.filter { $0.keypoints[name]?.isVisible == true }
+                #expect(Double(visible.count) >= 0.8 * Double(ofKind.count), "\(kind) \(name)")
             }
         }
     }
 
-    @Test func everyPartIsThere() {
+    @Test func everyPartAppears() {
         for creature in Self.series {
             var counts = [Int](repeating: 0, count: Part.allCases.count)
             for part in creature.mask { counts[Int(part)] += 1 }
             #expect(counts.allSatisfy { $0 >= 2 }, "\(creature.kind) \(counts)")
-            // Neither a speck nor all of the picture.
+            // Neither a speck nor the whole picture.
             let share = 1 - Double(counts[0]) / Double(creature.mask.count)
             #expect((0.02...0.7).contains(share), "\(creature.kind) \(share)")
         }
     }
 
-    @Test func boxHoldsTheCreature() {
+    @Test func boxEnclosesTheCreatureTightly() {
         for creature in Self.series {
             let size = creature.image.width
             let rows = (0..<size).filter { row in
@@ -125,9 +124,9 @@ import Testing
     }
 }
 
-/// The first of a series.
+/// The first creatures of a series.
 func creatures(_ count: Int, size: Int, kinds: [Kind] = Kind.allCases) -> [Creature] {
-    let made = [Creature?](unsafeUninitializedCapacity: count) { buffer, initialized in
+    let result = [Creature?](unsafeUninitializedCapacity: count) { buffer, initialized in
         nonisolated(unsafe) let base = buffer.baseAddress!
         Parallelism.perform(count: count) { index in
             (base + index).initialize(
@@ -135,7 +134,7 @@ func creatures(_ count: Int, size: Int, kinds: [Kind] = Kind.allCases) -> [Creat
         }
         initialized = count
     }
-    return made.compactMap(\.self)
+    return result.compactMap(\.self)
 }
 
 private func places(_ creature: Creature) -> [Keypoint: [Double]] {

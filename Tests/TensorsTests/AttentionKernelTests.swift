@@ -5,20 +5,21 @@ import Testing
 
 /// The kernel `attention` against a softmax in double precision.
 @Suite struct AttentionKernelTests {
-    /// How the scores of a query run over the keys.
+    /// How the scores of a query vary over the keys.
     enum Scores: CaseIterable {
         /// Within a few units of 0.
         case small
-        /// From about -80 to 80, in no order: exp(80) does not fit a float.
+        /// From about -80 to 80 in random order: the ratio of weights, exp(160), exceeds the range of a
+        /// float.
         case large
-        /// From -80 to 80 along the keys for some queries, the other way for their neighbours: the
-        /// highest so far is outgrown in every block of keys.
+        /// Rising from -80 to 80 along the keys for two queries in three, falling for the third: while
+        /// they rise, every block of keys exceeds the running maximum.
         case rising
-        /// All the same: the result is the mean of the values.
+        /// All equal: the result is the mean of the values.
         case equal
     }
 
-    /// Every extent of each dimension several times, in combinations drawn by a seed.
+    /// Every extent of each dimension several times, in seeded random combinations.
     static let cases: [(queries: Int, keys: Int, width: Int)] = {
         let extents = [1, 3, 16, 17, 47, 64, 65, 130, 144]
         var noise = Noise(seed: 2)
@@ -29,8 +30,8 @@ import Testing
         }
     }()
 
-    @Test("Attention is the plain softmax", arguments: KernelSet.all, Scores.allCases)
-    func isPlainSoftmax(set: KernelSet, scores: Scores) {
+    @Test(arguments: KernelSet.all, Scores.allCases)
+    func attentionMatchesSoftmax(set: KernelSet, scores: Scores) {
         for (seed, (queries, keys, width)) in Self.cases.enumerated() {
             var noise = Noise(seed: UInt64(seed))
             let scale = 1 / Float(width).squareRoot()
@@ -39,7 +40,7 @@ import Testing
             let output = GuardedMatrix(rows: queries, columns: width, layout: .rows)
             let logSumExp = GuardedMatrix(rows: 1, columns: queries)
             let scratch = GuardedFloats(count: ck_attention_scratch(width))
-            // Every other case goes without, as it may.
+            // Preparing the keys is optional: every other case omits it.
             let prepared = seed % 2 == 0 ? prepare(k, v, by: set) : nil
             set.kernels.attention(
                 ck_attention_task(
@@ -55,8 +56,8 @@ import Testing
         }
     }
 
-    @Test("What is no number shows in all that depends on it", arguments: KernelSet.all)
-    func notANumber(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func nanSpreadsToDependentOutputsOnly(set: KernelSet) {
         func result(query: Int?, key: Int?) -> [Bool] {
             var noise = Noise(seed: 6)
             let (queries, keys, width) = (50, 130, 8)
@@ -81,7 +82,7 @@ import Testing
         for key in [0, 70, 129] { #expect(result(query: nil, key: key).allSatisfy { $0 }) }
     }
 
-    /// Keys and values in the instruction set's own form, where it has one.
+    /// Keys and values in the packed form of the instruction set, where it has one.
     private func prepare(
         _ k: GuardedMatrix, _ v: GuardedMatrix, by set: KernelSet
     ) -> GuardedFloats {
@@ -122,14 +123,14 @@ import Testing
         return (q, k)
     }
 
-    /// The greatest error in a query's result and logarithm as a share of what rounding may do.
+    /// The largest error of a query's output and log-sum-exp, as a multiple of the tolerance.
     private func worst(
         _ output: GuardedMatrix, _ logSumExp: GuardedMatrix, _ query: Int, _ q: GuardedMatrix,
         _ k: GuardedMatrix, _ v: GuardedMatrix, _ scale: Float, _ set: KernelSet
     ) -> Double {
         let width = q.columns
-        // Paired products add factors before they multiply them: what rounding does goes with the
-        // factors' lengths (PairedProduct.h), elsewhere with each of the terms.
+        // Paired products add factors before multiplying: their rounding errors scale with the norms of
+        // the factors (PairedProduct.h), others with the sum of the terms' magnitudes.
         let isPaired = set.kernels.prepare_keys != nil
         func size(_ terms: [Double], _ a: [Double], _ b: [Double]) -> Double {
             isPaired ? norm(a) * norm(b) : terms.reduce(0) { $0 + abs($1) }
@@ -141,7 +142,7 @@ import Testing
             let b = (0..<width).map { Double(k[j, $0]) }
             let terms = zip(a, b).map { $0 * $1 }
             scores.append(terms.reduce(0, +))
-            // A random walk of roundings, and a few of the whole: scale and base of the power.
+            // A random walk of roundings, plus a few of the whole score: its scale and the base of the power.
             let magnitude = size(terms, a, b)
             scoreError = max(
                 scoreError, (2 * Double(width).squareRoot() + 4) * rounding * magnitude)
@@ -149,12 +150,12 @@ import Testing
         let highest = scores.max() ?? 0
         let weights = scores.map { exp($0 - highest) }
         let total = weights.reduce(0, +)
-        // An error of a score is a relative one of its weight, above and below the line; the power
-        // itself is within 1e-7. Then the sums over the keys, likewise twice.
+        // An absolute error of a score is a relative error of its weight, in the numerator and in the
+        // denominator; the power itself is within 1e-7. The sums over the keys follow, also in both.
         let relative =
             2 * (scoreError + 1e-7) + (4 * Double(k.rows).squareRoot() + 4) * rounding
-        // An error of a score is the same one of the logarithm, a relative one of the sum likewise; the
-        // logarithm and its offset round at their own size.
+        // An absolute error of a score and a relative error of the sum are absolute errors of the
+        // logarithm; the logarithm and its offset are rounded at their own magnitude.
         let logarithm = (highest + log(total)) / log(2)
         let logarithmExcess =
             abs(Double(logSumExp[0, query]) - logarithm)

@@ -3,7 +3,7 @@ import Foundation
 import Tensors
 import Testing
 
-/// The kernels of attention where queries, keys, values or gradients have lines of zeros or of other sizes.
+/// The attention kernels on queries, keys, values and gradients whose rows or columns are zero or differ in magnitude.
 @Suite struct AttentionLineTests {
     private static let queries = 50
     private static let keys = 200
@@ -38,12 +38,12 @@ import Testing
         return (output, logSumExp)
     }
 
-    @Test("Queries, keys and values of zeros count as zeros", arguments: KernelSet.all)
-    func zeros(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func zerosGiveUniformWeightsAndZeroOutputs(set: KernelSet) {
         var noise = Noise(seed: 1)
         let q = Self.matrix(Self.queries, &noise) { row, _ in row % 3 == 1 ? 0 : 4 }
         let k = Self.matrix(Self.keys, &noise) { _, _ in 4 }
-        // A column of zeros, and one that is so for the keys of the first block.
+        // A column of zeros, and one with zeros for all keys of the first block.
         let v = Self.matrix(Self.keys, &noise) { row, column in
             column == 3 || column == 5 && row < 120 ? 0 : 1
         }
@@ -51,7 +51,7 @@ import Testing
         for i in 0..<Self.queries {
             #expect(output[i, 3].bitPattern == 0)
             guard i % 3 == 1 else { continue }
-            // Each key has the same weight, to the bit.
+            // All keys have the same weight, bit for bit.
             #expect(abs(Double(logSumExp[0, i]) - log2(Double(Self.keys))) <= 8 * rounding)
             for c in 0..<Self.width {
                 let values = (0..<Self.keys).map { v[$0, c] }
@@ -60,14 +60,14 @@ import Testing
                 #expect(abs(Double(output[i, c]) - mean) <= 1e-6 * norm)
             }
         }
-        // Keys of zeros: so are all scores.
-        let none = Self.matrix(Self.keys, &noise) { _, _ in 0 }
-        let scores = Self.attention(set, q, none, v).logSumExp.elements
+        // With zero keys all scores are zero.
+        let zeroKeys = Self.matrix(Self.keys, &noise) { _, _ in 0 }
+        let scores = Self.attention(set, q, zeroKeys, v).logSumExp.elements
         #expect(scores.allSatisfy { abs(Double($0) - log2(Double(Self.keys))) <= 8 * rounding })
     }
 
-    @Test("Values of any size are weighted as well", arguments: KernelSet.all)
-    func values(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func weightedMeanIsAccurateForAnyMagnitude(set: KernelSet) {
         var noise = Noise(seed: 2)
         let q = Self.matrix(Self.queries, &noise) { _, _ in 1 }
         let k = Self.matrix(Self.keys, &noise) { _, _ in 1 }
@@ -91,8 +91,8 @@ import Testing
                     squares.0 += weight * weight
                     squares.1 += value * value
                 }
-                // Weights of scores below 2 are within 5e-7 themselves; and each of the products may lose
-                // what lies below the spacing of subnormals.
+                // Weights of scores below 2 are themselves within 5e-7, and each of the products may lose up
+                // to the spacing of subnormals.
                 let tolerance =
                     1.5e-6 * (squares.0 * squares.1).squareRoot()
                     + Double(Self.keys) * Double(Float.leastNonzeroMagnitude)
@@ -103,20 +103,20 @@ import Testing
         }
     }
 
-    @Test("A gradient's rows of zeros stay so", arguments: KernelSet.all)
-    func gradients(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func zeroGradientRowsStayZero(set: KernelSet) {
         var noise = Noise(seed: 3)
         let inputs = AttentionInputs(
             queries: 70, keys: 150, width: 20, scores: .small, noise: &noise)
-        func silence(_ row: Int) {
+        func clearRow(_ row: Int) {
             for c in 0..<20 { inputs.gradient.memory[row * inputs.gradient.rowStride + c] = 0 }
         }
-        for row in stride(from: 1, to: 70, by: 3) { silence(row) }
-        let some = inputs.pullback(by: set.kernels)
+        for row in stride(from: 1, to: 70, by: 3) { clearRow(row) }
+        let partlyZero = inputs.pullback(by: set.kernels)
         for row in 0..<70 {
-            #expect((0..<20).allSatisfy { (some[0][row, $0] == 0) == (row % 3 == 1) })
+            #expect((0..<20).allSatisfy { (partlyZero[0][row, $0] == 0) == (row % 3 == 1) })
         }
-        for row in 0..<70 { silence(row) }
+        for row in 0..<70 { clearRow(row) }
         for result in inputs.pullback(by: set.kernels) {
             #expect(result.elements.allSatisfy { $0 == 0 })
         }

@@ -5,42 +5,42 @@ import Testing
 
 /// The kernel `attention_pullback` against the formulas in double precision.
 @Suite struct AttentionPullbackKernelTests {
-    /// How the scores of a query run over the keys.
+    /// How the scores of a query vary over the keys.
     enum Scores: CaseIterable {
         /// Within a few units of 0.
         case small
-        /// From about -80 to 80: nearly all weight lies on one key, and exp(80) does not fit a float.
+        /// From about -80 to 80: nearly all the weight lies on one key.
         case peaked
-        /// All the same: every weight is 1 / keys.
+        /// All equal: every weight is 1 / keys.
         case equal
     }
 
-    /// Small and large extents with every width; keys fewer than queries where work is cut.
+    /// Small and large extents with every width; fewer keys than queries, as in tasks for some of the keys.
     static let cases = [
         (queries: 1, keys: 1, width: 64), (2, 2, 24), (17, 17, 64), (65, 65, 32), (197, 197, 64),
         (300, 300, 20), (300, 151, 7), (10, 10, 24), (37, 37, 24), (130, 3, 1), (129, 257, 80),
         (64, 128, 48), (3, 130, 33),
     ]
 
-    @Test("The gradients of attention are the plain formulas'", arguments: Scores.allCases)
-    func isPlain(scores: Scores) {
+    @Test(arguments: Scores.allCases)
+    func pullbackMatchesFormulas(scores: Scores) {
         for (seed, (queries, keys, width)) in Self.cases.enumerated() {
             var noise = Noise(seed: UInt64(seed))
             let inputs = AttentionInputs(
                 queries: queries, keys: keys, width: width, scores: scores, noise: &noise)
-            let twin = AttentionTwin(inputs)
+            let reference = AttentionPullbackReference(inputs)
             for set in KernelSet.all {
                 let name = "\(set.testDescription), \(queries)x\(keys)x\(width)"
                 let results = inputs.pullback(by: set.kernels)
                 for result in results { #expect(result.isWrittenExactly, "\(name)") }
-                let excess = twin.excess(of: results)
+                let excess = reference.excess(of: results)
                 #expect(excess.allSatisfy { $0 <= 1 }, "\(name): \(excess)")
             }
         }
     }
 
-    @Test("What is no number shows in all that depends on it", arguments: KernelSet.all)
-    func notANumber(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func nanSpreadsToDependentGradientsOnly(set: KernelSet) {
         var noise = Noise(seed: 6)
         let inputs = AttentionInputs(
             queries: 70, keys: 150, width: 20, scores: .small, noise: &noise)
@@ -54,7 +54,7 @@ import Testing
     }
 }
 
-/// What a task reads, the output and the log-sum-exp computed in double precision.
+/// The inputs of a task; the output and the log-sum-exp are computed in double precision.
 struct AttentionInputs {
     let query: GuardedMatrix
     let key: GuardedMatrix
@@ -78,7 +78,7 @@ struct AttentionInputs {
         switch scores {
         case .small: break
         case .peaked:
-            // Scores of deviation 20: the highest of some thousand is about 80.
+            // Scores with a standard deviation of 20: the highest of some thousand is about 80.
             for r in 0..<queries {
                 for c in 0..<width { query.memory[r * query.rowStride + c] *= 60 }
             }
@@ -104,7 +104,7 @@ struct AttentionInputs {
         }
     }
 
-    /// The gradients of queries, keys and values.
+    /// The gradients with respect to queries, keys and values.
     func pullback(by kernels: Kernels) -> [GuardedMatrix] {
         let results = [query, key, key].map { GuardedMatrix(rows: $0.rows, columns: $0.columns) }
         let scratch = GuardedFloats(count: ck_attention_pullback_scratch(query.columns))
@@ -121,8 +121,8 @@ struct AttentionInputs {
     }
 }
 
-/// The gradients in double precision, and what rounding may do to each element.
-struct AttentionTwin {
+/// The gradients in double precision, with a tolerance for rounding for each element.
+struct AttentionPullbackReference {
     private var expected: [[Double]]
     private var allowed: [[Double]]
     private let width: Int
@@ -136,7 +136,7 @@ struct AttentionTwin {
         let scale = Double(x.scale)
         let (q, k, v) = (x.query.doubles, x.key.doubles, x.value.doubles)
         let (g, o) = (x.gradient.doubles, x.output.doubles)
-        // Sums are random walks of roundings, and a few of the whole.
+        // Each sum is a random walk of roundings, plus a few of the whole.
         let overWidth = (2 * Double(width).squareRoot() + 4) * rounding
         let overQueries = (2 * Double(queries).squareRoot() + 4) * rounding
         let overKeys = (2 * Double(keys).squareRoot() + 4) * rounding
@@ -148,12 +148,12 @@ struct AttentionTwin {
             let powers = products.map { exp(scale * ($0.sum - highest)) }
             let total = powers.reduce(0, +)
             let row = zip(powers, gradients).reduce(0) { $0 + $1.0 / total * $1.1.sum }
-            // The row's sum comes from the output, which is rounded once.
+            // The row's sum is computed from the output, which is rounded once.
             let rowError = (overWidth + rounding) * inner(g, i, o, i).magnitude
             for j in 0..<keys {
                 let weight = powers[j] / total
-                // An error of a score or of the logarithm is a relative one of the weight; the power
-                // itself is within 1e-7.
+                // An absolute error of a score or of the logarithm is a relative error of the weight; the
+                // power itself is within 1e-7.
                 let relative =
                     overWidth * scale * products[j].magnitude
                     + 2 * rounding * abs(scale * highest + log(total)) + 1e-7
@@ -193,12 +193,12 @@ struct AttentionTwin {
             leftError * abs(right) + relative * abs(left * right)
     }
 
-    /// The greatest error of each result as a share of what rounding may do.
+    /// The largest error of each result, as a multiple of the tolerance.
     func excess(of results: [GuardedMatrix]) -> [Double] {
-        zip(results, zip(expected, allowed)).map { result, twin in
-            zip(result.elements, zip(twin.0, twin.1)).map { found, expectation in
-                let error = abs(Double(found) - expectation.0)
-                return error.isNaN ? .infinity : error / (expectation.1 + 1e-30)
+        zip(results, zip(expected, allowed)).map { result, reference in
+            zip(result.elements, zip(reference.0, reference.1)).map { found, element in
+                let error = abs(Double(found) - element.0)
+                return error.isNaN ? .infinity : error / (element.1 + 1e-30)
             }.max() ?? 0
         }
     }

@@ -4,7 +4,7 @@ import Testing
 
 /// `Tensor.attentionPullback`.
 @Suite struct AttentionPullbackTests {
-    /// The pullback at a joined projection, after the forward pass that it needs.
+    /// Runs the forward pass on a joined projection, then the pullback.
     private func pullback(_ joined: Tensor, _ gradient: Tensor, heads: Int) -> Tensor {
         let (output, logSumExp) = joined.attentionWithLogSumExp(heads: heads)
         return .attentionPullback(
@@ -12,15 +12,14 @@ import Testing
             heads: heads)
     }
 
-    @Test("Output and gradient are PyTorch's")
-    func isReference() throws {
+    @Test func outputAndGradientMatchPyTorch() throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "Fixtures/attention.safetensors").path
         let file = try TensorFile(contentsOf: path)
         let joined = try file.tensor(named: "joined")
         let gradient = try file.tensor(named: "gradient")
         let (output, _) = joined.attentionWithLogSumExp(heads: 2)
-        // Elements up to 10, sums of some hundred products: a few roundings at that size.
+        // Elements up to 10, sums of some hundred products: a few roundings at that magnitude.
         let pairs = [
             (output, try file.tensor(named: "output")),
             (pullback(joined, gradient, heads: 2), try file.tensor(named: "joinedGradient")),
@@ -32,28 +31,27 @@ import Testing
         }
     }
 
-    @Test("Asking for the log-sum-exp changes no bit of the output")
-    func logSumExpIsExtra() {
+    @Test func outputIsIdenticalWithLogSumExp() {
         var noise = Noise(seed: 7)
         let joined = noise.tensor([2, 150, 3 * 16], scale: 3)
         let (output, _) = joined.attentionWithLogSumExp(heads: 2)
         #expect(output.isIdentical(to: joined.attention(heads: 2)))
     }
 
-    @Test("The threads change no bit", arguments: [17, 37, 301, 800])
-    func threads(tokens: Int) {
+    @Test(arguments: [17, 37, 301, 800])
+    func gradientIsIdenticalForAnyThreadCount(tokens: Int) {
         var noise = Noise(seed: 8)
         let joined = noise.tensor([3, tokens, 3 * 64], scale: 3)
         let gradient = noise.tensor([3, tokens, 64])
-        let results = underThreads { pullback(joined, gradient, heads: 2) }
+        let results = withEachThreadCount { pullback(joined, gradient, heads: 2) }
         for result in results { #expect(result.isIdentical(to: results[0])) }
     }
 
-    /// The kernel is held to double precision elsewhere: here, that every head of every image is its
-    /// own, however the work is cut. Of 17 tokens several heads make a task; of 800 tokens the
-    /// keys of a head are cut where there are few heads.
-    @Test("A batch is its images", arguments: [17, 37, 301, 800])
-    func batch(tokens: Int) {
+    /// The kernel is tested against double precision elsewhere; here, every head of every image must be
+    /// independent of the others, however the work is divided. With 17 tokens a task has several heads;
+    /// with 800 the keys of a head are divided if there are few heads.
+    @Test(arguments: [17, 37, 301, 800])
+    func batchMatchesSingleImages(tokens: Int) {
         var noise = Noise(seed: 9)
         let heads = 2
         let joined = noise.tensor([9, tokens, 3 * 32], scale: 3)
@@ -62,7 +60,7 @@ import Testing
         for image in 0..<9 {
             let alone = pullback(
                 joined.rows(image..<image + 1), gradient.rows(image..<image + 1), heads: heads)
-            // Where keys are cut, the sum over them has another order: roundings of sums whose terms are
+            // Where keys are divided, they are summed in another order: roundings of sums whose terms are
             // below 10.
             let worst =
                 zip(result.rows(image..<image + 1).elements, alone.elements)

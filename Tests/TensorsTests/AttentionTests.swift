@@ -23,9 +23,8 @@ import Testing
         return powers.map { $0 / total }
     }
 
-    @Test(
-        "Heads and images are attended to each for itself", arguments: [1, 2, 144, 145, 300, 450])
-    func isPlain(tokens: Int) {
+    @Test(arguments: [1, 2, 144, 145, 300, 450])
+    func headsAndImagesAttendIndependently(tokens: Int) {
         var noise = Noise(seed: UInt64(tokens))
         let heads = 3
         let headWidth = 8
@@ -40,19 +39,18 @@ import Testing
                     let expected = weights.enumerated().reduce(0.0) {
                         $0 + $1.element * Double(joined[image, $1.offset, 2 * width + channel])
                     }
-                    // Values up to 3 and scores up to 10: some ten roundings of each.
+                    // Values up to 3 and scores up to 10: about ten roundings of each.
                     #expect(abs(Double(result[image, query, channel]) - expected) < 1e-5)
                 }
             }
         }
     }
 
-    @Test("Neither the batch nor the threads change a bit")
-    func batchAndThreads() {
+    @Test func outputIsIdenticalForAnyBatchAndThreadCount() {
         var noise = Noise(seed: 3)
-        // Enough tokens that kernels which prepare keys do so.
+        // Enough tokens that kernels with a packed form of the keys use it.
         let joined = noise.tensor([3, 451, 3 * 64], scale: 3)
-        let results = underThreads { joined.attention(heads: 2) }
+        let results = withEachThreadCount { joined.attention(heads: 2) }
         for image in 0..<3 {
             let alone = joined.rows(image..<image + 1).attention(heads: 2)
             for result in results {
@@ -61,14 +59,13 @@ import Testing
         }
     }
 
-    @Test("The first token's attention is the first row of the softmax")
-    func firstToken() {
+    @Test func firstTokenAttentionMatchesSoftmaxRow() {
         var noise = Noise(seed: 4)
         let heads = 2
         let joined = noise.tensor([3, 77, 3 * 16], scale: 4)
         let query = joined.slices(at: 0).columns(0..<16)
         let keys = joined.columns(16..<32)
-        let results = underThreads {
+        let results = withEachThreadCount {
             Tensor.firstTokenAttention(query: query, keys: keys, heads: heads)
         }
         for result in results {
@@ -79,7 +76,7 @@ import Testing
             for head in 0..<heads {
                 let expected = weights(joined, image, 0, head, heads: heads)
                 for token in 0..<77 {
-                    // Scores up to 30: an error of 3e-6 in one is the same relative one here.
+                    // Scores up to 30: an error of 3e-6 in a score is a relative error of 3e-6 here.
                     let error = abs(Double(results[0][image, head, token]) - expected[token])
                     #expect(error <= 1e-5 * expected[token])
                 }

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-/// What is printed of a tensor.
+/// The printed form of tensors.
 @Suite struct DescriptionTests {
     private struct Case: Decodable {
         var shape: [Int]
@@ -39,8 +39,7 @@ import Testing
         }
     }
 
-    @Test("Elements are printed as numpy prints them")
-    func isNumpys() throws {
+    @Test func printsElementsAsNumPyDoes() throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "Fixtures/printed.json")
         for c in try JSONDecoder().decode([Case].self, from: Data(contentsOf: path)) {
@@ -49,8 +48,7 @@ import Testing
         }
     }
 
-    @Test("Neither the debugger nor a dump shows the storage")
-    func storageIsHidden() {
+    @Test func debugDescriptionAndDumpHideStorage() {
         let tensor = Tensor([0.5, 1, 2, 3, 4.25, 5], shape: [2, 3]).rows(1..<2)
         #expect(String(reflecting: tensor) == "Tensor 1x3\n[[3.   4.25 5.  ]]")
         #expect(String(describing: [tensor]) == "[Tensor 1x3\n[[3.   4.25 5.  ]]]")

@@ -1,10 +1,10 @@
 import Foundation
 
-/// Memory that catches whoever leaves it: every float holds NaN of one bit pattern until written,
-/// and what follows the last may be neither read nor written.
+/// Memory that detects accesses out of bounds: every float is a NaN of one bit pattern until written, and
+/// memory after the last can be neither read nor written.
 final class GuardedFloats {
-    /// What an unwritten float holds: a NaN, so that no result stays a number that it got into, of
-    /// a pattern that no arithmetic makes.
+    /// The bits of an unwritten float: a NaN, so that it shows in every result computed from it, of a
+    /// pattern that no arithmetic produces.
     static let canary: UInt32 = 0x7fc0_beef
 
     let base: UnsafeMutablePointer<Float>
@@ -15,7 +15,7 @@ final class GuardedFloats {
     init(count: Int) {
         let page = Int(getpagesize())
         let bytes = count * MemoryLayout<Float>.stride
-        // A spare page in front, so that a read before the first float meets canaries.
+        // A spare page in front, so that reading before the first float gives canaries.
         let usable = page + (bytes + page - 1) / page * page
         length = usable + page
         region = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
@@ -33,21 +33,21 @@ final class GuardedFloats {
         set { base[index] = newValue }
     }
 
-    /// How many floats, those in front of the first included, are still unwritten.
+    /// The number of floats still unwritten, including those in front of the first.
     var untouched: Int {
         let words = region.assumingMemoryBound(to: UInt32.self)
         return (0..<(base - region.assumingMemoryBound(to: Float.self)) + count)
             .count { words[$0] == GuardedFloats.canary }
     }
 
-    /// How many floats there are, those in front of the first included.
+    /// The number of floats, including those in front of the first.
     var size: Int { base - region.assumingMemoryBound(to: Float.self) + count }
 }
 
 /// A matrix in guarded memory: element (r, c) lies at `r * rowStride + c * columnStride`, with
 /// canaries between.
 struct GuardedMatrix {
-    /// How a matrix lies in memory.
+    /// How a matrix is laid out in memory.
     enum Layout: CaseIterable {
         case rows, columns, spread
 
@@ -75,7 +75,7 @@ struct GuardedMatrix {
             count: isEmpty ? 0 : (rows - 1) * rowStride + (columns - 1) * columnStride + 1)
     }
 
-    /// A matrix that is filled row by row.
+    /// A matrix filled row by row.
     init(rows: Int, columns: Int, layout: Layout = .rows, fill: () -> Float) {
         self.init(rows: rows, columns: columns, layout: layout)
         for r in 0..<rows {
@@ -92,7 +92,7 @@ struct GuardedMatrix {
         (0..<rows).flatMap { r in (0..<columns).map { self[r, $0] } }
     }
 
-    /// Whether every element has been written and nothing else.
+    /// Whether every element has been written, and nothing else.
     var isWrittenExactly: Bool {
         memory.untouched == memory.size - rows * columns
             && elements.allSatisfy { $0.bitPattern != GuardedFloats.canary }

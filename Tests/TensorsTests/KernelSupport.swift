@@ -1,19 +1,20 @@
 import Tensors
 import Testing
 
-/// Half the distance from 1 to the next float: the most, relatively, that one operation rounds by.
+/// Half the distance from 1 to the next float: the largest relative rounding error of one operation.
 let rounding = 0x1p-24
 
-/// The kernels of every instruction set of this processor, by name: what tests run over.
+/// The kernels of one instruction set, by its name in the list of a test's arguments.
 struct KernelSet: Sendable, CustomTestStringConvertible {
     let kernels: Kernels
 
     var testDescription: String { String(cString: kernels.name) }
 
+    /// One for every instruction set of this processor.
     static let all = Kernels.available.map { KernelSet(kernels: $0) }
 }
 
-/// Numbers from -1 to 1.
+/// Seeded random numbers from -1 to 1.
 struct Noise {
     private var generator: Xoshiro256
 
@@ -27,7 +28,7 @@ struct Noise {
         Tensor((0..<shape.count).map { _ in scale * next() }, shape: shape)
     }
 
-    /// The elements in another order (Fisher and Yates).
+    /// The elements in random order (Fisher-Yates).
     mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
         var elements = elements
         for i in elements.indices.dropFirst().reversed() {
@@ -40,14 +41,14 @@ struct Noise {
 func bits(_ values: some Sequence<Float>) -> [UInt32] { values.map(\.bitPattern) }
 
 extension Tensor {
-    /// Equal to the bit, NaN and the sign of zero included.
+    /// Equal bit for bit, including NaN and the sign of zero.
     func isIdentical(to other: Tensor) -> Bool {
         shape == other.shape && bits(elements) == bits(other.elements)
     }
 }
 
-/// A matrix with rows and columns exchanged.
-func turn(_ matrix: Tensor) -> Tensor {
+/// The transpose of a matrix, element by element.
+func plainTranspose(_ matrix: Tensor) -> Tensor {
     let (rows, columns) = (matrix.shape[0], matrix.shape[1])
     let elements = matrix.elements
     return Tensor(
@@ -55,8 +56,8 @@ func turn(_ matrix: Tensor) -> Tensor {
         shape: [columns, rows])
 }
 
-/// What `body` gives with one, two and three threads.
-func underThreads<Value>(_ body: () throws -> Value) rethrows -> [Value] {
+/// The results of `body` with one, two and three threads.
+func withEachThreadCount<Value>(_ body: () throws -> Value) rethrows -> [Value] {
     let before = Parallelism.threadCount
     defer { Parallelism.threadCount = before }
     return try [1, 2, 3].map {

@@ -4,8 +4,8 @@ import Tensors
 import Testing
 
 @Suite struct LayerNormTests {
-    @Test("A layer norm is its formula in double precision", arguments: KernelSet.all)
-    func isPlain(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func layerNormMatchesFormula(set: KernelSet) {
         for width in [1, 2, 7, 8, 15, 16, 17, 31, 63, 384, 1000] {
             for mean: Float in [0, 3, 1000] {
                 check(set, width: width, mean: mean)
@@ -28,8 +28,8 @@ import Testing
             let centre = row.reduce(0, +) / Double(width)
             let variance = row.reduce(0) { $0 + ($1 - centre) * ($1 - centre) } / Double(width)
             let scale = 1 / (variance + Double(epsilon)).squareRoot()
-            // The mean is off by some roundings of itself, which the scale then enlarges; a row of
-            // equal numbers is all such rounding.
+            // The mean is off by a few roundings of its own, which the scale then amplifies; in a row of
+            // equal numbers nothing else is left.
             let meanError = 4 * rounding * Double(abs(mean) + 1)
             for j in 0..<width {
                 let normal = (row[j] - centre) * scale
@@ -44,13 +44,12 @@ import Testing
         }
     }
 
-    @Test("The tensor's layer norm goes over all rows")
-    func tensor() {
+    @Test func tensorLayerNormCoversAllRows() {
         var noise = Noise(seed: 5)
         let x = noise.tensor([3, 50, 24])
         let weight = noise.tensor([24])
         let bias = noise.tensor([24])
-        let results = underThreads { x.layerNorm(weight: weight, bias: bias, epsilon: 1e-6) }
+        let results = withEachThreadCount { x.layerNorm(weight: weight, bias: bias, epsilon: 1e-6) }
         for row in [0, 63, 64, 149] {
             let alone = x.reshaped(to: [150, 24]).rows(row..<row + 1)
                 .layerNorm(weight: weight, bias: bias, epsilon: 1e-6)

@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-/// Linear maps whose weights are kept in the form of the matrix products from their second use on.
+/// Linear maps, which cache a packed copy of their weights from the second use on.
 @Suite struct LinearTests {
     private let inputs = 500
     private let outputs = 200
@@ -10,8 +10,8 @@ import Testing
         Linear(weight: noise.tensor([outputs, inputs]), bias: noise.tensor([outputs]))
     }
 
-    @Test("Every use gives the same bits", arguments: [1, 7, 50, 199, 400])
-    func repeatsItself(rows: Int) {
+    @Test(arguments: [1, 7, 50, 199, 400])
+    func repeatedUseGivesIdenticalResults(rows: Int) {
         var noise = Noise(seed: UInt64(rows))
         let layer = layer(&noise)
         let x = noise.tensor([rows, inputs])
@@ -23,8 +23,7 @@ import Testing
         }
     }
 
-    @Test("New weights are used at once, and a copy keeps its own")
-    func followsItsWeights() {
+    @Test func newWeightsTakeEffectAndCopiesKeepTheirs() {
         var noise = Noise(seed: 1)
         var layer = layer(&noise)
         let x = noise.tensor([300, inputs])

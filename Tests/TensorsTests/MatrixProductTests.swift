@@ -2,7 +2,7 @@ import CKernels
 import Tensors
 import Testing
 
-/// The door `multiply`, with our own product and with BLAS behind it, and the tensor's products.
+/// The entry point `multiply`, which computes by the kernels or by BLAS, and the tensor's products.
 @Suite struct MatrixProductTests {
     private struct Extents {
         var m: Int
@@ -16,10 +16,8 @@ import Testing
         Extents(m: 7, n: 1100, k: 33), Extents(m: 50, n: 97, k: 500),
     ]
 
-    @Test(
-        "Every way through the door gives the plain sums", arguments: KernelSet.all,
-        [false, true])
-    func isPlainSum(set: KernelSet, transposed: Bool) {
+    @Test(arguments: KernelSet.all, [false, true])
+    func multiplyMatchesPlainSums(set: KernelSet, transposed: Bool) {
         for e in Self.extents {
             var noise = Noise(seed: UInt64(e.m + e.n))
             let a = noise.tensor([e.m, e.k])
@@ -30,12 +28,12 @@ import Testing
             withExtendedLifetime((a, b, bias, residual)) {
                 var left = MatrixView(a.base, rows: e.m, columns: e.k)
                 var right = MatrixView(b.base, rows: e.k, columns: e.n)
-                let turned = (turn(a), turn(b))
+                let transposes = (plainTranspose(a), plainTranspose(b))
                 if transposed {
-                    left = MatrixView(turned.0.base, rows: e.k, columns: e.m).transposed
-                    right = MatrixView(turned.1.base, rows: e.n, columns: e.k).transposed
+                    left = MatrixView(transposes.0.base, rows: e.k, columns: e.m).transposed
+                    right = MatrixView(transposes.1.base, rows: e.n, columns: e.k).transposed
                 }
-                withExtendedLifetime(turned) {
+                withExtendedLifetime(transposes) {
                     multiply(
                         left, right, into: result.base, rowStride: result.rowStride,
                         epilogue: Epilogue(
@@ -48,7 +46,7 @@ import Testing
             for i in 0..<e.m {
                 for j in 0..<e.n {
                     let sum = expected[i * e.n + j] + Double(bias[j]) + Double(residual[i, j])
-                    // A random walk of roundings of sums that stay below the root of k and 2.
+                    // A random walk of roundings of sums that stay below the square root of k, plus 2.
                     let length = Double(e.k).squareRoot() + 2
                     let isNear = abs(Double(result[i, j]) - sum) <= 2 * rounding * length * length
                     #expect(isNear, "\(e) (\(i), \(j)): \(result[i, j]), expected \(sum)")
@@ -58,26 +56,24 @@ import Testing
         }
     }
 
-    @Test(
-        "A product is added to what is there, or multiplied by GELU's slopes",
-        arguments: KernelSet.all, [false, true])
-    func sumsAndSlopes(set: KernelSet, transposed: Bool) {
+    @Test(arguments: KernelSet.all, [false, true])
+    func multiplyAccumulatesAndAppliesGELUSlopes(set: KernelSet, transposed: Bool) {
         for e in Self.extents + [Extents(m: 600, n: 50, k: 800), Extents(m: 50, n: 600, k: 800)] {
             var noise = Noise(seed: UInt64(e.m + e.k))
             let a = noise.tensor([e.m, e.k])
             let b = noise.tensor([e.k, e.n])
             let at = noise.tensor([e.m, e.n], scale: 3)
-            let turned = turn(a)
+            let transposedA = plainTranspose(a)
             let start = noise.tensor([e.m, e.n])
             let sum = GuardedMatrix(rows: e.m, columns: e.n)
             let result = GuardedMatrix(rows: e.m, columns: e.n)
             for i in 0..<e.m {
                 for j in 0..<e.n { sum.base[i * sum.rowStride + j] = start[i, j] }
             }
-            withExtendedLifetime((a, b, turned, at)) {
+            withExtendedLifetime((a, b, transposedA, at)) {
                 let left =
                     transposed
-                    ? MatrixView(turned.base, rows: e.k, columns: e.m).transposed
+                    ? MatrixView(transposedA.base, rows: e.k, columns: e.m).transposed
                     : MatrixView(a.base, rows: e.m, columns: e.k)
                 let right = MatrixView(b.base, rows: e.k, columns: e.n)
                 multiply(
@@ -92,7 +88,7 @@ import Testing
             }
             #expect(sum.isWrittenExactly && result.isWrittenExactly)
             let expected = plain(a, b)
-            // As in `isPlainSum`; GELU's slope is below 1.13, and exact to 3e-7.
+            // As in `multiplyMatchesPlainSums`; GELU's slope is below 1.13 and accurate to 3e-7.
             let length = Double(e.k).squareRoot() + 2
             let tolerance = 2 * rounding * length * length
             for i in 0..<e.m {
@@ -109,9 +105,8 @@ import Testing
         }
     }
 
-    @Test(
-        "Either factor goes through its map first", arguments: KernelSet.all, [false, true])
-    func maps(set: KernelSet, isNorm: Bool) {
+    @Test(arguments: KernelSet.all, [false, true])
+    func multiplyMapsEitherFactor(set: KernelSet, isNorm: Bool) {
         for e in [
             Extents(m: 300, n: 40, k: 500), Extents(m: 40, n: 300, k: 500),
             Extents(m: 9, n: 5, k: 3),
@@ -143,8 +138,8 @@ import Testing
                     kernels: set.kernels)
             }
             #expect(result.isWrittenExactly, "\(e)")
-            // The maps' own values have tests of their own. Terms reach the size of some units, an
-            // instruction set's map may round otherwise, and a sum is a random walk of such errors.
+            // The maps have tests of their own. Terms reach a few units, the map of an instruction set may
+            // round differently, and the errors of a sum are a random walk.
             for (x, y) in zip(result.elements, plain(left.tensor, right.tensor)) {
                 let isNear = abs(Double(x) - y) <= 40 * rounding * Double(e.k + 4)
                 #expect(isNear, "\(e): \(x), expected \(y)")
@@ -153,8 +148,8 @@ import Testing
         }
     }
 
-    @Test("A view with both strides above 1 is multiplied too", arguments: KernelSet.all)
-    func spreadView(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func multipliesViewsWithBothStridesAboveOne(set: KernelSet) {
         var noise = Noise(seed: 8)
         let a = GuardedMatrix(rows: 9, columns: 30, layout: .spread) { noise.next() }
         let b = GuardedMatrix(rows: 30, columns: 40, layout: .spread) { noise.next() }
@@ -174,14 +169,13 @@ import Testing
         }
     }
 
-    @Test("Neither threads nor further rows change a bit")
-    func threadsAndRows() {
+    @Test func linearIsIdenticalForAnyThreadCountAndRowRange() {
         var noise = Noise(seed: 9)
         let x = noise.tensor([2100, 70])
         let weight = noise.tensor([1100, 70])
         let bias = noise.tensor([1100])
         let residual = noise.tensor([2100, 1100])
-        let results = underThreads {
+        let results = withEachThreadCount {
             x.linear(weight: weight, bias: bias, after: .gelu, adding: residual)
         }
         #expect(results[1].isIdentical(to: results[0]))
@@ -191,21 +185,20 @@ import Testing
                 weight: weight, bias: bias, after: .gelu, adding: residual.rows(range))
             #expect(part.isIdentical(to: results[0].rows(range)))
         }
-        // Some of the outputs alone: what a pass does that ends early.
+        // Only some of the outputs, as in a pass that ends early.
         let some = x.linear(weight: weight.rows(300..<437), bias: bias.rows(300..<437))
         let all = x.linear(weight: weight, bias: bias)
         #expect(some.isIdentical(to: all.columns(300..<437)))
     }
 
-    @Test("The tensor's products and its linear map")
-    func tensorProducts() {
+    @Test func tensorProductsAndLinearMatchPlainSums() {
         var noise = Noise(seed: 10)
         let a = noise.tensor([5, 6])
         let b = noise.tensor([6, 7])
         let expected = plain(a, b)
-        let batch = a.reshaped(to: [1, 5, 6]).linear(weight: turn(b))
+        let batch = a.reshaped(to: [1, 5, 6]).linear(weight: plainTranspose(b))
         #expect(batch.shape == [1, 5, 7])
-        for product in [a.product(b), a.product(transposed: turn(b)), batch] {
+        for product in [a.product(b), a.product(transposed: plainTranspose(b)), batch] {
             for (x, y) in zip(product.elements, expected) {
                 #expect(abs(Double(x) - y) <= 20 * rounding)
             }
@@ -216,6 +209,7 @@ import Testing
                 == Tensor(repeating: 0, shape: [5, 7]))
     }
 
+    /// The product in double precision, row by row.
     private func plain(_ a: Tensor, _ b: Tensor) -> [Double] {
         let (m, n, k) = (a.shape[0], b.shape[1], a.shape[1])
         let left = a.elements

@@ -3,9 +3,9 @@ import Synchronization
 import Tensors
 import Testing
 
-/// That every task is done once, however regions meet.
+/// Every task must run exactly once, however parallel regions nest or overlap.
 @Suite(.serialized) struct ParallelismTests {
-    /// Does a region's tasks, some of them regions themselves, and counts them.
+    /// Runs a region of tasks, each with a region of `nested` tasks inside; counts the tasks run in each.
     private func count(_ tasks: Int, nested: Int = 0) -> [Int] {
         let counts = (0..<tasks).map { _ in Counter() }
         Parallelism.perform(count: tasks) { task in
@@ -22,37 +22,35 @@ import Testing
         let value = Atomic(0)
     }
 
-    @Test("Each task is done once, in a hundred thousand short regions")
-    func shortRegions() {
-        var done = 0
+    /// A hundred thousand regions.
+    @Test func shortRegionsRunEveryTaskOnce() {
+        var correctRegions = 0
         for region in 0..<100_000 {
             let tasks = region % 5 + 1
-            done += count(tasks) == Array(repeating: 1, count: tasks) ? 1 : 0
+            correctRegions += count(tasks) == Array(repeating: 1, count: tasks) ? 1 : 0
         }
-        #expect(done == 100_000)
+        #expect(correctRegions == 100_000)
     }
 
-    @Test("A region within a task, and after a pause in which the threads fall asleep")
-    func nested() {
+    /// The pauses are long enough for the worker threads to fall asleep.
+    @Test func nestedRegionsRunEveryTaskOnceAfterPauses() {
         for _ in 0..<20 {
             #expect(count(7, nested: 5) == Array(repeating: 6, count: 7))
-            DispatchSemaphore(value: 0).waitUntil(milliseconds: 3)
+            DispatchSemaphore(value: 0).pause(milliseconds: 3)
         }
     }
 
-    @Test("Regions of several threads at once")
-    func beside() {
-        let right = Counter()
+    @Test func concurrentRegionsRunEveryTaskOnce() {
+        let correct = Counter()
         DispatchQueue.concurrentPerform(iterations: 4) { _ in
             for _ in 0..<2000 where count(6) == Array(repeating: 1, count: 6) {
-                right.value.wrappingAdd(1, ordering: .relaxed)
+                correct.value.wrappingAdd(1, ordering: .relaxed)
             }
         }
-        #expect(right.value.load(ordering: .relaxed) == 8000)
+        #expect(correct.value.load(ordering: .relaxed) == 8000)
     }
 
-    @Test("What a region's tasks have written is there after it")
-    func visibility() {
+    @Test func writesOfTasksAreVisibleAfterTheRegion() {
         let sums = (0..<2000).map { region in
             var values = [Int](repeating: 0, count: 64)
             values.withUnsafeMutableBufferPointer { values in
@@ -66,7 +64,7 @@ import Testing
 }
 
 extension DispatchSemaphore {
-    fileprivate func waitUntil(milliseconds: Int) {
+    fileprivate func pause(milliseconds: Int) {
         _ = wait(timeout: .now() + .milliseconds(milliseconds))
     }
 }

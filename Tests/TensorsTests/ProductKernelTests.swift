@@ -5,7 +5,7 @@ import Testing
 
 /// The kernels `product` and `finish` against sums in double precision.
 @Suite struct ProductKernelTests {
-    /// A product to be computed.
+    /// The extents, layouts and epilogue of a product.
     struct Case {
         var m: Int
         var n: Int
@@ -17,7 +17,7 @@ import Testing
         var hasSlope = false
     }
 
-    /// Every extent of each dimension several times, in combinations drawn by a seed.
+    /// Every extent of each dimension several times, in seeded random combinations.
     static let cases: [Case] = {
         let extents = [1, 2, 5, 7, 8, 17, 31, 48, 63, 97, 385]
         let depths = extents + [1000]
@@ -36,15 +36,15 @@ import Testing
                         hasSlope: (i / 2 + round) % 4 == 0))
             }
         }
-        // A sum of nothing is 0.
+        // An empty sum is 0.
         cases.append(Case(m: 5, n: 17, k: 0))
         cases.append(
             Case(m: 9, n: 50, k: 0, hasBias: true, hasResidual: true, hasSlope: true))
         return cases
     }()
 
-    @Test("A product with its epilogue is the plain sum", arguments: KernelSet.all)
-    func productIsPlainSum(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func productWithEpilogueMatchesPlainSum(set: KernelSet) {
         for (seed, c) in Self.cases.enumerated() {
             var noise = Noise(seed: UInt64(seed))
             let a = GuardedMatrix(rows: c.m, columns: c.k, layout: c.a) { noise.next() }
@@ -62,14 +62,14 @@ import Testing
 
             #expect(result.isWrittenExactly, "\(c)")
             let excess = worst(result, a, b, epilogue)
-            #expect(excess <= 1, "\(c): \(excess) of the tolerance")
+            #expect(excess <= 1, "\(c): \(excess) times the tolerance")
         }
     }
 
-    @Test("Rows and columns of any size are multiplied as well", arguments: KernelSet.all)
-    func sizes(set: KernelSet) {
-        // Numbers whose squares overflow or vanish, against such that bring the sums back; each row
-        // and column has a size of its own.
+    @Test(arguments: KernelSet.all)
+    func rowsAndColumnsOfAnyMagnitudeAreAccurate(set: KernelSet) {
+        // Magnitudes whose squares overflow or underflow, with others that bring the sums back into range;
+        // each row and column has its own.
         let sizes: [Float] = [1, 1e25, 1e-25, 1e30, 1e-30, 1e-15]
         let m = 13
         let n = 53
@@ -85,21 +85,21 @@ import Testing
                 for j in 0..<n {
                     let terms = (0..<k).map { Double(a[i, $0]) * Double(b[$0, j]) }
                     let expected = terms.reduce(0, +)
-                    // What leaves the range of floats, products of parts of a sum included, has no
-                    // accuracy to keep.
+                    // No accuracy is promised outside the range of floats, which includes products of
+                    // parts of a sum.
                     let magnitude = Double(sizes[i % 6]) * Double(sizes[j / 6 % 6])
                     guard (1e-25...1e30).contains(magnitude) else { continue }
                     #expect(
                         abs(Double(result[i, j]) - expected)
                             <= 8 * Double(k).squareRoot() * rounding * magnitude * 4,
-                        "\(k) deep, row of \(sizes[i % 6]), column of \(sizes[j / 6 % 6])")
+                        "depth \(k), row \(sizes[i % 6]), column \(sizes[j / 6 % 6])")
                 }
             }
         }
     }
 
-    @Test("An epilogue alone is done in place", arguments: KernelSet.all)
-    func finishIsPlain(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func finishAppliesEpilogueInPlace(set: KernelSet) {
         for n in [1, 3, 4, 5, 7, 8, 15, 16, 17, 31, 48, 63, 97] {
             for choice in 0..<8 {
                 var noise = Noise(seed: UInt64(n * 8 + choice))
@@ -128,10 +128,8 @@ import Testing
         }
     }
 
-    @Test(
-        "An element's bits depend neither on the extents nor on its place", arguments: KernelSet.all
-    )
-    func placeDoesNotMatter(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func elementsAreIdenticalForAnyExtentsAndPosition(set: KernelSet) {
         for k in [1, 63, 385, 1000] {
             var noise = Noise(seed: UInt64(k))
             let a = GuardedMatrix(rows: 60, columns: k) { noise.next() }
@@ -156,7 +154,7 @@ import Testing
         }
     }
 
-    /// The greatest error of any element as a share of what rounding may do.
+    /// The largest error of any element, as a multiple of the tolerance.
     private func worst(
         _ result: GuardedMatrix, _ a: GuardedMatrix, _ b: GuardedMatrix, _ epilogue: ck_epilogue
     ) -> Double {
@@ -173,8 +171,8 @@ import Testing
                     sum += term
                     magnitude += abs(term)
                 }
-                // Each of k steps rounds a partial sum by at most one part in 2^24 either way:
-                // a random walk, of which twice the root of its length is far out.
+                // Each of k steps rounds a partial sum by at most one part in 2^24 either way: a random
+                // walk, which rarely exceeds twice the square root of its length.
                 let tolerance = (2 * Double(k).squareRoot() + 2) * rounding * magnitude
                 let expected = finished((sum, tolerance), epilogue, i, j)
                 let error = abs(Double(result[i, j]) - expected.value)
@@ -184,7 +182,7 @@ import Testing
         return worst
     }
 
-    /// What the epilogue makes of a sum, and how far off it may be.
+    /// A sum after the epilogue, and its tolerance.
     private func finished(
         _ sum: (value: Double, tolerance: Double), _ epilogue: ck_epilogue, _ row: Int,
         _ column: Int
@@ -200,7 +198,7 @@ import Testing
         }
         if let at = epilogue.slope_at {
             let slope = exactGELUSlope(Double(at[row * epilogue.slope_row_stride + column]))
-            // The kernel's slope is as exact as its Phi and its exponential, 1e-7 each.
+            // The kernel's slope is as accurate as its Phi and its exponential, 1e-7 each.
             tolerance = 1.13 * tolerance + 3e-7 * abs(value)
             value *= slope
         }
@@ -208,7 +206,7 @@ import Testing
     }
 }
 
-/// x Phi(x) by the C library's error function, the side without cancellation.
+/// x Phi(x) by the C library's `erfc`, which avoids cancellation.
 func exactGELU(_ x: Double) -> Double {
     x * erfc(-x / 2.0.squareRoot()) / 2
 }
@@ -219,7 +217,7 @@ func exactGELUSlope(_ x: Double) -> Double {
 }
 
 extension Kernels {
-    /// A product by this instruction set's kernels alone, one task doing all of it.
+    /// Computes a product directly by this instruction set's kernels, as a single task.
     func multiply(
         _ a: GuardedMatrix, _ b: GuardedMatrix, rows: Range<Int>? = nil,
         columns: Range<Int>? = nil, into result: GuardedMatrix, _ epilogue: ck_epilogue
@@ -236,10 +234,10 @@ extension Kernels {
                 b.base + start * b.rowStride + columns.lowerBound * b.columnStride, b.rowStride,
                 b.columnStride, packed.base)
             var left = a.base + rows.lowerBound * a.rowStride + start * a.columnStride
-            let lines = GuardedFloats(count: ck_balanced_block(rows.count, depth))
+            let balanced = GuardedFloats(count: ck_balanced_block(rows.count, depth))
             if let balance {
-                balance(rows.count, depth, left, a.rowStride, a.columnStride, lines.base)
-                left = lines.base
+                balance(rows.count, depth, left, a.rowStride, a.columnStride, balanced.base)
+                left = balanced.base
             }
             withUnsafePointer(to: epilogue) {
                 product(

@@ -2,21 +2,21 @@ import CKernels
 import Tensors
 import Testing
 
-/// Products of rows and columns of every size: an element's error is in proportion to the norms of its row and its
-/// column, and a line of zeros gives zeros.
+/// Products of rows and columns of every magnitude: an element's error is proportional to the norms of its row and its
+/// column, and a row or column of zeros gives zeros.
 @Suite struct ProductLineTests {
     /// A row of A or a column of B.
     enum Line: CaseIterable {
         case ordinary, zero
-        /// Zeros in the first half of the depth: in a deep product, in the whole of its first block.
+        /// Zeros in the first half of the depth: in a deep product, throughout its first block.
         case zeroAtFirst
         case tiny
         case subnormal
-        /// Multiples, up to 3, of the least number that there is.
+        /// Multiples, up to 3, of the least subnormal number.
         case least
-        /// Ordinary numbers, and among them one of 1e4.
+        /// Ordinary numbers and one of 1e4.
         case outlier
-        /// Ordinary numbers, and among them one of 1e30.
+        /// Ordinary numbers and one of 1e30.
         case farOutlier
 
         func numbers(_ count: Int, _ noise: inout Noise) -> [Float] {
@@ -36,14 +36,14 @@ import Testing
         }
     }
 
-    /// Two factors with lines of every kind, and what they give in double precision.
+    /// Two factors with rows and columns of every kind, and their product in double precision.
     struct Case {
         let m: Int
         let n: Int
         let k: Int
         /// [m, k].
         let a: Tensor
-        /// [n, k]: B's columns.
+        /// [n, k]: the columns of B.
         let b: Tensor
         let expected: [Double]
         /// |row| |column| for each element.
@@ -69,7 +69,7 @@ import Testing
             kind(ofLine: row) == .zero || kind(ofLine: column) == .zero
         }
 
-        /// The product by a set's kernel alone.
+        /// The product by the kernel of an instruction set.
         func kernelProduct(_ set: KernelSet) -> [Float] {
             func guarded(_ matrix: Tensor) -> GuardedMatrix {
                 var elements = matrix.elements.makeIterator()
@@ -78,18 +78,19 @@ import Testing
                 }
             }
             let result = GuardedMatrix(rows: m, columns: n)
-            set.kernels.multiply(guarded(a), guarded(turn(b)), into: result, ck_epilogue())
+            set.kernels.multiply(
+                guarded(a), guarded(plainTranspose(b)), into: result, ck_epilogue())
             return result.elements
         }
 
-        /// The product through the door; A and B lie in memory as they are or transposed.
+        /// The product by `multiply`; A and B are stored row by row or transposed.
         func product(
             _ set: KernelSet, transposed: Bool = false, accumulatingInto start: Tensor? = nil,
             epilogue: Epilogue? = nil
         ) -> [Float] {
             var result = start ?? Tensor(repeating: .nan, shape: [m, n])
-            let a = transposed ? turn(self.a) : self.a
-            let b = transposed ? turn(self.b) : self.b
+            let a = transposed ? plainTranspose(self.a) : self.a
+            let b = transposed ? plainTranspose(self.b) : self.b
             withExtendedLifetime((a, b)) {
                 let left = MatrixView(a.base, rows: a.shape[0], columns: a.shape[1])
                 let right = MatrixView(b.base, rows: b.shape[0], columns: b.shape[1])
@@ -105,25 +106,23 @@ import Testing
         }
     }
 
-    /// More rows than columns and the other way round; one block of the depth, whole and ragged, and two.
+    /// More rows than columns and fewer; depths of one block, full or partial, and of two.
     static let cases = [
         Case(m: 40, n: 25, k: 7), Case(m: 20, n: 67, k: 48), Case(m: 33, n: 19, k: 64),
         Case(m: 17, n: 50, k: 386),
     ]
 
-    /// How a product is reached.
-    enum Way: CaseIterable { case kernel, door, doorTransposed }
+    /// How a product is computed.
+    enum Route: CaseIterable { case kernel, multiply, transposedMultiply }
 
-    @Test(
-        "The error is in proportion to the norms, and a line of zeros gives zeros",
-        arguments: KernelSet.all, Way.allCases)
-    func everyLine(set: KernelSet, way: Way) {
+    @Test(arguments: KernelSet.all, Route.allCases)
+    func errorIsProportionalToNormsAndZerosStayZero(set: KernelSet, route: Route) {
         for c in Self.cases {
             let result =
-                switch way {
+                switch route {
                 case .kernel: c.kernelProduct(set)
-                case .door: c.product(set)
-                case .doorTransposed: c.product(set, transposed: true)
+                case .multiply: c.product(set)
+                case .transposedMultiply: c.product(set, transposed: true)
                 }
             var worst: (share: Double, name: String) = (0, "")
             for (index, value) in result.enumerated() {
@@ -135,7 +134,7 @@ import Testing
                 }
                 // Nothing is promised where products leave the range of floats.
                 guard c.norms[index] < Double(Float.greatestFiniteMagnitude) else { continue }
-                // Each of k products may lose what lies below the spacing of subnormals.
+                // Each of k products may lose up to the spacing of subnormals.
                 let lost = Double(c.k) * Double(Float.leastNonzeroMagnitude)
                 let share =
                     abs(Double(value) - c.expected[index]) / (1e-6 * c.norms[index] + lost)
@@ -145,10 +144,9 @@ import Testing
         }
     }
 
-    @Test(
-        "A line of zeros leaves sums, biases, residuals and slopes as they are",
-        arguments: KernelSet.all)
-    func epilogues(set: KernelSet) {
+    /// Sums, biases, residuals and slopes are as without the product.
+    @Test(arguments: KernelSet.all)
+    func zeroRowsAndColumnsLeaveEpiloguesExact(set: KernelSet) {
         for c in Self.cases {
             var noise = Noise(seed: 3)
             let start = noise.tensor([c.m, c.n])
@@ -177,12 +175,12 @@ import Testing
         }
     }
 
-    @Test("What a map makes zero of gives zeros", arguments: KernelSet.all)
-    func maps(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func zerosOfMappedFactorsGiveZeros(set: KernelSet) {
         let (m, n, k) = (37, 21, 70)
         var noise = Noise(seed: 5)
-        // GELU keeps zeros; a layer norm without a bias makes them of a row of zeros, and of a column that has
-        // a weight of 0.
+        // GELU keeps zeros; a layer norm without a bias gives zeros for a row of zeros and for a column whose
+        // weight is 0.
         func isZero(_ row: Int, _ column: Int) -> Bool { row % 3 == 1 || column % 5 == 2 }
         let x = Tensor(
             (0..<m * k).map { isZero($0 / k, $0 % k) ? 0 : noise.next() }, shape: [m, k])
@@ -215,8 +213,9 @@ import Testing
         }
     }
 
-    @Test("What is not finite shows in its row or column, zeros or not", arguments: KernelSet.all)
-    func notFinite(set: KernelSet) {
+    /// Even against zeros in the other factor.
+    @Test(arguments: KernelSet.all)
+    func nonFiniteElementsShowInTheirRowAndColumn(set: KernelSet) {
         let (m, n) = (19, 23)
         for (k, value) in [(48, Float.infinity), (7, -.infinity), (386, .nan)] {
             for place in [0, k / 2, k - 1] {
@@ -235,7 +234,7 @@ import Testing
                     for j in 0..<n {
                         #expect(
                             result[i, j].isFinite == (i != 8 && j != 2),
-                            "\(k) deep, \(value) at \(place): (\(i), \(j)) is \(result[i, j])")
+                            "depth \(k), \(value) at \(place): (\(i), \(j)) is \(result[i, j])")
                     }
                 }
             }
@@ -243,7 +242,7 @@ import Testing
     }
 }
 
-/// The sum of the products, in double precision.
+/// The inner product in double precision.
 func inner(_ a: [Float], _ b: [Float]) -> Double {
     var sum = 0.0
     for p in a.indices { sum += Double(a[p]) * Double(b[p]) }

@@ -2,8 +2,8 @@ import Tensors
 import Testing
 
 @Suite struct RandomTests {
-    /// Numbers of the authors' C code for seed 1234567 (splitmix64.c).
-    @Test func splitMixIsItsAuthors() {
+    /// Output of the authors' C code for seed 1234567 (splitmix64.c).
+    @Test func splitMixMatchesReferenceCode() {
         var generator = SplitMix64(seed: 1_234_567)
         #expect(
             (0..<5).map { _ in generator.next() } == [
@@ -12,8 +12,8 @@ import Testing
             ])
     }
 
-    /// Numbers of the authors' C code for the state 1, 2, 3, 4 (xoshiro256starstar.c).
-    @Test func xoshiroIsItsAuthors() {
+    /// Output of the authors' C code for the state 1, 2, 3, 4 (xoshiro256starstar.c).
+    @Test func xoshiroMatchesReferenceCode() {
         var generator = Xoshiro256(state: (1, 2, 3, 4))
         #expect(
             (0..<6).map { _ in generator.next() } == [
@@ -22,7 +22,7 @@ import Testing
             ])
     }
 
-    @Test func drawsStayInRangeAndAreEven() {
+    @Test func drawsAreInRangeAndUniform() {
         var generator = Xoshiro256(seed: 7)
         var counts = [Int](repeating: 0, count: 10)
         var sum = 0.0

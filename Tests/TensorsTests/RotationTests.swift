@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-/// Rotary positions at more rows than a block has, and what is not turned.
+/// Rotary positions for more rows than a block holds, and the parts that are not rotated.
 @Suite struct RotationTests {
     private static let (patches, tokens, heads, width) = (45, 48, 2, 12)
 
@@ -12,10 +12,10 @@ import Testing
         return (x, RotaryAngles(cosines: noise.tensor(shape), sines: noise.tensor(shape)))
     }
 
-    @Test("Pairs of dimensions are turned, and nothing else changes", arguments: 0...3)
-    func plainTwin(blocks: Int) {
+    @Test(arguments: 0...3)
+    func rotatesPairsOfDimensionsAndNothingElse(blocks: Int) {
         let (x, angles) = inputs()
-        let results = underThreads {
+        let results = withEachThreadCount {
             x.rotated(by: angles, heads: Self.heads, width: Self.width, blocks: blocks)
         }
         let half = Self.width / Self.heads / 2
@@ -43,8 +43,7 @@ import Testing
         }
     }
 
-    @Test("Memory that nobody else holds is turned in place, other memory is left alone")
-    func inPlace() {
+    @Test func rotatesInPlaceOnlyIfUniquelyReferenced() {
         let (x, angles) = inputs()
         let before = x.elements
         func rotated(_ x: consuming Tensor) -> Tensor {
@@ -53,11 +52,11 @@ import Testing
         _ = rotated(x)
         #expect(x.elements == before)
         var address: UnsafePointer<Float>?
-        func made() -> Tensor {
+        func freshTensor() -> Tensor {
             let tensor = Tensor(before, shape: x.shape)
             address = tensor.base
             return tensor
         }
-        #expect(rotated(made()).base == address)
+        #expect(rotated(freshTensor()).base == address)
     }
 }

@@ -2,8 +2,7 @@ import Tensors
 import Testing
 
 @Suite struct StoragePoolTests {
-    @Test("A capacity holds the count and wastes at most an eighth")
-    func capacities() {
+    @Test func capacityHoldsCountAndWastesAtMostAnEighth() {
         for count in [0, 1, 64, 65, 100, 128, 129, 1000, 4097, 1 << 20, (1 << 20) + 1, 12_345_678] {
             let capacity = StoragePool.capacity(for: count)
             #expect(capacity >= count)
@@ -12,8 +11,7 @@ import Testing
         }
     }
 
-    @Test("A block that was given back is taken again, by what needs most of it")
-    func reuse() {
+    @Test func returnedBlockIsReusedIfMostOfItIsNeeded() {
         let pool = StoragePool()
         let block = pool.take(capacity: 192)
         #expect(UInt(bitPattern: block.base) % 64 == 0 && block.capacity == 192)
@@ -31,21 +29,20 @@ import Testing
         pool.drain()
     }
 
-    @Test("A tensor's memory comes back when its last copy goes")
-    func tensors() {
+    @Test func tensorMemoryReturnsWithItsLastCopy() {
         // An extent that no other test uses.
         let shape: Shape = [7_654_321]
         let capacity = StoragePool.capacity(for: shape.count)
         var tensor: Tensor? = Tensor(repeating: 1, shape: shape)
         var part = tensor?.rows(5..<6)
-        let place = tensor?.base
+        let address = tensor?.base
         tensor = nil
         #expect(part?.elements == [1])
         let meanwhile = StoragePool.shared.take(capacity: capacity)
-        #expect(UnsafePointer(meanwhile.base) != place)
+        #expect(UnsafePointer(meanwhile.base) != address)
         part = nil
         let afterwards = StoragePool.shared.take(capacity: capacity)
-        #expect(UnsafePointer(afterwards.base) == place)
+        #expect(UnsafePointer(afterwards.base) == address)
         for taken in [meanwhile, afterwards] {
             StoragePool.shared.give(taken.base, capacity: taken.capacity)
         }

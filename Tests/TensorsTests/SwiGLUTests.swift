@@ -3,14 +3,14 @@ import Foundation
 import Tensors
 import Testing
 
-/// The kernels of SwiGLU, each held to its formula in double precision for every instruction set.
+/// The kernels of SwiGLU against their formulas in double precision, for every instruction set.
 @Suite struct SwiGLUTests {
-    /// 1 / (1 + e^-a), with nothing lost for either sign.
+    /// 1 / (1 + e^-a), accurate for either sign.
     private static func sigmoid(_ a: Double) -> Double {
         a > 0 ? 1 / (1 + exp(-a)) : exp(a) / (1 + exp(a))
     }
 
-    /// Gates from -120 to 120, dense about zero, and ones that are too large for any exponential.
+    /// Gates from -120 to 120, denser around zero, and some that are too large for any exponential.
     private static let gates: [Float] =
         (-120_000...120_000).map { Float($0) / 1000 } + (-4000...4000).map { Float($0) / 3e5 }
         + [0, -0.0, 1e-30, -1e-30, 128, -128, 1e4, -1e4, 3e38, -3e38]
@@ -21,8 +21,9 @@ import Testing
         return result
     }
 
-    @Test("SwiGLU is silu(a) b", arguments: KernelSet.all)
-    func value(set: KernelSet) {
+    /// SwiGLU is silu(a) b.
+    @Test(arguments: KernelSet.all)
+    func valueMatchesFormula(set: KernelSet) {
         for value: Float in [1, -0.7, 1e20] {
             for (a, y) in zip(Self.gates, swiGLU(Self.gates.map { ($0, value) }, set)) {
                 let silu = Double(a) * Self.sigmoid(Double(a))
@@ -31,8 +32,8 @@ import Testing
                     #expect(y.isInfinite)
                     continue
                 }
-                // The exponential within 1e-7, and four roundings, all at their worst; where silu is
-                // below the normal numbers, their last place.
+                // The exponential is within 1e-7; four roundings follow, at their worst; and where silu is
+                // subnormal, its last place.
                 let tolerance =
                     (1e-7 + 4 * rounding) * abs(expected) + 0x1p-149 * (1 + abs(Double(value)))
                 #expect(abs(Double(y) - expected) <= tolerance, "\(a): \(y), expected \(expected)")
@@ -40,8 +41,8 @@ import Testing
         }
     }
 
-    @Test("SwiGLU's gradient is its formula", arguments: KernelSet.all, [false, true])
-    func gradient(set: KernelSet, accumulates: Bool) {
+    @Test(arguments: KernelSet.all, [false, true])
+    func gradientMatchesFormula(set: KernelSet, accumulates: Bool) {
         let count = Self.gates.count
         let values = Self.gates.indices.map { Float($0 % 7) / 3 - 1 }
         let gradients = Self.gates.indices.map { Float($0 % 5) / 2 - 1 }
@@ -52,7 +53,7 @@ import Testing
             let s = Self.sigmoid(a)
             let start = accumulates ? 1.0 : 0
             let slope = s + a * s * Self.sigmoid(-a)
-            // Two terms of up to 1; and the start.
+            // Two terms of up to 1, and the start value.
             #expect(
                 abs(Double(result[i]) - (start + dy * b * slope)) <= 4e-7 * (abs(dy * b) + start),
                 "\(a): \(result[i]), expected \(start + dy * b * slope)")
@@ -64,8 +65,8 @@ import Testing
         }
     }
 
-    @Test("What is no number gives none", arguments: KernelSet.all)
-    func notNumbers(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func nanSpreadsAndInfinitiesGiveLimits(set: KernelSet) {
         let results = swiGLU(
             [(.nan, 1), (-.nan, 1), (1, .nan), (.infinity, 2), (-.infinity, 1)], set)
         #expect(results[..<3].allSatisfy { $0.isNaN })
@@ -75,8 +76,8 @@ import Testing
         #expect(gradient[0].isNaN && gradient[2].isNaN && gradient[1].isNaN)
     }
 
-    @Test("Rows of every width are read and written exactly", arguments: KernelSet.all)
-    func widths(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func rowsOfEveryWidthAreReadAndWrittenExactly(set: KernelSet) {
         for width in [1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 100] {
             var noise = Noise(seed: UInt64(width))
             func rows(_ columns: Int, filled: Bool) -> GuardedFloats {

@@ -2,8 +2,7 @@ import Tensors
 import Testing
 
 @Suite struct TensorBasicsTests {
-    @Test("The largest of each row, the first of equal ones")
-    func largest() {
+    @Test func argmaxAndTopKPreferTheFirstOfEqualElements() {
         let x = Tensor([1, 3, 3, -2, 5, -1, 0, 5], shape: [2, 4])
         #expect(x.argmax() == [1, 0])
         let top = x.topK(3)
@@ -11,10 +10,10 @@ import Testing
         #expect(top[1].map(\.value) == [5, 5, 0])
     }
 
-    @Test("topK is a stable sort's beginning", arguments: 1...20)
-    func sorted(count: Int) {
+    @Test(arguments: 1...20)
+    func topKMatchesStableSort(count: Int) {
         var generator = Xoshiro256(seed: 5)
-        // Of few values, so that some are equal.
+        // Few distinct values, so that some are equal.
         let x = Tensor((0..<60).map { _ in Float(generator.nextIndex(below: 9)) }, shape: [3, 20])
         for (row, found) in x.topK(count).enumerated() {
             let elements = x.rows(row..<row + 1).elements
@@ -25,8 +24,7 @@ import Testing
         }
     }
 
-    @Test("Sums along each axis")
-    func axes() {
+    @Test func sumsAndMeansReduceTheirAxis() {
         let x = Tensor((0..<24).map(Float.init), shape: [2, 3, 4])
         #expect(x.sum(axis: 0).shape == [3, 4])
         #expect(x.sum(axis: 0).elements == (0..<12).map { Float(2 * $0 + 12) })
@@ -36,9 +34,9 @@ import Testing
         #expect(Tensor([], shape: [0, 3]).sum(axis: 0).elements == [0, 0, 0])
     }
 
-    /// Of 10,000 draws: the mean's deviation is 0.01, that of the variance 0.014; five of them.
-    @Test("Random tensors have the moments that they are drawn with, and follow from the seed")
-    func draws() {
+    /// The tolerances are five standard errors: for 10,000 numbers, 0.01 of the deviation for the mean and 0.014 of the
+    /// variance for the variance.
+    @Test func randomTensorsHaveTheirMomentsAndFollowFromTheSeed() {
         func draw() -> (Tensor, Tensor) {
             var generator = Xoshiro256(seed: 3)
             return (
@@ -61,8 +59,7 @@ import Testing
         #expect(uniform.elements.allSatisfy { -1...3 ~= $0 })
     }
 
-    @Test("A network of plain layers learns a curve")
-    func learns() {
+    @Test func networkOfPlainLayersLearnsCurve() {
         struct Curve: Module {
             var hidden: Linear
             var output: Linear

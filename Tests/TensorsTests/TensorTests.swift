@@ -4,8 +4,7 @@ import Testing
 @Suite struct TensorTests {
     private let counted = Tensor((0..<24).map(Float.init), shape: [4, 3, 2])
 
-    @Test("A copy keeps its elements when the other is changed")
-    func copyOnWrite() {
+    @Test func writingLeavesCopiesUnchanged() {
         var changed = counted
         #expect(changed.base == counted.base)
         changed.withUnsafeMutableElements { $0[5] = -1 }
@@ -13,15 +12,14 @@ import Testing
         #expect(counted[0, 2, 1] == 5)
         #expect(changed.base != counted.base)
 
-        // Nobody else holds it now: it is changed where it lies.
-        let place = changed.base
+        // Now it is uniquely referenced, so it is changed in place.
+        let address = changed.base
         changed.withUnsafeMutableElements { $0[6] = -2 }
-        #expect(changed.base == place)
+        #expect(changed.base == address)
         #expect(changed.elements == [0, 1, 2, 3, 4, -1, -2] + (7..<24).map(Float.init))
     }
 
-    @Test("Rows share their elements until changed")
-    func rows() {
+    @Test func rowsShareElementsUntilWritten() {
         var rows = counted.rows(1..<3)
         #expect(rows.shape == [2, 3, 2])
         #expect(rows.base == counted.base + 6)
@@ -37,8 +35,7 @@ import Testing
         #expect(counted.elements == (0..<24).map(Float.init))
     }
 
-    @Test("Rows that outlive their tensor are changed within it, and no further")
-    func rowsAlone() {
+    @Test func rowsThatOutliveTheirTensorWriteNothingElse() {
         var rows = Tensor((0..<10).map(Float.init), shape: [5, 2]).rows(2..<4)
         let before = rows
         rows.withUnsafeMutableElements { $0[0] = 9 }
@@ -46,8 +43,7 @@ import Testing
         #expect(before.elements == [4, 5, 6, 7])
     }
 
-    @Test("A reshaped tensor has the same elements, shared")
-    func reshaped() {
+    @Test func reshapedTensorSharesElements() {
         var reshaped = counted.reshaped(to: [2, 12])
         #expect(reshaped.base == counted.base)
         #expect(reshaped[1, 0] == 12)
@@ -55,8 +51,7 @@ import Testing
         #expect(counted[0, 0, 0] == 0)
     }
 
-    @Test("Columns and slices are copies of a part")
-    func slices() {
+    @Test func columnsAndSlicesCopyTheirPart() {
         let columns = counted.columns(1..<2)
         #expect(columns.shape == [4, 3, 1])
         #expect(columns.elements == stride(from: 1, to: 24, by: 2).map(Float.init))
@@ -65,16 +60,14 @@ import Testing
         #expect(slices.elements == [4, 5, 10, 11, 16, 17, 22, 23])
     }
 
-    @Test("Equality is of shape and elements")
-    func equality() {
+    @Test func equalityComparesShapeAndElements() {
         #expect(counted == Tensor((0..<24).map(Float.init), shape: [4, 3, 2]))
         #expect(counted != counted.reshaped(to: [3, 4, 2]))
         #expect(Tensor([1], shape: []) != Tensor([1], shape: [1]))
         #expect(Tensor([.nan], shape: [1]) != Tensor([.nan], shape: [1]))
     }
 
-    @Test("Shapes count, index from either end, and say what they are")
-    func shapes() {
+    @Test func shapeHasCountRankExtentsAndDescription() {
         let shape: Shape = [4, 3, 2]
         #expect(shape.count == 24)
         #expect(shape.rank == 3)

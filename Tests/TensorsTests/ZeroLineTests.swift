@@ -2,19 +2,16 @@ import Synchronization
 import Tensors
 import Testing
 
-/// Lines of zeros through what a program calls, forward and backward: zeros come out, to the bit.
+/// Rows and columns of zeros through the public operations, forward and backward, give exact zeros.
 @Suite struct ZeroLineTests {
-    @Test("Lines of zeros give zeros")
-    func everyDoor() { checkDoors() }
+    @Test func zeroRowsAndColumnsGiveZeros() { checkOperations() }
 
     #if compiler(>=6.3)
-        @Test(
-            "Lines of zeros give zeros with every other instruction set",
-            arguments: Kernels.available.indices.dropFirst())
-        func otherSets(index: Int) async {
+        @Test(arguments: Kernels.available.indices.dropFirst())
+        func zeroRowsAndColumnsGiveZerosWithOtherInstructionSets(index: Int) async {
             await #expect(processExitsWith: .success) { [index] in
                 Kernels.bestIndex.store(index, ordering: .relaxed)
-                checkDoors()
+                checkOperations()
             }
         }
     #endif
@@ -24,11 +21,11 @@ private let rows = 100
 private let inputs = 70
 private let outputs = 41
 
-/// Which rows of inputs and of gradients, and which outputs, are zeros'.
+/// Which rows of inputs and gradients, and which outputs, are zero.
 private func isZeroRow(_ row: Int) -> Bool { row % 3 == 1 }
 private func isZeroOutput(_ output: Int) -> Bool { output % 4 == 2 }
 
-/// Whether the zeros of a matrix are those that `isZero` names, and no others.
+/// Whether a matrix is zero exactly where `isZero` holds.
 private func hasZeros(
     _ matrix: Tensor?, where isZero: (_ row: Int, _ column: Int) -> Bool
 ) -> Bool {
@@ -39,7 +36,7 @@ private func hasZeros(
     }
 }
 
-private func checkDoors() {
+private func checkOperations() {
     var noise = Noise(seed: 1)
     func tensor(_ rows: Int, _ columns: Int, isZero: (Int, Int) -> Bool) -> Tensor {
         Tensor(
@@ -53,7 +50,7 @@ private func checkDoors() {
     let residual = noise.tensor([rows, outputs])
     let gradient = tensor(rows, outputs) { isZeroRow($0) || isZeroOutput($1) }
 
-    for product in [x.product(turn(weight)), x.product(transposed: weight)] {
+    for product in [x.product(plainTranspose(weight)), x.product(transposed: weight)] {
         #expect(hasZeros(product) { isZeroRow($0) || isZeroOutput($1) })
     }
     let linear = x.linear(weight: weight, bias: bias, adding: residual)
@@ -62,9 +59,9 @@ private func checkDoors() {
             #expect(linear[row, output] == bias[output] + residual[row, output])
         }
     }
-    // A layer that begins as zeros.
-    let nothing = Tensor(repeating: 0, shape: weight.shape)
-    let added = noise.tensor([rows, inputs]).linear(weight: nothing, adding: residual)
+    // A layer initialised to zeros.
+    let zeroWeight = Tensor(repeating: 0, shape: weight.shape)
+    let added = noise.tensor([rows, inputs]).linear(weight: zeroWeight, adding: residual)
     #expect(added == residual)
 
     let ones = Tensor(repeating: 1, shape: [inputs])
@@ -86,12 +83,12 @@ private func checkDoors() {
     checkAttention(&noise)
 }
 
-/// A head whose values have a channel of zeros, and a loss that leaves out some tokens.
+/// A head whose values have a channel of zeros, and a loss that ignores some tokens.
 private func checkAttention(_ noise: inout Noise) {
     let (tokens, width, heads) = (200, 48, 2)
-    let silent = 30
+    let zeroed = 30
     let joined = Tensor(
-        (0..<tokens * 3 * width).map { $0 % (3 * width) == 2 * width + silent ? 0 : noise.next() },
+        (0..<tokens * 3 * width).map { $0 % (3 * width) == 2 * width + zeroed ? 0 : noise.next() },
         shape: [1, tokens, 3 * width])
     let weights = Tensor(
         (0..<tokens * width).map { isZeroRow($0 / width) ? 0 : noise.next() },
@@ -100,8 +97,8 @@ private func checkAttention(_ noise: inout Noise) {
     let value = tape.track(joined).attention(heads: heads)
     var gradients = [Tensor?](repeating: nil, count: 1)
     tape.backward(from: value.weightedSum(weights), into: &gradients)
-    #expect(hasZeros(value.untracked) { _, channel in channel == silent })
-    // Where a token's output has no gradient, its query has none; its key and value serve the others.
+    #expect(hasZeros(value.untracked) { _, channel in channel == zeroed })
+    // Where a token's output has no gradient, its query has none; its key and value serve other tokens.
     #expect(
         hasZeros(gradients[0]) { token, channel in isZeroRow(token) && channel < width })
 }

@@ -2,8 +2,7 @@ import Testing
 import ViT
 
 @Suite struct ArchitectureTests {
-    @Test("A person's words for an architecture")
-    func words() {
+    @Test func parsesAndPrintsArchitectures() {
         typealias Architecture = VisionTransformer.Configuration
         #expect(Architecture("tiny") == .tiny())
         #expect(Architecture("small") == .small())
@@ -19,8 +18,7 @@ import ViT
         }
     }
 
-    @Test("Position codes fit the images that it is trained on")
-    func imageSize() {
+    @Test func positionGridFollowsTheImageSize() {
         let configuration = VisionTransformer.Configuration.tiny()
             .sized(patchSize: 8, imageSize: 100)
         #expect(configuration.positions == .learnt(PatchGrid(rows: 12, columns: 12)))

@@ -4,8 +4,7 @@ import Testing
 import ViT
 
 @Suite struct ChangedBlocksTests {
-    @Test("A network without its last blocks is one of less depth, and is written and read as such")
-    func removedBlocks() throws {
+    @Test func removedBlocksReduceTheDepthInMemoryAndFile() throws {
         var generator = Xoshiro256(seed: 1)
         let whole = VisionTransformer(
             untrained: VisionTransformer.Configuration(width: 16, depth: 4, heads: 2)
@@ -26,5 +25,23 @@ import ViT
         let read = try VisionTransformer(contentsOf: path)
         #expect(read.configuration.depth == 2)
         #expect(read.features(of: images, at: [tap])[tap] == tokens)
+    }
+
+    /// With learnt and with rotary positions, and registers.
+    @Test(arguments: [false, true])
+    func blocksCalledOneByOneGiveThePassOfTheNetwork(_ isRotary: Bool) {
+        var generator = Xoshiro256(seed: 2)
+        var configuration = VisionTransformer.Configuration(width: 16, depth: 3, heads: 2)
+            .sized(patchSize: 8, imageSize: 32)
+        configuration.registers = 2
+        if isRotary { configuration.positions = .rotary(periods: [1, 3]) }
+        let network = VisionTransformer(untrained: configuration, using: &generator)
+        let images = Tensor.normal([2, 3, 24, 40], using: &generator)
+        let tap = FeatureTap(layer: -1, facet: .normedToken)
+        let features = network.features(of: images, at: [tap], stride: PatchStride(5))
+        let angles = network.rotaryPositions?.angles(on: features.grid)
+        var x = network.tokens(of: images, stride: PatchStride(5))
+        for block in network.blocks { x = block(x, rotatedBy: angles) }
+        #expect(network.norm(x) == features[tap])
     }
 }

@@ -2,8 +2,7 @@ import Testing
 import ViT
 
 @Suite struct ConfigurationTests {
-    @Test("The named architectures are the official ones")
-    func named() {
+    @Test func namedArchitecturesMatchTheOfficialOnes() {
         // vit_tiny, vit_small and vit_base of vision_transformer.py.
         for (configuration, width, heads) in [
             (VisionTransformer.Configuration.tiny(), 192, 3), (.small(), 384, 6),
@@ -23,8 +22,7 @@ import ViT
         #expect(fine.positions == .learnt(PatchGrid(rows: 28, columns: 28)))
     }
 
-    @Test("A grid holds every whole patch")
-    func grids() throws {
+    @Test func gridHoldsEveryWholePatch() throws {
         let model = try ModelFixture.model()
         #expect(model.layout(height: 8, width: 15).grid == PatchGrid(rows: 1, columns: 1))
         #expect(model.layout(height: 16, width: 23).grid == PatchGrid(rows: 2, columns: 2))

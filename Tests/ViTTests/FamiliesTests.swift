@@ -3,8 +3,8 @@ import Tensors
 import Testing
 import ViT
 
-/// Miniatures of DINOv2's and DINOv3's networks, with what the official code, transformers and timm gave;
-/// `Fixtures/make_families.py` made them.
+/// Miniatures of DINOv2's and DINOv3's networks, against the official code, transformers and timm;
+/// `Fixtures/make_families.py` made the fixtures.
 @Suite struct FamiliesTests {
     static let names = [
         "dinov2", "dinov2_registers", "dinov2_swiglu", "dinov3", "dinov3_gated",
@@ -19,8 +19,8 @@ import ViT
         try VisionTransformer(contentsOf: path(name + ".official.safetensors"), heads: 2)
     }
 
-    /// A place of make_families.py: RULE.HxW.sVxH.LAYER.FACET.
-    private struct Place {
+    /// An entry of a features file of make_families.py: RULE.HxW.sVxH.LAYER.FACET.
+    private struct Entry {
         let rule: PositionRule
         let image: String
         let stride: PatchStride
@@ -40,22 +40,22 @@ import ViT
         }
     }
 
-    @Test("Features are the official code's, transformers' and timm's", arguments: names)
-    func features(name: String) throws {
+    @Test(arguments: names)
+    func featuresMatchReferences(name: String) throws {
         let file = try TensorFile(contentsOf: Self.path(name + ".features.safetensors"))
         var checked = 0
         for key in file.names {
-            guard let place = Place(key) else { continue }
+            guard let entry = Entry(key) else { continue }
             var network = try Self.network(name)
-            network.followPositions(of: place.rule)
+            network.followPositions(of: entry.rule)
             let found = network.features(
-                of: try file.tensor(named: place.image), at: [place.tap], stride: place.stride)
+                of: try file.tensor(named: entry.image), at: [entry.tap], stride: entry.stride)
             let expected = try file.tensor(named: key)
-            #expect(found[place.tap].shape == expected.shape)
-            // Both round each of two layers in their own order, about 1e-6 in all; a softmax enlarges it
-            // by the size of its scores.
-            let bound = place.tap.facet == .classAttention ? 5e-5 : 2e-5
-            let error = relativeError(found[place.tap], expected)
+            #expect(found[entry.tap].shape == expected.shape)
+            // Both round each of two layers in their own order, about 1e-6 in all; a softmax amplifies it
+            // by the magnitude of its scores.
+            let bound = entry.tap.facet == .classAttention ? 5e-5 : 2e-5
+            let error = relativeError(found[entry.tap], expected)
             #expect(error <= bound, "\(key): \(error)")
             checked += 1
         }
@@ -87,10 +87,8 @@ import ViT
         var useSwigluFfn: Bool?
     }
 
-    @Test(
-        "Each form has the names that its tool asks for, and gives the same network",
-        arguments: names)
-    func forms(name: String) throws {
+    @Test(arguments: names)
+    func namingsMatchTheirToolsAndKeepTheNetwork(name: String) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
@@ -108,7 +106,7 @@ import ViT
             case .official:
                 let official = try TensorFile(
                     contentsOf: Self.path(name + ".official.safetensors"))
-                // Periods are written where they were left out, too.
+                // Periods are written even if the official file has none.
                 #expect(
                     Set(official.names).union(
                         name == "dinov3_gated" ? ["rope_embed.periods"] : [])
@@ -117,47 +115,46 @@ import ViT
             case .huggingFace: #expect(shapes == expected.huggingface)
             }
             let weights = try WeightFile(contentsOf: path)
-            // timm has DINOv2's own names where there are neither registers nor gates.
+            // timm uses DINOv2's own names if there are neither registers nor gates.
             #expect(weights.naming == (name == "dinov2" && naming == .timm ? .official : naming))
             #expect(!weights.headsAreAssumed)
-            let again = try weights.network()
+            let reread = try weights.network()
             let image = try TensorFile(contentsOf: Self.path(name + ".features.safetensors"))
                 .tensor(named: name.hasPrefix("dinov2") ? "image.28x42" : "image.32x48")
             if network.hasRoundedPeriods && naming != .official {
-                #expect(!again.hasRoundedPeriods)
+                #expect(!reread.hasRoundedPeriods)
                 continue
             }
             var configuration = network.configuration
-            // timm has none.
+            // timm has no mask token.
             if naming == .timm { configuration.hasMaskToken = false }
-            #expect(again.configuration == configuration)
-            #expect(again.maskToken == (naming == .timm ? nil : network.maskToken))
-            #expect(identical(again.embeddings(of: image), network.embeddings(of: image)))
+            #expect(reread.configuration == configuration)
+            #expect(reread.maskToken == (naming == .timm ? nil : network.maskToken))
+            #expect(identical(reread.embeddings(of: image), network.embeddings(of: image)))
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        let wanted = try decoder.decode(Reference.self, from: text).config
+        let expectedConfig = try decoder.decode(Reference.self, from: text).config
         let config = try decoder.decode(
             Config.self,
             from: Data(contentsOf: URL(fileURLWithPath: folder + "/huggingface/config.json")))
-        #expect(config.architectures == wanted.architectures)
-        #expect(config.modelType == wanted.modelType && config.hiddenAct == wanted.hiddenAct)
-        #expect(config.hiddenSize == wanted.hiddenSize)
-        #expect(config.numAttentionHeads == wanted.numAttentionHeads)
-        #expect(config.numHiddenLayers == wanted.numHiddenLayers)
-        #expect(config.patchSize == wanted.patchSize)
-        #expect(Float(config.layerNormEps) == Float(wanted.layerNormEps))
-        #expect(config.numRegisterTokens == wanted.numRegisterTokens)
-        #expect(config.useGatedMlp == wanted.useGatedMlp)
-        #expect((config.useSwigluFfn ?? false) == (wanted.useSwigluFfn ?? false))
-        #expect(config.mlpRatio == wanted.mlpRatio)
-        #expect(config.intermediateSize == wanted.intermediateSize)
+        #expect(config.architectures == expectedConfig.architectures)
+        #expect(config.modelType == expectedConfig.modelType)
+        #expect(config.hiddenAct == expectedConfig.hiddenAct)
+        #expect(config.hiddenSize == expectedConfig.hiddenSize)
+        #expect(config.numAttentionHeads == expectedConfig.numAttentionHeads)
+        #expect(config.numHiddenLayers == expectedConfig.numHiddenLayers)
+        #expect(config.patchSize == expectedConfig.patchSize)
+        #expect(Float(config.layerNormEps) == Float(expectedConfig.layerNormEps))
+        #expect(config.numRegisterTokens == expectedConfig.numRegisterTokens)
+        #expect(config.useGatedMlp == expectedConfig.useGatedMlp)
+        #expect((config.useSwigluFfn ?? false) == (expectedConfig.useSwigluFfn ?? false))
+        #expect(config.mlpRatio == expectedConfig.mlpRatio)
+        #expect(config.intermediateSize == expectedConfig.intermediateSize)
     }
 
-    @Test(
-        "Gradients are PyTorch's",
-        arguments: ["dinov2_registers", "dinov2_swiglu", "dinov3"])
-    func gradients(name: String) throws {
+    @Test(arguments: ["dinov2_registers", "dinov2_swiglu", "dinov3"])
+    func gradientsMatchPyTorch(name: String) throws {
         let file = try TensorFile(contentsOf: Self.path(name + ".gradients.safetensors"))
         let image = try file.tensor(named: "image")
         let classWeights = try file.tensor(named: "classWeights")
@@ -168,7 +165,7 @@ import ViT
         let loss = valueWithGradient(at: network, addingTo: &gradients) { network in
             let features = network.features(of: image, at: [tap])
             let tokens = features[tap]
-            // The registers count for nothing.
+            // The registers have weights of zero.
             let weights = Tensor(shape: tokens.shape) { elements in
                 elements.update(repeating: 0)
                 let (count, width) = (tokens.shape[1], tokens.shape[2])
@@ -192,9 +189,9 @@ import ViT
             let key = "gradient." + parameter.name
             guard file.names.contains(key) else { continue }
             let gradient = try #require(gradient, "\(parameter.name)")
-            let wanted = try file.tensor(named: key)
-            // Products and sums in other orders, through two blocks.
-            let error = relativeError(gradient.reshaped(to: wanted.shape), wanted)
+            let reference = try file.tensor(named: key)
+            // Products and sums in another order, through two blocks.
+            let error = relativeError(gradient.reshaped(to: reference.shape), reference)
             #expect(error <= 1e-4, "\(key): \(error)")
             checked += 1
         }
@@ -202,12 +199,10 @@ import ViT
     }
 
     @Test(
-        "What turns nothing is refused",
         arguments: [
             ([1, 0, 2, 3], "period"), ([1, 2, 3], "periods"), ([1, .nan, 2, 3], "period"),
-        ]
-            as [([Float], String)])
-    func periods(values: [Float], part: String) throws {
+        ] as [([Float], String)])
+    func rejectsInvalidPeriods(values: [Float], part: String) throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -222,9 +217,8 @@ import ViT
         #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")
     }
 
-    /// There the hidden width is a whole multiple of the width.
-    @Test("What transformers cannot hold is refused")
-    func transformersHasNoSuchNetwork() throws {
+    /// In transformers the hidden width is a whole multiple of the width.
+    @Test func refusesToWriteNetworksThatTransformersLacks() throws {
         var configuration = VisionTransformer.Configuration(
             width: 32, depth: 1, heads: 2, patchSize: 14, hiddenWidth: 48,
             positionGrid: PatchGrid(rows: 2, columns: 2))
@@ -239,9 +233,8 @@ import ViT
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
-    /// Against the formula, in double precision; the queries and keys are held to PyTorch's above.
-    @Test("Registers attend as their queries say")
-    func registerAttention() throws {
+    /// In double precision, from the queries and keys, which are tested against PyTorch above.
+    @Test func registerAttentionMatchesFormula() throws {
         let network = try Self.network("dinov2_registers")
         let image = try TensorFile(contentsOf: Self.path("dinov2_registers.features.safetensors"))
             .tensor(named: "image.28x42")
@@ -272,9 +265,8 @@ import ViT
         #expect(patches[3, 0] == features[taps[2]][0, 3, 5])
     }
 
-    /// The names that transformers has in memory are those of a state dict that torch.save wrote.
-    @Test("A DINOv2 file of groups of blocks, and one with heads, opens")
-    func variants() throws {
+    /// DINOv2 groups blocks for sharded training, and its checkpoints have projection heads.
+    @Test func readsGroupedBlocksAndProjectionHeads() throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -3,7 +3,7 @@ import Testing
 import ViT
 
 @Suite struct FeaturesTests {
-    /// A case of make_model.py, which says what each is for.
+    /// A case of make_model.py, which explains what each is for.
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
         var height: Int
@@ -36,8 +36,8 @@ import ViT
             grid: PatchGrid(rows: 9, columns: 7), resampling: .size),
     ]
 
-    @Test("Features are the official code's", arguments: cases)
-    func areTheOfficialCodes(example: Case) throws {
+    @Test(arguments: cases)
+    func featuresMatchTheOfficialCode(example: Case) throws {
         let file = try TensorFile(contentsOf: ModelFixture.path("features.safetensors"))
         let model = try ModelFixture.model(example.resampling)
         let image = try ModelFixture.image(height: example.height, width: example.width)
@@ -49,8 +49,8 @@ import ViT
             let expected = try file.tensor(named: name(of: tap, in: example))
             let value = features[tap]
             #expect(value.shape == Shape([1] + expected.shape.dimensions))
-            // Both round each of three layers in their own order, about 1e-6 in all; a softmax
-            // enlarges it by the size of its scores.
+            // Both round each of three layers in their own order, about 1e-6 in all; a softmax amplifies
+            // it by the magnitude of its scores.
             let tolerance = tap.facet == .classAttention ? 5e-5 : 2e-5
             let error = relativeError(value, expected)
             #expect(error <= tolerance, "\(tap): \(error)")
@@ -61,19 +61,18 @@ import ViT
         "\(example.name).\(tap.layer).\(tap.facet.rawValue)"
     }
 
-    @Test("The embedding is the official forward's", arguments: ["wide", "one", "trained"])
-    func embedding(name: String) throws {
+    @Test(arguments: ["wide", "one", "trained"])
+    func embeddingMatchesTheOfficialForward(name: String) throws {
         let example = try #require(Self.cases.first { $0.name == name })
         let file = try TensorFile(contentsOf: ModelFixture.path("features.safetensors"))
         let image = try ModelFixture.image(height: example.height, width: example.width)
         let embedding = try ModelFixture.model().embeddings(of: image)
         #expect(embedding.shape == [1, 64])
-        // As above.
+        // As for the features above.
         #expect(relativeError(embedding, try file.tensor(named: "\(name).embedding")) <= 2e-5)
     }
 
-    @Test("A pass that ends early gives the bits of a whole one")
-    func endsEarly() throws {
+    @Test func passThatEndsEarlyGivesIdenticalFeatures() throws {
         let model = try ModelFixture.model()
         let image = try ModelFixture.image(height: 40, width: 56)
         let stride = PatchStride(4)
@@ -82,10 +81,10 @@ import ViT
         for tap in FeatureTap.all {
             let alone = model.features(of: image, at: [tap], stride: stride)
             #expect(alone.values.count == 1)
-            // The class token alone is computed then, in another order.
-            let isOther = tap.facet == .embedding
+            // Only the class token is computed then, in another order.
+            let isReordered = tap.facet == .embedding
             #expect(
-                isOther
+                isReordered
                     ? relativeError(alone[tap], whole[tap]) < 1e-6
                     : identical(alone[tap], whole[tap]), "\(tap)")
             let same = FeatureTap(layer: tap.layer - 3, facet: tap.facet)
@@ -96,8 +95,7 @@ import ViT
         #expect(model.features(of: image, at: []).values.isEmpty)
     }
 
-    @Test("Neither the batch nor the threads change a bit")
-    func batchAndThreads() throws {
+    @Test func featuresAreIdenticalForAnyBatchAndThreadCount() throws {
         let model = try ModelFixture.model()
         let image = try ModelFixture.image(height: 40, width: 56)
         let images = [image.elements, image.elements.reversed(), image.elements.map { 2 - $0 }]

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import ViT
 
-/// The small model that the official code ran, and what it gave; `Fixtures/make_model.py` made them.
+/// A small model and the results of the official code; `Fixtures/make_model.py` made them.
 enum ModelFixture {
     static func path(_ name: String) -> String {
         URL(filePath: #filePath).deletingLastPathComponent()
@@ -15,7 +15,7 @@ enum ModelFixture {
         return model
     }
 
-    /// The image of a size, as a batch of one.
+    /// The image of the given size, as a batch of one.
     static func image(height: Int, width: Int) throws -> Tensor {
         try TensorFile(contentsOf: path("features.safetensors"))
             .tensor(named: "image.\(height)x\(width)").reshaped(to: [1, 3, height, width])
@@ -28,7 +28,7 @@ extension FeatureTap {
     }
 }
 
-/// The distance of two tensors as a share of the second's length.
+/// The norm of the difference of two tensors, relative to that of the second.
 func relativeError(_ a: Tensor, _ b: Tensor) -> Double {
     var distance = 0.0
     var length = 0.0
@@ -39,7 +39,7 @@ func relativeError(_ a: Tensor, _ b: Tensor) -> Double {
     return (distance / length).squareRoot()
 }
 
-/// Equal to the bit.
+/// Whether two tensors are equal bit for bit.
 func identical(_ a: Tensor, _ b: Tensor) -> Bool {
     a.shape == b.shape && a.elements.map(\.bitPattern) == b.elements.map(\.bitPattern)
 }

@@ -2,13 +2,12 @@ import Tensors
 import Testing
 import ViT
 
-/// The codes of single grids; FeaturesTests holds them to the official code within a model.
+/// The codes of single grids; FeaturesTests compares them with the official code within a model.
 @Suite struct PositionEncodingTests {
     private let grid = PatchGrid(rows: 4, columns: 4)
     private let table = Tensor((0..<17 * 3).map { Float($0 % 7) }, shape: [17, 3])
 
-    @Test("The trained grid takes the table as it stands where the image is square")
-    func isUnchanged() {
+    @Test func trainedGridUsesTheTableForSquareImages() {
         let encoding = PositionEncoding(table: table, grid: grid)
         #expect(encoding.codes(on: grid, isSquare: true) == table)
         let resampled = encoding.codes(on: grid, isSquare: false)
@@ -18,8 +17,7 @@ import ViT
         #expect(bySize.codes(on: grid, isSquare: false) == table)
     }
 
-    @Test("A new table takes the place of codes that were kept")
-    func newTable() {
+    @Test func newTableReplacesCachedCodes() {
         let other = PatchGrid(rows: 3, columns: 5)
         var encoding = PositionEncoding(table: table, grid: grid)
         let copy = encoding
@@ -30,8 +28,8 @@ import ViT
         #expect(copy.codes(on: other, isSquare: false) == before)
     }
 
-    @Test("A grid of another form is resampled, even with as many patches")
-    func otherForm() {
+    /// Even if it has as many patches as the trained grid.
+    @Test func gridOfAnotherShapeIsResampled() {
         // 15x15 pixels in patches of 8, steps of 7 down and 1 across.
         let other = PatchGrid(rows: 2, columns: 8)
         let encoding = PositionEncoding(table: table, grid: grid)
@@ -40,8 +38,8 @@ import ViT
         #expect(codes != table)
     }
 
-    @Test("Codes that do not vary stay as they are", arguments: PositionResampling.allCases)
-    func constant(resampling: PositionResampling) {
+    @Test(arguments: PositionResampling.allCases)
+    func constantCodesStayConstant(resampling: PositionResampling) {
         let flat = Tensor(repeating: 0.75, shape: [17, 3])
         let encoding = PositionEncoding(table: flat, grid: grid, resampling: resampling)
         for target in [PatchGrid(rows: 1, columns: 1), PatchGrid(rows: 9, columns: 30)] {
@@ -54,8 +52,7 @@ import ViT
         }
     }
 
-    @Test("Codes are kept, and right, for more grids than are kept")
-    func manyGrids() {
+    @Test func codesAreCorrectForMoreGridsThanAreCached() {
         let encoding = PositionEncoding(table: table, grid: grid)
         let targets = (1...20).map { PatchGrid(rows: 1 + $0 % 3, columns: $0) }
         let first = targets.map { encoding.codes(on: $0, isSquare: false) }
@@ -67,9 +64,8 @@ import ViT
         }
     }
 
-    @Test(
-        "Antialiased codes and their gradient are PyTorch's", arguments: PositionFixture.stretched)
-    func antialiased(target: PatchGrid) throws {
+    @Test(arguments: PositionFixture.targetGrids)
+    func antialiasedCodesAndGradientMatchPyTorch(target: PatchGrid) throws {
         let file = try PositionFixture.file()
         func patches(_ name: String) throws -> Tensor {
             try file.tensor(named: "\(name).\(target.rows)x\(target.columns)")
@@ -94,10 +90,8 @@ import ViT
         #expect(relativeError(gradient, withClassToken(try patches("gradient"))) <= 3e-7)
     }
 
-    @Test(
-        "The gradient of codes is the transpose of the stretching",
-        arguments: PositionResampling.allCases)
-    func transpose(resampling: PositionResampling) throws {
+    @Test(arguments: PositionResampling.allCases)
+    func gradientIsTheTransposeOfResampling(resampling: PositionResampling) throws {
         for target in [PatchGrid(rows: 2, columns: 3), PatchGrid(rows: 7, columns: 9)] {
             var encoding = PositionEncoding(table: table, grid: grid, resampling: resampling)
             let codes = encoding.codes(on: target, isSquare: false)

@@ -4,7 +4,7 @@ import Testing
 import ViT
 
 @Suite struct PreprocessingTests {
-    /// What torchvision makes of the photo for a load size; 0: as it is.
+    /// torchvision's result for the photo and a load size; 0: without resizing.
     private func expected(_ name: String, _ size: Int) throws -> Tensor {
         try TensorFile(contentsOf: ModelFixture.path("preprocessed.safetensors"))
             .tensor(named: "\(name).\(size)")
@@ -14,20 +14,19 @@ import ViT
         try Image(contentsOf: ModelFixture.path("photo.png"))
     }
 
-    @Test("A photo is resized as by torchvision", arguments: [0, 24, 64])
-    func resizing(size: Int) throws {
+    @Test(arguments: [0, 24, 64])
+    func resizingMatchesTorchvision(size: Int) throws {
         let expected = try expected("resized", size)
         let image = try Preprocessing(loadSize: size > 0 ? size : nil)
             .networkImage(of: try photo(), for: .small()).image
         #expect([image.height, image.width, 3] == expected.shape.dimensions)
         let differences = zip(image.pixels, expected.elements).map { abs(Float($0) - $1) }
-        // One grey level is what the order of passes may change; nothing else may.
+        // The order of the passes may change a pixel by one level; nothing else may differ.
         #expect(differences.allSatisfy { $0 <= 1 })
         #expect(differences.count { $0 > 0 } <= differences.count / 1000)
     }
 
-    @Test("A photo keeps its size beside the network's; none grows without bound")
-    func sizes() throws {
+    @Test func keepsThePhotoSizeAndLimitsGrowth() throws {
         let strip = Image(width: 4000, height: 2)
         let kept = try Preprocessing(loadSize: nil).networkImage(of: strip, for: .small())
         #expect(kept.image == strip)
@@ -42,8 +41,8 @@ import ViT
         }
     }
 
-    @Test("A picture is normalised as by torchvision", arguments: [0, 24, 64])
-    func normalisation(size: Int) throws {
+    @Test(arguments: [0, 24, 64])
+    func normalisationMatchesTorchvision(size: Int) throws {
         let pixels = try expected("resized", size)
         let image = Image(
             width: pixels.shape[1], height: pixels.shape[0], pixels: pixels.elements.map(UInt8.init)
@@ -57,8 +56,7 @@ import ViT
         }
     }
 
-    @Test("The defaults are the reference's")
-    func defaults() {
+    @Test func defaultsMatchTheReference() {
         let preprocessing = Preprocessing()
         #expect(preprocessing.loadSize == 224)
         #expect(preprocessing.normalization == nil)

@@ -3,10 +3,10 @@ import Tensors
 import Testing
 import ViT
 
-/// What PyTorch, transformers and timm give; `Fixtures/make_positions.py` made it.
+/// Results of PyTorch, transformers and timm; `Fixtures/make_positions.py` made them.
 enum PositionFixture {
-    /// Grids that codes were stretched over: larger ones, smaller ones, and both at once.
-    static let stretched = [(6, 5), (9, 11), (3, 2), (1, 1), (4, 12), (13, 3)].map {
+    /// Grids to which codes were resampled: larger, smaller, and both at once.
+    static let targetGrids = [(6, 5), (9, 11), (3, 2), (1, 1), (4, 12), (13, 3)].map {
         PatchGrid(rows: $0, columns: $1)
     }
 
@@ -18,9 +18,8 @@ enum PositionFixture {
 }
 
 @Suite struct RotaryPositionsTests {
-    @Test(
-        "Angles are those of transformers' DINOv3", arguments: [(64, 3, 5), (12, 1, 1), (24, 7, 2)])
-    func angles(headWidth: Int, rows: Int, columns: Int) throws {
+    @Test(arguments: [(64, 3, 5), (12, 1, 1), (24, 7, 2)])
+    func anglesMatchTransformers(headWidth: Int, rows: Int, columns: Int) throws {
         let file = try PositionFixture.file()
         let angles = RotaryPositions(headWidth: headWidth)
             .angles(on: PatchGrid(rows: rows, columns: columns))
@@ -34,8 +33,7 @@ enum PositionFixture {
         }
     }
 
-    @Test("Angles are kept, and those of other periods are others")
-    func kept() {
+    @Test func anglesAreCachedUntilThePeriodsChange() {
         var positions = RotaryPositions(headWidth: 8, base: 16)
         #expect(positions.periods == [1, 4])
         let grid = PatchGrid(rows: 2, columns: 3)

@@ -2,11 +2,11 @@ import Foundation
 import Platform
 import Tensors
 
-// Files that were changed at random, put through what a person's commands do with them. `Tests/mutate`
-// builds this program and runs a process of it for each processor.
+// Changes files at random and does with them what the program's commands would do. `Tests/mutate` builds this program and
+// runs one process of it per processor.
 //
 //     mutations work --seed S --seconds T --into FOLDER [--kinds a,b] [--sanitized]
-//     mutations table TALLY…       prints what was counted; its status is 1 where a promise was broken
+//     mutations table TALLY…       prints the counts; its status is 1 if a guarantee was violated
 //     mutations KIND --file F      tries one input
 //     mutations KIND --number N --seed S [--write F]
 
@@ -34,7 +34,7 @@ func run() throws -> Int32 {
         for kind in kinds {
             let refusals = try kind.seeds.map { try Trial(kind, $0, memory).refusal }
             guard refusals.contains(nil) else {
-                print("error: no sound \(kind.name) is read: \(refusals.compactMap { $0 })")
+                print("error: no valid \(kind.name) is accepted: \(refusals.compactMap { $0 })")
                 return 2
             }
         }
@@ -42,7 +42,7 @@ func run() throws -> Int32 {
         let worker = Worker(
             kinds: kinds, seed: seed,
             tally: try Tally(path: Path.joined(folder, "tally-\(seed)"), kinds: kinds.count),
-            kept: try Kept(Path.joined(folder, "kept")), memory: memory)
+            failures: try FailingInputs(Path.joined(folder, "kept")), memory: memory)
         try worker.run(seconds: Double(option("seconds") ?? "10") ?? 10)
         return 0
     case "table":
@@ -64,8 +64,8 @@ func run() throws -> Int32 {
         print(
             "\(bytes.count) bytes, \(trial.seconds) s, \(trial.memory >> 10) kB of"
                 + " \(trial.memoryLimit >> 10)")
-        print(trial.broken.map { "broken: \($0.rawValue)" }.joined(separator: "\n"))
-        return trial.broken.isEmpty ? 0 : 1
+        print(trial.violations.map { "violated: \($0.rawValue)" }.joined(separator: "\n"))
+        return trial.violations.isEmpty ? 0 : 1
     }
 }
 

@@ -1,10 +1,10 @@
-"""Makes collapse.json: what the official DINO code reads while it trains soundly and while it
+"""Makes collapse.json: readings of the official DINO code during healthy training and during
 collapses, for CollapseWatchTests.
 
 usage: make_collapse.py DINO PICTURES > collapse.json
 DINO is a clone of https://github.com/facebookresearch/dino, PICTURES a folder of some hundred photos
-(those of the committed file were of flowers; they are made 96 pixels large). Needs torch,
-torchvision, numpy and Pillow; takes half an hour on one core.
+(flowers for the committed file), which are reduced to 96 pixels. Needs torch, torchvision, numpy and
+Pillow; takes half an hour on one core.
 """
 import json
 import math

@@ -1,7 +1,7 @@
 """Makes multi-crop.json: needs numpy, pillow 13, torch 2.15, torchvision 0.29.
 
 The steps and their order are those of DataAugmentationDINO in facebookresearch/dino's main_dino.py;
-what it leaves to chance is drawn here and written beside the result.
+its random choices are drawn here and stored with the result.
 """
 
 import base64

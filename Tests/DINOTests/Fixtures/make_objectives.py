@@ -1,20 +1,20 @@
-"""Makes objectives.safetensors: ten steps of training by dinov2's code for DINO, iBOT and KoLeo,
-and ten of distillation from maps.
+"""Makes objectives.safetensors: ten training steps of dinov2's code with DINO, iBOT and KoLeo, and ten
+of distillation from maps.
 
     python make_objectives.py PATH/TO/dino PATH/TO/dinov2
 
-The folders are those of make_training.py, which lies in the same folder or on PYTHONPATH (made
-with 7c446df and b8931f7); so are the packages that it needs. What xFormers, FSDP, fvcore and
-omegaconf are for is replaced, on one CPU in single precision: dinov2's SSLMetaArch itself runs,
-with crops of one size after those of another. Weights, crops, masks and maps are not stored: both
-sides draw them from SplitMix64 with the same seeds. For each of CASES, the file holds
+The folders and the required packages are those of make_training.py, which must be in the same folder
+or on PYTHONPATH (made with 7c446df and b8931f7). xFormers, FSDP, fvcore and omegaconf are replaced by
+stand-ins for one CPU in single precision; dinov2's SSLMetaArch itself runs, one crop size after
+another. Weights, crops, masks and maps are not stored: both sides draw them from SplitMix64 with the
+same seeds. For each of CASES, the file holds
 
-    CASE.loss              of each step
-    CASE.loss.PART         the same of each objective, before its weight
-    CASE.gradient.NAME     of each parameter, at the first step, before clipping
-    CASE.teacher.NAME      after the last step
-    CASE.centre            after the last step, whose own rows count; and
-    CASE.patch_centre      the same of masked patches: where teachers are centred
+    CASE.loss              the loss of each step
+    CASE.loss.PART         the loss of each objective at each step, unweighted
+    CASE.gradient.NAME     each parameter's gradient at the first step, before clipping
+    CASE.teacher.NAME      each parameter of the teacher after the last step
+    CASE.centre            the centre after the last step, that step's rows included
+    CASE.patch_centre      the same for masked patches; both only for centred teachers
 """
 
 import pathlib
@@ -36,7 +36,7 @@ import vision_transformer  # noqa: E402
 
 
 class BlockDiagonalMask:
-    """That of xFormers for a head, which mixes no rows."""
+    """Replaces xFormers' mask in front of a head, which does not mix rows."""
 
     @classmethod
     def from_tensor_list(cls, tensors):
@@ -77,14 +77,14 @@ dinov2_networks.vit_fixture = lambda **options: dinov2_networks.DinoVisionTransf
 CELLS = [(side // TINY["patch"]) ** 2 for side in [TINY["image"]] * 2 + [TINY["small"]] * 2]
 CHANNELS = 5
 PER_EPOCH = STEPS // EPOCHS
-# At the rate of make_training.py's adamw, the losses would hardly move.
+# With the learning rate of make_training.py's adamw, the losses would hardly change.
 STEP = dict(lr=0.5, clip=3.0)
 SELF = dict(
     **STEP, dino=1.0, ibot=1.0, koleo=0.1, masks=True, separate=False, centering="centering")
 CASES = {
     "shared": SELF,
     "separate": {**SELF, "separate": True, "centering": "sinkhorn_knopp"},
-    # With no weight of iBOT, dinov2 masks the student's crops none the less.
+    # dinov2 masks the student's crops even if iBOT has no weight.
     "dino": {**SELF, "ibot": 0.0, "koleo": 0.0},
     "dino_unmasked": {**SELF, "ibot": 0.0, "koleo": 0.0, "masks": False},
     "distillation": dict(**STEP, patches=1.0, classToken=0.5, attention=0.1),
@@ -92,7 +92,7 @@ CASES = {
 
 
 def schedules(case):
-    """Of the rate, of weight decay and of the teacher's momentum."""
+    """The schedules of the learning rate, the weight decay and the teacher's momentum."""
     return (
         utils.cosine_scheduler(
             case["lr"] * TINY["batch"] / 256, 1e-6, EPOCHS, PER_EPOCH, warmup_epochs=1),
@@ -107,7 +107,8 @@ class MetaArch(ssl_meta_arch.SSLMetaArch):
 
 
 class SelfDistillation:
-    """By SSLMetaArch. What get_params_groups makes of its student, as factors of rate and decay:
+    """Training by SSLMetaArch. Its get_params_groups gives the student these multipliers of the learning
+    rate and the weight decay:
 
         backbone.cls_token, pos_embed, mask_token     0.729  = 0.9^3, 1
         backbone.patch_embed.proj.weight, .bias       0.1458 = 0.9^3 * 0.2, 1 and 0
@@ -116,15 +117,15 @@ class SelfDistillation:
         backbone.norm.weight, .bias                   1, 0
         head.*, patch_head.*                          1
 
-    Decay in blocks and heads: 0 for *.bias, norm1.*, norm2.*, ls1.gamma and ls2.gamma, else 1;
-    so 1 for last_layer.weight_g, too.
+    Decay in blocks and heads: 0 for *.bias, norm1.*, norm2.*, ls1.gamma and ls2.gamma; otherwise 1, even
+    for last_layer.weight_g.
     """
 
     def __init__(self, case, dtype):
         self.case = case
         head = dict(
             head_bottleneck_dim=TINY["bottleneck"], head_nlayers=3, head_hidden_dim=TINY["hidden"])
-        # But for sizes, drop path, LayerScale and loss scaling: as ssl_default_config.yaml has it.
+        # The values of ssl_default_config.yaml, except sizes, drop path, LayerScale and loss scaling.
         parts = dict(
             compute_precision=dict(grad_scaler=False),
             student=dict(
@@ -168,7 +169,7 @@ class SelfDistillation:
             for name, parameter in module.named_parameters()}
 
     def batch(self, step):
-        """As dinov2 collates it, but for its shuffling of masks."""
+        """A batch as dinov2 collates it, without shuffling the masks."""
         views = crops(TINY, step)
         samples = [
             ({"global_crops": [view[picture] for view in views[:2]],
@@ -180,19 +181,19 @@ class SelfDistillation:
             & (image % 3 != 2) & self.case["masks"]
             for image in range(2 * TINY["batch"])])
         with mock.patch("random.shuffle"):
-            # The ratios leave space for any mask.
+            # These ratios permit any mask.
             return collate_data_and_cast(
                 samples, (1.0, 1.0), 1, self.dtype, n_tokens=side * side,
                 mask_generator=lambda _: next(masks))
 
     def backward(self, step):
-        """The losses; gradients are in the student."""
+        """Returns the losses; the gradients are left in the student."""
         self.optimizer.zero_grad(set_to_none=True)
         shown = self.model.forward_backward(self.batch(step), teacher_temp=0.07)
         losses = {
             "loss": self.model.loss,
             "loss.dino": (shown["dino_local_crops_loss"] + shown["dino_global_crops_loss"]).item()}
-        # These are shown in halves, and KoLeo's with its weight.
+        # These are reported halved, and KoLeo's includes its weight.
         if "ibot_loss" in shown:
             losses["loss.ibot"] = 2 * shown["ibot_loss"].item()
         if "koleo_loss" in shown:
@@ -200,7 +201,7 @@ class SelfDistillation:
         return losses
 
     def update(self, step):
-        """As dinov2's train.py does after the losses; returns the norms that were clipped."""
+        """Updates as dinov2's train.py does after the losses; returns the gradients' norms before clipping."""
         rates, decays, momenta = self.schedules
         apply_optim_scheduler(self.optimizer, rates[step], decays[step], last_layer_lr=rates[step])
         norms = [
@@ -234,8 +235,8 @@ class MapStudent(nn.Module):
         self.distillation.class_token = nn.Linear(TINY["width"], CHANNELS)
 
     def forward(self, images):
-        """What the heads say of the last layer's and the first layer's patches, what they say of
-        the class token, and its attention to patches."""
+        """The heads' predictions from the last and the first layer's patches, the prediction from the class
+        token, and its attention to patches."""
         layers = self.backbone.get_intermediate_layers(images, n=TINY["depth"])
         patches = [
             head(layer[:, 1:])
@@ -245,7 +246,7 @@ class MapStudent(nn.Module):
 
 
 class Standardization:
-    """Of each channel of rows."""
+    """Standardizes each channel of rows."""
 
     def __init__(self, rows):
         self.mean = rows.mean(dim=0)
@@ -257,7 +258,7 @@ class Standardization:
 
 
 class Distillation:
-    """From maps, with main_dino.py's optimiser, clipping and teacher."""
+    """Distillation from maps, with main_dino.py's optimiser, clipping and teacher."""
 
     def __init__(self, case, dtype):
         self.case, self.dtype = case, dtype
@@ -276,7 +277,7 @@ class Distillation:
         return dict(self.models[1].named_parameters())
 
     def targets(self, step):
-        """For each view its maps, each cell's share of saliency, and the mean map by these."""
+        """For each view its maps, each cell's share of the saliency, and the mean map weighted by it."""
         channels = torch.arange(CHANNELS, dtype=self.dtype)
         for view, cells in enumerate(CELLS):
             count = TINY["batch"] * cells
@@ -289,7 +290,7 @@ class Distillation:
             yield maps, shares, (shares.unsqueeze(-1) * maps).sum(dim=1)
 
     def standardizations(self, step):
-        """Of patches and of class tokens, by all that came up to a step."""
+        """Standardizations of patches and class tokens, by all targets up to a step."""
         views = [view for earlier in range(step + 1) for view in self.targets(earlier)]
         maps, _, classes = zip(*views)
         return (
@@ -360,15 +361,15 @@ def record(name, tensors):
 
 
 def check(name, tensors, step=1e-5):
-    """Prints slopes in double precision beside the gradients' of the first step, along a random
-    direction of each of two random parameters."""
+    """Prints finite differences in double precision beside the slopes by the first step's gradients, along
+    a random direction of each of two random parameters."""
     generator = np.random.default_rng(sorted(CASES).index(name))
     names = [key for key in training(name).student() if f"{name}.gradient.{key}" in tensors]
     for key in generator.choice(names, 2, replace=False):
         gradient = tensors[f"{name}.gradient.{key}"].double()
         direction = torch.tensor(generator.choice([-1.0, 1.0], gradient.shape))
         values = []
-        # dinov2 interpolates, and joins Sinkhorn's rows, in single precision else.
+        # Otherwise dinov2 interpolates, and joins Sinkhorn's rows, in single precision.
         with mock.patch("torch.Tensor.float", torch.Tensor.double):
             for sign in [1, -1]:
                 run = training(name, torch.float64)

@@ -1,4 +1,4 @@
-"""Makes pictures.json: JPEG files of kinds that the package cannot write. Needs numpy and pillow."""
+"""Makes pictures.json: JPEG files, which the package cannot write. Needs numpy and pillow."""
 
 import base64
 import io

@@ -1,17 +1,16 @@
-"""Makes training.safetensors and training_dinov2.safetensors: ten steps of training by the official
-code.
+"""Makes training.safetensors and training_dinov2.safetensors: ten training steps of the official code.
 
     python make_training.py PATH/TO/dino PATH/TO/dinov2
 
-The folders are checkouts of https://github.com/facebookresearch/dino and, whose network alone is
-trained here, https://github.com/facebookresearch/dinov2 (made with b8931f7). Needs torch,
-torchvision, numpy, pillow and safetensors. Weights and crops are not stored: both sides draw them
-from SplitMix64 with the same seeds. For each case of its file's, CASES[FILE], the file holds
+The folders are checkouts of https://github.com/facebookresearch/dino and, only for its network,
+https://github.com/facebookresearch/dinov2 (made with b8931f7). Needs torch, torchvision, numpy, pillow
+and safetensors. Weights and crops are not stored: both sides draw them from SplitMix64 with the same
+seeds. For each of its cases, CASES[FILE], a file holds
 
-    CASE.loss              of each step
-    CASE.gradient.NAME     of each parameter, at the first step, before clipping
-    CASE.teacher.NAME      after the last step
-    CASE.centre            after the last step
+    CASE.loss              the loss of each step
+    CASE.gradient.NAME     each parameter's gradient at the first step, before clipping
+    CASE.teacher.NAME      each parameter of the teacher after the last step
+    CASE.centre            the centre after the last step
 """
 
 import os
@@ -31,7 +30,7 @@ import vision_transformer  # noqa: E402
 from dinov2.models.vision_transformer import DinoVisionTransformer  # noqa: E402
 
 STEPS, EPOCHS = 10, 2
-# As TrainingFixture.swift has them.
+# The same sizes as in TrainingFixture.swift.
 TINY = dict(width=16, depth=2, heads=2, patch=8, image=32, small=16, batch=3, locals=2,
             hidden=24, bottleneck=8, prototypes=12)
 ADAMW = dict(optimizer="adamw", lr=0.05, freeze=1, clip=3.0, bn=False, norm_last=True)
@@ -41,7 +40,7 @@ CASES = {
         "sgd": dict(optimizer="sgd", lr=2.0, freeze=0, clip=0.02, bn=True, norm_last=False),
         "lars": dict(optimizer="lars", lr=20.0, freeze=0, clip=0, bn=False, norm_last=False),
     },
-    # At the rate of adamw, a decay of gammas and norms would hide in the test's bound.
+    # With adamw's learning rate, a weight decay of gammas and norms would stay below the test's tolerance.
     "training_dinov2": {"dinov2": {**ADAMW, "lr": 0.5, "dinov2": True}},
 }
 
@@ -61,7 +60,7 @@ def network(size, case):
         patch_size=size["patch"], embed_dim=size["width"], depth=size["depth"],
         num_heads=size["heads"], qkv_bias=True)
     if case.get("dinov2"):
-        # With registers, as its hub makes it.
+        # With registers, as dinov2's hub creates it.
         backbone = DinoVisionTransformer(
             img_size=size["image"], **common, init_values=1.0, ffn_layer="swiglufused",
             block_chunks=0, num_register_tokens=4, interpolate_antialias=True,

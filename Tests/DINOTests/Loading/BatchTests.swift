@@ -5,7 +5,7 @@ import Tensors
 import Testing
 
 @Suite struct BatchTests {
-    /// Small crops that are the picture's own levels: which picture it was can be seen.
+    /// Small crops without changes of level, so that a crop of a plain picture identifies it.
     static let bare: MultiCrop = {
         var options = MultiCrop()
         (options.globalSide, options.localSide, options.localCount) = (8, 4, 1)
@@ -15,14 +15,15 @@ import Testing
         return options
     }()
 
-    /// With everything at random.
+    /// Crops with all random augmentations.
     static let full: MultiCrop = {
         var options = MultiCrop()
         (options.globalSide, options.localSide, options.localCount) = (8, 4, 2)
         return options
     }()
 
-    static func levels(_ count: Int) throws -> TemporaryFolder {
+    /// A folder of plain pictures with the gray levels 0, 1, 2, …
+    static func plainPictures(_ count: Int) throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
         for level in 0..<count { try folder.write(plain(UInt8(level)), to: "\(100 + level).png") }
         return folder
@@ -41,7 +42,7 @@ import Testing
         try #require(source.pictures as? PictureCache)
     }
 
-    /// Which level each picture of a batch has.
+    /// The gray level of each picture of a batch.
     static func levels(of batch: MultiCropBatch) -> [Int] {
         (0..<batch.count).map {
             let level = batch.globals[0][$0, 0, 0, 0] * 0.229 + 0.485
@@ -49,8 +50,8 @@ import Testing
         }
     }
 
-    @Test func anEpochShowsEachPictureOnce() throws {
-        let folder = try Self.levels(22)
+    @Test func epochContainsEachPictureOnce() throws {
+        let folder = try Self.plainPictures(22)
         let source = try Self.source(folder, batchSize: 5)
         #expect(source.stepsPerEpoch == 4)
         var orders: [[Int]] = []
@@ -65,9 +66,8 @@ import Testing
         #expect(Self.levels(of: try other.epoch(0).batch(0)) != Array(orders[0][..<5]))
     }
 
-    /// A picture's crops follow from the seed, the epoch and its number alone.
-    @Test func cropsAreTheStreamsOfTheirPictures() throws {
-        let folder = try Self.levels(7)
+    @Test func cropsDependOnlyOnSeedEpochAndPicture() throws {
+        let folder = try Self.plainPictures(7)
         let plan = try Self.source(folder, batchSize: 3)
         let full = try Self.source(folder, Self.full, batchSize: 3)
         for epoch in 0..<2 {
@@ -83,14 +83,14 @@ import Testing
         }
     }
 
-    @Test func aSmallFolderIsRepeatedInOtherCrops() throws {
-        let folder = try Self.levels(3)
+    @Test func smallFolderRepeatsWithDifferentCrops() throws {
+        let folder = try Self.plainPictures(3)
         let source = try Self.source(folder, batchSize: 8)
         #expect(source.stepsPerEpoch == 1)
         let levels = Self.levels(of: try source.epoch(0).batch(0))
         #expect(Set(levels[..<3]).count == 3 && Set(levels[3..<6]).count == 3)
 
-        // Pictures with structure: no two crops of the batch are the same.
+        // With structured pictures, all crops of the batch differ.
         let shaded = try TemporaryFolder()
         for number in 0..<3 {
             var image = Image(width: 40, height: 30)
@@ -106,9 +106,9 @@ import Testing
         #expect(Set((0..<8).map { crops.rows($0..<$0 + 1).elements }).count == 8)
     }
 
-    /// Text, a truncated JPEG, one pixel, gray, CMYK, a file without a byte.
-    static func hostile() throws -> TemporaryFolder {
-        let folder = try levels(6)
+    /// Plain pictures, a single pixel, gray and CMYK JPEGs; and text, a truncated JPEG and an empty file.
+    static func mixedFolder() throws -> TemporaryFolder {
+        let folder = try plainPictures(6)
         try folder.write("not a picture".utf8, to: "000.jpg")
         try folder.write(jpegFiles["whole.jpg"]!.dropLast(200), to: "102a.jpg")
         try folder.write([], to: "103a.png")
@@ -118,8 +118,8 @@ import Testing
         return folder
     }
 
-    @Test func unreadablePicturesAreReplacedAndNamed() throws {
-        let folder = try Self.hostile()
+    @Test func unreadablePicturesAreReplacedAndReported() throws {
+        let folder = try Self.mixedFolder()
         let source = try Self.source(folder, batchSize: 4)
         #expect(source.stepsPerEpoch == 3)
         let epoch = source.epoch(0)
@@ -133,10 +133,10 @@ import Testing
         }
     }
 
-    /// Whatever is kept, wherever one begins, and whatever has been seen before.
+    /// They do not depend on the cache, on where loading begins or on the batches loaded before.
     @Test(arguments: [0, 2_000 * 16, 1 << 30])
-    func batchesDependOnTheirPlaceAlone(_ byteLimit: Int) throws {
-        let folder = try Self.hostile()
+    func batchesDependOnlyOnEpochAndStep(_ byteLimit: Int) throws {
+        let folder = try Self.mixedFolder()
         let first = try Self.source(folder, Self.full, batchSize: 4)
         let all = try (0..<6).map { try first.epoch($0 / 3).batch($0 % 3) }
         for start in 0..<6 {
@@ -149,7 +149,8 @@ import Testing
         }
     }
 
-    @Test func nothingReadableIsOneSentence() throws {
+    /// Every call fails, with a one-sentence error.
+    @Test func failsIfNoPictureIsReadable() throws {
         let folder = try TemporaryFolder()
         for name in ["a.jpg", "b.png", "c.png"] { try folder.write("text".utf8, to: name) }
         let loader = BatchLoader(try Self.source(folder, batchSize: 2))
@@ -163,7 +164,7 @@ import Testing
         }
     }
 
-    /// An augmentation of one's own around the usual one: pictures without red.
+    /// A custom augmentation: the standard one after removing red.
     private struct WithoutRed: ViewMaker {
         let crops = BatchTests.full
 
@@ -181,8 +182,8 @@ import Testing
         }
     }
 
-    @Test func picturesInMemoryAndOwnViews() throws {
-        let folder = try Self.levels(6)
+    @Test func acceptsImagesInMemoryAndCustomViews() throws {
+        let folder = try Self.plainPictures(6)
         let pictures = try PictureFolder(folder.path)
         let images = try pictures.files.indices.map { try Image(contentsOf: pictures.path(of: $0)) }
         let expected = try Self.source(folder, Self.full, batchSize: 4).epoch(1).batch(0)
@@ -198,14 +199,14 @@ import Testing
             for red in stride(from: 0, to: pixels.count, by: 3) { pixels[red] = 0 }
             return Image(width: image.width, height: image.height, pixels: pixels)
         }
-        let own = try batch(images, WithoutRed())
-        #expect(own.globals == (try batch(redless, Self.full)).globals)
-        #expect(own.globals != expected.globals)
+        let custom = try batch(images, WithoutRed())
+        #expect(custom.globals == (try batch(redless, Self.full)).globals)
+        #expect(custom.globals != expected.globals)
     }
 
-    /// While nobody takes them, no more batches are made than asked for.
+    /// Without a consumer, no more batches than the look-ahead are prepared.
     @Test func lookAheadIsBounded() throws {
-        let folder = try Self.levels(30)
+        let folder = try Self.plainPictures(30)
         let source = try Self.source(folder, batchSize: 1)
         let loader = BatchLoader(source, lookAhead: 2)
         _ = try loader.next()

@@ -4,7 +4,7 @@ import Images
 import Testing
 
 @Suite struct PictureCacheTests {
-    @Test func keepsWhatFits() throws {
+    @Test func keepsPicturesThatFit() throws {
         let folder = try TemporaryFolder()
         // 20x15 pixels are 900 bytes each.
         for level in 0..<20 { try folder.write(plain(UInt8(level)), to: "\(100 + level).png") }
@@ -16,13 +16,13 @@ import Testing
             }
             #expect(cache.byteCount == 900 * 16, "round \(round)")
         }
-        // What was decoded first is still there where its file is not.
+        // The pictures decoded first stay available without their files.
         try FileManager.default.removeItem(atPath: folder.path)
         #expect(try cache.picture(at: 3) == plain(3))
         #expect(throws: ImageError.self) { _ = try cache.picture(at: 19) }
     }
 
-    @Test func largePicturesAreNotKept() throws {
+    @Test func doesNotKeepLargePictures() throws {
         let folder = try TemporaryFolder()
         try folder.write(plain(1, width: 80, height: 60), to: "a.png")
         try folder.write(plain(2), to: "b.png")
@@ -33,7 +33,7 @@ import Testing
         #expect(cache.byteCount == 900)
     }
 
-    @Test func unreadableFilesAreNamedAndNotTriedAgain() throws {
+    @Test func reportsUnreadableFilesAndDoesNotRetry() throws {
         let folder = try TemporaryFolder()
         try folder.write("not a picture".utf8, to: "b.jpg")
         try folder.write(plain(5), to: "a.png")

@@ -6,7 +6,7 @@ import Testing
 import ViT
 
 @Suite struct TeacherMapsTests {
-    /// Pictures whose red is their place across and whose green is that down, in fives, and maps that say the same.
+    /// Pictures whose red is five times the column and whose green is five times the row, with maps of the same values.
     private struct Ramps {
         let folder: TemporaryFolder
         let maps: TemporaryFolder
@@ -27,15 +27,15 @@ import ViT
             }
         }
 
-        /// `[rows, columns, 2]`: the same places in pixels.
+        /// `[rows, columns, 2]`: five times the column and the row, in pixels of the picture.
         static func map(rows: Int, columns: Int) -> Tensor {
             Tensor(shape: [rows, columns, 2]) { elements in
                 for row in 0..<rows {
                     for column in 0..<columns {
-                        let place = 2 * (row * columns + column)
-                        elements[place] =
+                        let index = 2 * (row * columns + column)
+                        elements[index] =
                             5 * ((Float(column) + 0.5) * Float(width) / Float(columns) - 0.5)
-                        elements[place + 1] =
+                        elements[index + 1] =
                             5 * ((Float(row) + 0.5) * Float(height) / Float(rows) - 0.5)
                     }
                 }
@@ -62,14 +62,15 @@ import ViT
             let teacher = try TeacherMaps(maps.path, saliency: saliency, of: pictures)
             #expect(teacher.channels == 2)
             return try BatchSource(
-                PictureCache(pictures), views: crops, batchSize: 2, seed: 3,
-                maps: (teacher, patchSize: 4)
+                PictureCache(pictures), crops: crops, maps: teacher, patchSize: 4, batchSize: 2,
+                seed: 3
             ).epoch(0).batch(0)
         }
     }
 
-    @Test("Maps of any resolution are cropped and mirrored as the pictures are", arguments: [1, 2])
-    func alignment(coarseness: Int) throws {
+    /// The maps may have any resolution.
+    @Test(arguments: [1, 2])
+    func mapsAreCroppedAndMirroredLikePictures(coarseness: Int) throws {
         let ramps = try Ramps()
         if coarseness > 1 {
             let map = Ramps.map(rows: 30 / coarseness, columns: 40 / coarseness)
@@ -85,7 +86,7 @@ import ViT
             for picture in 0..<2 {
                 for cell in 0..<cells * cells {
                     for channel in 0..<2 {
-                        // The level in the middle of the patch.
+                        // The mean level of the patch.
                         var level: Float = 0
                         for pixel in 0..<16 {
                             let (y, x) = (
@@ -97,8 +98,8 @@ import ViT
                             channel == 0 ? (0.485, 0.229) : (0.456, 0.224)
                         level = 255 * (level * deviation + mean)
                         let found = features.patches[picture, cell, channel]
-                        // Rounding of levels; at the picture's edges the filter, as wide as a cell of up to ten
-                        // pixels on either side, is cut off.
+                        // Rounding of levels; and the filter, which reaches a cell of up to ten pixels on either
+                        // side, is truncated at the picture's edges.
                         #expect(abs(found - level) < 6 + Float(coarseness))
                     }
                 }
@@ -110,8 +111,8 @@ import ViT
         }
     }
 
-    /// All of it in one cell of the map, so that a crop's vector is that of its cells there.
-    @Test func saliency() throws {
+    /// Only the left half is salient: a crop's target vector is the mean over its cells there.
+    @Test func classTargetIsWeightedBySaliency() throws {
         let ramps = try Ramps()
         let saliency = try TemporaryFolder()
         for index in 0..<2 {
@@ -129,9 +130,10 @@ import ViT
                 #expect(abs(shares.reduce(0, +) - 1) < 1e-5)
                 var mean: Float = 0
                 for (cell, share) in shares.enumerated() {
-                    let place = features.patches[picture, cell, 0] / 5
-                    // Left of the middle it is looked at, if anything is there; a cell reaches ten pixels.
-                    if place > 31 { #expect(share == 0 || shares.allSatisfy { $0 == shares[0] }) }
+                    let column = features.patches[picture, cell, 0] / 5
+                    // Cells in the right half have no share, unless the crop has none in the left; a cell reaches ten
+                    // pixels.
+                    if column > 31 { #expect(share == 0 || shares.allSatisfy { $0 == shares[0] }) }
                     mean += share * features.patches[picture, cell, 0]
                 }
                 #expect(abs(features.classToken[picture, 0] - mean) < 1e-3)
@@ -139,8 +141,8 @@ import ViT
         }
     }
 
-    @Test func whatDoesNotFitIsNamed() throws {
-        func refusal(_ change: (Ramps) throws -> Void) throws -> String {
+    @Test func rejectsMissingAndMismatchedMaps() throws {
+        func errorText(_ change: (Ramps) throws -> Void) throws -> String {
             let ramps = try Ramps()
             try change(ramps)
             do {
@@ -150,24 +152,24 @@ import ViT
                 return "\(error)"
             }
         }
-        let place = "some/1.png.npy"
-        let missing = try refusal {
-            try FileManager.default.removeItem(atPath: $0.maps.path + "/" + place)
+        let name = "some/1.png.npy"
+        let missing = try errorText {
+            try FileManager.default.removeItem(atPath: $0.maps.path + "/" + name)
         }
-        #expect(missing.contains(place))
-        let wide = try refusal { try $0.write(Ramps.map(rows: 12, columns: 40), to: place) }
-        #expect(wide.contains(place) && wide.contains("12x40x2"))
-        let other = try refusal {
-            try $0.write(Tensor(repeating: 0, shape: [30, 40, 3]), to: place)
+        #expect(missing.contains(name))
+        let wide = try errorText { try $0.write(Ramps.map(rows: 12, columns: 40), to: name) }
+        #expect(wide.contains(name) && wide.contains("12x40x2"))
+        let other = try errorText {
+            try $0.write(Tensor(repeating: 0, shape: [30, 40, 3]), to: name)
         }
-        #expect(other.contains(place) && other.contains("COLUMNSx2"))
-        let flat = try refusal { try $0.write(Tensor(repeating: 0, shape: [30, 40]), to: place) }
-        #expect(flat.contains(place) && flat.contains("ROWSxCOLUMNSxCHANNELS"))
-        let infinite = try refusal {
-            try $0.write(Tensor(repeating: .infinity, shape: [30, 40, 2]), to: place)
+        #expect(other.contains(name) && other.contains("COLUMNSx2"))
+        let flat = try errorText { try $0.write(Tensor(repeating: 0, shape: [30, 40]), to: name) }
+        #expect(flat.contains(name) && flat.contains("ROWSxCOLUMNSxCHANNELS"))
+        let infinite = try errorText {
+            try $0.write(Tensor(repeating: .infinity, shape: [30, 40, 2]), to: name)
         }
-        #expect(infinite.contains(place) && infinite.contains("not finite"))
-        let broken = try refusal { try $0.maps.write([1, 2, 3], to: place) }
-        #expect(broken.contains(place))
+        #expect(infinite.contains(name) && infinite.contains("not finite"))
+        let broken = try errorText { try $0.maps.write([1, 2, 3], to: name) }
+        #expect(broken.contains(name))
     }
 }

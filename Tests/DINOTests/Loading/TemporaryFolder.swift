@@ -1,7 +1,7 @@
 import Foundation
 import Images
 
-/// A folder that is gone with its last owner.
+/// A temporary folder, removed together with the last reference to it.
 final class TemporaryFolder {
     let path: String
 
@@ -17,7 +17,7 @@ final class TemporaryFolder {
         try? FileManager.default.removeItem(atPath: path)
     }
 
-    /// Writes a file, and the folders that it is in.
+    /// Writes a file, creating the folders above it.
     func write(_ bytes: some Sequence<UInt8>, to name: String) throws {
         let file = URL(fileURLWithPath: path).appending(path: name)
         try FileManager.default.createDirectory(

@@ -4,11 +4,11 @@ import Images
 import Tensors
 import Testing
 
-/// A checkpoint in which one number was changed is refused in one sentence; what its numbers must agree
-/// with stands in the file too.
+/// A checkpoint in which one number was changed is rejected with a one-sentence error: whatever the number must agree with
+/// is in the file too.
 @Suite struct CheckpointTests {
-    /// A run that was stopped: by itself after 3 of 6 steps.
-    private final class Stopped {
+    /// A training run that was stopped early, by default after 3 of 6 steps.
+    private final class StoppedRun {
         let pictures: TemporaryFolder
         let folder: TemporaryFolder
         let configuration: TrainingConfiguration
@@ -19,7 +19,7 @@ import Testing
         init(
             after stop: Int = 3, _ change: (inout TrainingConfiguration) -> Void = { _ in }
         ) throws {
-            pictures = try BatchTests.levels(4)
+            pictures = try BatchTests.plainPictures(4)
             folder = try TemporaryFolder()
             var configuration = TrainingConfiguration(
                 options: TrainingFixture.options(TrainingFixture.cases[0]))
@@ -45,9 +45,9 @@ import Testing
                 uniqueKeysWithValues: try file.names.map { ($0, try file.tensor(named: $0)) })
         }
 
-        /// Goes on for a step with other content.
+        /// Replaces the checkpoint's content and resumes for one step.
         ///
-        /// - Returns: the sentence of the error; nil where there is none.
+        /// - Returns: the text of the error; nil if there is none.
         func resume(_ tensors: [String: Tensor]? = nil, _ metadata: [String: String]? = nil)
             throws -> String?
         {
@@ -74,31 +74,31 @@ import Testing
             return tensors
         }
 
-        /// The metadata with a value of the configuration changed; its place is `a.b.c`.
-        func changing(_ place: String, to value: Any) throws -> [String: String] {
-            func changed(_ object: Any, _ place: ArraySlice<Substring>) throws -> Any {
-                guard let key = place.first else { return value }
+        /// The metadata with one value of the configuration changed, at a key path such as `a.b.c`.
+        func changing(_ keyPath: String, to value: Any) throws -> [String: String] {
+            func changed(_ object: Any, _ keys: ArraySlice<Substring>) throws -> Any {
+                guard let key = keys.first else { return value }
                 var values = try #require(object as? [String: Any])
                 values[String(key)] = try changed(
-                    values[String(key)] ?? [String: Any](), place.dropFirst())
+                    values[String(key)] ?? [String: Any](), keys.dropFirst())
                 return values
             }
             let text = try #require(metadata["configuration"])
             let object = try JSONSerialization.jsonObject(with: Data(text.utf8))
             let data = try JSONSerialization.data(
-                withJSONObject: changed(object, place.split(separator: ".")[...]))
+                withJSONObject: changed(object, keyPath.split(separator: ".")[...]))
             return metadata.merging(["configuration": String(decoding: data, as: UTF8.self)]) { $1 }
         }
     }
 
-    @Test func asItWasItGoesOn() throws {
-        #expect(try Stopped().resume() == nil)
+    @Test func resumesFromUnchangedCheckpoint() throws {
+        #expect(try StoppedRun().resume() == nil)
     }
 
-    /// With layers that stay as they are for some epochs, a magnitude that is never learnt, and branches
-    /// that are left out, the optimiser has counted other steps for each.
-    @Test func frozenLayersGoOn() throws {
-        let run = try Stopped(after: 9) {
+    /// With layers frozen for some epochs, a magnitude that is never trained and dropped branches, the optimiser's step
+    /// counts differ between parameters.
+    @Test func resumesWithDifferentStepCounts() throws {
+        let run = try StoppedRun(after: 9) {
             $0.options.frozenNetworkEpochs = 1
             $0.options.frozenLastLayerEpochs = 2
             $0.options.stochasticDepth = 0.9
@@ -109,8 +109,8 @@ import Testing
         #expect(try run.resume() == nil)
     }
 
-    @Test func configurationsWithOneNumberChanged() throws {
-        let run = try Stopped()
+    @Test func rejectsChangedConfiguration() throws {
+        let run = try StoppedRun()
         let cases: [(String, Any, String)] = [
             ("options.epochs", 1 << 20, "epochs 1048576 is not from 1 to 100000"),
             ("options.epochs", 2, "3 steps of 2"),
@@ -131,45 +131,45 @@ import Testing
             ("crops.mirroring", 2, "probability"),
             ("crops.globalScale", [0, 0.5], "share of a picture"),
         ]
-        for (place, value, part) in cases {
-            let sentence = try run.resume(nil, run.changing(place, to: value))
+        for (keyPath, value, part) in cases {
+            let message = try run.resume(nil, run.changing(keyPath, to: value))
             #expect(
-                sentence?.hasPrefix(run.path) == true && sentence?.contains(part) == true,
-                "\(place) \(value): \(sentence ?? "accepted")")
+                message?.hasPrefix(run.path) == true && message?.contains(part) == true,
+                "\(keyPath) \(value): \(message ?? "accepted")")
         }
     }
 
-    @Test func stepsThatWereNotTaken() throws {
-        let run = try Stopped()
+    @Test func rejectsInconsistentStepCounts() throws {
+        let run = try StoppedRun()
         for (step, part) in [
             ("7", "7 steps of 6"), ("-1", "-1 steps"), ("9223372036854775807", "steps of 6"),
             ("6", "counts 3.0 steps"), ("2", "counts 3.0 steps"), ("nan", "no step"),
         ] {
-            let sentence = try run.resume(nil, run.metadata.merging(["step": step]) { $1 })
-            #expect(sentence?.contains(part) == true, "\(step): \(sentence ?? "accepted")")
+            let message = try run.resume(nil, run.metadata.merging(["step": step]) { $1 })
+            #expect(message?.contains(part) == true, "\(step): \(message ?? "accepted")")
         }
         for count: Float in [.nan, 1e30, 2, 2.5, -1, 4] {
-            let sentence = try run.resume(
+            let message = try run.resume(
                 run.changing("optimizer.steps") { $0.withUnsafeMutableElements { $0[1] = count } })
             #expect(
-                sentence?.hasPrefix(run.path) == true && sentence?.contains("steps") == true,
-                "\(count): \(sentence ?? "accepted")")
+                message?.hasPrefix(run.path) == true && message?.contains("steps") == true,
+                "\(count): \(message ?? "accepted")")
         }
     }
 
-    @Test func elementsThatCannotBe() throws {
-        let run = try Stopped()
+    @Test func rejectsInvalidElements() throws {
+        let run = try StoppedRun()
         let average = "backbone.blocks.1.mlp.fc1.weight"
         for (name, value) in [
             ("student.backbone.cls_token", Float.nan), ("teacher.head.mlp.0.weight", .infinity),
             ("centre", -.infinity), ("optimizer.0." + average, .nan),
             ("optimizer.1." + average, -1e-9),
         ] {
-            let sentence = try run.resume(
+            let message = try run.resume(
                 run.changing(name) { $0.withUnsafeMutableElements { $0[0] = value } })
             #expect(
-                sentence?.hasPrefix(run.path) == true && sentence?.contains(name) == true,
-                "\(name): \(sentence ?? "accepted")")
+                message?.hasPrefix(run.path) == true && message?.contains(name) == true,
+                "\(name): \(message ?? "accepted")")
         }
         let shorter = run.changing("optimizer.0." + average) {
             $0 = Tensor(repeating: 0, shape: [3])

@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct FeatureReadingsTests {
-    /// The matrix of which numpy's `linalg.svd` gave the expected values.
+    /// The matrix from which numpy's `linalg.svd` computed the expected values.
     private func features(_ rows: Int, _ width: Int) -> Tensor {
         Tensor(
             (0..<rows * width).map { index in
@@ -12,9 +12,9 @@ import Testing
             }, shape: [rows, width])
     }
 
-    @Test func rankAndDeviationAreNumpys() {
-        // Singular values come out of a Gram matrix, so that one of 0 has an error of 1e-8 of the
-        // largest; the deviation is taken of float32 numbers in double precision.
+    @Test func rankAndDeviationMatchNumPy() {
+        // Singular values are computed from a Gram matrix, so that one of 0 has an error of 1e-8 times the largest;
+        // the deviation of float32 numbers is computed in double precision.
         let wide = FeatureReadings(of: features(5, 7))
         #expect(abs(wide.rank - 4.298890130429919) < 1e-6)
         #expect(abs(wide.deviation - 0.9521077358458888) < 1e-12)
@@ -23,7 +23,8 @@ import Testing
         #expect(abs(tall.deviation - 0.9353825810033107) < 1e-12)
     }
 
-    @Test func singularValuesAreNumpys() throws {
+    /// A matrix with NaN has no singular values.
+    @Test func singularValuesMatchNumPy() throws {
         let expected = [
             12.05690126014857, 10.669028738041122, 6.769949949114009, 3.381134420306169,
             2.557081443402343,
@@ -34,15 +35,15 @@ import Testing
         #expect(broken.singularValues() == nil && FeatureReadings(of: broken).rank.isNaN)
     }
 
-    @Test func collapsedAndSpreadFeatures() {
-        // The same feature for all, then one direction with different lengths.
+    @Test func rankIsNumberOfDirections() {
+        // Equal features, then features of different lengths in one direction.
         let same = Tensor((0..<12).map { Float($0 % 4) + 0.3 }, shape: [3, 4])
         #expect(abs(FeatureReadings(of: same).rank - 1) < 1e-6)
         #expect(FeatureReadings(of: same).deviation == 0)
         let line = Tensor((0..<12).map { Float(($0 / 4 + 1) * ($0 % 4)) }, shape: [3, 4])
         #expect(abs(FeatureReadings(of: line).rank - 1) < 1e-6)
         #expect(FeatureReadings(of: line).deviation < 1e-7)
-        // As many orthogonal directions as features: the rank is their number.
+        // Orthogonal features: the rank is their number.
         let identity = Tensor((0..<36).map { $0 % 7 == 0 ? 1 : 0 }, shape: [6, 6])
         #expect(abs(FeatureReadings(of: identity).rank - 6) < 1e-9)
         #expect(FeatureReadings(of: Tensor(repeating: 0, shape: [3, 4])).rank == 1)

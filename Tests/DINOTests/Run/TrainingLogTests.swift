@@ -15,7 +15,7 @@ import Testing
 
     private func text() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
 
-    @Test func aLineAStep() throws {
+    @Test func writesOneLinePerStep() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         var log = try TrainingLog(path: path)
         try log.cut(after: 0) { _ in }
@@ -33,8 +33,29 @@ import Testing
                 """)
     }
 
-    /// As after a kill in the middle of a line, past the checkpoint.
-    @Test func whatLiesPastAStepIsCutOff() throws {
+    /// Numbers that JSON cannot represent become null, by either way of writing.
+    @Test func encodedRecordsReadBackAsWrittenLines() throws {
+        var record = record(1)
+        record.losses = [.patches: 0.5, .attention: .nan]
+        record.teacherEntropy = .nan
+        record.gradientNorm = .infinity
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var log = try TrainingLog(path: path)
+        try log.cut(after: 0) { _ in }
+        try log.append(record)
+        let decoder = JSONDecoder()
+        let written = try decoder.decode(TrainingRecord.self, from: Data(text().utf8))
+        let encoded = try decoder.decode(
+            TrainingRecord.self, from: JSONEncoder().encode(record))
+        for other in [written, encoded] {
+            #expect(other.step == 1 && other.loss == 4.5 && other.losses[.patches] == 0.5)
+            #expect(other.losses[.attention]?.isNaN == true && other.teacherEntropy.isNaN)
+            #expect(other.gradientNorm.isNaN)
+        }
+    }
+
+    /// The process was killed while writing a line beyond the checkpoint.
+    @Test func cutRemovesLaterLines() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let lines = (1...5).map { record($0).line }
         try (lines.joined() + "{\"step\":6,\"epo").write(
@@ -48,7 +69,7 @@ import Testing
         }
         #expect(try text() == lines[..<4].joined())
         do {
-            // Nothing past the step but a broken line.
+            // Only an incomplete line beyond the step.
             try (lines.joined() + "{\"st").write(toFile: path, atomically: true, encoding: .utf8)
             var log = try TrainingLog(path: path)
             try log.cut(after: 9) { _ in }
@@ -59,8 +80,7 @@ import Testing
         #expect(try text() == "")
     }
 
-    /// Longer than what is read at once.
-    @Test func longLogs() throws {
+    @Test func readsLogsLongerThanOneRead() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let count = 9000
         let lines = (1...count).map { record($0).line }.joined()
@@ -76,23 +96,23 @@ import Testing
         #expect(try text() == lines)
     }
 
-    @Test func lineThatIsNoRecord() throws {
+    @Test func rejectsMalformedLine() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try (record(1).line + "hello\n" + record(2).line)
             .write(toFile: path, atomically: true, encoding: .utf8)
         var log = try TrainingLog(path: path)
-        var sentence = ""
+        var message = ""
         do {
             try log.cut(after: 2) { _ in }
         } catch {
-            sentence = "\(error)"
+            message = "\(error)"
         }
-        #expect(sentence.contains(path) && sentence.contains("line 2"))
+        #expect(message.contains(path) && message.contains("line 2"))
     }
 
-    /// What an editor leaves, and what a disk does past the checkpoint.
+    /// Editors and damaged disks leave such bytes beyond the checkpoint. Blank lines before it are kept.
     @Test(arguments: ["", "\n", "hello\n", "{\"step\":4}\n\n", "\0\0\0", "\u{FFFD}"])
-    func whateverLiesPastAStepIsCutOff(_ rest: String) throws {
+    func cutRemovesAnyTrailingBytes(_ rest: String) throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let lines = (1...3).map { record($0).line }
         let kept = lines[0] + "\n \t\r\n" + lines[1] + "\n" + lines[2]
@@ -107,9 +127,9 @@ import Testing
         #expect(try text() == kept + record(4).line)
     }
 
-    /// A line twice, one out of order, one of step 0; none of them is drawn.
+    /// A repeated line, one out of order, and steps below 1.
     @Test(arguments: [[1, 1, 2], [2, 1, 3], [0, 1, 2], [-5, 1, 2]])
-    func stepsAscend(_ steps: [Int]) throws {
+    func rejectsStepsOutOfOrder(_ steps: [Int]) throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try steps.map { step in
             record(1).line.replacingOccurrences(of: "\"step\":1", with: "\"step\":\(step)")
@@ -118,8 +138,8 @@ import Testing
         #expect(throws: TrainingRunError.self) { try log.cut(after: 3) { _ in } }
     }
 
-    /// 64 GB without a line feed, which take no room on the disk.
-    @Test(arguments: [0, 2]) func noLineFeed(after count: Int) throws {
+    /// 64 GB without a line feed, in a sparse file.
+    @Test(arguments: [0, 2]) func rejectsEndlessLine(after count: Int) throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try (0..<count).map { record($0 + 1).line }.joined()
             .write(toFile: path, atomically: true, encoding: .utf8)
@@ -127,18 +147,18 @@ import Testing
         try file.truncate(atOffset: 1 << 36)
         try file.close()
         var log = try TrainingLog(path: path)
-        var sentence = ""
+        var message = ""
         do {
             try log.cut(after: 5) { _ in }
         } catch {
-            sentence = "\(error)"
+            message = "\(error)"
         }
-        #expect(sentence.contains("\(path) cannot be read: line \(count + 1) "), "\(sentence)")
+        #expect(message.contains("\(path) cannot be read: line \(count + 1) "), "\(message)")
     }
 
-    /// None of them is waited for or written.
+    /// Opening neither waits for a pipe nor writes to a device.
     @Test(arguments: ["pipe", "folder", "/dev/zero", "/dev/null"])
-    func noRegularFile(_ kind: String) throws {
+    func rejectsFilesThatAreNotRegular(_ kind: String) throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         switch kind {
         case "pipe": #expect(mkfifo(path, 0o600) == 0)
@@ -149,54 +169,53 @@ import Testing
             try FileManager.default.createSymbolicLink(
                 atPath: path, withDestinationPath: kind)
         }
-        var sentence = ""
+        var message = ""
         do {
             _ = try TrainingLog(path: path)
         } catch {
-            sentence = "\(error)"
+            message = "\(error)"
         }
-        #expect(sentence.hasPrefix("\(path) cannot be written: "), "\(sentence)")
+        #expect(message.hasPrefix("\(path) cannot be written: "), "\(message)")
     }
 
-    /// A log that is moved out of the way stays whole, and the new one is this process's too.
-    @Test func setAside() throws {
-        let places = ["", ".1", ".2"].map { path + $0 }
-        defer { for place in places { try? FileManager.default.removeItem(atPath: place) } }
+    /// A log that is moved aside stays complete, and the new one is locked by this process too.
+    @Test func setAsideKeepsOldLogs() throws {
+        let paths = ["", ".1", ".2"].map { path + $0 }
+        defer { for path in paths { try? FileManager.default.removeItem(atPath: path) } }
         for number in 1...2 {
             try "run \(number)\n".write(toFile: path, atomically: true, encoding: .utf8)
             var log = try TrainingLog(path: path)
             let isEmpty = log.isEmpty
-            let place = try log.setAside()
-            #expect(!isEmpty && place == places[number])
+            let moved = try log.setAside()
+            #expect(!isEmpty && moved == paths[number])
             try log.append(record(1))
             #expect(throws: TrainingRunError.self) { _ = try TrainingLog(path: path) }
         }
         #expect(
-            try places.map { try String(contentsOfFile: $0, encoding: .utf8) }
+            try paths.map { try String(contentsOfFile: $0, encoding: .utf8) }
                 == [record(1).line, "run 1\n", "run 2\n"])
     }
 
-    @Test func oneProcessAtATime() throws {
+    @Test func rejectsSecondProcess() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         var log = try TrainingLog(path: path)
-        var sentence = ""
+        var message = ""
         do {
             _ = try TrainingLog(path: path)
         } catch {
-            sentence = "\(error)"
+            message = "\(error)"
         }
-        #expect(sentence.hasPrefix("another process is training into"))
+        #expect(message.hasPrefix("another process is training into"))
         try log.append(record(1))
     }
 
-    @Test func numbersThatAreNone() throws {
-        var strange = record(1)
-        strange.rank = .nan
-        strange.gradientNorm = .infinity
+    @Test func nonFiniteNumbersAreWrittenAsNull() throws {
+        var record = record(1)
+        record.rank = .nan
+        record.gradientNorm = .infinity
         #expect(
-            strange.line.contains("\"rank\":null") && strange.line.contains("\"gradientNorm\":null")
-        )
-        let read = try JSONDecoder().decode(TrainingRecord.self, from: Data(strange.line.utf8))
-        #expect(read.rank.isNaN && read.gradientNorm.isNaN && read.loss == strange.loss)
+            record.line.contains("\"rank\":null") && record.line.contains("\"gradientNorm\":null"))
+        let read = try JSONDecoder().decode(TrainingRecord.self, from: Data(record.line.utf8))
+        #expect(read.rank.isNaN && read.gradientNorm.isNaN && read.loss == record.loss)
     }
 }

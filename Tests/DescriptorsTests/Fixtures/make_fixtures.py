@@ -1,10 +1,10 @@
-"""Makes the fixtures of DescriptorsTests from the reference implementation.
+"""Makes the fixtures of DescriptorsTests with the reference implementation.
 
     python make_fixtures.py PATH/TO/dino-vit-features
 
 The folder is a checkout of https://github.com/ShirAmir/dino-vit-features. Needs torch, torchvision,
 timm, numpy and scikit-learn; matplotlib and tqdm, which the reference imports for its pictures, are
-replaced by empty stand-ins where they are absent. Writes the .json files beside this script.
+replaced by empty stand-ins if they are missing. Writes .json files beside this script.
 """
 
 import importlib
@@ -31,7 +31,7 @@ def import_reference(folder):
 
 
 def numbers(array):
-    """The shortest decimals that read back as the same float32."""
+    """The shortest decimals that read back as the same float32 values."""
     return [float(str(np.float32(x))) for x in np.asarray(array, dtype=np.float32).ravel()]
 
 
@@ -40,7 +40,7 @@ def write(name, value):
 
 
 def bare_extractor(extractor, rows, columns):
-    """An extractor without its network, for the methods that need none."""
+    """An extractor without a network, for the methods that do not need one."""
     bare = object.__new__(extractor.ViTExtractor)
     bare.device = "cpu"
     bare.num_patches = (rows, columns)
@@ -49,7 +49,7 @@ def bare_extractor(extractor, rows, columns):
 
 
 def tokens_of(facet):
-    """Bxhxtxd as the Swift features hold it: t x (h * d)."""
+    """Converts Bxhxtxd to the layout of the Swift features, t x (h * d)."""
     return facet[0].permute(1, 0, 2).flatten(1)
 
 
@@ -66,7 +66,7 @@ def log_binning(extractor):
             "rows": rows, "columns": columns, "heads": 2, "hierarchy": hierarchy,
             "tokens": numbers(tokens_of(facet)), "plain": numbers(plain),
             "classToken": numbers(withToken[0]),
-            # Hierarchy 3 is long; every seventh number of it says enough.
+            # The result for hierarchy 3 is long; every seventh number is enough.
             "every": 7 if hierarchy == 3 else 1,
             "binned": numbers(binned.flatten()[:: 7 if hierarchy == 3 else 1]),
         })
@@ -105,21 +105,21 @@ def saliency(extractor):
 
 
 def stripes(rows, width, prototypes, rng):
-    """A grid of vertical stripes, a prototype each, and noise."""
+    """A grid of vertical stripes, one per prototype, with noise."""
     grid = np.repeat(np.repeat(prototypes, width, 0)[None], rows, 0)
     return grid + 0.35 * rng.standard_normal(grid.shape).astype(np.float32)
 
 
 def whole(extractor, correspondences):
-    """The reference's find_correspondences on made-up descriptors and saliency."""
+    """The reference's find_correspondences on synthetic descriptors and saliency."""
     rng = np.random.default_rng(11)
     rows, width, pairs, channels, stride, patch = 5, 9, 4, 8, 4, 8
     columns = width * pairs
     prototypes = 4 * rng.standard_normal((pairs, channels)).astype(np.float32)
     first = stripes(rows, width, prototypes, rng)
     second = np.roll(first, 1, axis=0) + 0.05 * rng.standard_normal(first.shape).astype(np.float32)
-    # Foreground is the middle of each stripe, so that no bin reaches into another and the clusters
-    # are beyond doubt; a few cells elsewhere are foreground in one image only.
+    # The foreground is the middle of each stripe, so that no bin reaches into another stripe and the clusters
+    # are unambiguous; a few cells elsewhere are foreground in one image only.
     middle = np.abs(np.arange(columns) % width - width // 2) <= 1
     saliencies = []
     for _ in range(2):
@@ -143,8 +143,8 @@ def whole(extractor, correspondences):
         def extract_saliency_maps(self, image):
             return torch.from_numpy(saliencies[int(image)])[None]
 
-    # Ten restarts, which was scikit-learn's default when the reference was written; and indices as
-    # whole numbers, which today's torch insists on: the second call of `full` makes them.
+    # Ten restarts were scikit-learn's default when the reference was written. Current torch requires integer
+    # indices, which the second call of `full` provides.
     def kmeans(n_clusters, random_state):
         return KMeans(n_clusters=n_clusters, random_state=random_state, n_init=10)
 

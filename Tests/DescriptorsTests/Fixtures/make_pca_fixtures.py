@@ -1,10 +1,10 @@
-"""Makes pca.json from scikit-learn and dino-vit-features.
+"""Makes pca.json with scikit-learn and dino-vit-features.
 
     python make_pca_fixtures.py PATH/TO/dino-vit-features
 
 The folder is a checkout of https://github.com/ShirAmir/dino-vit-features. Needs scikit-learn, numpy,
 Pillow, torch, torchvision and timm; tqdm, which the reference imports, is replaced by an empty
-stand-in where it is absent.
+stand-in if it is missing.
 """
 
 import importlib
@@ -31,18 +31,18 @@ def import_reference(folder):
 
 
 def numbers(array):
-    """The shortest decimals that read back as the same float32."""
+    """The shortest decimals that read back as the same float32 values."""
     return [float(str(np.float32(x))) for x in np.asarray(array, dtype=np.float32).ravel()]
 
 
 def components(generator):
-    """Points far from the origin, with two variances 2% apart."""
+    """Points far from the origin, with two variances that differ by 2%."""
     channels = 7
     deviations = np.array([3, 2, 1.98, 1, 0.5, 0.3, 0.1])
     turn = np.linalg.qr(generator.normal(size=(channels, channels)))[0]
     points = generator.normal(size=(90, channels)) * deviations @ turn + 40 * turn[0]
     points = points.astype(np.float32)
-    # In double precision: scikit-learn works in that of its input.
+    # In double precision: scikit-learn computes in the precision of its input.
     pca = PCA(n_components=4, svd_solver="full").fit(points.astype(np.float64))
     return {
         "channels": channels,
@@ -56,7 +56,7 @@ def components(generator):
 
 
 def picture(reference, generator):
-    """What plot_pca makes of 5x4 cells of a picture of 24x30 pixels."""
+    """The result of plot_pca for 5x4 cells of a picture of 24x30 pixels."""
     values = generator.normal(size=(5, 4, 4)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         reference.plot_pca(Image.new("RGB", (24, 30)), values, folder, save_prefix="x")

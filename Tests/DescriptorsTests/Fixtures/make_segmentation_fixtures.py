@@ -1,9 +1,9 @@
-"""Fixtures of co-segmentation and part co-segmentation: ShirAmir/dino-vit-features' cosegmentation.py and
-part_cosegmentation.py as they are, on made-up pictures whose descriptors and saliency are made up too.
+"""Makes the fixtures of co-segmentation and part co-segmentation with the unmodified cosegmentation.py and
+part_cosegmentation.py of ShirAmir/dino-vit-features, on synthetic pictures, descriptors and saliency.
 
     python make_segmentation_fixtures.py CHECKOUT
 
-with numpy, torch, torchvision, pillow, faiss-cpu, opencv-python-headless, pydensecrf2, matplotlib, timm, tqdm and
+Needs numpy, torch, torchvision, pillow, faiss-cpu, opencv-python-headless, pydensecrf2, matplotlib, timm, tqdm and
 safetensors.
 """
 import sys
@@ -23,7 +23,7 @@ HEIGHT, WIDTH, PATCH, CHANNELS, PICTURES = 64, 80, 8, 12, 4
 GRID = (1 + (HEIGHT - PATCH) // 4, 1 + (WIDTH - PATCH) // 4)
 COARSE = (1 + (HEIGHT // 2 - PATCH) // 8, 1 + (WIDTH // 2 - PATCH) // 8)
 random = np.random.default_rng(5)
-# Sky, ground, head, body, and a thing that is in half of the pictures.
+# Sky, ground, head, body, and an object that is in half of the pictures.
 COLOURS = np.array([[120, 160, 210], [90, 120, 60], [200, 120, 60], [150, 70, 40], [230, 220, 90]])
 PROTOTYPES = random.standard_normal((5, CHANNELS))
 
@@ -50,7 +50,7 @@ def made_up(index):
     saliency = np.array([[shares[r * 16:r * 16 + 16, c * 16:c * 16 + 16, 2:].sum(2).mean()
                           for c in range(COARSE[1])] for r in range(COARSE[0])])
     saliency = (saliency - saliency.min()) / (saliency.max() - saliency.min())
-    # Half precision: what the fixture holds is what the reference sees.
+    # Rounded to half precision, so that the reference sees the values that the fixture stores.
     return (image.clip(0, 255).astype(np.uint8), descriptors.astype(np.float16).astype(np.float32),
             saliency.astype(np.float16).astype(np.float32))
 
@@ -59,7 +59,7 @@ PARTS = [made_up(index) for index in range(PICTURES)]
 
 
 class Extractor:
-    """In place of ViTExtractor: hands out what was made up."""
+    """Replaces ViTExtractor and returns the synthetic features."""
 
     def __init__(self, model_type, stride, device):
         self.stride = stride

@@ -1,10 +1,10 @@
-"""Makes video.json from the official video segmentation and the DAVIS benchmark.
+"""Makes video.json with the official video segmentation and the DAVIS benchmark.
 
     python make_video_fixtures.py PATH/TO/dino PATH/TO/davis2017-evaluation
 
 The folders are checkouts of https://github.com/facebookresearch/dino and of
 https://github.com/davisvideochallenge/davis2017-evaluation. Needs torch, torchvision, numpy, Pillow,
-tqdm, OpenCV and scikit-image. The official script is read without the lines that ask for a GPU.
+tqdm, OpenCV and scikit-image. The official script is loaded without its calls for a GPU.
 """
 
 import argparse
@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).parent
 
 
 def numbers(array):
-    """The shortest decimals that read back as the same float32."""
+    """The shortest decimals that read back as the same float32 values."""
     return [float(str(np.float32(x))) for x in np.asarray(array, dtype=np.float32).ravel()]
 
 
@@ -38,7 +38,7 @@ def import_reference(folder):
 
 
 def propagation(reference, generator, previous, reach, topk):
-    """Masks of six frames of 7x11 cells with 5 channels, 3 classes; features drift."""
+    """The masks of six frames of 7x11 cells with 5 channels and 3 classes; each frame has its own noise."""
     rows, columns, channels, classes, count = 7, 11, 5, 3, 6
     start = generator.normal(size=(rows, columns, channels))
     frames = [
@@ -74,7 +74,7 @@ def propagation(reference, generator, previous, reach, topk):
 
 
 def labels_of_masks(reference, generator):
-    """Pixels of 5x6 cells of 4 pixels, of four classes: soft, nowhere, everywhere alike, soft."""
+    """Pixels' labels for 5x6 cells of 4 pixels and four classes, one absent and in the second case one constant."""
     masks = generator.random(size=(4, 5, 6)).astype(np.float32) * 0.3
     cases = []
     for kind in ["soft", "constant"]:
@@ -95,7 +95,7 @@ def labels_of_masks(reference, generator):
 
 
 def small_labels(reference, generator):
-    """What read_seg makes of a mask of 200x150 pixels: blocks of three labels."""
+    """The result of read_seg for a mask of 200x150 pixels, in blocks of three labels."""
     blocks = generator.integers(0, 3, size=(6, 8)).astype(np.uint8)
     mask = np.kron(blocks, np.ones((25, 25), dtype=np.uint8))
     path = HERE / "temporary.png"
@@ -112,8 +112,8 @@ def scores(folder, generator):
     sys.path.insert(0, folder)
     from davis2017.metrics import db_eval_boundary, db_eval_iou
 
-    height, width = 60, 90  # a diagonal of 108 pixels: contours within 1
-    large = (300, 260)  # and of 397: within 4
+    height, width = 60, 90  # a diagonal of 108 pixels: contours match within 1
+    large = (300, 260)  # a diagonal of 397: within 4
     cases = []
     y, x = np.mgrid[:height, :width]
     disc = (y - 30) ** 2 + (x - 40) ** 2 < 300
@@ -143,7 +143,7 @@ def scores(folder, generator):
 
 
 def sizes(reference):
-    """The network's sizes of frames."""
+    """The sizes of frames in the network."""
     import cv2
 
     result = []

@@ -12,14 +12,14 @@ import Testing
     }
 
     @Test(arguments: [("crf.unaries", "crf.probabilities"), ("labels 1 and 2", "crf.two")])
-    func isPydensecrfs(unaries: String, expected: String) throws {
+    func probabilitiesMatchPydensecrf(unaries: String, expected: String) throws {
         let five = try fixture["crf.unaries"]
         let unaries = unaries == "crf.unaries" ? five : five.rows(1..<3)
         let expected = try fixture[expected]
         let found = DenseCRF().probabilities(unaries: unaries, image: fixture.image)
         #expect(found.shape == expected.shape)
-        // pydensecrf's own result changes by 2e-3 where deviations change by a ten-millionth: a pixel
-        // on the border of two simplices falls into the other one.
+        // pydensecrf's own result changes by 2e-3 if deviations change by 1e-7: a pixel on the border of two simplices
+        // falls into the other one.
         #expect(greatestDifference(found.elements, expected.elements) < 5e-3)
         #expect(
             DenseCRF().labels(unaries: unaries, image: fixture.image)
@@ -36,8 +36,8 @@ import Testing
         }
     }
 
-    @Test func labelsThatNobodyBelievesChangeNothing() throws {
-        // From one vector of channels to two and three; the last label is another one.
+    @Test func improbableLabelsChangeNothing() throws {
+        // The labels fill more vectors of channels, to different extents.
         let unaries = try fixture["crf.unaries"]
         let expected = DenseCRF().probabilities(unaries: unaries, image: fixture.image)
         for more in [1, 4, 7] {
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func withoutKernelsItIsTheSoftmax() throws {
+    @Test func equalsSoftmaxWithoutKernels() throws {
         var crf = DenseCRF()
         crf.gaussianWeight = 0
         crf.bilateralWeight = 0
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func extremeUnariesAndSizes() {
+    @Test func acceptsExtremeUnariesAndSinglePixel() {
         let dot = Image(width: 1, height: 1)
         let sure = Tensor([1e30, -1e30, 3] as [Float], shape: [3, 1, 1])
         #expect(DenseCRF().probabilities(unaries: sure, image: dot).elements == [0, 1, 0])
@@ -78,15 +78,15 @@ import Testing
     }
 
     @Test(arguments: 2...6)
-    func ofEqualLabelsTheFirst(labels: Int) throws {
+    func firstOfEqualLabelsWins(labels: Int) throws {
         let image = fixture.image
         let even = Tensor(repeating: 2, shape: [labels, image.height, image.width])
         let found = DenseCRF().labels(unaries: even, image: image)
         #expect(found.allSatisfy { $0 == 0 })
     }
 
-    @Test func anyNumberOfThreadsGivesTheSameBits() throws {
-        // Larger than a task of each kind.
+    @Test func resultsAreIdenticalForAnyThreadCount() throws {
+        // Larger than a single task of any kind.
         let image = fixture.image.resized(width: 170, height: 130, using: .bicubic)
         let unaries = Tensor(noise(6 * 170 * 130, seed: 3), shape: [6, 130, 170])
         let results = withThreadCounts {

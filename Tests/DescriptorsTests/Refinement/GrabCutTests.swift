@@ -22,17 +22,17 @@ import Testing
         return GrabCut().labels(of: image, from: labels, using: &generator)
     }
 
-    @Test func isOpenCVs() throws {
+    @Test func labelsMatchOpenCV() throws {
         let expected = try labels("cut.labels")
         for seed in 1..<9 as Range<UInt64> {
             let found = cut(fixture.image, try labels("cut.mask"), seed: seed)
-            // k-means begins elsewhere; OpenCV gives these labels from all of its seeds.
+            // k-means starts elsewhere; OpenCV gives these labels with every seed.
             #expect(zip(found, expected).count { $0 != $1 } <= 2)
         }
     }
 
-    /// Of colours in components 0, 2 and 3, the last a single colour.
-    @Test func mixtureIsNumpys() throws {
+    /// The colours belong to components 0, 2 and 3; the last has a single one.
+    @Test func mixtureMatchesNumPy() throws {
         let colours = try fixture["mixture.colours"]
         var moments = [GaussianMixture.Moments](repeating: .init(), count: 5)
         for (index, component) in try fixture["mixture.components"].elements.enumerated() {
@@ -47,13 +47,13 @@ import Testing
         let expected = try fixture["mixture.logs"].elements
         var scratch = [SIMD8<Float>](repeating: SIMD8(), count: 3)
         for (query, expected) in expected.enumerated() {
-            // Beside other colours.
+            // In one lane; the others hold other colours.
             let verdict = mixture.verdict(
                 red: SIMD8(0, 1, queries[query, 0], 3, 4, 5, 6, 7),
                 green: SIMD8(9, 9, queries[query, 1], 9, 9, 9, 9, 9),
                 blue: SIMD8(99, 9, queries[query, 2], 9, 9, 9, 9, 9), scratch: &scratch)
             let found = verdict.top[2] + log(verdict.sum[2])
-            // Distances of thousands are sums in single precision.
+            // Distances of thousands, summed in single precision.
             #expect(abs(found - expected) < 1e-4 + 2e-6 * abs(expected))
         }
         let single = mixture.verdict(
@@ -71,7 +71,7 @@ import Testing
             })
     }
 
-    @Test func withoutForegroundOrBackgroundNothingChanges() throws {
+    @Test func nothingChangesWithoutForegroundOrBackground() throws {
         let count = fixture.image.width * fixture.image.height
         for labels: [GrabCut.Label] in [
             [.background], [.foreground], [.probableForeground],
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func smallestPictures() {
+    @Test func acceptsSmallestPictures() {
         let dot = Image(width: 1, height: 1)
         #expect(cut(dot, [.probableForeground]) == [.probableForeground])
         // Fewer pixels than components.
@@ -94,8 +94,8 @@ import Testing
                 == [.foreground, .probableBackground, .background])
     }
 
-    @Test func oneColour() {
-        // Nothing tells the pixels apart: only what is certain, or held by it, is foreground.
+    @Test func uniformPictureKeepsOnlyCertainForeground() {
+        // The pixels are indistinguishable: only what is certain, or connected to it, could be foreground.
         let image = Image(width: 9, height: 7, colour: Colour(red: 40, green: 90, blue: 200))
         var labels = [GrabCut.Label](repeating: .probableForeground, count: 63)
         for pixel in 0..<9 { labels[pixel] = .background }
@@ -105,7 +105,7 @@ import Testing
         #expect(found.count { $0 == .probableForeground } == 0)
     }
 
-    @Test func theGeneratorDecidesNotTheThreads() throws {
+    @Test func resultsAreIdenticalForAnyThreadCount() throws {
         let image = fixture.image.resized(width: 150, height: 110, using: .bicubic)
         let labels = (0..<150 * 110).map { pixel -> GrabCut.Label in
             let (x, y) = (pixel % 150 - 80, pixel / 150 - 60)

@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct GridCutTests {
-    /// A grid's arcs, and its terminals as `GridCut` takes them.
+    /// The arcs of a grid, and its terminals in the form that `GridCut` takes.
     private struct Problem {
         let width: Int
         let height: Int
@@ -58,7 +58,7 @@ import Testing
             return grid
         }
 
-        /// What the arcs from the source's side to the sink's can carry.
+        /// The total capacity of the arcs from the source's side to the sink's.
         func capacity(ofCut isSource: [Bool]) -> Int {
             var sum = 0
             for arc in arcs where isSource[arc.row * width + arc.column] != isSource[arc.other] {
@@ -70,9 +70,9 @@ import Testing
             return sum
         }
 
-        /// The greatest flow by shortest paths in the matrix of residual capacities (Edmonds and
-        /// Karp 1972), and the pixels that the source still reaches.
-        func slowCut() -> (flow: Int, isSource: [Bool]) {
+        /// The maximum flow by shortest paths in the matrix of residual capacities (Edmonds and Karp 1972), and the
+        /// pixels that the source still reaches.
+        func referenceCut() -> (flow: Int, isSource: [Bool]) {
             let count = width * height
             let (source, sink) = (count, count + 1)
             var left = [[Int]](
@@ -133,7 +133,7 @@ import Testing
         )
     }
 
-    @Test func flowAndCutAreTheSlowTwins() {
+    @Test func flowAndCutMatchEdmondsKarp() {
         var generator = Xoshiro256(seed: 5)
         for round in 0..<300 {
             let problem = Problem(
@@ -141,26 +141,26 @@ import Testing
                 greatest: [1, 4, 1000][round % 3], using: &generator)
             var grid = problem.grid()
             let found = cut(&grid, problem)
-            let expected = problem.slowCut()
+            let expected = problem.referenceCut()
             #expect(found.flow == expected.flow)
             #expect(problem.capacity(ofCut: found.isSource) == expected.flow)
-            // Of all minimum cuts the one with the fewest pixels on the source's side.
+            // The minimum cut with the fewest pixels on the source's side.
             #expect(found.isSource == expected.isSource)
         }
     }
 
-    @Test func terminalsCanBeSetAgain() {
+    @Test func terminalsCanBeChangedBetweenCuts() {
         var generator = Xoshiro256(seed: 6)
         for _ in 0..<60 {
             var problem = Problem(width: 6, height: 5, greatest: 9, using: &generator)
             var grid = problem.grid()
             for _ in 0..<4 {
                 let found = cut(&grid, problem)
-                let expected = problem.slowCut()
+                let expected = problem.referenceCut()
                 #expect(problem.capacity(ofCut: found.isSource) == expected.flow)
                 #expect(found.isSource == expected.isSource)
                 let new = Problem.terminals(30, 9, using: &generator)
-                // Some stay.
+                // Some keep their value.
                 for pixel in 0..<30 where generator.nextIndex(below: 3) > 0 {
                     problem.terminals[pixel] = new[pixel]
                 }

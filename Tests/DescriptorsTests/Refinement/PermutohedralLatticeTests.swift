@@ -4,7 +4,7 @@ import Tensors
 import Testing
 
 @Suite struct PermutohedralLatticeTests {
-    /// What the filter makes of one row of values.
+    /// One row of values, filtered.
     private func filtered(_ values: [Float], by lattice: PermutohedralLattice) -> [Float] {
         let filter = LatticeFilter(lattice, groups: 1)
         filter.blur(values.map { FilterChannels(0, $0, 0, -$0) })
@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: [1, 3, 6])
-    func isPydensecrfs(dimensions: Int) throws {
+    func filterMatchesPydensecrf(dimensions: Int) throws {
         let fixture = try RefinementFixture()
         let features = try fixture["lattice.\(dimensions).features"]
         let values = try fixture["lattice.\(dimensions).values"]
@@ -24,41 +24,40 @@ import Testing
         lattice.normalize(weight: 1)
         for row in 0..<3 {
             let input = values.rows(row..<row + 1).elements.map { 2 * $0 - 1 }
-            // Read off logarithms of single-precision probabilities.
+            // The expected values come from logarithms of single-precision probabilities.
             #expect(
                 greatestDifference(
                     filtered(input, by: lattice), expected.rows(row..<row + 1).elements) < 2e-6)
         }
     }
 
-    /// On a dense grid, where every vertex has points, means under the filter are nearly those under
-    /// the exact Gaussian.
-    @Test func isNearlyTheGaussian() {
+    /// On a dense grid, where every vertex has points, the filter's means are close to those of the exact Gaussian.
+    @Test func filterApproximatesGaussian() {
         let side = 41
         let step: Float = 0.2
         let count = side * side
-        let places = (0..<count).map { (Float($0 % side) * step, Float($0 / side) * step) }
+        let points = (0..<count).map { (Float($0 % side) * step, Float($0 / side) * step) }
         let lattice = PermutohedralLattice(
-            features: Tensor(places.map(\.0) + places.map(\.1), shape: [2, count]))
-        let wave = places.map { cos($0.0 - 0.7 * $0.1) }
+            features: Tensor(points.map(\.0) + points.map(\.1), shape: [2, count]))
+        let wave = points.map { cos($0.0 - 0.7 * $0.1) }
         let means = zip(filtered(wave, by: lattice), lattice.sums()).map { $0 / $1 }
-        // Each pair of points for itself.
-        let exact = places.map { here in
+        // Over all pairs of points.
+        let exact = points.map { point in
             var (sum, total): (Float, Float) = (0, 0)
-            for (there, value) in zip(places, wave) {
-                let (x, y) = (here.0 - there.0, here.1 - there.1)
+            for (other, value) in zip(points, wave) {
+                let (x, y) = (point.0 - other.0, point.1 - other.1)
                 let weight = exp(-(x * x + y * y) / 2)
                 sum += weight * value
                 total += weight
             }
             return sum / total
         }
-        // The wave falls to 0.47 of its height; with a deviation a fifth wider it would fall to 0.34.
+        // The wave falls to 0.47 of its amplitude; with a deviation a fifth wider it would fall to 0.34.
         #expect(greatestDifference(means, exact) < 0.1)
     }
 
-    @Test func normalizedSumsOfEqualPoints() {
-        // All in one place: a vertex's share of ones comes back, whatever their number.
+    @Test func normalizedSumsOfEqualPointsAreTheWeight() {
+        // All points coincide: the normalised sum of ones is independent of their number.
         let lattice = PermutohedralLattice(features: Tensor(repeating: -3.3, shape: [5, 12]))
         lattice.normalize(weight: 2)
         for sum in lattice.sums() { #expect(abs(sum - 2) < 1e-5) }

@@ -1,7 +1,7 @@
 import Images
 import Tensors
 
-/// What `Fixtures/Refinement/make_refinement.py` made.
+/// The fixture that `Fixtures/Refinement/make_refinement.py` wrote.
 struct RefinementFixture {
     let image: Image
     private let file: TensorFile
@@ -16,7 +16,7 @@ struct RefinementFixture {
     }
 }
 
-/// What `body` gives for one, two and five threads.
+/// The results of `body` with one, two and five threads.
 func withThreadCounts<Result>(_ body: () throws -> Result) rethrows -> [Result] {
     let before = Parallelism.threadCount
     defer { Parallelism.threadCount = before }

@@ -54,7 +54,7 @@ def augmentation_cases():
     jobs += [[("gray", 0)], [("solarize", 0)], [("mirror", 0)]]
     jobs += [[("hue", 0.07), ("contrast", 1.31), ("saturation", 0.83), ("brightness", 0.71),
               ("gray", 0), ("blur", 1.1), ("solarize", 0)]]
-    # One smaller than a block of 16 pixels, one a whole number of them, and one that is neither.
+    # One smaller than a block of 16 pixels, one of whole blocks, and one that is neither.
     for image in (noise(5, 3), noise(32, 16, seed=7), shades(41, 27)):
         results = []
         for steps in jobs:
@@ -68,7 +68,7 @@ def augmentation_cases():
 
 
 def all_colours():
-    """Checksums of every colour changed: CRC-32 of the 2^24 pixels, blue fastest."""
+    """CRC-32 checksums of the results for all 2^24 colours, with blue varying fastest."""
     levels = np.arange(2**24, dtype=np.uint32)
     channels = np.stack([levels >> 16, levels >> 8 & 255, levels & 255], axis=1)
     image = Image.frombytes("RGB", (4096, 4096), channels.astype(np.uint8).tobytes())
@@ -80,7 +80,7 @@ def all_colours():
 
 
 def crop_cases():
-    """Crops that know nothing of what is around them, some of them mirrored."""
+    """Crops resized without their surroundings, some of them mirrored."""
     jobs = [((5, 3, 30, 40), (24, 24)), ((0, 7, 61, 20), (40, 9)), ((31, 2, 30, 45), (30, 20)),
             ((60, 46, 1, 1), (8, 8)), ((10, 0, 7, 47), (16, 16)), ((0, 0, 61, 47), (61, 47)),
             ((40, 30, 21, 17), (21, 9)), ((3, 20, 58, 27), (32, 27))]

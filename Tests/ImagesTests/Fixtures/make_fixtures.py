@@ -1,4 +1,4 @@
-"""Makes the fixtures beside it: needs numpy, pillow 13 or newer, matplotlib."""
+"""Makes fixtures in this folder: needs numpy, pillow 13 or newer, matplotlib."""
 
 import base64
 import io
@@ -41,7 +41,7 @@ def chunk(kind, data):
 
 
 def packed(samples, depth):
-    """Rows of samples of `depth` bits, each behind a filter byte; filters 0 and 2 in turn."""
+    """Rows of samples of `depth` bits, each after a filter byte; filters 0 and 2 alternate."""
     out = b""
     above = None
     for index, row in enumerate(samples):
@@ -111,7 +111,7 @@ def png_cases():
                         colours = 3 if channels >= 3 else 1
                         if key:
                             chosen = samples[3, 4]
-                            if depth == 16:  # Differs from the key in the lower 8 bits alone.
+                            if depth == 16:  # Differs from the key only in the lower 8 bits.
                                 samples[3, 5] = chosen ^ 1
                             extra = chunk(b"tRNS", b"".join(struct.pack(">H", v) for v in chosen))
                             hit = (samples == chosen).all(axis=2, keepdims=True)
@@ -122,8 +122,8 @@ def png_cases():
                     rgb = np.broadcast_to(over_white(rgb, alpha), (height, width, 3))
                     name = f"{kind}{'+key' if key else ''}, {depth} bits"
                     file = png(samples, colour_type, depth, interlaced, extra)
-                    # Pillow agrees, but for 16 bits of gray, which it clips, and for the keys of
-                    # 16 bits and of 2 or 4 bits of gray, which it compares after scaling.
+                    # Pillow agrees, except for 16-bit gray, which it clips, and for keys of 16 bits
+                    # and of gray with 2 or 4 bits, which it compares after scaling.
                     gray = kind == "gray"
                     if not (depth == 16 and (gray or key) or gray and key and depth in (2, 4)):
                         seen = Image.open(io.BytesIO(file)).convert("RGBA")
@@ -137,7 +137,7 @@ def png_cases():
                     }
 
 
-# JPEG: Pillow writes, Pillow reads.
+# JPEG: written and read by Pillow.
 
 
 def picture(width, height, channels):
@@ -148,7 +148,7 @@ def picture(width, height, channels):
 
 
 def exif(order, tag, kind, value):
-    """EXIF with one directory of two entries, the second of them the given one."""
+    """EXIF with one directory of two entries, of which the second is the one given."""
     entries = [(0x010F, 2, 4, b"me\0\0")]
     field = {3: struct.pack(order + "HH", value, 0), 4: struct.pack(order + "I", value)}[kind]
     entries.append((tag, kind, 1, field))
@@ -183,7 +183,7 @@ def jpeg_cases():
         out = io.BytesIO()
         image.save(out, "JPEG", **options)
         files[name] = out.getvalue()
-    # What was written as CMYK, called YCCK: other colours, but as good a test.
+    # The CMYK file labelled as YCCK: other colours, but an equally good test.
     files["YCCK"] = files["CMYK"].replace(b"Adobe\0\x64\0\0\0\0\0", b"Adobe\0\x64\0\0\0\0\2")
     assert files["YCCK"] != files["CMYK"]
     for name, file in files.items():
@@ -198,7 +198,7 @@ def jpeg_cases():
 
 
 def dense_cases():
-    """Blank pictures, as small as their formats get: no bombs, but close."""
+    """Blank pictures, as small as their formats allow: valid, but close to decompression bombs."""
     size = (2000, 1500)
     white = np.ones((size[1], size[0], 1), np.int64)
     yield {"name": "PNG", "width": size[0], "height": size[1],

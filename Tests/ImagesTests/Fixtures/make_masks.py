@@ -1,4 +1,4 @@
-"""Makes masks.json and orientation.json beside it: needs numpy, pillow 13 or newer."""
+"""Makes masks.json and orientation.json in this folder: needs numpy, pillow 13 or newer."""
 
 import base64
 import io
@@ -57,7 +57,7 @@ def exif(value, order=">"):
 
 DAVIS = [[sum(((number >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(8))
           for channel in range(3)] for number in range(256)]
-# Three objects, one within another, and one at the border.
+# Three objects: one inside another, and one at the border.
 LABELS = np.zeros((14, 19), int)
 LABELS[3:11, 2:9] = 1
 LABELS[5:9, 4:7] = 2
@@ -65,7 +65,7 @@ LABELS[2:14, 12:19] = 3
 
 
 def masks():
-    """Files with their labels, or a part of the sentence that refuses them."""
+    """Files with their labels, or with part of the message that rejects them."""
     def case(name, file, labels=LABELS, refusal=None, like=None):
         height, width = np.shape(labels)
         return {"name": name, "width": width, "height": height, "file": text(file),
@@ -87,7 +87,7 @@ def masks():
                 yield case(f"gray with a key, {depth} bits{how}",
                            png(keyed, GRAY, depth, key, interlaced), LABELS % 3)
             if depth < 16:
-                # The colours say nothing, here that all are one.
+                # The colours do not matter; here they are all the same.
                 yield case(f"palette, {depth} bits{how}",
                            png(binary * 1, INDEX, depth, palette([[9, 9, 9]] * 2), interlaced),
                            binary)
@@ -97,7 +97,7 @@ def masks():
     in_order = np.array([0, 1, 3, 2])[LABELS]
     opaque = np.full(LABELS.shape, 255)
     clear = np.where(LABELS == 0, 0, 255)
-    # What is transparent has a colour of its own, which does not count.
+    # Transparent pixels have a colour of their own, which must be ignored.
     behind = np.where(clear[..., None] == 0, [[[7, 8, 9]]], colours)
     yield case("DAVIS's palette", png(LABELS, INDEX, 8, palette(DAVIS)))
     yield case("palette, transparent background",
@@ -129,7 +129,7 @@ def masks():
                png(np.dstack([LABELS, clear * 257]), GRAY_ALPHA, 16))
     yield case("turned, by EXIF", png(LABELS, GRAY, 8, chunk(b"eXIf", exif(6))),
                np.rot90(LABELS, -1))
-    # Numbers of other masks.
+    # Labels numbered as in another mask.
     first = png(LABELS, INDEX, 2, palette(table))
     yield case("colours of a first mask's palette", png(others, RGB, 8), like=first)
     coloured = png(others, RGB, 8)
@@ -144,7 +144,7 @@ def masks():
                refusal="its colour (0, 128, 0) is not among")
     yield case("other colours than the first, gray mask", png(others, RGB, 8),
                like=png(LABELS, GRAY, 8), refusal="its colour (20, 3, 200) is not among")
-    # Refused.
+    # Rejected.
     yield case("a label above 255", png(LABELS * 100, GRAY, 16), refusal="the 16-bit label 300")
     yield case("white in 16 bits", png(binary * 65535, GRAY, 16),
                refusal="the 16-bit label 65535")
@@ -154,7 +154,7 @@ def masks():
     yield case("gray, transparent in part", png(np.dstack([LABELS, half]), GRAY_ALPHA, 8),
                refusal="column 4, row 5 is partly transparent")
     yield case("colours of 16 bits", png(colours + 1, RGB, 16), refusal="the 16-bit level")
-    many = np.arange(18 * 15 * 3).reshape(15, 18, 3) % 256  # Each triple comes again after 256.
+    many = np.arange(18 * 15 * 3).reshape(15, 18, 3) % 256  # Each triple repeats after 256.
     yield case("many colours", png(many, RGB, 8), many[..., 0], refusal="256 colours besides black")
     many[..., 1] = 7 + np.arange(18 * 15).reshape(15, 18) // 256
     yield case("more colours", png(many, RGB, 8), refusal="more than 256 colours")
@@ -171,7 +171,7 @@ def masks():
     yield case("JPEG", out.getvalue(), np.zeros((64, 64)), refusal="it is a JPEG")
     compressed = np.array(Image.open(out))
     yield case("was a JPEG", png(compressed, GRAY, 8), compressed, refusal="soft edges")
-    # Many objects that lie close are no soft edges.
+    # Many adjacent objects are not soft edges.
     random = np.random.default_rng(0)
     for count, side in ((40, 40), (200, 64)):
         centres = random.random((count, 2)) * side
@@ -181,7 +181,7 @@ def masks():
 
 
 def orientations():
-    """Pictures on their side: Pillow sets them upright."""
+    """Pictures in every orientation, which Pillow sets upright."""
     y, x = np.mgrid[:5, :7]
     picture = np.dstack([x * 36, y * 60, (x + y) * 20])
     index = (x + 2 * y) % 4

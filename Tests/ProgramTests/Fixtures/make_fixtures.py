@@ -1,7 +1,7 @@
-"""Two small pictures, a small network, and what the official code makes of them.
+"""Makes two small pictures, a small network, and the official code's results for them.
 
 usage: make_fixtures.py DINO FEATURES, where DINO is a clone of facebookresearch/dino and FEATURES one
-of ShirAmir/dino-vit-features; with torch, torchvision, timm, numpy and pillow.
+of ShirAmir/dino-vit-features. Needs torch, torchvision, timm, numpy and pillow.
 """
 
 import pathlib
@@ -25,7 +25,7 @@ def network():
     model = vision_transformer.VisionTransformer(
         img_size=[48], patch_size=8, embed_dim=96, depth=2, num_heads=6, mlp_ratio=2, qkv_bias=True,
         norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6))
-    # Untrained norms, biases and attention are too plain to tell a mistake from the truth.
+    # Untrained norms, biases and attention are too uniform to reveal mistakes.
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             scale = 0.3 if "norm" in name or name.endswith("bias") else 0.1
@@ -37,7 +37,7 @@ def network():
 
 
 def pictures():
-    """A smooth made-up picture of 80x60, and a part of it, brighter, 66x72 after resizing."""
+    """A smooth synthetic picture of 80x60, and a brighter part of it, resized to 66x72."""
     generator = np.random.default_rng(2)
     coarse = generator.integers(0, 256, (8, 10, 3), dtype=np.uint8)
     first = Image.fromarray(coarse).resize((80, 60), Image.Resampling.BICUBIC)
@@ -53,13 +53,13 @@ def last_attention(extractor, batch):
 
 
 def saliency(extractor, batch):
-    """extract_saliency_maps, which knows 12 layers only."""
+    """The result of extract_saliency_maps, which supports only networks of 12 layers."""
     attention = last_attention(extractor, batch)[[0, 2, 4, 5]].mean(0)
     return (attention - attention.min()) / (attention.max() - attention.min())
 
 
 def run(stride, name):
-    # The type names the means and deviations of preprocess.
+    # The model type selects the means and deviations for preprocess.
     extractor = ViTExtractor("dino_vits8", stride, model=network(), device="cpu")
     batch, _ = extractor.preprocess(str(here / name), 48)
     return extractor, batch
@@ -84,7 +84,7 @@ with torch.no_grad():
     save("first.query0.binned.npy", binned, rows, columns, 17 * 96)
     save("first.attention.npy", last_attention(extractor, batch), 6, rows, columns)
 
-    # The pairs before they are chosen from, as correspondences.py finds them.
+    # All pairs that correspondences.py finds, before it chooses among them.
     sides = []
     for name in ["first.png", "second.png"]:
         extractor, batch = run(4, name)

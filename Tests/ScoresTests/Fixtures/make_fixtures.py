@@ -1,4 +1,4 @@
-"""Expected values of Scores' tests, from scikit-image, scikit-learn and numpy.
+"""Makes expected.json and blobs.png: expected values from scikit-image, scikit-learn and numpy.
 
 pip install numpy pillow scikit-image scikit-learn
 """
@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 folder = Path(__file__).parent
 random = np.random.default_rng(7)
 
-# Blobs and noise, so that gradients have every direction and length.
+# Blobs and noise, so that gradients have every direction and magnitude.
 coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
 picture = Image.fromarray(coarse).resize((40, 32), Image.BICUBIC)
 pixels = np.clip(np.asarray(picture).astype(int) + random.integers(-12, 13, (32, 40, 3)), 0, 255)
@@ -28,7 +28,7 @@ levels = pixels.astype(int) * 8 // 256
 bins = (levels[..., 0] * 8 + levels[..., 1]) * 8 + levels[..., 2]
 histogram = np.sqrt(np.bincount(bins.ravel(), minlength=512) / bins.size)
 
-# The middle patch of 8x8 pixels and the 24x24 around it.
+# A patch of 8x8 pixels in the middle, and the 24x24 pixels around it.
 patch, around = pixels[8:16, 16:24], pixels[0:24, 8:32]
 levels = around.astype(int) * 4 // 256
 bins = (levels[..., 0] * 4 + levels[..., 1]) * 4 + levels[..., 2]

@@ -3,8 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct FirstTokenAttentionTests {
-    @Test("The first token's attention is the first row of the whole")
-    func value() {
+    @Test func valueMatchesFullAttention() {
         var noise = Noise(seed: 31)
         let (batch, tokens, width) = (3, 37, 24)
         let joined = noise.tensor([batch, tokens, 3 * width], scale: 2)
@@ -14,13 +13,12 @@ import Testing
             keysAndValues: joined.columns(width..<3 * width), heads: 3)
         #expect(result.shape == expected.shape)
         for (x, y) in zip(result.elements, expected.elements) {
-            // Float32 sums in another order, of values up to 2.
+            // Float32 sums of values up to 2, in another order.
             #expect(abs(x - y) < 1e-5)
         }
     }
 
-    @Test("The first token's attention, its gradient")
-    func gradient() {
+    @Test func gradientMatchesCentralDifferences() {
         var noise = Noise(seed: 32)
         checkGradient(
             at: [noise.tensor([2, 8], scale: 2), noise.tensor([2, 5, 16], scale: 2)],
@@ -30,8 +28,7 @@ import Testing
         }
     }
 
-    @Test("The first token's attention to each token, its gradient and its cross-entropy")
-    func weights() {
+    @Test func weightsAndTheirCrossEntropyMatchCentralDifferences() {
         var noise = Noise(seed: 34)
         let inputs = [noise.tensor([2, 8], scale: 2), noise.tensor([2, 5, 8], scale: 2)]
         checkGradient(at: inputs, tolerance: 5e-4) {
@@ -44,16 +41,15 @@ import Testing
         }
     }
 
-    /// By hand: two heads and three tokens, of which the last two count: means 3/8 and 1/8, shares 3/4 and 1/4.
-    @Test func crossEntropyOfAttention() {
+    /// By hand: two heads and three tokens, the last two counted; their means are 3/8 and 1/8, normalised 3/4 and 1/4.
+    @Test func crossEntropyMatchesHandComputation() {
         let attention = Tensor([0.5, 0.25, 0.25, 0.5, 0.5, 0], shape: [1, 2, 3])
         let targets = Tensor([0.5, 1], shape: [1, 2])
         let loss = attention.attentionCrossEntropy(targets: targets, on: 1..<3)
         #expect(abs(Double(loss[]) + 0.5 * log(0.75) + log(0.25)) < 1e-6)
     }
 
-    @Test("Concatenation and weighted sums")
-    func concatenation() {
+    @Test func concatenationAndWeightedSumMatchCentralDifferences() {
         var noise = Noise(seed: 33)
         let parts = [noise.tensor([2, 3]), noise.tensor([1, 3]), noise.tensor([4, 3])]
         #expect(

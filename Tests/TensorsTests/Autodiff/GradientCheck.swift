@@ -1,13 +1,13 @@
 import Tensors
 import Testing
 
-/// Holds the gradient of the sum of `function`'s elements, each times a fixed number, to central
-/// differences at every element of every input; and no memory may stay behind.
+/// Compares the gradient of a weighted sum of `function`'s elements with central differences at every
+/// element of every input, and checks that all memory is freed.
 ///
 /// - Parameters:
-///   - tolerance: the largest error that passes, as a share of the input's largest derivative. The
-///     function is computed in single precision: each of its elements is off by some 1e-7 of its
-///     terms, which the division by the step multiplies by 32; so 1e-4 stands for some dozen terms.
+///   - tolerance: the largest error accepted, relative to the input's largest derivative. In single
+///     precision each element of the function is off by some 1e-7 of its terms, which the division by
+///     the step multiplies by 32; so 1e-4 allows for some dozen terms.
 func checkGradient(
     at inputs: [Tensor], tolerance: Double = 1e-4,
     sourceLocation: SourceLocation = #_sourceLocation,
@@ -18,21 +18,21 @@ func checkGradient(
     #expect(!value.isTracked)
     let weights = noise.tensor(value.shape)
     for (name, memory) in memory(at: inputs, weights: weights, function) {
-        #expect(memory.owner == nil, "\(name) is kept", sourceLocation: sourceLocation)
+        #expect(memory.owner == nil, "\(name) was not freed", sourceLocation: sourceLocation)
     }
     _ = gradients(at: inputs, weights: weights, function, value: value)
     for (position, error) in gradientErrors(at: inputs, of: function).enumerated() {
         #expect(
-            error <= tolerance, "the gradient of input \(position)", sourceLocation: sourceLocation)
+            error <= tolerance, "gradient of input \(position)", sourceLocation: sourceLocation)
     }
 }
 
-/// What holds a tensor's memory, as long as somebody holds that.
+/// A weak reference to the owner of a tensor's memory.
 private struct Memory {
     weak var owner: AnyObject?
 }
 
-/// The memory of all that goes into the computation of a gradient and comes out of it, when that is over.
+/// The memory of all inputs and results of the computation of a gradient, once it has finished.
 private func memory(
     at inputs: [Tensor], weights: Tensor, _ function: ([Tensor]) -> Tensor
 ) -> [(name: String, memory: Memory)] {
@@ -52,19 +52,19 @@ private func memory(
     return tensors.map { ($0, Memory(owner: $1.owner)) }
 }
 
-/// The gradients of the weighted sum of a function's elements, computed on a tape. Added to what is
-/// there, and computed with any number of threads, they are the same.
+/// The gradients of the weighted sum of a function's elements, computed on a tape. Checks that they are
+/// identical for any thread count and that they are added to gradients that exist.
 func gradients(
     at inputs: [Tensor], weights: Tensor, _ function: ([Tensor]) -> Tensor, value: Tensor? = nil
 ) -> [Tensor?] {
     func run(into gradients: inout [Tensor?]) {
         let tape = Tape()
         let result = function(inputs.map(tape.track))
-        // Recording changes no bit of the value.
+        // Recording must not change the value.
         if let value { #expect(result.untracked.isIdentical(to: value)) }
         tape.backward(from: result, gradient: weights, into: &gradients)
     }
-    let runs = underThreads {
+    let runs = withEachThreadCount {
         var gradients = [Tensor?](repeating: nil, count: inputs.count)
         run(into: &gradients)
         return gradients

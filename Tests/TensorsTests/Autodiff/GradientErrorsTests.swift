@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-/// Operations of one's own, and the check of their gradients.
+/// Custom operations, and `gradientErrors`, which checks their gradients.
 @Suite struct GradientErrorsTests {
     private let x = Tensor([-1, -0.5, 0.25, 1.5], shape: [2, 2])
 
@@ -14,8 +14,7 @@ import Testing
         }
     }
 
-    @Test("A custom operation's gradient is that of its pullback")
-    func custom() {
+    @Test func customOperationUsesItsPullback() {
         checkGradient(at: [x]) { Self.sigmoid($0[0]) }
         checkGradient(at: [x, x.scaled(by: 0.5)]) { inputs in
             Tensor.custom(inputs: inputs) {
@@ -27,8 +26,7 @@ import Testing
         }
     }
 
-    @Test("A wrong gradient is found, and one that is missing")
-    func wrong() {
+    @Test func gradientErrorsDetectWrongAndMissingGradients() {
         let half = gradientErrors(at: [x]) { Self.sigmoid($0[0], factor: 0.5) }
         #expect(abs(half[0] - 0.5) < 1e-3)
         let missing = gradientErrors(at: [x, x]) { inputs in
@@ -42,8 +40,7 @@ import Testing
         #expect(gradientErrors(at: [x]) { $0[0].untracked } == [.infinity])
     }
 
-    @Test("An operation whose inputs are not tracked records nothing")
-    func untracked() {
+    @Test func untrackedInputsRecordNothing() {
         #expect(!Self.sigmoid(x).isTracked)
         #expect(Self.sigmoid(Tensor([0], shape: [1])).elements == [0.5])
     }

@@ -3,18 +3,19 @@ import Foundation
 import Tensors
 import Testing
 
-/// The kernels of gradients, losses and optimisers, each held to its formula in double precision for
-/// every instruction set.
+/// The kernels of gradients, losses and optimisers against their formulas in double precision, for every
+/// instruction set.
 @Suite struct GradientKernelTests {
     private static let counts = [1, 3, 4, 7, 8, 15, 16, 17, 31, 63, 64, 65, 384, 1000, 4099]
 
-    /// The elements of a row in guarded memory.
+    /// A row in guarded memory.
     private func row(_ count: Int, _ fill: () -> Float) -> GuardedMatrix {
         GuardedMatrix(rows: 1, columns: count, fill: fill)
     }
 
-    @Test("GELU's derivative is Phi(x) + x phi(x)", arguments: KernelSet.all)
-    func geluGradient(set: KernelSet) {
+    /// GELU's derivative is Phi(x) + x phi(x).
+    @Test(arguments: KernelSet.all)
+    func geluGradientMatchesFormula(set: KernelSet) {
         let inputs = (0...24_000).map { Float($0) / 1000 - 12 } + [1e4, -1e4, 0, -0.0, 1e-20]
         var gradient = [Float](repeating: 2, count: inputs.count)
         set.kernels.gelu_gradient(inputs.count, inputs, &gradient)
@@ -22,8 +23,8 @@ import Testing
             let x = Double(x)
             let expected =
                 0.5 * erfc(-x / 2.0.squareRoot()) + x * exp(-x * x / 2) / (2 * .pi).squareRoot()
-            // Phi within 5e-8; phi by a power of two within 1e-7 of itself, its argument off by
-            // roundings of up to 18, where x phi is below 1e-6.
+            // Phi is within 5e-8; phi, a power of two, within a relative 1e-7 and the rounding of its
+            // exponent, which reaches 18 only where x phi is below 1e-6.
             #expect(abs(Double(y) / 2 - expected) <= 3e-7, "\(x): \(y / 2), expected \(expected)")
         }
         var special: [Float] = [1, 1, 1]
@@ -38,8 +39,8 @@ import Testing
         }
     }
 
-    @Test("Rows and columns are exchanged", arguments: KernelSet.all)
-    func transpose(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func transposeExchangesRowsAndColumns(set: KernelSet) {
         for rows in [1, 3, 16, 17, 40] {
             for columns in [1, 5, 16, 31, 48] {
                 var noise = Noise(seed: 1)
@@ -55,8 +56,8 @@ import Testing
         }
     }
 
-    @Test("Column sums", arguments: KernelSet.all)
-    func columnSums(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func columnSumsAreAddedToTheTarget(set: KernelSet) {
         for rows in [1, 3, 4, 9] {
             for columns in Self.counts {
                 var noise = Noise(seed: 2)
@@ -72,8 +73,8 @@ import Testing
         }
     }
 
-    @Test("The layer norm's gradient is its formula", arguments: KernelSet.all, [false, true])
-    func layerNormGradient(set: KernelSet, accumulates: Bool) {
+    @Test(arguments: KernelSet.all, [false, true])
+    func layerNormGradientMatchesFormula(set: KernelSet, accumulates: Bool) {
         for width in Self.counts.dropFirst() {
             var noise = Noise(seed: UInt64(width))
             func matrix(_ rows: Int) -> GuardedFloats {
@@ -117,8 +118,8 @@ import Testing
         }
     }
 
-    @Test("Softmax and cross-entropy", arguments: KernelSet.all)
-    func crossEntropy(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func softmaxAndCrossEntropyMatchFormulas(set: KernelSet) {
         for count in Self.counts {
             var noise = Noise(seed: UInt64(count))
             let x = row(count) { 3 * noise.next() }
@@ -139,7 +140,7 @@ import Testing
                 set.kernels.softmax(count, x.base, shift?.base, scale, y.base)
                 #expect(y.isWrittenExactly)
                 for (i, expected) in exact(shift).enumerated() {
-                    // A score up to 40 below the highest, in units of log 2 up to 58: half its
+                    // Scores lie up to 40 below the highest, in base 2 up to 58: half a unit in the
                     // last place is 2e-6.
                     #expect(abs(Double(y[0, i]) - expected) <= 1e-5 * expected + 1e-12)
                 }
@@ -173,8 +174,8 @@ import Testing
         #expect(y[0].isNaN && y[1].isNaN)
     }
 
-    @Test("Inner products", arguments: KernelSet.all)
-    func dot(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func innerProductMatchesSum(set: KernelSet) {
         for count in [0] + Self.counts {
             var noise = Noise(seed: UInt64(count))
             let a = row(count) { noise.next() }
@@ -186,8 +187,8 @@ import Testing
         }
     }
 
-    @Test("A step of AdamW", arguments: KernelSet.all)
-    func adamW(set: KernelSet) {
+    @Test(arguments: KernelSet.all)
+    func adamWStepMatchesFormula(set: KernelSet) {
         for count in Self.counts {
             var noise = Noise(seed: UInt64(count))
             let p = row(count) { noise.next() }
@@ -208,7 +209,7 @@ import Testing
                     Double(p0[i]) * 0.99 - 0.01 * first / (second.squareRoot() * 1.5 + 1e-8)
                 #expect(abs(Double(m[0, i]) - first) <= 6 * rounding)
                 #expect(abs(Double(v[0, i]) - second) <= 6 * rounding)
-                // The step is small but where v is.
+                // The step is small except where v is small.
                 #expect(
                     abs(Double(p[0, i]) - parameter) <= 6 * rounding + 1e-6 * 0.01
                         / second.squareRoot())

@@ -1,11 +1,11 @@
 import Tensors
 import Testing
 
-/// Gradients at shapes that are cut into several tasks, where central differences would take too
-/// long: the same with any number of threads (`gradients` checks it), and equal to plain sums.
+/// Gradients at shapes that are divided into several tasks, where central differences would take too
+/// long: identical for any thread count (`gradients` checks it) and equal to plain sums.
 @Suite struct LargeGradientTests {
-    @Test("Weight normalisation of more outputs than a block holds is that of its parts")
-    func weightNormalization() throws {
+    /// The outputs are more than one block holds.
+    @Test func weightNormalizationOfManyOutputsMatchesItsParts() throws {
         var noise = Noise(seed: 1)
         let x = noise.tensor([70, 20])
         let v = noise.tensor([3300, 20])
@@ -39,8 +39,8 @@ import Testing
         }
     }
 
-    @Test("Linear maps, layer norms, cross-entropy and tokens over many rows")
-    func plainSums() throws {
+    /// Linear maps, layer norms, cross-entropy and tokens.
+    @Test func gradientsOverManyRowsMatchPlainSums() throws {
         var noise = Noise(seed: 2)
         let x = noise.tensor([5, 140, 40])
         let w = noise.tensor([90, 40])
@@ -50,7 +50,7 @@ import Testing
         }
         let dW = try #require(linear[1])
         let db = try #require(linear[2])
-        // Sums of 700 terms below 1: roundings of a random walk of length 30.
+        // Sums of 700 terms below 1, which reach about 30: a random walk of roundings.
         for output in 0..<90 {
             let column = weights.columns(output..<output + 1).elements.map(Double.init)
             #expect(abs(Double(db[output]) - column.reduce(0, +)) < 1e-4)
@@ -74,7 +74,7 @@ import Testing
             #expect(abs(Double(dWeight[channel]) - expected) < 3e-4)
         }
 
-        // Each row's gradient sums to nothing where its weights sum to one.
+        // Each row of the gradient sums to zero, because its targets sum to one.
         let logits = noise.tensor([6, 40_000], scale: 3)
         let targets = noise.tensor([2, 40_000], scale: 3).softmax(temperature: 0.5)
         let loss = gradients(at: [logits], weights: Tensor(repeating: 1, shape: [])) {
@@ -83,7 +83,7 @@ import Testing
         let dLogits = try #require(loss[0])
         for row in 0..<6 {
             let sum = dLogits.rows(row..<row + 1).elements.reduce(0.0) { $0 + Double($1) }
-            // Of 20 in all, each within 1e-5 of itself.
+            // The magnitudes sum to 20, and each element has a relative error of 1e-5.
             #expect(abs(sum) < 2e-4)
         }
 
@@ -94,7 +94,7 @@ import Testing
             Tensor.tokens(leading: $0[0], patches: $0[1], codes: $0[2])
         }
         let first = try #require(codes[2]).rows(0..<1)
-        // The same five numbers added up in another order.
+        // The same five numbers, summed in another order.
         for (a, b) in zip(try #require(codes[0]).elements, first.elements) {
             #expect(abs(a - b) < 1e-6)
         }

@@ -3,8 +3,8 @@ import Testing
 
 /// Every operation with a pullback, against central differences.
 @Suite struct OperationGradientTests {
-    @Test("Linear maps: bias, residual, and what comes before")
-    func linear() {
+    /// With and without bias, residual and an operation on the input.
+    @Test func linearMatchesCentralDifferences() {
         var noise = Noise(seed: 1)
         let inputs = [
             noise.tensor([2, 3, 5]), noise.tensor([4, 5]), noise.tensor([4]),
@@ -28,8 +28,8 @@ import Testing
         }
     }
 
-    @Test("A linear map after a norm, of which only some tensors are tracked")
-    func partlyTracked() throws {
+    /// A linear map after a norm, of which one tensor is tracked instead of all.
+    @Test func trackingOneTensorGivesTheSameGradient() throws {
         var noise = Noise(seed: 7)
         let tensors = [
             noise.tensor([3, 5]), noise.tensor([4, 5]), noise.tensor([5]), noise.tensor([5]),
@@ -53,8 +53,7 @@ import Testing
         }
     }
 
-    @Test("A value that is used more than once has the sum of its uses' gradients")
-    func fanOut() {
+    @Test func gradientsOfAllUsesAddUp() {
         var noise = Noise(seed: 2)
         checkGradient(at: [noise.tensor([3, 4]), noise.tensor([4, 4])], tolerance: 3e-4) {
             let hidden = $0[0].linear(weight: $0[1], adding: $0[0])
@@ -62,8 +61,7 @@ import Testing
         }
     }
 
-    @Test("Layer norm")
-    func layerNorm() {
+    @Test func layerNormMatchesCentralDifferences() {
         var noise = Noise(seed: 3)
         for width in [3, 16, 21] {
             checkGradient(
@@ -78,16 +76,14 @@ import Testing
         }
     }
 
-    @Test("Attention")
-    func attention() {
+    @Test func attentionMatchesCentralDifferences() {
         var noise = Noise(seed: 5)
         checkGradient(at: [noise.tensor([2, 5, 3 * 8], scale: 2)], tolerance: 5e-4) {
             $0[0].attention(heads: 2)
         }
     }
 
-    @Test("Views and slices")
-    func views() {
+    @Test func viewsAndSlicesMatchCentralDifferences() {
         var noise = Noise(seed: 4)
         checkGradient(at: [noise.tensor([4, 6])]) { x in
             x[0].rows(1..<3).reshaped(to: [3, 4]).rows(0..<2)
@@ -100,8 +96,7 @@ import Testing
         }
     }
 
-    @Test("Arithmetic")
-    func arithmetic() {
+    @Test func arithmeticMatchesCentralDifferences() {
         var noise = Noise(seed: 6)
         checkGradient(at: [noise.tensor([3, 4]), noise.tensor([3, 4])]) {
             ($0[0] + $0[1] + $0[0]).scaled(by: -1.5)
@@ -114,8 +109,8 @@ import Testing
         }
     }
 
-    @Test("Samples of a batch, and what is added to them")
-    func samples() {
+    /// Selected samples of a batch, and what is added back to them.
+    @Test func batchSamplesMatchCentralDifferences() {
         var noise = Noise(seed: 7)
         checkGradient(at: [noise.tensor([4, 2, 3]), noise.tensor([3, 3])]) {
             let part = $0[0].samples([0, 3]).linear(weight: $0[1])
@@ -129,8 +124,8 @@ import Testing
         }
     }
 
-    @Test("Columns times factors, with a residual and without, and as their own residual")
-    func scaledColumns() {
+    /// With a residual, without one, and with the input as its own residual.
+    @Test func scaledColumnsMatchCentralDifferences() {
         var noise = Noise(seed: 13)
         let inputs = [noise.tensor([3, 4, 5]), noise.tensor([5]), noise.tensor([3, 4, 5])]
         checkGradient(at: Array(inputs.prefix(2))) { $0[0].scaledColumns(by: $0[1]) }
@@ -140,27 +135,25 @@ import Testing
         }
     }
 
-    @Test("SwiGLU")
-    func swiGLU() {
+    @Test func swiGLUMatchesCentralDifferences() {
         var noise = Noise(seed: 14)
         checkGradient(at: [noise.tensor([3, 2, 14], scale: 4)], tolerance: 3e-4) { $0[0].swiGLU() }
     }
 
-    @Test("Rotary positions")
-    func rotated() {
+    @Test func rotaryPositionsMatchCentralDifferences() {
         var noise = Noise(seed: 15)
-        // Of no angle: what is not a rotation shows whether the gradient is the transpose.
+        // Not the cosines and sines of angles: of a rotation the transpose would also be the inverse.
         let angles = RotaryAngles(cosines: noise.tensor([3, 2]), sines: noise.tensor([3, 2]))
         let x = noise.tensor([2, 5, 24])
         for blocks in 0...3 {
             checkGradient(at: [x]) { $0[0].rotated(by: angles, heads: 2, width: 8, blocks: blocks) }
         }
-        // A value that is used in another place too.
+        // With the input used elsewhere too.
         checkGradient(at: [x]) { $0[0].rotated(by: angles, heads: 2, width: 8, blocks: 2) + $0[0] }
     }
 
-    @Test("Class token, patches and position codes")
-    func tokens() {
+    /// The class token and registers, the patches, and the position codes, if any.
+    @Test func tokensMatchCentralDifferences() {
         var noise = Noise(seed: 8)
         checkGradient(
             at: [noise.tensor([1, 3]), noise.tensor([2, 4, 3]), noise.tensor([5, 3])]
@@ -177,16 +170,14 @@ import Testing
         }
     }
 
-    @Test("Rows over their length")
-    func normalizedRows() {
+    @Test func normalizedRowsMatchCentralDifferences() {
         var noise = Noise(seed: 9)
         checkGradient(at: [noise.tensor([3, 7])], tolerance: 1e-3) { $0[0].normalizedRows() }
-        // Shorter than epsilon: a multiple.
+        // Rows shorter than epsilon are divided by epsilon.
         checkGradient(at: [noise.tensor([3, 7])]) { $0[0].normalizedRows(epsilon: 5) }
     }
 
-    @Test("Weight normalisation")
-    func weightNormalization() {
+    @Test func weightNormalizationMatchesCentralDifferences() {
         var noise = Noise(seed: 10)
         let magnitudes = Tensor((0..<6).map { _ in 1.5 + noise.next() }, shape: [6, 1])
         checkGradient(
@@ -196,8 +187,7 @@ import Testing
         }
     }
 
-    @Test("Batch norm")
-    func batchNorm() {
+    @Test func batchNormMatchesCentralDifferences() {
         var noise = Noise(seed: 11)
         checkGradient(
             at: [noise.tensor([6, 5], scale: 2), noise.tensor([5]), noise.tensor([5])],
@@ -207,8 +197,8 @@ import Testing
         }
     }
 
-    @Test("Cross-entropy with weights that do not sum to one")
-    func crossEntropy() {
+    /// With targets that do not sum to one.
+    @Test func crossEntropyMatchesCentralDifferences() {
         var noise = Noise(seed: 12)
         let weights = Tensor((0..<2 * 19).map { _ in noise.next() + 1 }, shape: [2, 19])
         checkGradient(at: [noise.tensor([6, 19])], tolerance: 1e-3) {
@@ -216,8 +206,7 @@ import Testing
         }
     }
 
-    @Test("Squared errors, and a range of slices")
-    func squaredError() {
+    @Test func squaredErrorAndSliceRangesMatchCentralDifferences() {
         var noise = Noise(seed: 13)
         let targets = noise.tensor([70, 3])
         checkGradient(at: [noise.tensor([70, 3])], tolerance: 3e-4) {
@@ -232,8 +221,7 @@ import Testing
         checkGradient(at: [whole]) { $0[0].slices(in: 1..<4) }
     }
 
-    @Test("Rows that are replaced, and the closeness of nearest neighbours")
-    func replacedRows() {
+    @Test func replacedRowsAndNearestNeighboursMatchCentralDifferences() {
         var noise = Noise(seed: 14)
         checkGradient(at: [noise.tensor([2, 3, 4]), noise.tensor([1, 4])]) {
             $0[0].replacingRows([1, 2, 5], by: $0[1])
@@ -241,8 +229,8 @@ import Testing
         checkGradient(at: [noise.tensor([5, 4])], tolerance: 5e-4) {
             $0[0].nearestNeighbourCloseness()
         }
-        // By hand: neighbours 1 and 0 of (1, 0) and (0, 1), at the distance of the root of 2, and 1 of (-1, 0), whose
-        // products are -1 and 0.
+        // By hand: (1, 0) and (0, 1) are nearest to each other, and (0, 1) is nearest to (-1, 0), whose inner products
+        // with them are -1 and 0; each distance is the square root of 2.
         let x = Tensor([1, 0, 0, 1, -1, 0], shape: [3, 2])
         #expect(abs(x.nearestNeighbourCloseness()[] + 0.34657359) < 1e-6)
     }

@@ -2,8 +2,8 @@ import Foundation
 import Tensors
 import Testing
 
-/// Every operation's value and gradients, and every optimiser's steps, against those of PyTorch in
-/// double precision; `Fixtures/make_autodiff.py` and `make_operations.py` made them.
+/// Every operation's value and gradients, and every optimiser's steps, against PyTorch in double
+/// precision; `Fixtures/make_autodiff.py` and `make_operations.py` made the fixtures.
 @Suite struct PyTorchGradientTests {
     private let file: TensorFile
     private let operations: TensorFile
@@ -70,8 +70,8 @@ import Testing
             heads: heads, width: inputs[0].shape[2] / 3, blocks: blocks)
     }
 
-    @Test("Values and gradients", arguments: cases.map(\.name))
-    func operation(name: String) throws {
+    @Test(arguments: cases.map(\.name))
+    func valueAndGradientsMatchPyTorch(name: String) throws {
         let function = try #require(Self.cases.first { $0.name == name }).function
         let file = operations.names.contains("\(name).x0") ? operations : file
         var inputs: [Tensor] = []
@@ -92,8 +92,7 @@ import Testing
         }
     }
 
-    @Test("Softmax")
-    func softmax() throws {
+    @Test func softmaxMatchesPyTorch() throws {
         let x = try file.tensor(named: "softmax.x")
         let centre = try file.tensor(named: "softmax.centre")
         expectNear(
@@ -113,24 +112,22 @@ import Testing
         }
     }
 
-    @Test("AdamW")
-    func adamW() throws {
+    @Test func adamWMatchesPyTorch() throws {
         try check("adamW") { AdamW(for: $0, scaling: ParameterScaling.ofDINO) }
         try check("adamW.clipped", clip: 1.5) { AdamW(for: $0, scaling: ParameterScaling.ofDINO) }
     }
 
-    @Test("Gradient descent with momentum")
-    func descent() throws {
+    @Test func sgdWithMomentumMatchesPyTorch() throws {
         try check("sgd") { SGD(for: $0, scaling: ParameterScaling.ofDINO) }
     }
 
-    @Test("LARS")
-    func lars() throws {
+    /// Against `utils.LARS` of facebookresearch/dino.
+    @Test func larsMatchesOfficialCode() throws {
         try check("lars") { LARS(for: $0) }
     }
 
-    @Test("Muon, a wide matrix, a tall one, two in one parameter, and a bias by AdamW")
-    func muon() throws {
+    /// A wide matrix, a tall one, two matrices in one parameter, and a bias, which AdamW updates.
+    @Test func muonMatchesPyTorch() throws {
         for (name, matrices) in [("muon", 1), ("muon.tall", 1), ("muon.stacked", 2)] {
             try check(name) {
                 Muon(
@@ -140,8 +137,8 @@ import Testing
         }
     }
 
-    /// Four steps, the second without a gradient of the second parameter; after two of them the
-    /// optimiser is replaced by one with its state, and nothing that it holds has moved in memory.
+    /// Takes four steps, the second without a gradient of the second parameter. After two of them a new
+    /// optimiser takes over the state. Parameters and state must be updated in place.
     private func check(
         _ name: String, clip: Double? = nil, _ make: (Pair) -> some Optimizer
     ) throws {
@@ -168,7 +165,7 @@ import Testing
                 &pair, by: gradients, rate: 0.01 * Double(step + 1), weightDecay: 0.3)
             #expect(
                 addresses == [pair.first.base, pair.second.base]
-                    + optimizer.state.dropLast().map(\.tensor.base), "in place")
+                    + optimizer.state.dropLast().map(\.tensor.base), "not updated in place")
             expectNear(pair.first, try file.tensor(named: "\(name).value\(step)0"), name)
             expectNear(pair.second, try file.tensor(named: "\(name).value\(step)1"), name)
             if step == 1 {

@@ -34,8 +34,7 @@ import Testing
         return noise.tensor([5, 4])
     }()
 
-    @Test("Parameters have their names, in order")
-    func names() {
+    @Test func parametersAreNamedInOrder() {
         #expect(
             network.parameters.map(\.name) == [
                 "first.weight", "first.bias", "norm.weight", "norm.bias", "second.weight",
@@ -43,8 +42,7 @@ import Testing
             ])
     }
 
-    @Test("Gradients of parts add up to that of the whole, in place")
-    func accumulation() {
+    @Test func gradientsOfPartsAddUpInPlace() {
         var whole = Gradients(of: network)
         let value = valueWithGradient(at: network, addingTo: &whole) { $0(x).sum() }
         #expect(!value.isTracked && abs(value[] - network(x).sum()[]) == 0)
@@ -70,8 +68,7 @@ import Testing
         #expect(doubled.tensors == whole.tensors)
     }
 
-    @Test("Only what is asked for has a gradient")
-    func selection() {
+    @Test func onlyTrackedParametersHaveGradients() {
         var all = Gradients(of: network)
         _ = valueWithGradient(at: network, addingTo: &all) { $0(x).sum() }
         var some = Gradients(of: network)
@@ -82,17 +79,16 @@ import Testing
         }
     }
 
-    @Test("A tape is empty once it has been replayed, and may be used again")
-    func reuse() {
+    @Test func tapeIsEmptyAndReusableAfterBackward() {
         let tape = Tape()
-        weak var kept: Tape?
+        weak var reference: Tape?
         do {
             let other = Tape()
-            kept = other
+            reference = other
             let leaf = other.track(x)
             _ = leaf.linear(weight: network.first.weight).gelu().sum()
         }
-        #expect(kept == nil, "what is recorded keeps the tape that records it")
+        #expect(reference == nil, "a recorded operation retains its tape")
 
         for _ in 0..<2 {
             let leaf = tape.track(x)
@@ -105,8 +101,8 @@ import Testing
         }
     }
 
-    @Test("A chain of a hundred thousand operations is replayed without recursion")
-    func longChain() {
+    /// A hundred thousand operations.
+    @Test func longChainIsReplayedWithoutRecursion() {
         let tape = Tape()
         var value = tape.track(Tensor(repeating: 0, shape: [1]))
         for _ in 0..<100_000 { value = value.scaled(by: 1) }
@@ -115,8 +111,7 @@ import Testing
         #expect(gradients[0]?.elements == [1])
     }
 
-    @Test("A module's moving average")
-    func movingAverage() {
+    @Test func movingAverageMatchesFormulaAndStaysInPlace() {
         var teacher = Network(seed: 3)
         let before = teacher
         let addresses = teacher.parameters.map(\.tensor.base)
@@ -131,6 +126,6 @@ import Testing
         }
         let shared = teacher.parameters.map(\.tensor.base)
         teacher.moveAverage(towards: network, momentum: 0.5)
-        #expect(teacher.parameters.map(\.tensor.base) == shared, "in place")
+        #expect(teacher.parameters.map(\.tensor.base) == shared, "not updated in place")
     }
 }

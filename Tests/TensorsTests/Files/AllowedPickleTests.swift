@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-/// What `torch.load(weights_only=True)` opens, in files that PyTorch wrote (make_allowed.py).
+/// The objects that `torch.load(weights_only=True)` accepts, in files that PyTorch wrote (make_allowed.py).
 @Suite struct AllowedPickleTests {
     private let expected: [String: Tensor] = [
         "parameter": Tensor([0, 1, 2, 3, 4, 5], shape: [6]),
@@ -18,70 +18,70 @@ import Testing
         "ordered.a": Tensor([9], shape: [1]),
         "last": Tensor([8], shape: [1]),
     ]
-    private let refused = [
+    private let unsupported = [
         "complex": "complex64", "quantised": "quantised", "by channel": "quantised",
         "sparse": "sparse", "rows": "sparse", "meta": "without values", "negated": "negated",
         "bits": "bits8",
     ]
 
     @Test(arguments: ["allowed.pth", "allowed_legacy.pth"])
-    func readsWhatIsAllowed(name: String) throws {
+    func readsAllowedObjects(name: String) throws {
         let file = try TensorFile(contentsOf: fixture(name))
-        let others = refused.keys.map { "not read.\($0)" }
-        #expect(Set(file.names) == Set(expected.keys).union(others))
+        let unreadable = unsupported.keys.map { "not read.\($0)" }
+        #expect(Set(file.names) == Set(expected.keys).union(unreadable))
         for (name, tensor) in expected {
             let found = try file.tensor(named: name)
-            // -0 is equal to 0, which the bits of the 8-bit floats tell below.
+            // -0 equals 0 here; the test of 8-bit floats below compares bits.
             #expect(found == tensor, "\(name): \(found.elements)")
         }
         #expect(file.elementType(of: "e4m3fn") == .float8E4M3FN)
         #expect(file.metadata == ["counter.steps": "7"])
     }
 
-    /// What is not read stands in the way of nothing beside it, and says what it is.
+    /// An unsupported tensor does not affect the others; reading it throws an error that names its kind.
     @Test(arguments: ["allowed.pth", "allowed_legacy.pth"])
-    func saysWhatIsNotRead(name: String) throws {
+    func namesUnsupportedTensors(name: String) throws {
         let file = try TensorFile(contentsOf: fixture(name))
-        for (name, part) in refused {
+        for (name, part) in unsupported {
             let name = "not read.\(name)"
             #expect(file.shape(of: name) == nil && file.elementType(of: name) == nil)
             let error = #expect(throws: TensorFileError.self) { try file.tensor(named: name) }
-            let sentence = error?.description ?? ""
-            #expect(sentence.contains(part) && sentence.contains(name), "\(sentence)")
+            let message = error?.description ?? ""
+            #expect(message.contains(part) && message.contains(name), "\(message)")
         }
     }
 
-    @Test func readsWhatScriptsKeepBesideWeights() throws {
+    @Test func readsWeightsBesideOtherPythonObjects() throws {
         let file = try TensorFile(contentsOf: fixture("beside.pth"))
         #expect(file.names == ["defaultdict.x", "y"])
         #expect(try file.tensor(named: "defaultdict.x").elements == [1])
     }
 
-    @Test func saysWhatToSaveInsteadOfCode() throws {
-        func sentence(_ name: String) throws -> String? {
+    @Test func rejectsModulesAndSuggestsStateDict() throws {
+        func message(_ name: String) throws -> String? {
             let error = #expect(throws: TensorFileError.self) {
                 try TensorFile(contentsOf: fixture(name))
             }
             return error?.description
         }
-        let module = try #require(try sentence("module.pth"))
+        let module = try #require(try message("module.pth"))
         #expect(module.contains("torch.nn.modules.linear.Linear"))
         #expect(module.contains("torch.save(model.state_dict()"))
-        let script = try #require(try sentence("script.pt"))
+        let script = try #require(try message("script.pt"))
         #expect(script.contains("TorchScript") && script.contains("state_dict"))
     }
 
-    /// A view of 2^40 elements of one stored takes no memory, and hides nothing beside it.
-    @Test func viewsTakeNoMoreMemoryThanAModelMay() throws {
+    /// A view of 2^40 elements over one stored element must neither take memory nor affect other tensors.
+    @Test func rejectsHugeViews() throws {
         let file = try TensorFile(contentsOf: fixture("spread.pth"))
         let error = #expect(throws: TensorFileError.self) { try file.tensor(named: "a") }
         #expect(error?.description.contains("spreads 1 stored elements") == true)
         #expect(try file.tensor(named: "b").elements == [1, 1])
     }
 
-    /// All 256 values of each type against PyTorch's, to the bit but for what a NaN carries.
+    /// All 256 values of each type against PyTorch's, bit for bit except for the payloads of NaNs.
     @Test(arguments: ["float8.pth", "float8.safetensors"])
-    func floatsOfEightBitsAreExact(name: String) throws {
+    func eightBitFloatsAreExact(name: String) throws {
         let file = try TensorFile(contentsOf: fixture(name))
         let types: [String: ElementType] = [
             "e4m3fn": .float8E4M3FN, "e4m3fnuz": .float8E4M3FNUZ, "e5m2": .float8E5M2,
@@ -91,9 +91,9 @@ import Testing
         for (name, type) in types {
             #expect(file.elementType(of: name) == type && type.size == 1)
             let found = try file.tensor(named: name).elements
-            let truth = try file.tensor(named: name + ".values").elements
-            try #require(found.count == 256 && truth.count == 256)
-            for (bits, (a, b)) in zip(found, truth).enumerated() {
+            let expected = try file.tensor(named: name + ".values").elements
+            try #require(found.count == 256 && expected.count == 256)
+            for (bits, (a, b)) in zip(found, expected).enumerated() {
                 #expect(
                     a.isNaN && b.isNaN || a.bitPattern == b.bitPattern,
                     "\(type) \(bits): \(a), \(b)")
@@ -101,10 +101,10 @@ import Testing
         }
     }
 
-    // What no PyTorch of today writes, opcode by opcode.
+    // Forms that PyTorch no longer writes, built opcode by opcode.
 
-    /// Python 2 gives an OrderedDict its members as a list of lists.
-    @Test func readsPairsOfPython2() throws {
+    /// Python 2 passes the items of an OrderedDict as a list of lists.
+    @Test func readsOrderedDictsOfPython2() throws {
         var pickle = PickleBytes()
         pickle.global("collections", "OrderedDict")
         pickle.op("]]")
@@ -120,9 +120,9 @@ import Testing
         }
     }
 
-    /// PyTorch 0.1 makes an object of a tensor's class and fills it.
+    /// PyTorch 0.1 creates an empty object of a tensor's class and then sets its state.
     @Test(arguments: [("torch", "FloatTensor"), ("torch.cuda", "HalfTensor"), ("torch", "Tensor")])
-    func readsTensorsThatAreFilled(module: String, name: String) throws {
+    func readsTensorsWithSeparateState(module: String, name: String) throws {
         var pickle = PickleBytes()
         pickle.global(module, name)
         pickle.op(")R((")
@@ -142,8 +142,8 @@ import Testing
         }
     }
 
-    /// A parameter that is filled with a tensor.
-    @Test func readsParametersThatAreFilled() throws {
+    /// A parameter whose state is a tensor.
+    @Test func readsParametersWithSeparateState() throws {
         var pickle = PickleBytes()
         pickle.global("torch.nn.parameter", "Parameter")
         pickle.op(0x29, 0x81, 0x28)

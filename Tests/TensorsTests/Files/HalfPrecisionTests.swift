@@ -16,7 +16,7 @@ import Testing
         return bits & 0x8000 == 0 ? magnitude : -magnitude
     }
 
-    @Test func everyHalfIsExact() {
+    @Test func everyHalfConvertsExactly() {
         for bits in UInt16.min...UInt16.max {
             let expected = value(half: bits)
             let found = Float(halfBits: bits)
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func betweenHalvesTheNearestIsTakenAndTiesGoToEven() {
+    @Test func roundsToNearestHalfAndTiesToEven() {
         for bits: UInt16 in 0..<0x7bff {
             let low = Float(halfBits: bits)
             let high = Float(halfBits: bits + 1)
@@ -43,7 +43,7 @@ import Testing
     }
 
     /// Bits from numpy (float16) and PyTorch (bfloat16).
-    @Test func roundingAgreesWithNumPyAndPyTorch() {
+    @Test func roundingMatchesNumPyAndPyTorch() {
         let values: [Float] = [
             0.1, 1 / 3, 65519.996, 65520, 1e-8, 2.9802322387695312e-08, 2.98023259404e-08, 6.1e-5,
             2049, 2051, -1e30, 3.3895314e38, 3.4e38,

@@ -2,12 +2,12 @@ import Foundation
 import Tensors
 import Testing
 
-/// Pickles that no one writes by accident. Each must end in a sentence, soon, with little memory.
+/// Malicious pickles. Each must be read or rejected quickly, with little memory and a clear error.
 @Suite struct HostilePickleTests {
-    private func complaint(_ fill: (inout PickleBytes) -> Void) throws -> String {
+    private func pickleError(_ fill: (inout PickleBytes) -> Void) throws -> String {
         var pickle = PickleBytes()
         fill(&pickle)
-        return try #require(try TensorsTests.complaint(about: pickle.archive()))
+        return try #require(try errorMessage(reading: pickle.archive()))
     }
 
     @Test(arguments: [
@@ -17,9 +17,9 @@ import Testing
         ("torch._utils", "_import_dotted_name"), ("numpy", "load"), ("torch", "hub"),
         ("torch.serialization", "load"), ("builtins", "getattr"), ("torch.sparse", "mm"),
     ])
-    func refusesOtherNames(module: String, name: String) throws {
+    func rejectsGlobalsThatAreNotAllowed(module: String, name: String) throws {
         let expected = "names \(module).\(name), which no weight file needs"
-        let called = try complaint {
+        let called = try pickleError {
             $0.op("}")
             $0.string("weight")
             $0.global(module, name)
@@ -27,15 +27,15 @@ import Testing
             $0.op(0x85, 0x52, 0x73)
         }
         #expect(called.hasSuffix(expected))
-        // By the stack, as protocol 4 does; by INST; nested in the arguments of a known function.
-        let byStack = try complaint {
+        // By STACK_GLOBAL, as in protocol 4; by INST; nested in the arguments of a known function.
+        let byStackGlobal = try pickleError {
             $0.string(module)
             $0.string(name)
             $0.op(0x93)
         }
-        #expect(byStack.hasSuffix(expected))
-        #expect(try complaint { $0.op("(i\(module)\n\(name)\n") }.hasSuffix(expected))
-        let nested = try complaint {
+        #expect(byStackGlobal.hasSuffix(expected))
+        #expect(try pickleError { $0.op("(i\(module)\n\(name)\n") }.hasSuffix(expected))
+        let nested = try pickleError {
             $0.global("torch._utils", "_rebuild_tensor_v2")
             $0.op("(")
             $0.global(module, name)
@@ -44,18 +44,18 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "/tmp/executed"))
     }
 
-    @Test func refusesWhatIsNoPickleOfWeights() throws {
+    @Test func rejectsMalformedPickles() throws {
         let pickles: [(String, (inout PickleBytes) -> Void)] = [
             ("nothing", { _ in }),
             ("an empty stack", { $0.op(0x85) }),
             ("no mark", { $0.op("t") }),
             ("a mark alone", { $0.op("(") }),
-            ("below the mark", { $0.op("]N(a") }),
+            ("an append below the mark", { $0.op("]N(a") }),
             ("an unknown opcode", { $0.op("NI1\n") }),
             ("protocol 9", { $0.op(0x80, 9) }),
-            ("a memo never kept", { $0.op("h\u{1}") }),
+            ("an undefined memo", { $0.op("h\u{1}") }),
             (
-                "a call of a text",
+                "a call of a string",
                 {
                     $0.string("os")
                     $0.op(0x29, 0x52)
@@ -69,7 +69,7 @@ import Testing
                 }
             ),
             (
-                "arguments that are no tuple",
+                "arguments that are not a tuple",
                 {
                     $0.global("torch", "Size")
                     $0.op("NR")
@@ -84,28 +84,28 @@ import Testing
             ),
             ("an append to a tuple", { $0.op(")Na") }),
             ("a key without value", { $0.op("}(Nu") }),
-            ("a text of 4 GB", { $0.op(0x58, 255, 255, 255, 255) }),
-            ("a text of 2^64", { $0.op(0x8d, 255, 255, 255, 255, 255, 255, 255, 255) }),
-            ("bytes of 2^63", { $0.op(0x8e, 0, 0, 0, 0, 0, 0, 0, 128) }),
-            ("a number of -1 bytes", { $0.op(0x8b, 255, 255, 255, 255) }),
+            ("a string of 4 GB", { $0.op(0x58, 255, 255, 255, 255) }),
+            ("a string of 2^64 bytes", { $0.op(0x8d, 255, 255, 255, 255, 255, 255, 255, 255) }),
+            ("2^63 bytes", { $0.op(0x8e, 0, 0, 0, 0, 0, 0, 0, 128) }),
+            ("an integer of -1 bytes", { $0.op(0x8b, 255, 255, 255, 255) }),
             ("an endless line", { $0.op("c" + String(repeating: "a", count: 5000)) }),
             (
-                "a persistent number",
+                "a number as persistent ID",
                 {
                     $0.int(1)
                     $0.op("Q")
                 }
             ),
-            ("a persistent tuple of nothing", { $0.op(")Q") }),
+            ("an empty tuple as persistent ID", { $0.op(")Q") }),
             (
-                "a persistent tuple of numbers",
+                "a tuple of numbers as persistent ID",
                 {
                     $0.tuple([1, 2, 3, 4, 5])
                     $0.op("Q")
                 }
             ),
             (
-                "another persistent tuple",
+                "a persistent ID of another kind",
                 {
                     $0.op("(")
                     $0.string("module")
@@ -114,7 +114,7 @@ import Testing
                 }
             ),
             (
-                "a tensor of numbers",
+                "a tensor made of numbers",
                 {
                     $0.global("torch._utils", "_rebuild_tensor_v2")
                     $0.tuple([1, 2, 3, 4])
@@ -125,12 +125,12 @@ import Testing
         for (name, fill) in pickles {
             var pickle = PickleBytes()
             fill(&pickle)
-            #expect(try TensorsTests.complaint(about: pickle.archive()) != nil, "\(name)")
+            #expect(try errorMessage(reading: pickle.archive()) != nil, "\(name)")
         }
     }
 
-    private static let outside: [(Int, Int, [Int], [Int])] = [
-        // count of the storage (4 are there), offset, sizes, strides
+    private static let outOfBounds: [(Int, Int, [Int], [Int])] = [
+        // count of the storage (which has 4 elements), offset, sizes, strides
         (4, 0, [5], [1]), (4, 1, [4], [1]), (4, -1, [4], [1]), (4, 0, [2, 2], [3, 1]),
         (5, 0, [5], [1]), (-1, 0, [1], [1]), (4, 0, [-1], [1]), (4, 0, [2], [-1]),
         (4, 0, [2, 2], [1]), (4, 5, [0], [1]), (4, Int.max, [1], [1]),
@@ -142,25 +142,25 @@ import Testing
         (4, 0, [2, Int.max], [0, 0]),
     ]
 
-    @Test(arguments: outside)
-    func refusesTensorsOutsideTheirStorage(
+    @Test(arguments: outOfBounds)
+    func rejectsTensorsOutsideTheirStorage(
         count: Int, offset: Int, sizes: [Int], strides: [Int]
     ) throws {
-        let sentence = try complaint {
+        let message = try pickleError {
             $0.tensor(count: count, offset: offset, sizes: sizes, strides: strides)
         }
-        #expect(sentence.contains("damaged") || sentence.contains("spreads"), "\(sentence)")
+        #expect(message.contains("damaged") || message.contains("spreads"), "\(message)")
     }
 
-    /// The same bounds from inside: these are right, and a stride that is not taken is no matter.
+    /// The same bounds from inside: these are valid, and strides that are never applied do not matter.
     @Test func readsTensorsUpToTheEndOfTheirStorage() throws {
-        let right: [(Int, [Int], [Int], [Float])] = [
+        let valid: [(Int, [Int], [Int], [Float])] = [
             (0, [4], [1], [0, 1, 2, 3]), (3, [1], [1], [3]), (4, [0], [1], []),
             (0, [2, 2], [1, 2], [0, 2, 1, 3]), (0, [2], [3], [0, 3]), (1, [], [], [1]),
             (0, [2, 1, 2], [1, Int.max, 2], [0, 2, 1, 3]), (0, [3, 2, 0], [9, 9, 9], []),
             (0, [2, 2], [1, 1], [0, 1, 1, 2]),
         ]
-        for (offset, sizes, strides, values) in right {
+        for (offset, sizes, strides, values) in valid {
             var pickle = PickleBytes()
             pickle.tensor(count: 4, offset: offset, sizes: sizes, strides: strides)
             try withFile(pickle.archive()) { path in
@@ -170,23 +170,23 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func circlesAndSharingEnd() throws {
-        let circle = try complaint { $0.op("]q\u{0}h\u{0}a") }
-        #expect(circle.contains("contains itself"))
-        let dictionaryCircle = try complaint {
+    @Test(.timeLimit(.minutes(1))) func cyclesAndSharedObjectsTerminate() throws {
+        let cycle = try pickleError { $0.op("]q\u{0}h\u{0}a") }
+        #expect(cycle.contains("contains itself"))
+        let dictionaryCycle = try pickleError {
             $0.op("}q\u{0}")
             $0.string("a")
             $0.op("h\u{0}s")
         }
-        #expect(dictionaryCircle.contains("contains itself"))
-        let wideCircle = try complaint {
+        #expect(dictionaryCycle.contains("contains itself"))
+        let wideCycle = try pickleError {
             $0.op("]q\u{0}(")
             for _ in 0..<1000 { $0.op("h\u{0}") }
             $0.op("e")
         }
-        #expect(wideCircle.contains("damaged"))
+        #expect(wideCycle.contains("damaged"))
         // A billion laughs: every tuple holds the one before ten times.
-        let laughs = try complaint {
+        let laughs = try pickleError {
             $0.tensor(count: 4, sizes: [4], strides: [1])
             for level: UInt8 in 0..<30 {
                 $0.op(0x71, level, 0x28)
@@ -195,8 +195,8 @@ import Testing
             }
         }
         #expect(laughs.contains("shares its parts so often"))
-        // Long names, again and again.
-        let names = try complaint {
+        // A long name that is referenced again and again.
+        let names = try pickleError {
             $0.tensor(count: 4, sizes: [4], strides: [1])
             $0.op(0x71, 0)
             $0.string(String(repeating: "n", count: 900))
@@ -205,7 +205,7 @@ import Testing
             for _ in 0..<1000 { $0.op("}h\u{1}h\u{0}sa") }
         }
         #expect(names.contains("shares its parts so often"))
-        let longName = try complaint {
+        let longName = try pickleError {
             $0.op("}")
             $0.string(String(repeating: "n", count: 2000))
             $0.tensor(count: 4, sizes: [4], strides: [1])
@@ -214,38 +214,38 @@ import Testing
         #expect(longName.contains("is too long"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func depthIsBoundedAndFreedWithoutRecursion() throws {
-        let deep = try complaint {
+    @Test(.timeLimit(.minutes(1))) func deepNestingIsRejectedAndFreedWithoutRecursion() throws {
+        let deep = try pickleError {
             $0.op(")")
             $0.bytes += [UInt8](repeating: 0x85, count: 1_000_000)
         }
         #expect(deep.contains("nested more than 64 deep"))
-        let marks = try complaint { $0.bytes += [UInt8](repeating: 0x28, count: 1_000_000) }
+        let marks = try pickleError { $0.bytes += [UInt8](repeating: 0x28, count: 1_000_000) }
         #expect(marks.contains("empty stack"))
-        let long = try complaint { $0.bytes += [UInt8](repeating: 0x4e, count: 1 << 24) }
+        let long = try pickleError { $0.bytes += [UInt8](repeating: 0x4e, count: 1 << 24) }
         #expect(long.contains("longer than"))
     }
 
     /// A million appends to one list: quadratic work would take hours.
-    @Test(.timeLimit(.minutes(1))) func workIsLinear() throws {
+    @Test(.timeLimit(.minutes(1))) func readingTimeIsLinear() throws {
         var pickle = PickleBytes()
         pickle.op("]")
         for _ in 0..<1_000_000 { pickle.op("Na") }
         for _ in 0..<1_000_000 { pickle.op("N") }
         for _ in 0..<1_000_000 { pickle.op("(t0") }
         for _ in 0..<1_000_000 { pickle.op("0") }
-        #expect(try TensorsTests.complaint(about: pickle.archive()) == nil)
+        #expect(try errorMessage(reading: pickle.archive()) == nil)
     }
 
-    /// Tensors in tensors, states that are none, types that are none.
-    @Test func refusesTensorsMadeInOtherWays() throws {
+    /// Nested tensors, invalid states, invalid types.
+    @Test func rejectsInvalidTensorConstructions() throws {
         let pickles: [(String, (inout PickleBytes) -> Void)] = [
             (
                 "a tensor with attributes, nested a hundred thousand deep",
                 {
                     $0.op("N")
                     for _ in 0..<100_000 {
-                        // The tuple of one becomes the arguments of the next.
+                        // Each tuple becomes the arguments of the next call.
                         $0.op(0x85, 0x71, 0, 0x30)
                         $0.global("torch._tensor", "_rebuild_from_type_v2")
                         $0.op("(")
@@ -255,7 +255,7 @@ import Testing
                 }
             ),
             (
-                "a tensor of a type that is none",
+                "a tensor of an invalid type",
                 {
                     $0.global("torch._utils", "_rebuild_tensor_v3")
                     $0.tuple([1, 2, 3, 4, 5, 6, 7])
@@ -282,18 +282,18 @@ import Testing
         for (name, fill) in pickles {
             var pickle = PickleBytes()
             fill(&pickle)
-            #expect(try TensorsTests.complaint(about: pickle.archive()) != nil, "\(name)")
+            #expect(try errorMessage(reading: pickle.archive()) != nil, "\(name)")
         }
     }
 
-    /// Offsets and sizes of an untyped storage of 16 bytes.
+    /// Offsets, sizes and strides that exceed an untyped storage of 16 bytes.
     @Test(
         arguments: [
             (0, [5], [1]), (4, [1], [1]), (-1, [1], [1]), (.max, [1], [1]), (1 << 61, [1], [1]),
             (0, [2], [4]), (0, [1 << 62], [1]), (0, [2], [1 << 62]),
         ] as [(Int, [Int], [Int])])
-    func typedViewsStayInTheirStorage(offset: Int, sizes: [Int], strides: [Int]) throws {
-        let sentence = try complaint {
+    func rejectsTypedViewsOutsideTheirStorage(offset: Int, sizes: [Int], strides: [Int]) throws {
+        let message = try pickleError {
             $0.global("torch._utils", "_rebuild_tensor_v3")
             $0.op("((")
             $0.string("storage")
@@ -309,11 +309,11 @@ import Testing
             $0.global("torch", "float32")
             $0.op("tR")
         }
-        #expect(sentence.contains("damaged"))
+        #expect(message.contains("damaged"))
     }
 
-    /// A dictionary made of a long list a million times costs no copies of it.
-    @Test(.timeLimit(.minutes(1))) func dictionariesOfOneListAreShared() throws {
+    /// Making a dictionary from the same long list a million times must not copy the list.
+    @Test(.timeLimit(.minutes(1))) func dictionariesShareTheirList() throws {
         var pickle = PickleBytes()
         pickle.op("](")
         for _ in 0..<1_000_000 { pickle.op("N") }
@@ -321,6 +321,6 @@ import Testing
         pickle.global("collections", "OrderedDict")
         pickle.op(0x71, 1)
         for _ in 0..<1_000_000 { pickle.op("h\u{1}h\u{0}R0") }
-        #expect(try TensorsTests.complaint(about: pickle.archive()) == nil)
+        #expect(try errorMessage(reading: pickle.archive()) == nil)
     }
 }

@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct NPYTests {
-    /// What numpy wrote, whatever the type: 0, 1/4, 2/4 … or the integers beside it.
+    /// Files of every type by numpy: 0, 1/4, 2/4 … or integers.
     @Test(
         arguments: [
             ("f4", ElementType.float32, [0, 0.25, 0.5, 0.75, 1, 1.25]),
@@ -14,21 +14,21 @@ import Testing
             ("version2", .float32, [0, 1, 2, 3, 4, 5]),
             ("version3", .float32, [0, 1, 2, 3, 4, 5]),
         ] as [(String, ElementType, [Float])])
-    func reads(name: String, type: ElementType, values: [Float]) throws {
+    func readsNumPyFiles(name: String, type: ElementType, values: [Float]) throws {
         let file = try TensorFile(contentsOf: fixture("\(name).npy"))
         #expect(file.names == ["array"])
         #expect(file.elementType(of: "array") == type)
         #expect(try file.tensor(named: "array") == Tensor(values, shape: [2, 3]))
     }
 
-    @Test func readsColumnMajorOrderScalarsAndNothing() throws {
+    @Test func readsColumnMajorScalarAndEmptyArrays() throws {
         let columns = try Tensor(npy: fixture("fortran.npy"))
         #expect(columns == Tensor((0..<24).map(Float.init), shape: [2, 3, 4]))
         #expect(try Tensor(npy: fixture("scalar.npy")) == Tensor([2.5], shape: []))
         #expect(try Tensor(npy: fixture("empty.npy")).shape == [0, 3])
     }
 
-    @Test func writesWhatNumPyWrites() throws {
+    @Test func writesTheSameBytesAsNumPy() throws {
         try withDirectory { directory in
             for name in ["f4", "scalar", "empty"] {
                 let path = directory + "/\(name).npy"
@@ -41,12 +41,12 @@ import Testing
             try vector.writeNPY(to: directory + "/vector.npy")
             let found = try Tensor(npy: directory + "/vector.npy")
             #expect(found.elements.map(\.bitPattern) == vector.elements.map(\.bitPattern))
-            let left = try FileManager.default.contentsOfDirectory(atPath: directory)
-            #expect(left.count == 4, "no partial file stays behind: \(left)")
+            let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+            #expect(files.count == 4, "a partial file was left behind: \(files)")
         }
     }
 
-    @Test func refusesInOneSentence() throws {
+    @Test func rejectsInvalidFilesAndPaths() throws {
         #expect(throws: TensorFileError.self) { try Tensor(npy: fixture("big_endian.npy")) }
         let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3037000500, 3037000500), }"
         let claims = [
@@ -58,7 +58,7 @@ import Testing
             let bytes =
                 [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(claim.utf8.count), 0]
                 + Array(claim.utf8) + [UInt8](repeating: 0, count: 64)
-            #expect(try complaint(about: bytes) != nil, "\(claim)")
+            #expect(try errorMessage(reading: bytes) != nil, "\(claim)")
         }
         #expect(throws: TensorFileError.self) {
             try Tensor([1], shape: [1]).writeNPY(to: "/no/such/directory/file.npy")

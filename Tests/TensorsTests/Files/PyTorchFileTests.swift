@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct PyTorchFileTests {
-    /// The tensors that make_files.py puts into each of the forms.
+    /// The tensors that make_files.py writes in each format.
     private var expected: [String: Tensor] {
         let ramp = (0..<24).map(Float.init)
         return [
@@ -38,7 +38,7 @@ import Testing
         ("values.pth", TensorFile.Format.pytorch), ("legacy.pth", .pytorchLegacy),
         ("protocol4.pth", .pytorch), ("no_prefix.pth", .pytorch), ("zip64.pth", .pytorch),
     ])
-    func readsEveryForm(name: String, format: TensorFile.Format) throws {
+    func readsEveryFormat(name: String, format: TensorFile.Format) throws {
         let file = try TensorFile(contentsOf: fixture(name))
         #expect(file.format == format)
         #expect(Set(file.names) == Set(expected.keys))
@@ -55,41 +55,41 @@ import Testing
             ])
     }
 
-    @Test func readsABareTensor() throws {
+    @Test func readsBareTensor() throws {
         let file = try TensorFile(contentsOf: fixture("bare.pth"))
         #expect(file.names == ["tensor"])
         #expect(try file.tensor(named: "tensor") == Tensor([4, 5], shape: [2]))
     }
 
-    @Test func refusesInOneSentence() throws {
-        func sentence(_ name: String) -> String {
+    @Test func rejectsUnreadableFiles() throws {
+        func message(_ name: String) -> String {
             do {
                 let file = try TensorFile(contentsOf: fixture(name))
                 for name in file.names { _ = try file.tensor(named: name) }
-                return "nothing"
+                return "no error"
             } catch {
                 return "\(error)"
             }
         }
-        #expect(sentence("deflated.pth").contains("is compressed"))
-        #expect(sentence("missing.pth").contains("No such file"))
-        #expect(sentence("").contains("a folder without weights"))
+        #expect(message("deflated.pth").contains("is compressed"))
+        #expect(message("missing.pth").contains("No such file"))
+        #expect(message("").contains("a folder without weights"))
         #expect(
             throws: TensorFileError.unreadable(
                 path: "/dev/null", reason: "it is not a regular file")
         ) {
             try TensorFile(contentsOf: "/dev/null")
         }
-        #expect(sentence("../make_files.py").contains("unknown format"))
+        #expect(message("../make_files.py").contains("unknown format"))
     }
 
-    @Test func readsAnExpandedTensor() throws {
+    @Test func readsExpandedTensor() throws {
         let file = try TensorFile(contentsOf: fixture("expanded.pth"))
         #expect(try file.tensor(named: "a") == Tensor(repeating: 0, shape: [1000]))
     }
 
-    /// Parts of storages are written by no PyTorch of today; the one of 2016 did.
-    @Test func readsPartsOfLegacyStorages() throws {
+    /// PyTorch of 2016 wrote views of storages, which later versions do not.
+    @Test func readsViewsOfLegacyStorages() throws {
         var pickle = PickleBytes()
         pickle.global("torch._utils", "_rebuild_tensor")
         pickle.op("((")
@@ -125,10 +125,10 @@ import Testing
             let tensor = try TensorFile(contentsOf: path).tensor(named: "tensor")
             #expect(tensor == Tensor([3, 4], shape: [2]))
         }
-        #expect(try complaint(about: Array(bytes.dropLast())) != nil)
+        #expect(try errorMessage(reading: Array(bytes.dropLast())) != nil)
     }
 
-    @Test func aFileThatShrinksGivesAnError() throws {
+    @Test func truncationAfterOpeningThrows() throws {
         let bytes = try #require(FileManager.default.contents(atPath: fixture("values.pth")))
         try withFile(Array(bytes)) { path in
             let file = try TensorFile(contentsOf: path)
@@ -137,11 +137,11 @@ import Testing
         }
     }
 
-    @Test func namesWhatIsNoTensorFile() throws {
-        #expect(try complaint(about: [])?.contains("is empty") == true)
+    @Test func identifiesOtherFileTypes() throws {
+        #expect(try errorMessage(reading: [])?.contains("is empty") == true)
         let pointer = Array("version https://git-lfs.github.com/spec/v1\n".utf8)
-        #expect(try complaint(about: pointer)?.contains("Git LFS pointer") == true)
-        #expect(try complaint(about: Array("<!DOCTYPE html>".utf8))?.contains("HTML") == true)
-        #expect(try complaint(about: [0x80, 4, 0x2e])?.contains("torch.save") == true)
+        #expect(try errorMessage(reading: pointer)?.contains("Git LFS pointer") == true)
+        #expect(try errorMessage(reading: Array("<!DOCTYPE html>".utf8))?.contains("HTML") == true)
+        #expect(try errorMessage(reading: [0x80, 4, 0x2e])?.contains("torch.save") == true)
     }
 }

@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct SafetensorsTests {
-    @Test func readsWhatTheReferenceWrote() throws {
+    @Test func readsFileOfReferenceWriter() throws {
         let file = try TensorFile(contentsOf: fixture("values.safetensors"))
         #expect(file.format == .safetensors)
         #expect(file.metadata == ["format": "pt", "note": "a \"word\"\n"])
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func writingAndReadingGivesTheSame() throws {
+    @Test func writtenTensorsReadBackUnchanged() throws {
         let tensors = [
             "b": Tensor([1, 0.1, -3], shape: [3, 1]), "a.\"\\\n é": Tensor([2], shape: []),
             "none": Tensor([], shape: [0]),
@@ -45,7 +45,7 @@ import Testing
             #expect(file.metadata == ["k": "v\"\u{1}"])
             for (name, tensor) in tensors { #expect(try file.tensor(named: name) == tensor) }
             let header = try #require(FileManager.default.contents(atPath: path)).prefix(8)
-            #expect(header[0] % 8 == 0, "the data starts at a multiple of eight bytes")
+            #expect(header[0] % 8 == 0, "the data does not start at a multiple of eight bytes")
 
             try Safetensors.write(tensors, as: .float16, to: path)
             let halves = try TensorFile(contentsOf: path)
@@ -58,7 +58,7 @@ import Testing
 
     @Test(
         arguments: [
-            // header, bytes of data, part of the sentence
+            // header, bytes of data, part of the message
             (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 4, "bytes 0..<8 of 4"),
             (#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8, "leads outside"),
             (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}"#, 8, "expected 4"),
@@ -100,16 +100,16 @@ import Testing
                     + #""b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#, 3, "starts at byte"
             ),
         ] as [(String, Int, String)])
-    func refusesInOneSentence(header: String, data: Int, part: String) throws {
+    func rejectsInvalidHeaders(header: String, data: Int, part: String) throws {
         let bytes =
             [UInt8](littleEndian: UInt64(header.utf8.count)) + Array(header.utf8)
             + [UInt8](repeating: 0, count: data)
-        let sentence = try #require(try complaint(about: bytes))
-        #expect(sentence.contains(part), "\(sentence)")
+        let message = try #require(try errorMessage(reading: bytes))
+        #expect(message.contains(part), "\(message)")
     }
 
-    /// Tensors of types that are not read stand in the way of nothing beside them.
-    @Test func readsBesideOtherTypes() throws {
+    /// Tensors of unsupported types do not affect the others.
+    @Test func readsTensorsBesideUnsupportedTypes() throws {
         let header =
             #"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]},"#
             + #""b":{"dtype":"U16","shape":[2],"data_offsets":[8,12]},"#
@@ -124,34 +124,34 @@ import Testing
         }
     }
 
-    /// From 65520 and 3.3961775e38 on, numbers are nearer to the next power of two, which the types
-    /// lack, than to their greatest values.
-    @Test func refusesToWriteWhatWouldBecomeInfinite() throws {
+    /// From 65520 and 3.3961775e38 on, numbers round to the next power of two, which the types cannot
+    /// represent.
+    @Test func refusesToWriteValuesThatRoundToInfinity() throws {
         try withDirectory { directory in
             let path = directory + "/out.safetensors"
-            let cases: [(ElementType, fits: Float, leaves: Float)] = [
+            let cases: [(ElementType, fits: Float, exceeds: Float)] = [
                 (.float16, 65519.996, -65520), (.float16, -65504, 70000),
                 (.bfloat16, Float(bitPattern: 0x7f7f_7fff), Float(bitPattern: 0xff7f_8000)),
             ]
-            for (type, fits, leaves) in cases {
+            for (type, fits, exceeds) in cases {
                 let small = Tensor([1, .infinity, .nan, fits], shape: [4])
                 try Safetensors.write(["small": small], as: type, to: path)
                 let error = #expect(throws: TensorFileError.self) {
                     try Safetensors.write(
-                        ["small": small, "b": Tensor([0, leaves], shape: [2])], as: type, to: path)
+                        ["small": small, "b": Tensor([0, exceeds], shape: [2])], as: type, to: path)
                 }
                 #expect(
                     error
                         == .outOfRange(
-                            path: path, type: type, names: ["b"], greatest: leaves.magnitude))
-                #expect(try TensorFile(contentsOf: path).names == ["small"], "the old file stays")
+                            path: path, type: type, names: ["b"], greatest: exceeds.magnitude))
+                #expect(try TensorFile(contentsOf: path).names == ["small"], "file was replaced")
             }
         }
     }
 
     @Test(arguments: [UInt64(1) << 63, 1 << 40, 100_000_001, 50])
-    func refusesLongHeaders(length: UInt64) throws {
+    func rejectsHeadersLongerThanTheFile(length: UInt64) throws {
         let bytes = [UInt8](littleEndian: length) + Array("{}".utf8)
-        #expect(try complaint(about: bytes) != nil)
+        #expect(try errorMessage(reading: bytes) != nil)
     }
 }

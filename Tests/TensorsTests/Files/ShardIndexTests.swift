@@ -2,9 +2,9 @@ import Foundation
 import Tensors
 import Testing
 
-/// Models in several files; those of transformers are in ViTTests.
+/// Models in several files; ViTTests reads those of transformers.
 @Suite struct ShardIndexTests {
-    /// Runs `body` with a folder of two shards, `a` and `b` in the first and `c` in the second.
+    /// Runs `body` with a folder of two shards: `a` and `b` in the first, `c` and another `a` in the second.
     private func withShards(_ index: String, _ body: (String) throws -> Void) throws {
         try withDirectory { folder in
             try Safetensors.write(
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(arguments: ["", "/", "/model.safetensors.index.json"])
-    func readsTheShardsThatTheIndexNames(suffix: String) throws {
+    func readsShardsNamedByIndex(suffix: String) throws {
         let index = """
             {"metadata": {"total_size": 1.6e1, "x": [true, null, {"y": "}"}]}, "weight_map":
              {"b": "1.safetensors", "a": "2.safetensors", "c": "2.safetensors"}, "more": -1}
@@ -30,7 +30,7 @@ import Testing
             #expect(file.format == .safetensors && file.files.count == 2)
             #expect(file.files.allSatisfy { $0.hasPrefix(folder) })
             #expect(Set(file.names) == ["a", "b", "c"])
-            #expect(try file.tensor(named: "a").elements == [5], "from the file that is named")
+            #expect(try file.tensor(named: "a").elements == [5], "from the wrong file")
             #expect(try file.tensor(named: "b").elements == [2, 3])
             #expect(try file.tensor(named: "c").elements == [4])
             #expect(file.metadata == ["format": "pt"])
@@ -65,17 +65,17 @@ import Testing
                 + String(repeating: "]", count: 100_000) + "}", "not understood"
         ),
     ])
-    func refusesInOneSentence(index: String, part: String) throws {
+    func rejectsInvalidIndexes(index: String, part: String) throws {
         try withShards(index) { folder in
             let error = #expect(throws: TensorFileError.self) {
                 try TensorFile(contentsOf: folder)
             }
-            let sentence = error?.description ?? ""
-            #expect(sentence.contains(part) && sentence.hasPrefix(folder), "\(sentence)")
+            let message = error?.description ?? ""
+            #expect(message.contains(part) && message.hasPrefix(folder), "\(message)")
         }
     }
 
-    @Test func refusesMoreFilesThanMayBeOpen() throws {
+    @Test func rejectsTooManyShardsAndTooLongIndexes() throws {
         let entries = (0..<1000).map { #""\#($0)": "\#($0).bin""# }.joined(separator: ",")
         try withShards("{\"weight_map\": {\(entries)}}") { folder in
             let error = #expect(throws: TensorFileError.self) {
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func aFolderIsReadByTheNameOfItsWeights() throws {
+    @Test func findsWeightsOfFolderByName() throws {
         try withDirectory { folder in
             let empty = #expect(throws: TensorFileError.self) {
                 try TensorFile(contentsOf: folder)

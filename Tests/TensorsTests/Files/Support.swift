@@ -1,13 +1,13 @@
 import Foundation
 import Tensors
 
-/// The path of a file that make_files.py made.
+/// The path of a file that make_files.py or make_allowed.py made.
 func fixture(_ name: String) -> String {
     URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Fixtures/Files/\(name)").path
 }
 
-/// Runs `body` with the path of a file of given bytes that is gone afterwards.
+/// Runs `body` with the path of a temporary file of the given bytes.
 func withFile<Result>(_ bytes: [UInt8], _ body: (String) throws -> Result) throws -> Result {
     try withDirectory { directory in
         let path = directory + "/file"
@@ -16,7 +16,7 @@ func withFile<Result>(_ bytes: [UInt8], _ body: (String) throws -> Result) throw
     }
 }
 
-/// Runs `body` with the path of an empty directory that is gone afterwards.
+/// Runs `body` with the path of an empty temporary directory.
 func withDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
     let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -24,8 +24,8 @@ func withDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
     return try body(directory.path)
 }
 
-/// The sentence of the error that reading every tensor of a file gives, nil where it gives none.
-func complaint(about bytes: [UInt8]) throws -> String? {
+/// Reads every tensor of a file of the given bytes; the description of the error thrown, nil if none is.
+func errorMessage(reading bytes: [UInt8]) throws -> String? {
     try withFile(bytes) { path in
         do {
             let file = try TensorFile(contentsOf: path)
@@ -44,7 +44,7 @@ extension [UInt8] {
     }
 }
 
-/// Writes pickles by opcode, for the ones that Python would not write.
+/// Builds pickles opcode by opcode, for those that Python would not write.
 struct PickleBytes {
     var bytes: [UInt8] = [0x80, 2]
 
@@ -80,7 +80,7 @@ struct PickleBytes {
         op("tR")
     }
 
-    /// The zip form with this pickle and a storage `0` of some floats.
+    /// A zip archive of this pickle and a storage `0` of some floats.
     func archive(floats: Int = 4) -> [UInt8] {
         var zip = ZipBytes()
         zip.add("archive/data.pkl", bytes + [0x2e])
@@ -90,7 +90,7 @@ struct PickleBytes {
     }
 }
 
-/// Writes zip archives of stored entries, with whatever the directory is to claim.
+/// Builds zip archives of uncompressed entries, whose directory may make false claims.
 struct ZipBytes {
     struct Claim {
         var name: String

@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-/// Archives whose directory says what is not so.
+/// Archives whose directory makes false claims.
 @Suite struct ZipArchiveTests {
     private func archive(
         entries: UInt16? = nil, comment: [UInt8] = [], _ change: (inout ZipBytes) -> Void
@@ -21,17 +21,17 @@ import Testing
             + values.flatMap { [UInt8](littleEndian: $0) }
     }
 
-    @Test func readsWhatIsRight() throws {
-        #expect(try complaint(about: archive { _ in }) == nil)
-        #expect(try complaint(about: archive(comment: [1, 2, 3]) { _ in }) == nil)
+    @Test func readsValidArchives() throws {
+        #expect(try errorMessage(reading: archive { _ in }) == nil)
+        #expect(try errorMessage(reading: archive(comment: [1, 2, 3]) { _ in }) == nil)
         let wideSizes = archive {
             $0.claims[1].extra = [9, 9, 2, 0, 0, 0] + wide(16, 16)
             $0.claims[1].size = .max
         }
-        #expect(try complaint(about: wideSizes) == nil)
+        #expect(try errorMessage(reading: wideSizes) == nil)
     }
 
-    @Test func refusesInOneSentence() throws {
+    @Test func rejectsFalseClaims() throws {
         let cases: [(String, [UInt8])] = [
             (
                 "overlap",
@@ -80,14 +80,14 @@ import Testing
             ("lacks the directory", Array("PK\u{3}\u{4}".utf8)),
         ]
         for (part, bytes) in cases {
-            let sentence = try complaint(about: bytes)
-            #expect(sentence?.contains(part) == true, "\(part): \(sentence ?? "no complaint")")
+            let message = try errorMessage(reading: bytes)
+            #expect(message?.contains(part) == true, "\(part): \(message ?? "no error")")
         }
     }
 
-    /// The 64-bit record at the end of an archive, with a position and counts that are no such.
+    /// The 64-bit record at the end of an archive, with an invalid position and invalid counts.
     @Test(arguments: [0, 1, 1 << 40, 1 << 63, UInt64.max])
-    func refusesWide64Claims(value: UInt64) throws {
+    func rejectsInvalidZip64EndRecords(value: UInt64) throws {
         let plain = archive { _ in }
         let body = plain.dropLast(22)
         let record =
@@ -97,7 +97,7 @@ import Testing
             let locator =
                 .init(littleEndian: 0x0706_4b50 as UInt32) + [0, 0, 0, 0]
                 + [UInt8](littleEndian: position) + [1, 0, 0, 0]
-            #expect(try complaint(about: body + record + locator + plain.suffix(22)) != nil)
+            #expect(try errorMessage(reading: body + record + locator + plain.suffix(22)) != nil)
         }
     }
 }

@@ -1,4 +1,4 @@
-"""What make_autodiff.py and make_operations.py record of an operation: in double precision its inputs,
+"""Records operations for make_autodiff.py and make_operations.py, in double precision: the inputs, the
 value, and the gradients of the sum of the value times seeded weights."""
 
 import torch
@@ -9,7 +9,7 @@ tensors = {}
 
 
 def rand(*shape):
-    # Of the precision that the reader has.
+    # Rounded to the float32 that the tests read.
     return (2 * torch.rand(shape) - 1).float().double()
 
 

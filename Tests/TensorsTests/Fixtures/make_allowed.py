@@ -1,7 +1,7 @@
-"""Makes the files of Tests/TensorsTests/Files/AllowedPickleTests.swift: what torch.load opens with
-weights_only=True beside plain tensors, what training scripts add to that, and all floats of 8 bits.
+"""Makes the files of Tests/TensorsTests/Files/AllowedPickleTests.swift: the objects besides plain tensors
+that torch.load opens with weights_only=True, others that training scripts save, and all 8-bit floats.
 
-Needs torch and safetensors: python make_allowed.py, in this folder. Values are given in the tests.
+Needs torch and safetensors: python make_allowed.py, in this folder. The tests state the values.
 """
 import collections
 import pathlib
@@ -19,7 +19,7 @@ def with_attributes(tensor):
     return tensor
 
 
-# Every global of torch/_weights_only_unpickler.py that Python can be brought to write.
+# Every global allowed by torch/_weights_only_unpickler.py that Python can be made to write.
 ramp = torch.arange(6, dtype=torch.float32)
 quantised = torch.quantize_per_tensor(ramp, 0.5, 3, torch.qint8)
 by_channel = torch.quantize_per_channel(
@@ -62,10 +62,10 @@ document = {
 }
 torch.save(document, here / "allowed.pth")
 torch.load(here / "allowed.pth", weights_only=True)
-# PyTorch itself cannot read untyped storages of the legacy form, which it writes.
+# PyTorch writes untyped storages in the legacy format but cannot read them.
 torch.save(document, here / "allowed_legacy.pth", _use_new_zipfile_serialization=False)
 
-# What it refuses, and training scripts keep nevertheless.
+# Objects that it refuses and training scripts save nevertheless.
 torch.save(
     {
         "defaultdict": collections.defaultdict(list, x=torch.tensor([1.0])),
@@ -78,7 +78,7 @@ torch.save(torch.nn.Linear(2, 2), here / "module.pth")
 torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), here / "script.pt")
 torch.save({"a": torch.zeros(1).expand(2**40), "b": torch.ones(2)}, here / "spread.pth")
 
-# All bytes as floats of 8 bits, with PyTorch's values of them.
+# All bytes as 8-bit floats, with PyTorch's values.
 tensors = {}
 for name in ["e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu"]:
     bits = torch.arange(256, dtype=torch.uint8).view(getattr(torch, f"float8_{name}"))

@@ -1,7 +1,7 @@
 """Makes attention.safetensors: attention and its gradient by PyTorch.
 
 Needs torch and safetensors: python make_attention.py, in this folder. Computed in double precision by
-scaled_dot_product_attention and its autograd, from inputs that float32 holds exactly.
+scaled_dot_product_attention and autograd, from inputs that are exact in float32.
 """
 import pathlib
 

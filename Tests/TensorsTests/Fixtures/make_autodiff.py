@@ -3,9 +3,9 @@
 Needs torch, safetensors and a checkout of facebookresearch/dino:
 python make_autodiff.py PATH_OF_THE_CHECKOUT, in this folder.
 
-Everything is computed in double precision. Of a case NAME with inputs x0, x1, …:
+Everything is computed in double precision. A case NAME with inputs x0, x1, … gives:
 NAME.x0 … the inputs, NAME.value the value y, NAME.weights w, NAME.gradient0 … the gradients of
-sum(w y) with respect to the inputs. (Not all inputs are variables.)
+sum(w y) with respect to the inputs. (Some inputs are constants, which have none.)
 """
 import inspect
 import pathlib
@@ -58,7 +58,7 @@ case("block", block, rand(2, 7, 16), rand(16), rand(16), rand(48, 16), rand(48),
      rand(16), rand(16), rand(64, 16), rand(64), rand(16, 64), rand(16))
 
 
-# Optimisers: four steps of two parameters; the second has no gradient in the second step.
+# Optimisers: four steps of two parameters, of which the second has no gradient in the second step.
 def steps(name, make, clip=None, shape=(3, 7)):
     parameters = [torch.nn.Parameter(rand(*shape)), torch.nn.Parameter(rand(5))]
     for i, p in enumerate(parameters):
@@ -90,7 +90,7 @@ steps("lars", lambda p: utils.LARS([{"params": p, "weight_decay": 0.3}]))
 
 
 class Muon:
-    """torch.optim.Muon of the matrices that lie in the first parameter below each other, and AdamW of the second."""
+    """torch.optim.Muon for the matrices stacked in the first parameter, and AdamW for the second."""
 
     def __init__(self, parameters, matrices=1):
         self.stack = parameters[0]
@@ -107,7 +107,7 @@ class Muon:
         self.stack.data.copy_(torch.cat([p.detach() for p in self.parts]))
 
 
-# PyTorch iterates in bfloat16; here as exactly as everything else.
+# PyTorch iterates in bfloat16; here in double precision, like everything else.
 source = inspect.getsource(torch.optim._muon._zeropower_via_newtonschulz)
 assert "torch.bfloat16" in source
 exec(source.replace("torch.bfloat16", "torch.float64"), vars(torch.optim._muon))

@@ -1,7 +1,7 @@
 """Makes the small files that Tests/TensorsTests/Files reads.
 
-Needs numpy, torch and safetensors: python make_files.py, in this folder. Every value is given in the
-tests beside the name of its tensor.
+Needs numpy, torch and safetensors: python make_files.py, in this folder. The tests state every value
+beside the name of its tensor.
 """
 import argparse
 import collections
@@ -75,7 +75,7 @@ torch.save(torch.tensor([4.0, 5.0]), here / "bare.pth")
 
 
 def rezip(name, prefix, compression=zipfile.ZIP_STORED, skip=()):
-    """The entries of values.pth under another prefix, as another writer would put them."""
+    """Repacks the entries of values.pth under another prefix, as another writer would."""
     source = zipfile.ZipFile(here / "values.pth")
     with zipfile.ZipFile(here / name, "w", compression) as target:
         for entry in source.namelist():
@@ -86,7 +86,7 @@ def rezip(name, prefix, compression=zipfile.ZIP_STORED, skip=()):
 
 rezip("no_prefix.pth", "", skip=["byteorder"])
 rezip("deflated.pth", "archive/", zipfile.ZIP_DEFLATED)
-# Every size and position above 16 goes into 64-bit records.
+# Writes every size and position above 16 to 64-bit records.
 zipfile.ZIP64_LIMIT = 16
 rezip("zip64.pth", "some/where/")
 

@@ -1,7 +1,7 @@
 """Makes operations.safetensors: values and gradients of the operations of DINOv2 and DINOv3.
 
 Needs torch, transformers and safetensors: python make_operations.py, in this folder. Computed in double
-precision; the names are those of make_autodiff.py.
+precision; tensors are named as in make_autodiff.py.
 """
 import pathlib
 
@@ -36,7 +36,7 @@ def rotated(blocks, heads):
     return rotate
 
 
-# Seven patches after a class token and two registers; 2 heads of 6, 3 of 4.
+# Seven patches after a class token and two registers; 2 heads of width 6, 3 of width 4.
 for blocks, heads in [(1, 2), (2, 3)]:
     angles = 6 * rand(7, 6 // heads)
     case(

@@ -1,4 +1,4 @@
-"""Writes printed.json: float32 arrays, by the bits of their elements, and what numpy (2.4) prints of them."""
+"""Writes printed.json: float32 arrays, as the bits of their elements, and their printed form in numpy 2.4."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ arrays += [rng.uniform(size=12).astype("f4") * np.float32(s) for s in (1e-3, 1, 
 
 cases = []
 for a in arrays:
-    # What lies outside the corners of a summary may be any number: only a rule for it is kept.
+    # Only the corners of large arrays are printed: store those with evenly spaced elements as a rule.
     elements = a.ravel().view("u4").tolist()
     steps = np.diff(a.ravel()) if a.size > 60 else []
     if len(steps) and (steps == steps[0]).all():

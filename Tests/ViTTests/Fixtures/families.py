@@ -1,8 +1,8 @@
-"""Seeded DINOv2 and DINOv3 networks, and what three tools compute from them: transformers, timm and
+"""Seeded DINOv2 and DINOv3 networks, and their results by three tools: transformers, timm and
 facebookresearch/dinov2, which has no DINOv3. For make_families.py and Tests/compare_networks.py.
 
-A network is a dictionary of tensors by the official names. Its numbers are rounded to float16; all
-is computed in float32.
+A network is a dictionary of tensors by official name. Its weights are rounded to float16; everything is
+computed in float32.
 """
 import contextlib
 import dataclasses
@@ -34,8 +34,8 @@ class Network:
     hidden: int  # width of the feed-forward network's hidden layer
     registers: int = 0
     gated: bool = False
-    table: int = 0  # side of the trained square of position codes; 0 for rotary ones, so DINOv3
-    periods: bool = False  # whether the file has those of the rotary codes, rounded to bfloat16
+    table: int = 0  # side of the trained square grid of position codes; 0 for rotary ones (DINOv3)
+    periods: bool = False  # whether the file has the periods of the rotary codes, rounded to bfloat16
 
     @property
     def is_rotary(self):
@@ -43,7 +43,7 @@ class Network:
 
     @property
     def ratio(self):
-        """What DINOv2's code makes the hidden width of: two thirds of it where there are gates."""
+        """The `mlp_ratio` for DINOv2's code, which takes two thirds of it if there are gates."""
         return 4 if self.gated else self.hidden // self.width
 
     @property
@@ -54,7 +54,7 @@ class Network:
         return tuple((image.shape[2 + i] - self.patch) // stride[i] + 1 for i in (0, 1))
 
     def shapes(self):
-        """The official names and shapes, but for those of the rotary codes."""
+        """The official names and shapes, except those of the rotary codes."""
         width = self.width
         yield "cls_token", [1, 1, width]
         if not self.is_rotary:
@@ -79,7 +79,7 @@ class Network:
 
     def seeded(self, seed):
         """Weights large enough that no attention is near uniform; no gamma, bias or norm is
-        trivial, nor the bias of the keys, which DINOv3 masks."""
+        trivial, including the bias of the keys, which DINOv3 masks."""
         generator = torch.Generator().manual_seed(seed)
         state = {}
         for name, shape in self.shapes():
@@ -107,7 +107,7 @@ class Network:
 
 
 def huggingface(network, state):
-    """The same tensors by the names in the files of Hugging Face."""
+    """The same tensors by the names in Hugging Face's files."""
     blocks, attention = "encoder.layer.", "attention.attention."
     parts = ["query", "key", "value"]
     names = [
@@ -166,10 +166,10 @@ class Reference:
         return output
 
     def place(self, rows, columns):
-        """Makes the model take the positions of a grid of patches that overlap."""
+        """Makes the model use the positions of a grid of overlapping patches."""
 
     def projections(self, block):
-        """What computes query, key and value, before any rotation."""
+        """The modules that compute query, key and value, before any rotation."""
         return [block.attn.qkv]
 
     def watch(self, attentions, stack):
@@ -177,7 +177,7 @@ class Reference:
 
     @torch.no_grad()
     def run(self, image, stride=None):
-        """`LAYER.FACET`: what the blocks give, channels of query, key and value head by head."""
+        """The blocks' outputs by `LAYER.FACET`; channels of query, key and value are head by head."""
         network = self.network
         stride = stride or (network.patch, network.patch)
         grid = network.grid(image, stride)
@@ -226,7 +226,7 @@ def recorded(attentions):
 
 
 class Official(Reference):
-    """facebookresearch/dinov2, made as its hub makes it."""
+    """facebookresearch/dinov2, built as by its hub entry points."""
 
     def __init__(self, network, state, checkout):
         sys.path[:0] = [str(checkout)] if str(checkout) not in sys.path else []
@@ -259,13 +259,13 @@ class Official(Reference):
 class Transformers(Reference):
     """transformers, from a folder with model.safetensors and config.json.
 
-    periods: those of the rotary codes, in place of the exact ones
+    periods: of the rotary codes, in place of the exact ones
     """
 
     def __init__(self, network, folder, periods=None):
         model, report = transformers.AutoModel.from_pretrained(
             folder, output_loading_info=True, dtype=torch.float32, attn_implementation="eager")
-        report["missing_keys"] = [  # of a mask token nothing is made but in training
+        report["missing_keys"] = [  # the mask token is used only in training
             name for name in report["missing_keys"] if not name.endswith("mask_token")]
         faults = {name: found for name, found in report.items() if found}
         assert not faults, faults
@@ -279,7 +279,7 @@ class Transformers(Reference):
 
     @classmethod
     def of(cls, network, state, periods=None):
-        """From the tensors by the official names, through a file with those of Hugging Face."""
+        """From tensors by official name, through a file with Hugging Face's names."""
         with tempfile.TemporaryDirectory() as folder:
             write_huggingface(network, state, folder)
             return cls(network, folder, periods)
@@ -330,7 +330,7 @@ def write_huggingface(network, state, folder):
 
 
 class Timm(Reference):
-    """timm, from tensors by its own names or, which its own conversion takes, the official ones."""
+    """timm, from tensors by its own names or by the official ones, which it converts itself."""
 
     def __init__(self, network, state, periods=None, converting=True):
         common = dict(
@@ -362,11 +362,11 @@ class Timm(Reference):
         return tool.checkpoint_filter_fn(dict(state), self.model)
 
     def projections(self, block):
-        return [] if self.network.is_rotary else [block.attn.qkv]  # the bias of Eva's stands apart
+        return [] if self.network.is_rotary else [block.attn.qkv]  # Eva keeps its bias separately
 
 
 def difference(values, others):
-    """The largest distance, as a share of the largest number, over what both have."""
+    """The largest difference relative to the largest number, over the names that both have."""
     common = values.keys() & others.keys()
     assert common
     return max(

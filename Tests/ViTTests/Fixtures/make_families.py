@@ -2,28 +2,28 @@
 
     python make_families.py PATH/TO/dinov2
 
-The folder is a checkout of https://github.com/facebookresearch/dinov2 (made with b8931f7). Needs
+The folder is a checkout of https://github.com/facebookresearch/dinov2 (b8931f7 was used). Needs
 torch, transformers (5.24) and timm (1.0.31). For each network of CASES, all of which have 2 heads:
 
-    CASE.official.safetensors   its weights, float16, by the official names
-    CASE.names.json             heads; config: transformers' config.json; names and shapes of the
-                                same network's file from transformers (huggingface; `modules` are
-                                those in memory, which differ) and from timm
-    CASE.features.safetensors   image.HxW: inputs, float16, [1, 3, H, W]; and what comes of them,
-                                RULE.HxW.sVxH.LAYER.FACET, float32, V and H the steps from patch to
-                                patch along rows and columns. query, key (both before any rotation,
+    CASE.official.safetensors   its weights, float16, by official name
+    CASE.names.json             heads; config: transformers' config.json; names and shapes in the
+                                same network's file by transformers (huggingface; `modules` are
+                                those in memory, which differ) and by timm
+    CASE.features.safetensors   image.HxW: inputs, float16, [1, 3, H, W]; and their features,
+                                RULE.HxW.sVxH.LAYER.FACET, float32, V and H the strides from patch
+                                to patch down and across. query, key (both before any rotation,
                                 channels head by head), value, token, normedToken: [1, tokens,
                                 width], the class token first, then registers, then patches;
                                 classAttention: [1, heads, tokens]
-    CASE.gradients.safetensors  of three networks: image [2, 3, H, W]; classWeights [2, width] and
-                                patchWeights [2, patches, width]; loss [1], the sum of both times
-                                the tokens after the final norm, registers left out;
+    CASE.gradients.safetensors  for three networks: image [2, 3, H, W]; classWeights [2, width] and
+                                patchWeights [2, patches, width]; loss [1], the sum of the tokens
+                                after the final norm times these weights, without the registers;
                                 gradient.NAME by official name, of the smaller parameters
 
-RULE is whose positions are taken. official: facebookresearch/dinov2's; for DINOv3, the periods in
-the file. transformers, timm: those tools'; for DINOv3, periods computed anew. timm is left out
-where it equals transformers, and either where it equals official. The official values of DINOv3
-come from transformers too, with the periods of the file.
+RULE states whose positions are used. official: those of facebookresearch/dinov2; for DINOv3, the
+periods in the file. transformers, timm: those of these tools; for DINOv3, periods computed anew. timm
+is omitted where it equals transformers, and either where it equals official. The official values of
+DINOv3 also come from transformers, with the periods in the file.
 """
 import json
 import pathlib
@@ -49,12 +49,12 @@ CASES = {
     "dinov3": Network(**V3, periods=True),
     "dinov3_gated": Network(**V3 | dict(hidden=88, gated=True)),
 }
-BOUND = 1e-5  # what is equal but for rounding
+BOUND = 1e-5  # the largest difference that counts as rounding
 
 
 def grids(patch):
-    """Height, width and steps: the table's grid, larger, smaller, finer, finer by other steps each
-    way and with a rest of the picture, and as many patches as the table has but in another form."""
+    """Height, width and strides. The grids are that of the table, a larger, a smaller and a finer one, one
+    finer by other strides each way that leaves a rest, and one of as many patches in another shape."""
     half = patch // 2
     return [
         (4 * patch, 4 * patch, (patch, patch)), (5 * patch, 6 * patch, (patch, patch)),
@@ -81,7 +81,7 @@ def features(case, network, state):
     results = {}
     for height, width, stride in grids(network.patch):
         if network.gated and height > 4 * network.patch:
-            continue  # the positions of the gated networks are those of the others
+            continue  # the gated networks have the same positions as the others
         image = results.setdefault(
             f"image.{height}x{width}", torch.randn(1, 3, height, width).half()).float()
         place = f"{height}x{width}.s{stride[0]}x{stride[1]}"

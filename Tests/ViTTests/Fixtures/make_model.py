@@ -1,4 +1,4 @@
-"""Makes the fixtures of Tests/ViTTests from the official code, but for those of make_weights.py.
+"""Makes the fixtures of Tests/ViTTests/Fixtures/Model from the official code.
 
     python make_model.py PATH/TO/dino PATH/TO/dino-vit-features
 
@@ -7,14 +7,14 @@ https://github.com/ShirAmir/dino-vit-features. Needs torch, torchvision, timm, n
 safetensors. Writes into Model/, beside this script:
 
     weights.safetensors    a seeded vision transformer: width 64, 2 heads, 3 blocks, patch size 8,
-                           position codes for 32x32 pixels; float16 numbers, which the model is
-                           rounded to before it runs in float32
-    features.safetensors   image.HEIGHTxWIDTH: its inputs; CASE.LAYER.FACET: what it gives, heads one
-                           after the other; CASE.embedding: the output of its `forward`
-    photo.png              a made-up photo
+                           position codes for 32x32 pixels; float16, to which the model is rounded
+                           before it runs in float32
+    features.safetensors   image.HEIGHTxWIDTH: its inputs; CASE.LAYER.FACET: its features, head by
+                           head; CASE.embedding: the output of its `forward`
+    photo.png              a synthetic photo
     preprocessed.safetensors
                            resized.SIZE: the photo after torchvision's Resize(SIZE, LANCZOS), 8 bits;
-                           tensor.SIZE: after ToTensor and Normalize as well. SIZE 0: as it is
+                           tensor.SIZE: also after ToTensor and Normalize. SIZE 0: without resizing
 """
 
 import pathlib
@@ -57,7 +57,7 @@ def make_model():
 
 
 def interpolate_to_size(rows, columns):
-    """Position codes by the size of the target grid, without the official tenth."""
+    """Position codes resampled to the size of the target grid, without the official offset of 0.1."""
 
     def interpolate(self, x, w, h):
         codes = self.pos_embed[:, 1:].unflatten(1, (4, 4)).permute(0, 3, 1, 2)
@@ -70,9 +70,9 @@ def interpolate_to_size(rows, columns):
 def extractor(model, stride, height, width, size_based):
     """The reference's extractor; `stride` is (rows, columns).
 
-    Its constructor takes strides that divide the patch size alone, and its position codes take the
-    stride of columns for the rows and the other way round. So the strides are set here, and handed
-    to the codes in the order that makes them right.
+    Its constructor accepts only strides that divide the patch size, and its position codes confuse the
+    strides of rows and columns. So the strides are set here, and passed to the codes in the order that
+    makes them correct.
     """
     model.__dict__.pop("interpolate_pos_encoding", None)
     model.patch_embed.proj.stride = (PATCH, PATCH)
@@ -90,15 +90,15 @@ def extractor(model, stride, height, width, size_based):
 
 ALL = [(layer, facet) for layer in range(3) for facet in ["query", "key", "value", "token", "attn"]]
 SOME = [(1, "key"), (2, "value"), (2, "token"), (2, "attn")]
-# Name, height, width, (stride of rows, of columns), what is kept.
+# Name, height, width, (stride of rows, of columns), features recorded.
 CASES = [
     ("wide", 40, 56, (8, 8), ALL),
     ("fine", 40, 56, (4, 4), SOME),
     ("uneven", 40, 56, (4, 8), SOME),
     ("odd", 24, 35, (3, 5), SOME),  # strides that do not divide the patch size
-    ("rest", 45, 37, (8, 8), SOME),  # no whole number of patches: the rest is not seen
+    ("rest", 45, 37, (8, 8), SOME),  # not a whole number of patches: the remainder is ignored
     ("one", 8, 8, (8, 8), ALL),  # a single patch
-    ("trained", 32, 32, (8, 8), ALL),  # the trained size: position codes as they stand
+    ("trained", 32, 32, (8, 8), ALL),  # the trained size: position codes unchanged
     ("square", 35, 35, (8, 8), SOME),  # the trained grid, square: likewise
     ("oblong", 32, 37, (8, 8), SOME),  # the trained grid, not square: resampled
     ("size", 40, 56, (4, 8), SOME),  # position codes by size

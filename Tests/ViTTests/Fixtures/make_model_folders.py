@@ -1,5 +1,5 @@
-"""Makes the folders that Tests/ViTTests/Weights/ModelFolderTests.swift reads: a small ViT of Hugging
-Face as `save_pretrained` writes it, in one file and in several, and in PyTorch's older form.
+"""Makes the folders that Tests/ViTTests/Weights/ModelFolderTests.swift reads: a small Hugging Face ViT as
+written by `save_pretrained`, in one file and in several, and in PyTorch's older format.
 
 Needs numpy, torch, safetensors and transformers: python make_model_folders.py, in this folder.
 """
@@ -29,7 +29,7 @@ model.save_pretrained(here / "sharded", max_shard_size="6KB")
 shards = json.loads((here / "sharded/model.safetensors.index.json").read_text())
 assert len(set(shards["weight_map"].values())) > 1
 
-# The same in two pickles.
+# The same model in two pickles.
 state = load_file(here / "whole/model.safetensors")
 names = sorted(state)
 (here / "pickled").mkdir()

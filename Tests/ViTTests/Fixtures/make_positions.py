@@ -1,14 +1,14 @@
-"""Makes Positions/positions.safetensors: position codes stretched with antialiasing, and rotary angles.
+"""Makes Positions/positions.safetensors: position codes resampled with antialiasing, and rotary angles.
 
 Needs torch, transformers, timm and safetensors: python make_positions.py, in this folder.
 
-    codes                   of a trained grid of 6 x 5, width 3: [30, 3], float32 numbers
-    codes.ROWSxCOLUMNS      what PyTorch's antialiased bicubic interpolation makes of them for another
-                            grid, in double precision: [ROWS * COLUMNS, 3]
-    weights.…, gradient.…   numbers w, and the gradient of the sum of w times the stretched codes
+    codes                   of a trained grid of 6 x 5, width 3: [30, 3], float32
+    codes.ROWSxCOLUMNS      the codes resampled to another grid by PyTorch's antialiased bicubic
+                            interpolation, in double precision: [ROWS * COLUMNS, 3]
+    weights.…, gradient.…   weights w, and the gradient of the sum of w times the resampled codes
     cos.WIDTH.ROWSxCOLUMNS, sin.…
-                            what transformers' DINOv3 turns heads of WIDTH by: [ROWS * COLUMNS, WIDTH / 2], the
-                            half that it repeats. timm's are compared with them here.
+                            the rotations of heads of WIDTH in transformers' DINOv3: [ROWS * COLUMNS, WIDTH / 2],
+                            the half that it repeats. timm's are compared with them here.
 """
 import pathlib
 

@@ -1,8 +1,8 @@
 """Makes the weight files that Tests/ViTTests/Weights reads.
 
 Needs numpy, torch, timm and safetensors: python make_weights.py, in this folder. Element j of the
-n-th tensor of a model, in the order of its state dict, is value(n, j) / 256, a number that every
-half precision holds; the tests compute it again.
+n-th tensor of a model, in the order of its state dict, is a multiple of 1/256 computed from n and j (see
+`fill`), exact in both half-precision formats; the tests compute the same.
 """
 import argparse
 import collections
@@ -43,7 +43,7 @@ torch.save(vit(32, 1, 2, qkv_bias=False).state_dict(), here / "no_bias.pth")
 torch.save(vit(32, 1, 2, init_values=1.0).state_dict(), here / "layer_scale.pth")
 
 
-# A training checkpoint, as main_dino.py of facebookresearch/dino lays it out.
+# A training checkpoint with the layout of main_dino.py of facebookresearch/dino.
 class MultiCropWrapper(torch.nn.Module):
     def __init__(self, backbone):
         super().__init__()
@@ -121,7 +121,7 @@ for name, shape in [("cls_token", (1, 1)), ("pos_embed", (1, 17))]:
     wide[name] = torch.zeros(1, 1, 1).expand(*shape, 2**50)
 wide["patch_embed.proj.weight"] = torch.zeros(1, 1, 1, 1).expand(2**50, 3, 4, 4)
 torch.save(wide, here / "wide.pth")
-# One stored number as every element of a model of seven million.
+# One stored number as every element of a model of seven million elements.
 one = torch.zeros(1)
 torch.save(
     {name: one.expand(tensor.shape) for name, tensor in vit(512, 4, 8).state_dict().items()},

@@ -10,7 +10,7 @@ import ViT
         .path
 
     /// Small enough to come with every copy of the package.
-    @Test func theFileIsSmallAndSaysWhereItIsFrom() throws {
+    @Test func bundledFileIsSmallAndStatesItsOrigin() throws {
         let file = try WeightFile.bundled()
         #expect(file.configuration.patchSize == 8)
         #expect(file.parameterCount <= 6_000_000)
@@ -22,7 +22,7 @@ import ViT
         #expect(bytes ?? .max <= 12_000_000)
     }
 
-    @Test func theModelIsThatOfTheSources() throws {
+    @Test func bundledModelMatchesTheSourceFile() throws {
         let expected = try VisionTransformer(contentsOf: source)
         let file = try WeightFile.bundled()
         #expect(try file.network().tensors == expected.tensors)
@@ -31,7 +31,7 @@ import ViT
         #expect(model.classToken.elements == expected.classToken.elements)
     }
 
-    @Test func whatIsMissingIsNamed() {
+    @Test func missingFileErrorNamesThePlacesSearched() {
         let error = WeightsError.noBundledWeights(places: ["/a/b", "/c/d"])
         #expect(
             error.description

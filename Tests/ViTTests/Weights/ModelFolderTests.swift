@@ -3,8 +3,8 @@ import Tensors
 import Testing
 import ViT
 
-/// A model of Hugging Face's transformers in a folder with its config.json; make_model_folders.py
-/// made it, and the output that transformers gives.
+/// A model of Hugging Face's transformers in a folder with its config.json; make_model_folders.py made it
+/// and the output of transformers.
 @Suite struct ModelFolderTests {
     private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Fixtures/ModelFolders")
@@ -19,7 +19,7 @@ import ViT
         ("sharded/model.safetensors.index.json", 3), ("pickled", 2),
         ("pickled/pytorch_model.bin.index.json", 2),
     ])
-    func givesWhatTransformersGives(name: String, files: Int) throws {
+    func outputMatchesTransformers(name: String, files: Int) throws {
         let file = try WeightFile(contentsOf: fixture("") + "/" + name)
         #expect(file.naming == .huggingFace && !file.headsAreAssumed && file.files.count == files)
         #expect(file.configuration.heads == 3 && file.configuration.layerNormEpsilon == 1e-3)
@@ -30,7 +30,7 @@ import ViT
         #expect(relativeError(model.norm(tokens), output) < 1e-6)
     }
 
-    /// What config.json told stays with the weights that are written.
+    /// Settings from config.json are kept in the file that is written.
     @Test func headsAndEpsilonAreWritten() throws {
         try withCopy { folder in
             let path = folder + "/out.safetensors"
@@ -44,14 +44,14 @@ import ViT
     }
 
     /// Heads come from the caller, else the file, else config.json, else from the width.
-    @Test func whatIsGivenComesFirst() throws {
+    @Test func givenHeadsTakePrecedence() throws {
         try withCopy { folder in
             #expect(try WeightFile(contentsOf: folder, heads: 2).configuration.heads == 2)
             try rewrite(folder) { $0["num_attention_heads"] = nil }
             let error = #expect(throws: WeightsError.self) { try WeightFile(contentsOf: folder) }
-            #expect(error?.description.contains("--heads") == true)
+            #expect(error?.description.contains("must be given") == true)
             #expect(try WeightFile(contentsOf: folder, heads: 6).configuration.heads == 6)
-            // A config.json is of no concern to a file with official names beside it.
+            // config.json does not apply to a file with official names beside it.
             let path = folder + "/official.safetensors"
             let weights = try VisionTransformer(contentsOf: folder, heads: 4)
             try weights.write(to: path)
@@ -77,7 +77,7 @@ import ViT
         ("layer_norm_eps", "1e300", "cannot be decoded"),
         ("num_attention_heads", "1e400", "cannot be decoded"),
     ])
-    func refusesAnotherNetwork(key: String, value: String, part: String) throws {
+    func rejectsConfigurationsThatDoNotFit(key: String, value: String, part: String) throws {
         try withCopy { folder in
             try rewrite(folder) { $0[key] = value }
             let error = #expect(throws: WeightsError.self) { try WeightFile(contentsOf: folder) }
@@ -89,7 +89,7 @@ import ViT
     @Test(arguments: [
         "", "{", "[1]", "null", String(repeating: "[", count: 1 << 20), "{\"a\": \u{0}}",
     ])
-    func refusesWhatIsNoConfiguration(text: String) throws {
+    func rejectsMalformedConfigurations(text: String) throws {
         try withCopy { folder in
             try Data(text.utf8).write(to: URL(filePath: folder + "/config.json"))
             let error = #expect(throws: WeightsError.self) { try WeightFile(contentsOf: folder) }
@@ -101,7 +101,7 @@ import ViT
         }
     }
 
-    /// Runs `body` with a folder like `whole` that is gone afterwards.
+    /// Runs `body` with a temporary copy of the folder `whole`.
     private func withCopy(_ body: (String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -109,7 +109,7 @@ import ViT
         try body(folder)
     }
 
-    /// Changes config.json by its keys, whose values are texts of JSON.
+    /// Changes values of config.json, which are given as JSON texts by key.
     private func rewrite(_ folder: String, _ change: (inout [String: String]) -> Void) throws {
         let path = folder + "/config.json"
         let data = try Data(contentsOf: URL(filePath: path))

@@ -54,7 +54,7 @@ import ViT
         ("dino_bf16.safetensors", .safetensors, "", .bfloat16),
         ("checkpoint.pth", .pytorch, "teacher", .float32),
     ])
-    func everyFormGivesTheSame(
+    func everyFormatGivesTheSameNetwork(
         name: String, format: TensorFile.Format, source: String, type: ElementType
     ) throws {
         let file = try WeightFile(contentsOf: fixture(name), heads: 2)
@@ -67,7 +67,7 @@ import ViT
         check(try file.network(), names: tiny)
     }
 
-    @Test func withoutTeacherTheStudentIsRead() throws {
+    @Test func readsTheStudentWithoutATeacher() throws {
         let file = try WeightFile(contentsOf: fixture("student_only.pth"), heads: 2)
         #expect(file.source == "student")
         check(try file.network(), names: tiny, salt: 50)
@@ -77,7 +77,7 @@ import ViT
     func joinsQueryKeyAndValueOfHuggingFace(name: String) throws {
         let file = try WeightFile(contentsOf: fixture("\(name).safetensors"))
         #expect(file.naming == .huggingFace && file.configuration.heads == 1)
-        #expect(file.leftOver.count == 2, "the pooler or the classifier")
+        #expect(file.leftOver.count == 2, "expected only the pooler or the classifier")
         let names: [(String, Shape)] = tiny.prefix(16).map { name, shape in
             let dimensions = shape.dimensions.map { $0 == 32 ? 64 : $0 == 96 ? 192 : $0 }
             return (name, Shape(dimensions))
@@ -87,7 +87,7 @@ import ViT
             names: names + [("norm.weight", [64]), ("norm.bias", [64])])
     }
 
-    @Test func withoutAttentionBiasThereAreZeros() throws {
+    @Test func missingAttentionBiasBecomesZero() throws {
         let file = try WeightFile(contentsOf: fixture("no_bias.pth"), heads: 2)
         #expect(file.lacksAttentionBias)
         let weights = try file.network().tensors
@@ -95,7 +95,7 @@ import ViT
         #expect(weights["blocks.0.attn.proj.weight"] == expected(7, [32, 32]))
     }
 
-    @Test func whatIsWrittenIsReadAgainHeadsIncluded() throws {
+    @Test func writtenWeightsReadBackWithTheirHeads() throws {
         let weights = try VisionTransformer(contentsOf: fixture("dino.pth"), heads: 4)
         let path = FileManager.default.temporaryDirectory
             .appending(path: UUID().uuidString + ".safetensors").path
@@ -110,22 +110,22 @@ import ViT
         #expect(try WeightFile(contentsOf: path, heads: 8).configuration.heads == 8)
     }
 
-    private func complaint(heads: Int? = 2, _ name: String) -> String {
+    private func errorMessage(heads: Int? = 2, _ name: String) -> String {
         do {
             _ = try VisionTransformer(contentsOf: fixture(name), heads: heads)
-            return "nothing"
+            return "no error"
         } catch {
             return error.description
         }
     }
 
-    @Test func refusesInOneSentence() {
-        #expect(complaint(heads: nil, "dino.pth").contains("give it with --heads"))
-        #expect(complaint(heads: 3, "dino.pth").contains("not divisible by 3 heads"))
-        #expect(complaint(heads: 0, "dino.pth").contains("not divisible by 0 heads"))
-        #expect(complaint("wide.pth").contains("1x1xWIDTH"))
-        #expect(complaint("shared.pth").contains("elements in"))
-        #expect(complaint("missing.pth").contains("No such file"))
+    @Test func rejectsWrongHeadsAndUnusableFiles() {
+        #expect(errorMessage(heads: nil, "dino.pth").contains("must be given"))
+        #expect(errorMessage(heads: 3, "dino.pth").contains("not divisible by 3 heads"))
+        #expect(errorMessage(heads: 0, "dino.pth").contains("not divisible by 0 heads"))
+        #expect(errorMessage("wide.pth").contains("1x1xWIDTH"))
+        #expect(errorMessage("shared.pth").contains("elements in"))
+        #expect(errorMessage("missing.pth").contains("No such file"))
     }
 
     @Test(
@@ -148,7 +148,7 @@ import ViT
             ([], ["cls_token": [1, 2, 32]], "1x1xWIDTH"),
             ([], ["norm.bias": []], "scalar"),
         ] as [([String], [String: [Int]], String)])
-    func namesWhatDoesNotFit(
+    func namesMissingUnexpectedAndMisshapenTensors(
         removed: [String], changed: [String: [Int]], part: String
     ) throws {
         var tensors = Dictionary(
@@ -161,20 +161,20 @@ import ViT
             .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Safetensors.write(tensors, to: path)
-        #expect(complaint(path: path).contains(part), "\(complaint(path: path))")
+        #expect(errorMessage(path: path).contains(part), "\(errorMessage(path: path))")
     }
 
-    private func complaint(path: String) -> String {
+    private func errorMessage(path: String) -> String {
         do {
             _ = try VisionTransformer(contentsOf: path, heads: 2)
-            return "nothing"
+            return "no error"
         } catch {
             return error.description
         }
     }
 
-    /// Bytes changed where the zip headers, the pickle and the directory are.
-    @Test func damagedFilesGiveASentenceOrAModelNoLargerThanTheFile() throws {
+    /// Bytes are changed in the zip headers, the pickle and the directory.
+    @Test func damagedFilesThrowOrGiveModelsNoLargerThanTheFile() throws {
         let original = Array(
             try #require(FileManager.default.contents(atPath: fixture("dino.pth"))))
         let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
@@ -185,14 +185,14 @@ import ViT
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int(state >> 33) % limit
         }
-        var complaints = 0
+        var errorCount = 0
         try Data(original).write(to: URL(filePath: path))
         let handle = try #require(FileHandle(forWritingAtPath: path))
         for _ in 0..<1000 {
             var bytes = original
             for _ in 0...random(below: 3) {
-                let place = random(below: 14_000)
-                bytes[place < 7000 ? place : bytes.count - 1 - (place - 7000)] =
+                let offset = random(below: 14_000)
+                bytes[offset < 7000 ? offset : bytes.count - 1 - (offset - 7000)] =
                     UInt8(random(below: 256))
             }
             try handle.seek(toOffset: 0)
@@ -201,14 +201,14 @@ import ViT
                 let weights = try VisionTransformer(contentsOf: path, heads: 2)
                 #expect(weights.configuration.parameterCount <= bytes.count)
             } catch {
-                complaints += 1
+                errorCount += 1
                 #expect(error.description.contains(path) && error.description.count < 1200)
             }
         }
-        #expect(complaints > 100 && complaints < 1000, "\(complaints)")
+        #expect(errorCount > 100 && errorCount < 1000, "\(errorCount) errors")
     }
 
-    @Test func otherWrappersAndHeadsAreFine() throws {
+    @Test func readsOtherWrappersAndHeads() throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -222,7 +222,7 @@ import ViT
             ("state_dict.momentum_backbone._orig_mod.", "state_dict.momentum_backbone"),
             ("module.teacher_backbone.module.", "module.teacher_backbone"),
         ] {
-            // Another dictionary, or where there is none a head.
+            // Beside the model there is another dictionary or, where the model is all there is, a head.
             let isWhole = source.isEmpty || prefix.hasPrefix("_") || prefix.hasPrefix("module.")
             var tensors = [
                 isWhole ? prefix + "head.weight" : "optimizer.0": Tensor([1], shape: [1])
@@ -237,8 +237,8 @@ import ViT
         }
     }
 
-    /// The names of a compiled, sharded and checkpointed model have their wrappers within.
-    @Test func wrappersOfPartsAreDropped() throws {
+    /// The names of compiled, sharded and checkpointed models have wrappers in the middle.
+    @Test func dropsWrappersWithinNames() throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -256,8 +256,7 @@ import ViT
         }
     }
 
-    /// Of a teacher and a student in one file the teacher is read, by whatever names they go: those of
-    /// DINO, of lightly, of solo-learn.
+    /// The names of teacher and student are those of DINO, of lightly and of solo-learn.
     @Test(arguments: [
         ("teacher.backbone.", "student.module.backbone.", "teacher"),
         (
@@ -267,7 +266,7 @@ import ViT
         ("state_dict.momentum_backbone.", "state_dict.backbone.", "state_dict.momentum_backbone"),
         ("module.momentum_backbone.", "module.backbone.", "module.momentum_backbone"),
     ])
-    func theTeacherIsPreferred(teacher: String, student: String, source: String) throws {
+    func prefersTheTeacherToTheStudent(teacher: String, student: String, source: String) throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -288,27 +287,27 @@ import ViT
     private func writeTiny(_ path: String, _ changed: [(String, [Int], Float)]) throws {
         var tensors = Dictionary(
             uniqueKeysWithValues: tiny.map { ($0.0, Tensor(repeating: 0, shape: $0.1)) })
-        for (name, place, value) in changed {
+        for (name, index, value) in changed {
             var tensor = try #require(tensors[name])
-            let position = zip(place, tensor.shape.dimensions).reduce(0) { $0 * $1.1 + $1.0 }
+            let position = zip(index, tensor.shape.dimensions).reduce(0) { $0 * $1.1 + $1.0 }
             tensor.withUnsafeMutableElements { $0[position] = value }
             tensors[name] = tensor
         }
         try Safetensors.write(tensors, to: path)
     }
 
-    @Test func weightsThatAreNotFiniteAreRefusedByName() throws {
+    @Test func rejectsNonFiniteWeightsByName() throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: UUID().uuidString + ".safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
-        func sentence() throws -> String? {
+        func message() throws -> String? {
             let file = try WeightFile(contentsOf: path, heads: 2)
             let error = #expect(throws: WeightsError.self) { try file.network() }
             #expect(try error == .notFinite(path: path, file.nonFiniteParameters()))
             return error?.description
         }
         try writeTiny(path, [("norm.bias", [31], -.infinity)])
-        #expect(try sentence() == "the weights in \(path) are not finite: norm.bias[31] is -inf")
+        #expect(try message() == "the weights in \(path) are not finite: norm.bias[31] is -inf")
         try writeTiny(
             path,
             [
@@ -317,10 +316,10 @@ import ViT
                 ("blocks.1.attn.qkv.weight", [4, 1], .nan),
             ])
         #expect(
-            try sentence()
+            try message()
                 == "the weights in \(path) are not finite: patch_embed.proj.weight[1, 2, 3, 0] is inf,"
                 + " the first of 3 in 2 parameters")
-        // The greatest float is one.
+        // The greatest float is finite.
         try writeTiny(
             path, [("norm.bias", [0], .greatestFiniteMagnitude), ("cls_token", [0, 0, 1], -0.0)])
         let file = try WeightFile(contentsOf: path, heads: 2)
@@ -328,8 +327,8 @@ import ViT
         #expect(try file.network().tensors["norm.bias"]?.elements[0] == .greatestFiniteMagnitude)
     }
 
-    /// What one in a file is of another kind, the sentence says which.
-    @Test func aTensorThatIsNotReadIsNamed() throws {
+    /// Elements of another type in a single tensor: the error names it.
+    @Test func namesTensorOfUnsupportedType() throws {
         let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try writeTiny(path, [])
@@ -337,6 +336,6 @@ import ViT
         let norm = try #require(bytes.range(of: Data(#""norm.bias":{"dtype":"F32""#.utf8)))
         bytes.replaceSubrange(norm, with: Data(#""norm.bias":{"dtype":"C32""#.utf8))
         try bytes.write(to: URL(filePath: path))
-        #expect(complaint(path: path).contains("norm.bias holds elements of type C32"))
+        #expect(errorMessage(path: path).contains("norm.bias holds elements of type C32"))
     }
 }

@@ -1,41 +1,41 @@
 import Tensors
 
 extension [UInt8] {
-    /// Changes anything, knowing nothing of what the bytes mean.
+    /// Changes the bytes without regard to their meaning.
     ///
-    /// - Parameter others: inputs of which a part may be taken over.
-    mutating func mutate(others: [[UInt8]], using chance: inout Xoshiro256) {
+    /// - Parameter others: inputs from which a part may be copied.
+    mutating func mutate(others: [[UInt8]], using random: inout Xoshiro256) {
         guard !isEmpty else {
-            self = chance.pick(others)
+            self = random.pick(others)
             return
         }
-        let at = chance.place(in: count)
-        let length = Swift.min(chance.length(most: count), count - at)
-        switch chance.below(12) {
-        case 0, 1: self[at] ^= 1 << UInt8(chance.below(8))
-        case 2: self[at] = UInt8(chance.below(256))
+        let at = random.position(in: count)
+        let length = Swift.min(random.length(upTo: count), count - at)
+        switch random.below(12) {
+        case 0, 1: self[at] ^= 1 << UInt8(random.below(8))
+        case 2: self[at] = UInt8(random.below(256))
         case 3, 4, 5:
-            let size = chance.pick([1, 2, 4, 8])
-            let value = chance.pick(Interesting.integers)
-            put(value, at: at, size: size, isBigEndian: chance.oneIn(2))
-        case 6: removeSubrange((chance.oneIn(2) ? at : count - length)...)
+            let size = random.pick([1, 2, 4, 8])
+            let value = random.pick(Interesting.integers)
+            put(value, at: at, size: size, isBigEndian: random.oneIn(2))
+        case 6: removeSubrange((random.oneIn(2) ? at : count - length)...)
         case 7: removeSubrange(at..<at + length)
-        case 8: insert(contentsOf: self[at..<at + length], at: chance.below(count + 1))
+        case 8: insert(contentsOf: self[at..<at + length], at: random.below(count + 1))
         case 9:
             let stretch = self[at..<at + length]
             removeSubrange(at..<at + length)
-            insert(contentsOf: stretch, at: chance.below(count + 1))
+            insert(contentsOf: stretch, at: random.below(count + 1))
         case 10:
-            let other = chance.pick(others)
-            let from = chance.place(in: other.count)
-            let to = Swift.min(other.count, from + chance.length(most: other.count))
+            let other = random.pick(others)
+            let from = random.position(in: other.count)
+            let to = Swift.min(other.count, from + random.length(upTo: other.count))
             if from < to { replaceSubrange(at..<at + length, with: other[from..<to]) }
         default:
-            for index in at..<at + length { self[index] = UInt8(chance.below(256)) }
+            for index in at..<at + length { self[index] = UInt8(random.below(256)) }
         }
     }
 
-    /// Writes as much of an integer as there is room for.
+    /// Writes an integer, as far as there is space for it.
     mutating func put(_ value: Int, at offset: Int, size: Int, isBigEndian: Bool) {
         for index in 0..<size where offset + index < count {
             let shift = 8 * (isBigEndian ? size - 1 - index : index)
@@ -43,7 +43,7 @@ extension [UInt8] {
         }
     }
 
-    /// An integer without its sign; zeros are read past the end.
+    /// Reads an unsigned integer; bytes past the end are zeros.
     func integer(at offset: Int, size: Int, isBigEndian: Bool) -> Int {
         (0..<size).reduce(0) { value, index in
             let at = offset + (isBigEndian ? index : size - 1 - index)
@@ -51,15 +51,15 @@ extension [UInt8] {
         }
     }
 
-    /// Sets single floats of a stretch to values at which arithmetic breaks.
-    mutating func mutateFloats(in range: Range<Int>, using chance: inout Xoshiro256) {
-        let size = chance.oneIn(6) ? 2 : 4
+    /// Sets some floats in a range to values that often break arithmetic.
+    mutating func mutateFloats(in range: Range<Int>, using random: inout Xoshiro256) {
+        let size = random.oneIn(6) ? 2 : 4
         guard range.count >= size else { return }
         let slots = range.count / size
-        let value = chance.pick(Interesting.floats).bitPattern
-        let first = chance.below(slots)
-        let most = chance.oneIn(4) ? chance.length(most: slots) : 1
-        let last = Swift.min(slots, first + most)
+        let value = random.pick(Interesting.floats).bitPattern
+        let first = random.below(slots)
+        let length = random.oneIn(4) ? random.length(upTo: slots) : 1
+        let last = Swift.min(slots, first + length)
         for slot in first..<last {
             let bits = size == 4 ? Int(value) : Int(value >> 16)
             put(bits, at: range.lowerBound + slot * size, size: size, isBigEndian: false)

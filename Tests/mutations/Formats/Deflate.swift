@@ -1,4 +1,4 @@
-/// Just enough of zlib's format (RFC 1950, 1951) to write pictures without a compressor.
+/// The parts of zlib's format (RFC 1950, 1951) that suffice to write pictures without a compressor.
 enum Deflate {
     /// A stream of stored blocks.
     static func stored(_ bytes: [UInt8]) -> [UInt8] {
@@ -16,7 +16,7 @@ enum Deflate {
         return stream + integerBytes(adler(bytes), size: 4, isBigEndian: true)
     }
 
-    /// What a stream of stored blocks holds; nil of any other.
+    /// The contents of a stream of stored blocks; nil for any other stream.
     static func contents(ofStored stream: [UInt8]) -> [UInt8]? {
         var contents: [UInt8] = []
         var at = 2
@@ -30,12 +30,12 @@ enum Deflate {
         return nil
     }
 
-    /// Zeros, more than 158 of them in a byte: what a decompression bomb is made of.
+    /// A stream of zeros, more than 158 per byte, as in a decompression bomb.
     static func zeros(_ count: Int) -> [UInt8] {
         var stream: [UInt8] = [0x78, 0x01]
         var pending = 0
         var pendingCount = 0
-        // Bits of a code come with the highest first, numbers with the lowest.
+        // Codes are written with the highest bit first, numbers with the lowest.
         func append(_ bits: Int, _ count: Int) {
             for bit in 0..<count {
                 pending |= (bits >> (count - 1 - bit) & 1) << pendingCount
@@ -61,7 +61,7 @@ enum Deflate {
         for _ in 0..<left { append(0b0011_0000, 8) }
         append(0, 7)  // The end.
         if pendingCount > 0 { append(0, 8 - pendingCount) }
-        // Of zeros the first sum stays 1, the second counts them.
+        // Adler-32 of zeros: the first sum stays 1, and the second counts them.
         return stream
             + integerBytes((count % 65521) << 16 | 1, size: 4, isBigEndian: true)
     }
@@ -76,7 +76,7 @@ enum Deflate {
     }
 }
 
-/// The checksum of PNG and zip (ISO 3309).
+/// The checksum of PNG and ZIP (ISO 3309).
 enum CRC32 {
     private static let table: [UInt32] = (0..<256).map { byte in
         (0..<8).reduce(UInt32(byte)) { value, _ in

@@ -1,13 +1,13 @@
 import Tensors
 
-/// A JPEG file as the segments before its first scan, and the rest.
+/// A JPEG file, split into the segments before its first scan and the rest.
 struct JPEGFile {
-    /// Marker and what follows its length.
+    /// The marker of each segment and the data after its length.
     var segments: [(marker: UInt8, data: [UInt8])] = []
-    /// From the first scan on.
+    /// Everything from the first scan on.
     var rest: [UInt8] = []
 
-    /// Nil where the bytes do not begin as a JPEG does.
+    /// Nil if the bytes do not begin like a JPEG file.
     init?(_ bytes: [UInt8]) {
         guard bytes.starts(with: [0xFF, 0xD8]) else { return nil }
         var at = 2
@@ -29,38 +29,38 @@ struct JPEGFile {
         } + rest
     }
 
-    /// Changes segments, whose lengths stay right.
-    mutating func mutate(others: [[UInt8]], using chance: inout Xoshiro256) {
-        let at = chance.below(segments.count)
-        switch chance.below(8) {
+    /// Changes segments and keeps their lengths correct.
+    mutating func mutate(others: [[UInt8]], using random: inout Xoshiro256) {
+        let at = random.below(segments.count)
+        switch random.below(8) {
         case 0, 1:
             guard let frame = segments.firstIndex(where: { 0xC0...0xC2 ~= $0.marker }),
                 segments[frame].data.count > 5
             else { return }
-            if chance.oneIn(2) {
+            if random.oneIn(2) {
                 segments[frame].data.put(
-                    chance.pick(Interesting.integers), at: chance.pick([1, 3]), size: 2,
+                    random.pick(Interesting.integers), at: random.pick([1, 3]), size: 2,
                     isBigEndian: true)
             } else {
-                let place = chance.place(in: segments[frame].data.count)
-                segments[frame].data[place] = chance.pick([0, 1, 2, 3, 4, 8, 12, 0x11, 0x21, 0x44])
+                let index = random.position(in: segments[frame].data.count)
+                segments[frame].data[index] = random.pick([0, 1, 2, 3, 4, 8, 12, 0x11, 0x21, 0x44])
             }
-        case 2: segments.insert(segments[at], at: chance.below(segments.count + 1))
+        case 2: segments.insert(segments[at], at: random.below(segments.count + 1))
         case 3:
             let moved = segments.remove(at: at)
-            if chance.oneIn(2) { segments.insert(moved, at: chance.below(segments.count + 1)) }
+            if random.oneIn(2) { segments.insert(moved, at: random.below(segments.count + 1)) }
         case 4:
-            if let other = JPEGFile(chance.pick(others)) {
-                segments.insert(chance.pick(other.segments), at: at)
+            if let other = JPEGFile(random.pick(others)) {
+                segments.insert(random.pick(other.segments), at: at)
             }
         case 5:
-            var exif = Exif.orientation(UInt8(chance.below(10)))
-            if chance.oneIn(2) { exif.mutate(others: [[0]], using: &chance) }
+            var exif = Exif.orientation(UInt8(random.below(10)))
+            if random.oneIn(2) { exif.mutate(others: [[0]], using: &random) }
             segments.insert((0xE1, Array("Exif".utf8) + [0, 0] + exif), at: at)
-        case 6: segments[at].marker = UInt8(0xC0 + chance.below(64))
-        default: segments[at].data.mutate(others: [[0], [255]], using: &chance)
+        case 6: segments[at].marker = UInt8(0xC0 + random.below(64))
+        default: segments[at].data.mutate(others: [[0], [255]], using: &random)
         }
-        // Longer ones than a length of two bytes can say.
+        // A length of two bytes cannot express more.
         for index in segments.indices {
             segments[index].data = Array(segments[index].data.prefix(65533))
         }

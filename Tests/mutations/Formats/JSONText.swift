@@ -1,12 +1,12 @@
 import Tensors
 
-/// A text in JSON as its tokens: changed by whole values, it stays JSON, or nearly.
+/// A JSON text, split into tokens: changing whole values keeps it valid, or almost.
 struct JSONText {
     typealias Token = [UInt8]
 
     private var tokens: [Token] = []
 
-    /// Nil where the text is empty or has a string without an end.
+    /// Nil if the text is empty or has an unterminated string.
     init?(_ text: [UInt8]) {
         var at = 0
         while at < text.count {
@@ -46,84 +46,84 @@ struct JSONText {
         tokens[index].first.map(Self.isWord) ?? false
     }
 
-    /// Changes a value, a name or the structure.
-    mutating func mutate(using chance: inout Xoshiro256) {
+    /// Changes a value, a key or the structure.
+    mutating func mutate(using random: inout Xoshiro256) {
         let strings = tokens.indices.filter { isString($0) && !isKey($0) }
         let keys = tokens.indices.filter { isKey($0) }
         let values = tokens.indices.filter { isValue($0) }
-        // Strings that are JSON themselves hold what a program is set to.
+        // Strings that contain JSON hold the options of a program.
         let nested = strings.filter { tokens[$0].starts(with: Array("\"{".utf8)) }
-        if !nested.isEmpty, !chance.oneIn(3) {
-            let index = chance.pick(nested)
+        if !nested.isEmpty, !random.oneIn(3) {
+            let index = random.pick(nested)
             if var inner = JSONText(Self.unescaped(tokens[index])) {
-                inner.mutate(using: &chance)
+                inner.mutate(using: &random)
                 tokens[index] = Self.quoted(inner.bytes)
                 return
             }
         }
-        switch chance.below(12) {
+        switch random.below(12) {
         case 0, 1, 2, 3, 4:
-            if !values.isEmpty { mutateValue(chance.pick(values), using: &chance) }
-        case 5, 6: if !strings.isEmpty { mutateString(chance.pick(strings), using: &chance) }
-        case 7: if !keys.isEmpty { mutateString(chance.pick(keys), using: &chance) }
+            if !values.isEmpty { mutateValue(random.pick(values), using: &random) }
+        case 5, 6: if !strings.isEmpty { mutateString(random.pick(strings), using: &random) }
+        case 7: if !keys.isEmpty { mutateString(random.pick(keys), using: &random) }
         case 8:
-            let kind = chance.pick([strings, keys, values].filter { !$0.isEmpty } + [[0]])
-            tokens.swapAt(chance.pick(kind), chance.pick(kind))
+            let kind = random.pick([strings, keys, values].filter { !$0.isEmpty } + [[0]])
+            tokens.swapAt(random.pick(kind), random.pick(kind))
         case 9:
-            let range = element(at: chance.below(tokens.count))
-            if chance.oneIn(2) {
+            let range = element(at: random.below(tokens.count))
+            if random.oneIn(2) {
                 tokens.removeSubrange(range)
             } else {
                 let copy = tokens[range] + [[UInt8(ascii: ",")]]
                 tokens.insert(contentsOf: copy, at: range.lowerBound)
             }
         case 10:
-            let range = element(at: chance.below(tokens.count))
-            let depth = chance.pick([1, 10, 500, 600, 100_000])
-            let text = chance.pick([
+            let range = element(at: random.below(tokens.count))
+            let depth = random.pick([1, 10, 500, 600, 100_000])
+            let text = random.pick([
                 "null", "[]", "{}", "0", "\"\"", String(repeating: "[", count: depth),
                 String(repeating: "[", count: depth) + String(repeating: "]", count: depth),
                 String(repeating: "{\"a\":", count: depth),
             ])
             tokens.replaceSubrange(range, with: [Array(text.utf8)])
-        default: tokens.remove(at: chance.below(tokens.count))
+        default: tokens.remove(at: random.below(tokens.count))
         }
         if tokens.isEmpty { tokens = [Array("{}".utf8)] }
     }
 
-    private mutating func mutateValue(_ index: Int, using chance: inout Xoshiro256) {
+    private mutating func mutateValue(_ index: Int, using random: inout Xoshiro256) {
         let text = String(decoding: tokens[index], as: UTF8.self)
-        var replacement = chance.pick(Interesting.numbers)
-        if let number = Int(text), chance.oneIn(2) {
+        var replacement = random.pick(Interesting.numbers)
+        if let number = Int(text), random.oneIn(2) {
             let near = [
-                number &+ 1, number &- 1, number &* 2, number / 2, 0 &- number, chance.below(100),
+                number &+ 1, number &- 1, number &* 2, number / 2, 0 &- number, random.below(100),
                 number &* 1000,
             ]
-            replacement = "\(chance.pick(near))"
-        } else if let number = Double(text), chance.oneIn(2) {
+            replacement = "\(random.pick(near))"
+        } else if let number = Double(text), random.oneIn(2) {
             let near = [number * 2, number / 2, -number, number + 1, 1 - number]
-            replacement = "\(chance.pick(near))"
-        } else if text == "true" || text == "false", chance.oneIn(2) {
+            replacement = "\(random.pick(near))"
+        } else if text == "true" || text == "false", random.oneIn(2) {
             replacement = text == "true" ? "false" : "true"
         }
         tokens[index] = Array(replacement.utf8)
     }
 
-    private mutating func mutateString(_ index: Int, using chance: inout Xoshiro256) {
-        switch chance.below(4) {
+    private mutating func mutateString(_ index: Int, using random: inout Xoshiro256) {
+        switch random.below(4) {
         case 0:
             var inner = Array(tokens[index].dropFirst().dropLast())
-            inner.mutate(others: [[32]], using: &chance)
+            inner.mutate(others: [[32]], using: &random)
             tokens[index] = [UInt8(ascii: "\"")] + inner + [UInt8(ascii: "\"")]
         case 1:
             let others = tokens.indices.filter { isString($0) }
-            tokens[index] = tokens[chance.pick(others)]
-        case 2: tokens[index] = Self.quoted(Array(chance.pick(Interesting.numbers).utf8))
-        default: tokens[index] = Array("\"\(chance.pick(Interesting.texts))\"".utf8)
+            tokens[index] = tokens[random.pick(others)]
+        case 2: tokens[index] = Self.quoted(Array(random.pick(Interesting.numbers).utf8))
+        default: tokens[index] = Array("\"\(random.pick(Interesting.texts))\"".utf8)
         }
     }
 
-    /// The tokens of the value that begins at one, or of a name with its value.
+    /// The tokens of the value that begins at an index, or of a key with its value.
     private func element(at start: Int) -> Range<Int> {
         var end = isKey(start) ? min(start + 2, tokens.count - 1) : start
         var depth = 0

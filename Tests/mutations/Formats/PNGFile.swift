@@ -1,13 +1,13 @@
 import Tensors
 
-/// A PNG file as its chunks, whose lengths and checksums are right again when it is written.
+/// A PNG file, split into chunks, whose lengths and checksums are computed anew when it is written.
 struct PNGFile {
     struct Chunk {
         var type: [UInt8]
         var data: [UInt8]
         /// Added to the checksum.
         var error = 0
-        /// What is said of its length, where that is not true.
+        /// The length to write instead of the true one.
         var claim: Int?
     }
 
@@ -17,7 +17,7 @@ struct PNGFile {
 
     init(chunks: [Chunk]) { self.chunks = chunks }
 
-    /// Nil where the bytes are no series of chunks.
+    /// Nil if the bytes are not a series of chunks.
     init?(_ bytes: [UInt8]) {
         guard bytes.starts(with: Self.signature) else { return nil }
         chunks = []
@@ -56,10 +56,10 @@ extension PNGFile {
     ///
     /// - Parameters:
     ///   - colourType: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA.
-    ///   - extra: chunks before the picture's data.
+    ///   - extra: chunks to insert before the picture's data.
     init(
         width: Int, height: Int, depth: Int, colourType: Int, isInterlaced: Bool,
-        extra: [Chunk] = [], using chance: inout Xoshiro256
+        extra: [Chunk] = [], using random: inout Xoshiro256
     ) {
         let header =
             integerBytes(width, size: 4, isBigEndian: true)
@@ -68,16 +68,16 @@ extension PNGFile {
         var rows: [UInt8] = []
         for pass in Self.passes(width, height, isInterlaced: isInterlaced) {
             for _ in 0..<pass.rows {
-                rows.append(UInt8(chance.below(5)))
+                rows.append(UInt8(random.below(5)))
                 let count = Self.rowBytes(pass.columns, depth: depth, colourType: colourType)
-                // Of a palette the lower indices alone are sure to be there.
-                for _ in 0..<count { rows.append(UInt8(chance.below(colourType == 3 ? 4 : 256))) }
+                // Only the lower indices are certain to be in the palette.
+                for _ in 0..<count { rows.append(UInt8(random.below(colourType == 3 ? 4 : 256))) }
             }
         }
         self.init(chunks: [Chunk("IHDR", header)] + extra)
         if colourType == 3 {
-            let colours = (0..<3 * 4).map { _ in UInt8(chance.below(256)) }
-            // A palette comes before what refers to it.
+            let colours = (0..<3 * 4).map { _ in UInt8(random.below(256)) }
+            // The palette precedes the chunks that refer to it.
             chunks.insert(Chunk("PLTE", colours), at: 1)
             if depth == 8 { rows = rows.map { $0 & 3 } }
         }
@@ -89,7 +89,7 @@ extension PNGFile {
         return (columns * depth * channels + 7) / 8
     }
 
-    /// The pictures that make up the file: one, or the seven of Adam7 that have pixels.
+    /// The passes that make up the picture: one, or those of Adam7's seven that have pixels.
     static func passes(
         _ width: Int, _ height: Int, isInterlaced: Bool
     ) -> [(columns: Int, rows: Int)] {

@@ -1,12 +1,12 @@
 import Tensors
 
-/// A pickle as its opcodes with what belongs to each.
+/// A pickle, split into opcodes with their arguments.
 struct Pickle {
     var operations: [[UInt8]] = []
-    /// What follows the last pickle, or what is no pickle.
+    /// The bytes after the last pickle, or from the first that cannot be parsed.
     var rest: [UInt8] = []
 
-    /// - Parameter pickles: how many follow each other; a file of the legacy form has four.
+    /// - Parameter pickles: the number of consecutive pickles; a legacy file has four.
     init(_ bytes: [UInt8], pickles: Int = 1) {
         var at = 0
         var ends = 0
@@ -21,7 +21,7 @@ struct Pickle {
 
     var bytes: [UInt8] { operations.joined() + rest }
 
-    /// The bytes of an opcode with its argument (Python's Lib/pickletools.py).
+    /// The number of bytes of an opcode with its argument (Python's Lib/pickletools.py).
     private static func length(_ at: Int, _ bytes: [UInt8]) -> Int? {
         func counted(_ size: Int) -> Int {
             1 + size + max(0, bytes.integer(at: at + 1, size: size, isBigEndian: false))
@@ -54,74 +54,74 @@ struct Pickle {
         operations.indices.filter { opcodes.contains(operations[$0][0]) }
     }
 
-    mutating func mutate(using chance: inout Xoshiro256) {
-        guard !operations.isEmpty else { return rest.mutate(others: [[46]], using: &chance) }
-        let at = chance.place(in: operations.count)
-        let end = min(operations.count, at + (chance.oneIn(2) ? 1 : chance.length(most: 40)))
+    mutating func mutate(using random: inout Xoshiro256) {
+        guard !operations.isEmpty else { return rest.mutate(others: [[46]], using: &random) }
+        let at = random.position(in: operations.count)
+        let end = min(operations.count, at + (random.oneIn(2) ? 1 : random.length(upTo: 40)))
         let integers = places(of: [0x4A, 0x4B, 0x4D, 0x8A])
         let strings = places(of: [0x58, 0x8C, 0x55])
-        switch chance.below(12) {
+        switch random.below(12) {
         case 0, 1, 2:
-            // The numbers are sizes, strides, offsets and counts.
+            // Integers are sizes, strides, offsets and counts.
             guard !integers.isEmpty else { return }
-            operations[chance.pick(integers)] =
+            operations[random.pick(integers)] =
                 [0x8A, 8]
-                + integerBytes(chance.pick(Interesting.integers), size: 8, isBigEndian: false)
+                + integerBytes(random.pick(Interesting.integers), size: 8, isBigEndian: false)
         case 3:
             guard !integers.isEmpty else { return }
-            operations.swapAt(chance.pick(integers), chance.pick(integers))
+            operations.swapAt(random.pick(integers), random.pick(integers))
         case 4, 5:
             guard !strings.isEmpty else { return }
             let text = Array(
-                chance.pick(Interesting.texts + ["storage", "0", "1", "cpu", "cls_token"]).utf8)
-            operations[chance.pick(strings)] =
+                random.pick(Interesting.texts + ["storage", "0", "1", "cpu", "cls_token"]).utf8)
+            operations[random.pick(strings)] =
                 [0x58] + integerBytes(text.count, size: 4, isBigEndian: false) + text
         case 6:
             guard !strings.isEmpty else { return }
-            operations.swapAt(chance.pick(strings), chance.pick(strings))
+            operations.swapAt(random.pick(strings), random.pick(strings))
         case 7: operations.removeSubrange(at..<end)
         case 8:
             let copy = operations[at..<end]
-            operations.insert(contentsOf: copy, at: chance.below(operations.count))
-        case 9: operations[at][0] = chance.pick(Self.opcodes)
-        case 10: operations.insert([chance.pick(Self.opcodes)], at: at)
-        default: operations[at].mutate(others: [[0x2E], [0x28]], using: &chance)
+            operations.insert(contentsOf: copy, at: random.below(operations.count))
+        case 9: operations[at][0] = random.pick(Self.opcodes)
+        case 10: operations.insert([random.pick(Self.opcodes)], at: at)
+        default: operations[at].mutate(others: [[0x2E], [0x28]], using: &random)
         }
     }
 }
 
-/// What `torch.save` writes, in both of its forms.
+/// Mutations of the files of `torch.save`, in both of its formats.
 enum TorchMutations {
     private static let legacyMagicCount = 15
 
-    /// Nil where the bytes are neither.
-    static func mutated(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
+    /// Nil if the bytes are in neither format.
+    static func mutated(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
         if var zip = ZipFile(bytes) {
-            mutate(&zip, using: &chance)
+            mutate(&zip, using: &random)
             return zip.bytes
         }
         guard bytes.starts(with: [0x80, 0x02, 0x8A, 0x0A]), bytes.count > legacyMagicCount else {
             return nil
         }
         var pickle = Pickle(Array(bytes[legacyMagicCount...]), pickles: 4)
-        if chance.oneIn(4) {
-            pickle.rest.mutateFloats(in: 0..<pickle.rest.count, using: &chance)
+        if random.oneIn(4) {
+            pickle.rest.mutateFloats(in: 0..<pickle.rest.count, using: &random)
         } else {
-            pickle.mutate(using: &chance)
+            pickle.mutate(using: &random)
         }
         return bytes[..<legacyMagicCount] + pickle.bytes
     }
 
-    private static func mutate(_ zip: inout ZipFile, using chance: inout Xoshiro256) {
-        let at = chance.below(zip.entries.count)
-        switch chance.below(10) {
+    private static func mutate(_ zip: inout ZipFile, using random: inout Xoshiro256) {
+        let at = random.below(zip.entries.count)
+        switch random.below(10) {
         case 0: zip.entries.remove(at: at)
         case 1: zip.entries.append(zip.entries[at])
-        case 2: zip.entries[at].name.mutate(others: zip.entries.map(\.name), using: &chance)
-        case 3: zip.entries[at].data.mutate(others: [[0]], using: &chance)
+        case 2: zip.entries[at].name.mutate(others: zip.entries.map(\.name), using: &random)
+        case 3: zip.entries[at].data.mutate(others: [[0]], using: &random)
         case 4:
             let whole = 0..<zip.entries[at].data.count
-            zip.entries[at].data.mutateFloats(in: whole, using: &chance)
+            zip.entries[at].data.mutateFloats(in: whole, using: &random)
         default:
             guard
                 let index = zip.entries.firstIndex(where: {
@@ -129,7 +129,7 @@ enum TorchMutations {
                 })
             else { return }
             var pickle = Pickle(zip.entries[index].data)
-            pickle.mutate(using: &chance)
+            pickle.mutate(using: &random)
             zip.entries[index].data = pickle.bytes
         }
     }

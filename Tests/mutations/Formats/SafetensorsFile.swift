@@ -1,12 +1,12 @@
 import Foundation
 import Tensors
 
-/// A safetensors file as its header and its data.
+/// A safetensors file, split into its header and its data.
 struct SafetensorsFile {
     private var header: [UInt8]
     private var data: [UInt8]
 
-    /// Nil where the length of the header leads outside of the file.
+    /// Nil if the header extends beyond the file.
     init?(_ bytes: [UInt8]) {
         let length = bytes.integer(at: 0, size: 8, isBigEndian: false)
         guard bytes.count > 8, length >= 0, length <= bytes.count - 8 else { return nil }
@@ -16,15 +16,15 @@ struct SafetensorsFile {
 
     var bytes: [UInt8] { integerBytes(header.count, size: 8, isBigEndian: false) + header + data }
 
-    mutating func mutate(using chance: inout Xoshiro256) {
-        switch chance.below(8) {
-        case 0, 1: data.mutateFloats(in: 0..<data.count, using: &chance)
-        case 2, 3: rearrange(using: &chance)
+    mutating func mutate(using random: inout Xoshiro256) {
+        switch random.below(8) {
+        case 0, 1: data.mutateFloats(in: 0..<data.count, using: &random)
+        case 2, 3: rearrange(using: &random)
         default:
             guard var text = JSONText(header) else {
-                return header.mutate(others: [Array("{}".utf8)], using: &chance)
+                return header.mutate(others: [Array("{}".utf8)], using: &random)
             }
-            text.mutate(using: &chance)
+            text.mutate(using: &random)
             header = text.bytes
         }
     }
@@ -36,24 +36,24 @@ struct SafetensorsFile {
         var data: [UInt8]
     }
 
-    /// Changes, removes or renames a tensor; header and data agree as before.
-    private mutating func rearrange(using chance: inout Xoshiro256) {
+    /// Changes, removes or renames a tensor, and keeps header and data consistent.
+    private mutating func rearrange(using random: inout Xoshiro256) {
         guard let (found, metadata) = entries, !found.isEmpty else { return }
         var entries = found
-        let index = chance.below(entries.count)
+        let index = random.below(entries.count)
         let names = entries.map(\.name)
-        switch chance.below(6) {
+        switch random.below(6) {
         case 0: entries.remove(at: index)
         case 1:
-            entries[index].name = chance.pick(names + ["", "cls_token", "head.weight", "a.b.c"])
+            entries[index].name = random.pick(names + ["", "cls_token", "head.weight", "a.b.c"])
         case 2:
             let extra = entries[index]
             entries.append(extra)
-            entries[entries.count - 1].name += chance.pick(["2", ".weight", "\u{1B}[0m", "."])
-        case 3: entries[index].reshape(using: &chance)
-        case 4: entries[index].resize(using: &chance)
+            entries[entries.count - 1].name += random.pick(["2", ".weight", "\u{1B}[0m", "."])
+        case 3: entries[index].reshape(using: &random)
+        case 4: entries[index].resize(using: &random)
         default:
-            let other = chance.below(entries.count)
+            let other = random.below(entries.count)
             let name = entries[index].name
             entries[index].name = entries[other].name
             entries[other].name = name
@@ -94,26 +94,26 @@ struct SafetensorsFile {
 }
 
 extension SafetensorsFile.Entry {
-    /// Another shape of the same elements.
-    fileprivate mutating func reshape(using chance: inout Xoshiro256) {
+    /// Gives the same elements another shape.
+    fileprivate mutating func reshape(using random: inout Xoshiro256) {
         let count = shape.reduce(1) { $0 &* $1 }
-        let part = chance.pick([1, 2, 3, 4, 8])
+        let part = random.pick([1, 2, 3, 4, 8])
         let choices =
             [[count], [1, count], [count, 1], [1, 1, count], shape.reversed(), [1] + shape]
             + (count % part == 0 ? [[part, count / part], [count / part, part]] : [])
-        shape = chance.pick(choices)
+        shape = random.pick(choices)
     }
 
-    /// Another extent, and the data for it.
-    fileprivate mutating func resize(using chance: inout Xoshiro256) {
+    /// Changes the extent of a dimension, and the data accordingly.
+    fileprivate mutating func resize(using random: inout Xoshiro256) {
         let size = ["F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I64": 8][type] ?? 4
         guard !shape.isEmpty else {
             shape = [1]
             return
         }
-        let axis = chance.below(shape.count)
+        let axis = random.below(shape.count)
         let extent = shape[axis]
-        shape[axis] = chance.pick([0, 1, 2, 3, extent &+ 1, max(1, extent) - 1, 2 &* extent, 300])
+        shape[axis] = random.pick([0, 1, 2, 3, extent &+ 1, max(1, extent) - 1, 2 &* extent, 300])
         let count = shape.reduce(size) { $0 &* $1 }
         guard 0...1 << 18 ~= count else {
             shape[axis] = extent

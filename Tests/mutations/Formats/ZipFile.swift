@@ -1,4 +1,4 @@
-/// A zip archive as its entries; written again, all of them are stored.
+/// A ZIP archive, split into entries, which are written without compression.
 struct ZipFile {
     struct Entry {
         var name: [UInt8]
@@ -8,7 +8,7 @@ struct ZipFile {
 
     var entries: [Entry] = []
 
-    /// Nil where the bytes have no directory at their end.
+    /// Nil if the bytes do not end with a directory.
     init?(_ bytes: [UInt8]) {
         guard bytes.starts(with: [0x50, 0x4B, 3, 4]), bytes.count > 22,
             let end = (0...bytes.count - 22).last(where: {

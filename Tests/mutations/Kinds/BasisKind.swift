@@ -1,7 +1,7 @@
 import Descriptors
 import Tensors
 
-/// Principal components out of a file, onto which descriptors are projected.
+/// A file of principal components, onto which descriptors are projected.
 struct BasisKind: Kind {
     let name = "basis"
     let fileName = "basis.safetensors"
@@ -31,8 +31,8 @@ struct BasisKind: Kind {
             shape: [30, channels])
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
-        SegmentationSeeds.restructured(bytes, using: &chance)
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        SegmentationSeeds.restructured(bytes, using: &random)
     }
 
     func use(_ path: String) throws {

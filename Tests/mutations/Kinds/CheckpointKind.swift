@@ -4,7 +4,7 @@ import Platform
 import Tensors
 import ViT
 
-/// The checkpoint of a run of training, which goes on from it by one step.
+/// The checkpoint of a training run, which is resumed from it for one step.
 struct CheckpointKind: Kind {
     let name = "checkpoint"
     let fileName = "checkpoint.safetensors"
@@ -13,12 +13,12 @@ struct CheckpointKind: Kind {
 
     init() throws {
         seeds = try Self.checkpoints()
-        log = try Self.sound().log
+        log = try Self.validRun().log
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
         guard var file = SafetensorsFile(bytes) else { return nil }
-        file.mutate(using: &chance)
+        file.mutate(using: &random)
         return file.bytes
     }
 
@@ -33,10 +33,10 @@ struct CheckpointKind: Kind {
 
     func use(_ path: String) throws { try Self.resume(Path.folder(of: path)) }
 
-    /// Goes on with the run that a folder holds by one step.
+    /// Resumes the run in a folder for one step.
     static func resume(_ folder: String) throws {
         guard let configuration = try TrainingRun.configuration(in: folder) else { return }
-        // What a configuration may ask for in earnest is not what is tested.
+        // Large but valid configurations are not the subject of the test.
         guard configuration.cost <= 4 * configurations.get()[0].cost else { return }
         var run = try TrainingRun(
             in: folder, configuration: configuration, pictures: PictureFolder(pictures.get()),
@@ -44,13 +44,13 @@ struct CheckpointKind: Kind {
         do {
             _ = try run.train(stoppingWhen: { true })
         } catch TrainingRunError.notFinite {
-            // Elements that are not finite are found by the step, which names it.
+            // Non-finite elements are detected by the training step, whose error names the step.
         }
     }
 
     // MARK: Seeds
 
-    /// Runs of one step and of two.
+    /// The checkpoints of two steps of training with each configuration.
     static func checkpoints() throws -> [[UInt8]] {
         try configurations.get().map { try run($0).checkpoint }
     }
@@ -93,17 +93,17 @@ struct CheckpointKind: Kind {
         return [plain, other, distilled, masked]
     }
 
-    /// The network to learn from, where there is one.
+    /// The teacher network of a distillation; nil for other objectives.
     private static func features(of configuration: TrainingConfiguration) -> FeatureSource? {
         configuration.options.distillation.map { _ in .network(Fixtures.model) }
     }
 
-    /// Takes two steps.
+    /// Trains for two steps and returns the files.
     static func run(
         _ configuration: TrainingConfiguration
     ) throws -> (checkpoint: [UInt8], log: [UInt8]) {
         let folder = Path.joined(Scratch.folder, "seed-run")
-        let places = ["checkpoint.safetensors", "log.jsonl"].map { Path.joined(folder, $0) }
+        let paths = ["checkpoint.safetensors", "log.jsonl"].map { Path.joined(folder, $0) }
         Scratch.remove(folder)
         var run = try TrainingRun(
             in: folder, configuration: configuration, pictures: PictureFolder(pictures.get()),
@@ -113,17 +113,17 @@ struct CheckpointKind: Kind {
             steps += 1
             return steps == 2
         })
-        return (try Fixtures.bytes(of: places[0]), try Fixtures.bytes(of: places[1]))
+        return (try Fixtures.bytes(of: paths[0]), try Fixtures.bytes(of: paths[1]))
     }
 
-    /// A log of two steps beside its checkpoint.
-    static func sound() throws -> (checkpoint: [UInt8], log: [UInt8]) {
+    /// A valid checkpoint after two steps, and its log.
+    static func validRun() throws -> (checkpoint: [UInt8], log: [UInt8]) {
         try run(configurations.get()[0])
     }
 }
 
 extension TrainingConfiguration {
-    /// About the work of a step and the memory for its crops.
+    /// A measure of a step's work and of the memory for its crops.
     fileprivate var cost: Double {
         func square(_ side: Int) -> Double { Double(side) * Double(side) }
         let pixels =

@@ -1,7 +1,7 @@
 import Descriptors
 import Tensors
 
-/// Saved models of co-segmentation, applied to a picture.
+/// A saved model of co-segmentation, applied to a picture.
 struct CoSegmentationKind: Kind {
     let name = "cosegmentation"
     let fileName = "model.safetensors"
@@ -21,7 +21,7 @@ struct CoSegmentationKind: Kind {
                 if !isRefined { option.refinement = nil }
                 options.append(option)
                 option.taps.binning = .logarithmic(hierarchy: 1)
-                option.taps.saliencyHeads = [0]
+                option.taps.features.saliencyHeads = [0]
                 options.append(option)
             }
         }
@@ -32,13 +32,13 @@ struct CoSegmentationKind: Kind {
         }
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
-        SegmentationSeeds.restructured(bytes, using: &chance)
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        SegmentationSeeds.restructured(bytes, using: &random)
     }
 
     func use(_ path: String) throws {
         let model = try CoSegmentation(contentsOf: path)
-        let features = try SegmentationSeeds.features(asking: model.options.taps)
+        let features = try SegmentationSeeds.features(requestedBy: model.options.taps)
         try model.check(features, path: path)
         _ = model.mask(of: features)
     }

@@ -4,13 +4,14 @@ import Platform
 import Tensors
 import ViT
 
-/// Files of the package's tests, and what more than one kind is made of.
+/// Files of the package's tests, and data that several kinds use.
 enum Fixtures {
     private static let tests = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The files in a folder below Tests whose names end in one of some ways.
-    /// - Parameter types: how their names end.
+    /// The files with some extensions in a folder below Tests.
+    ///
+    /// - Parameter types: the ends of the names after a dot.
     static func files(in folder: String, types: [String]) throws -> [[UInt8]] {
         let path = tests.appendingPathComponent(folder).path
         return try FileSystem.names(in: path)
@@ -18,7 +19,7 @@ enum Fixtures {
             .map { try bytes(of: Path.joined(path, $0)) }
     }
 
-    /// JPEGs: the package writes none.
+    /// JPEG files from fixtures, since the package does not write any.
     static func jpegs() throws -> [[UInt8]] {
         struct Case: Decodable { var file: Data }
         let decoder = JSONDecoder()
@@ -35,7 +36,7 @@ enum Fixtures {
         Array(try Data(contentsOf: URL(fileURLWithPath: path)))
     }
 
-    /// What a function of the package writes into a file.
+    /// The bytes that a function writes to a file.
     static func written(_ write: (String) throws -> Void) throws -> [UInt8] {
         let path = Path.joined(Scratch.folder, "seed")
         try write(path)
@@ -53,7 +54,7 @@ enum Fixtures {
         return VisionTransformer(untrained: network, using: &generator)
     }()
 
-    /// A small picture of two halves with some noise.
+    /// A small picture with two different halves and noise.
     static func photo(_ number: Int, side: Int = 16) -> Image {
         var generator = Xoshiro256(seed: 2, stream: number)
         let pixels = (0..<side * side).flatMap { pixel in

@@ -1,45 +1,44 @@
 import Tensors
 
-/// A kind of file: sound ones to begin with, how they are changed, and what is done with the result.
+/// A kind of file: valid seeds, how they are changed, and how the package uses the result.
 protocol Kind {
     var name: String { get }
-    /// What the file is called in a folder of its own.
+    /// The name of the file in its folder.
     var fileName: String { get }
-    /// Sound files.
+    /// Valid files.
     var seeds: [[UInt8]] { get }
 
-    /// Changes what the file says without breaking its form; nil where the bytes no longer have that
-    /// form.
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]?
+    /// Changes the contents of a file but keeps its structure; nil if the bytes no longer have that structure.
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]?
 
-    /// The most memory that a file may take, in bytes.
+    /// The maximum memory, in bytes, that using a file may take.
     func memoryLimit(of bytes: [UInt8]) -> Int
 
-    /// Lays what belongs beside the file into its folder, anew for each input.
+    /// Writes the other files that belong into the folder; called for each input.
     func prepare(_ folder: String) throws
 
-    /// Does what a person's command would do with the file.
+    /// Does what a command of the program would do with the file.
     ///
-    /// - Throws: what the package throws where it refuses the file.
+    /// - Throws: the package's error if it rejects the file.
     func use(_ path: String) throws
 }
 
 extension Kind {
-    /// The promise for all files but pictures.
+    /// The guarantee for all files except pictures.
     func memoryLimit(of bytes: [UInt8]) -> Int { 16 * bytes.count + 64 << 20 }
 
     func prepare(_ folder: String) throws {}
 
-    /// The input of a number, always the same.
+    /// The input with a given number; it is always the same.
     func input(_ number: Int, seed: UInt64) -> [UInt8] {
         let stream = Int(truncatingIfNeeded: CRC32.of(name.utf8))
-        var chance = Xoshiro256(seed: seed, stream: stream, number)
-        var bytes = chance.pick(seeds)
-        for _ in 0..<chance.pick([1, 1, 1, 2, 2, 3, 5]) {
-            if !chance.oneIn(4), let changed = restructured(bytes, using: &chance) {
+        var random = Xoshiro256(seed: seed, stream: stream, number)
+        var bytes = random.pick(seeds)
+        for _ in 0..<random.pick([1, 1, 1, 2, 2, 3, 5]) {
+            if !random.oneIn(4), let changed = restructured(bytes, using: &random) {
                 bytes = changed
             } else {
-                bytes.mutate(others: seeds, using: &chance)
+                bytes.mutate(others: seeds, using: &random)
             }
         }
         return bytes
@@ -52,7 +51,8 @@ enum Kinds {
         [
             try PictureKind(), try MaskKind(), try TensorKind(), try WeightsKind(),
             try CheckpointKind(), try LogKind(), try CoSegmentationKind(), try PartsKind(),
-            try BasisKind(), try ModelFolderKind.config(), try ModelFolderKind.index(),
+            try BasisKind(), try IndexKind(), try ModelFolderKind.config(),
+            try ModelFolderKind.index(),
         ]
     }
 }

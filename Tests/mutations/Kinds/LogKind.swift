@@ -1,7 +1,7 @@
 import Platform
 import Tensors
 
-/// The log of a run of training whose checkpoint is sound.
+/// The log of a training run with a valid checkpoint.
 struct LogKind: Kind {
     let name = "log"
     let fileName = "log.jsonl"
@@ -9,30 +9,30 @@ struct LogKind: Kind {
     private let checkpoint: [UInt8]
 
     init() throws {
-        let run = try CheckpointKind.sound()
+        let run = try CheckpointKind.validRun()
         checkpoint = run.checkpoint
         seeds = [run.log]
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
         var lines = bytes.split(separator: 10, omittingEmptySubsequences: false).map(Array.init)
-        let at = chance.below(lines.count)
-        switch chance.below(8) {
-        case 0: lines.insert(lines[at], at: chance.below(lines.count + 1))
+        let at = random.below(lines.count)
+        switch random.below(8) {
+        case 0: lines.insert(lines[at], at: random.below(lines.count + 1))
         case 1: lines.remove(at: at)
-        case 2: lines.insert(chance.pick([[], [32], [13], [0], [123, 125], [91]]), at: at)
-        case 3: lines[at] = Array(repeating: chance.pick([32, 120, 0, 91]), count: 1 << 17)
+        case 2: lines.insert(random.pick([[], [32], [13], [0], [123, 125], [91]]), at: at)
+        case 3: lines[at] = Array(repeating: random.pick([32, 120, 0, 91]), count: 1 << 17)
         default:
             guard var text = JSONText(lines[at]) else { return nil }
-            text.mutate(using: &chance)
+            text.mutate(using: &random)
             lines[at] = text.bytes
         }
         return Array(lines.joined(separator: [10]))
     }
 
     func prepare(_ folder: String) throws {
-        let place = Path.joined(folder, "checkpoint.safetensors")
-        try ReplacingFile.write(to: place) { file throws(SystemError) in
+        let path = Path.joined(folder, "checkpoint.safetensors")
+        try ReplacingFile.write(to: path) { file throws(SystemError) in
             try file.write(checkpoint)
         }
     }

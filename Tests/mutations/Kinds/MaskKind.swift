@@ -3,15 +3,15 @@ import Images
 import Platform
 import Tensors
 
-/// Masks, whose labels are what a PNG stores.
+/// Masks: PNG files whose stored values are labels.
 struct MaskKind: Kind {
     let name = "mask"
     let fileName = "mask.png"
     let seeds: [[UInt8]]
 
     init() throws {
-        var chance = Xoshiro256(seed: 4)
-        let labels = (0..<13 * 11).map { _ in UInt8(chance.below(3)) }
+        var random = Xoshiro256(seed: 4)
+        let labels = (0..<13 * 11).map { _ in UInt8(random.below(3)) }
         let palette: [Colour] = [.black, .white, Colour(red: 128, green: 0, blue: 0)]
         seeds =
             try PictureSeeds.pngs() + [
@@ -25,8 +25,8 @@ struct MaskKind: Kind {
             ]
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
-        PictureSeeds.restructured(bytes, others: seeds, using: &chance)
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        PictureSeeds.restructured(bytes, others: seeds, using: &random)
     }
 
     func memoryLimit(of bytes: [UInt8]) -> Int {
@@ -43,6 +43,6 @@ struct MaskKind: Kind {
         let again = try LabelImage(contentsOf: path + ".again.png")
         require(
             again.labels == mask.labels,
-            "a mask is another when it is written and read again")
+            "a mask changes when it is written and read again")
     }
 }

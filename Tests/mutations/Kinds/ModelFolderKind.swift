@@ -2,7 +2,7 @@ import Platform
 import Tensors
 import ViT
 
-/// A text of a model folder, whose weights are sound and lie in two files.
+/// A JSON file of a model folder, whose weights are valid and split into two files.
 struct ModelFolderKind: Kind {
     let name: String
     let fileName: String
@@ -55,9 +55,9 @@ struct ModelFolderKind: Kind {
         return files + [(configName, Array(config.utf8)), (indexName, Array(index.utf8))]
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
         guard var text = JSONText(bytes) else { return nil }
-        text.mutate(using: &chance)
+        text.mutate(using: &random)
         return text.bytes
     }
 

@@ -1,7 +1,7 @@
 import Descriptors
 import Tensors
 
-/// Saved models of part co-segmentation, applied to a picture.
+/// A saved model of part co-segmentation, applied to a picture.
 struct PartsKind: Kind {
     let name = "parts"
     let fileName = "model.safetensors"
@@ -30,13 +30,13 @@ struct PartsKind: Kind {
         }
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
-        SegmentationSeeds.restructured(bytes, using: &chance)
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        SegmentationSeeds.restructured(bytes, using: &random)
     }
 
     func use(_ path: String) throws {
         let model = try PartCoSegmentation(contentsOf: path)
-        let features = try SegmentationSeeds.features(asking: model.options.foreground.taps)
+        let features = try SegmentationSeeds.features(requestedBy: model.options.foreground.taps)
         try model.check(features, path: path)
         let labels = model.labels(of: features)
         _ = labels.resized(width: 20, height: 20)

@@ -11,8 +11,8 @@ struct PictureKind: Kind {
         seeds = try PictureSeeds.pngs() + Fixtures.jpegs()
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
-        PictureSeeds.restructured(bytes, others: seeds, using: &chance)
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        PictureSeeds.restructured(bytes, others: seeds, using: &random)
     }
 
     func memoryLimit(of bytes: [UInt8]) -> Int {
@@ -26,10 +26,10 @@ struct PictureKind: Kind {
     }
 }
 
-/// What a picture's header asks for.
+/// The size that a picture's header claims.
 struct PictureHeader {
     private var pixels = 0
-    /// The fewest bytes that such a picture can be compressed to.
+    /// The minimum number of bytes of such a picture, compressed.
     private var least = 0
     private let byteCount: Int
 
@@ -38,11 +38,11 @@ struct PictureHeader {
         if bytes.starts(with: PNGFile.signature) {
             let width = bytes.integer(at: 16, size: 4, isBigEndian: true)
             let height = bytes.integer(at: 20, size: 4, isBigEndian: true)
-            // Longer sides than PNG allows are none.
+            // Sides beyond PNG's limit are invalid.
             pixels = max(width, height) < 1 << 31 ? width * height : 0
             let channels = [2: 3, 4: 2, 6: 4][bytes.dropFirst(25).first ?? 0] ?? 1
             let bits = channels * Int(bytes.dropFirst(24).first ?? 0)
-            // A byte of deflate says at most 1,032.
+            // A byte of deflate expands to at most 1,032 bytes.
             least = pixels / 8 / 1032 * bits
         } else if let file = JPEGFile(bytes) {
             for (marker, data) in file.segments where 0xC0...0xCF ~= marker && data.count > 5 {
@@ -50,12 +50,12 @@ struct PictureHeader {
                 let width = data.integer(at: 3, size: 2, isBigEndian: true)
                 pixels = max(pixels, width * height)
             }
-            // A block of 64 pixels, or one stretched to twice either way, takes a bit at least.
+            // A block takes at least a bit and covers 64 pixels, or four times as many with subsampling.
             least = pixels / 64 / 4 / 8
         }
     }
 
-    /// The memory that decoding may take for it: the result, turned upright once, beside the samples
-    /// as they are stored, 16 bytes a pixel in all. None where the file cannot hold so much.
+    /// The memory that decoding may take: 16 bytes per pixel for the result, a copy to rotate it and the stored samples.
+    /// Zero if the file is too short for the picture.
     var memory: Int { pixels <= Image.maximumPixelCount && least <= byteCount ? 16 * pixels : 0 }
 }

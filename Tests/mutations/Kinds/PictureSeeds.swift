@@ -1,15 +1,15 @@
 import Images
 import Tensors
 
-/// Small PNG files of every form, and how pictures are changed.
+/// Small PNG files of every type, and how pictures are changed.
 enum PictureSeeds {
-    /// The colour types with their depths.
+    /// The colour types with their bit depths.
     private static let forms: [(colourType: Int, depths: [Int])] = [
         (0, [1, 2, 4, 8, 16]), (2, [8, 16]), (3, [1, 2, 4, 8]), (4, [8, 16]), (6, [8, 16]),
     ]
 
     static func pngs() throws -> [[UInt8]] {
-        var chance = Xoshiro256(seed: 3)
+        var random = Xoshiro256(seed: 3)
         var seeds: [[UInt8]] = []
         for (colourType, depths) in forms {
             for depth in depths {
@@ -17,7 +17,7 @@ enum PictureSeeds {
                     func png(_ extra: [PNGFile.Chunk]) -> [UInt8] {
                         PNGFile(
                             width: 13, height: 11, depth: depth, colourType: colourType,
-                            isInterlaced: isInterlaced, extra: extra, using: &chance
+                            isInterlaced: isInterlaced, extra: extra, using: &random
                         ).bytes
                     }
                     seeds.append(png([]))
@@ -29,7 +29,7 @@ enum PictureSeeds {
         return seeds + [try Fixtures.photo(1).encodedPNG()]
     }
 
-    /// A colour that is transparent, or the alphas of a palette.
+    /// A `tRNS` chunk: a transparent colour, or the alphas of a palette.
     private static func key(_ colourType: Int) -> [UInt8]? {
         switch colourType {
         case 0: [0, 1]
@@ -51,14 +51,14 @@ enum PictureSeeds {
     }
 
     static func restructured(
-        _ bytes: [UInt8], others: [[UInt8]], using chance: inout Xoshiro256
+        _ bytes: [UInt8], others: [[UInt8]], using random: inout Xoshiro256
     ) -> [UInt8]? {
         if var png = PNGFile(bytes) {
-            png.mutate(others: others, using: &chance)
+            png.mutate(others: others, using: &random)
             return png.bytes
         }
         guard var jpeg = JPEGFile(bytes) else { return nil }
-        jpeg.mutate(others: others, using: &chance)
+        jpeg.mutate(others: others, using: &random)
         return jpeg.bytes
     }
 }

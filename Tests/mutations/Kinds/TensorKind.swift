@@ -1,6 +1,6 @@
 import Tensors
 
-/// Files of tensors in every format: npy, safetensors, both forms of PyTorch's.
+/// Files of tensors in every format: npy, safetensors, and both of PyTorch's.
 struct TensorKind: Kind {
     let name = "tensors"
     let fileName = "tensors.pth"
@@ -11,16 +11,16 @@ struct TensorKind: Kind {
             in: "TensorsTests/Fixtures/Files", types: ["pth", "pt", "npy", "safetensors"])
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
-        TensorKind.restructured(bytes, using: &chance)
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        TensorKind.restructured(bytes, using: &random)
     }
 
-    /// Changes a file of tensors of any format.
-    static func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
-        if let torch = TorchMutations.mutated(bytes, using: &chance) { return torch }
+    /// Changes a file of tensors in any format.
+    static func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        if let torch = TorchMutations.mutated(bytes, using: &random) { return torch }
         if bytes.starts(with: [0x93]) { return nil }
         guard var file = SafetensorsFile(bytes) else { return nil }
-        file.mutate(using: &chance)
+        file.mutate(using: &random)
         return file.bytes
     }
 
@@ -28,7 +28,7 @@ struct TensorKind: Kind {
         let file = try TensorFile(contentsOf: path)
         var failure: TensorFileError?
         for name in file.names {
-            // One that cannot be read does not keep from the next.
+            // A tensor that cannot be read must not prevent reading the next.
             do throws(TensorFileError) {
                 _ = try file.tensor(named: name)
             } catch {

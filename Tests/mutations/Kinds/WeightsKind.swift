@@ -3,7 +3,7 @@ import Descriptors
 import Tensors
 import ViT
 
-/// Weights of a network, alone or in a checkpoint, as a network to use, to convert and to learn from.
+/// The weights of a network, alone or in a checkpoint, opened as a network and converted.
 struct WeightsKind: Kind {
     let name = "weights"
     let fileName = "weights.pth"
@@ -20,8 +20,8 @@ struct WeightsKind: Kind {
             + CheckpointKind.checkpoints()
     }
 
-    func restructured(_ bytes: [UInt8], using chance: inout Xoshiro256) -> [UInt8]? {
-        TensorKind.restructured(bytes, using: &chance)
+    func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        TensorKind.restructured(bytes, using: &random)
     }
 
     func use(_ path: String) throws { try Self.use(path) }
@@ -33,23 +33,26 @@ struct WeightsKind: Kind {
         for naming in [Naming.official, .timm] {
             _ = try Fixtures.written { try network.write(to: $0, naming: naming) }
         }
-        // Refused where a parameter leaves the range; the sentence is about the new file.
+        // Rejected if a parameter exceeds the range; that error names the new file.
         _ = try? Fixtures.written { try network.write(to: $0, elementType: .float16) }
     }
 
-    /// Takes the features of a picture of four patches, if they are small.
+    /// Extracts features of a picture of four patches, if the patches and the network are small.
     private static func run(_ network: VisionTransformer) {
         let configuration = network.configuration
         guard configuration.patchSize <= 64, configuration.parameterCount <= 1 << 20 else { return }
         let photo = Fixtures.photo(5, side: 2 * configuration.patchSize)
-        let extractor = Extractor(network, preprocessing: Preprocessing(loadSize: nil))
+        var extractor = Extractor(
+            network,
+            FeatureOptions(stride: PatchStride(configuration.patchSize), loadSize: nil))
         do {
             for facet in [Facet.key, .token] {
-                _ = try extractor.descriptors(of: photo, layer: -1, facet: facet)
+                extractor.tap.facet = facet
+                _ = try extractor.descriptors(of: photo)
             }
             _ = try extractor.saliency(of: photo)
         } catch {
-            // It is about the picture, or what came out of it, and knows of no file.
+            // Such an error concerns the picture or its features, not the file.
         }
     }
 }

@@ -1,24 +1,24 @@
 import Platform
 import Tensors
 
-/// The memory of this process, as Linux counts it; elsewhere nothing is measured.
+/// The memory of this process as counted by Linux; on other systems nothing is measured.
 struct Memory {
-    /// Memory that an input may have mapped beside what there was, written or not: a claim of
-    /// terabytes fails at once.
-    private static let mostMapped = 6 << 30
+    /// The maximum memory that an input may map in addition, whether it is written or not, so that requests for terabytes
+    /// fail at once.
+    private static let maxMapped = 6 << 30
 
     private let clearing: Int32
     private let status: Int32
 
-    /// - Parameter isMeasured: false under a sanitizer, whose own memory is beyond measure.
+    /// - Parameter isMeasured: false under a sanitizer, which needs much memory of its own.
     init(isMeasured: Bool) {
         clearing = isMeasured ? open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC) : -1
         status = isMeasured ? open("/proc/self/status", O_RDONLY | O_CLOEXEC) : -1
         #if os(Linux)
-            // A process that dies leaves its counts, not its memory.
+            // No core dumps: a crashed process leaves only its counts.
             Self.limit(RLIMIT_CORE, to: 0)
             guard isMeasured else { return }
-            Self.limit(RLIMIT_AS, to: field("VmSize:") + Self.mostMapped)
+            Self.limit(RLIMIT_AS, to: field("VmSize:") + Self.maxMapped)
         #endif
     }
 
@@ -29,18 +29,18 @@ struct Memory {
         }
     #endif
 
-    /// Gives back what former inputs left, and begins to count.
+    /// Releases memory kept from earlier inputs and resets the peak.
     ///
-    /// - Returns: the bytes in memory now.
+    /// - Returns: the number of bytes in memory.
     func begin() -> Int {
         StoragePool.shared.drain()
         guard clearing >= 0 else { return 0 }
-        // 5: the peak becomes what is in memory now (proc_pid_clear_refs(5)).
+        // Writing 5 resets the peak to the current memory (proc_pid_clear_refs(5)).
         _ = pwrite(clearing, "5", 1, 0)
         return field("VmHWM:")
     }
 
-    /// The most bytes that were in memory since `begin`, less those that were there then.
+    /// The increase in bytes from the memory at `begin` to the peak since then.
     func peak(since start: Int) -> Int {
         status >= 0 ? max(0, field("VmHWM:") - start) : 0
     }
@@ -62,7 +62,7 @@ struct Memory {
     }
 }
 
-/// Seconds of processor time that this process has taken, on all threads.
+/// The processor time of all threads of this process, in seconds.
 func processorTime() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)

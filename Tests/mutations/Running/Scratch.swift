@@ -1,7 +1,7 @@
 import Foundation
 import Platform
 
-/// The folder in which a process lays its files: in `TMPDIR`, best one in memory.
+/// The folder for a process's files, in `TMPDIR`, which should be in memory.
 enum Scratch {
     static let folder: String = {
         let root = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
@@ -12,7 +12,7 @@ enum Scratch {
 
     static func remove() { remove(folder) }
 
-    /// Removes a file, or a folder with all that is in it.
+    /// Removes a file, or a folder with its contents.
     static func remove(_ path: String) {
         guard FileSystem.isFolder(path) else { return FileSystem.remove(path) }
         for name in (try? FileSystem.names(in: path)) ?? [] { remove(Path.joined(path, name)) }

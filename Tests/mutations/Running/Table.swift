@@ -1,14 +1,14 @@
 import Platform
 
-/// The counts of all processes, a line a kind.
+/// The counts of all processes, with a row per kind.
 struct Table {
     private var rows: [[String]] = [
         [
             "kind", "inputs", "refused", "accepted", "crashes", "over memory", "over 10 s",
-            "no sentence", "most MB", "of limit", "slowest s",
+            "bad message", "peak MB", "of limit", "slowest s",
         ]
     ]
-    /// Whether every promise was kept, and anything was tried.
+    /// Whether every guarantee was kept and at least one input was tried.
     private(set) var isClean = true
 
     init(_ paths: [String], kinds: [any Kind]) throws {
@@ -16,17 +16,17 @@ struct Table {
         var inputs = 0
         for (index, kind) in kinds.enumerated() {
             func sum(_ count: Tally.Count) -> Int { tallies.reduce(0) { $0 + $1[index, count] } }
-            func most(_ count: Tally.Count) -> Int { tallies.map { $0[index, count] }.max() ?? 0 }
-            // Of a process that died and was not started again.
+            func peak(_ count: Tally.Count) -> Int { tallies.map { $0[index, count] }.max() ?? 0 }
+            // A process that crashed and was not restarted.
             let last = tallies.count { $0.crash?.kind == index }
             let faults = [
-                sum(.crashes) + last, sum(.overMemory), sum(.tooSlow), sum(.badSentences),
+                sum(.crashes) + last, sum(.overMemory), sum(.tooSlow), sum(.badMessages),
             ]
             rows.append(
                 [kind.name] + [sum(.inputs), sum(.refused), sum(.accepted)].map(String.init)
                     + faults.map(String.init) + [
-                        "\(most(.mostMemory) >> 20)", "\(most(.mostOfLimit) / 10) %",
-                        "\(Double(most(.slowest) / 1000) / 1000)",
+                        "\(peak(.peakMemory) >> 20)", "\(peak(.shareOfLimit) / 10) %",
+                        "\(Double(peak(.slowest) / 1000) / 1000)",
                     ])
             if faults.contains(where: { $0 > 0 }) { isClean = false }
             inputs += sum(.inputs)

@@ -1,25 +1,25 @@
 import Platform
 
-/// Counts that outlive the process: they stand in a file that is mapped into memory.
+/// Counts in a memory-mapped file, which outlive a crash of the process.
 struct Tally {
-    /// What is counted of a kind.
+    /// The counts of a kind.
     enum Count: Int, CaseIterable {
-        case inputs, refused, accepted, crashes, overMemory, tooSlow, badSentences
-        /// Bytes.
-        case mostMemory
-        /// Of the limit, in thousandths.
-        case mostOfLimit
-        /// Microseconds of processor time.
+        case inputs, refused, accepted, crashes, overMemory, tooSlow, badMessages
+        /// In bytes.
+        case peakMemory
+        /// The largest share of the memory limit, in thousandths.
+        case shareOfLimit
+        /// In microseconds of processor time.
         case slowest, time
     }
 
-    /// What stands before the counts: what was being done, and how it ended.
+    /// The fields before the counts: the current input, and the crash if there was one.
     private enum Head: Int, CaseIterable {
         case isBusy, kind, number, signal, frameCount
     }
 
-    static let mostFrames = 24
-    private static let headCount = Head.allCases.count + mostFrames
+    static let maxFrames = 24
+    private static let headCount = Head.allCases.count + maxFrames
 
     private let values: UnsafeMutableBufferPointer<Int>
 
@@ -36,11 +36,11 @@ struct Tally {
     }
 
     subscript(kind: Int, count: Count) -> Int {
-        get { values[place(kind, count)] }
-        nonmutating set { values[place(kind, count)] = newValue }
+        get { values[index(kind, count)] }
+        nonmutating set { values[index(kind, count)] = newValue }
     }
 
-    private func place(_ kind: Int, _ count: Count) -> Int {
+    private func index(_ kind: Int, _ count: Count) -> Int {
         Self.headCount + kind * Count.allCases.count + count.rawValue
     }
 
@@ -48,7 +48,7 @@ struct Tally {
         self[kind, count] = max(self[kind, count], value)
     }
 
-    /// Notes what is about to be done.
+    /// Records the input that is about to be tried.
     func begin(_ kind: Int, _ number: Int) {
         self[.kind] = kind
         self[.number] = number
@@ -59,18 +59,18 @@ struct Tally {
 
     func end() { self[.isBusy] = 0 }
 
-    /// What a process that died was doing, and where it died.
+    /// The input that a crashed process was trying, and where it crashed.
     var crash: (kind: Int, number: Int, signal: Int, frames: [Int])? {
         guard self[.isBusy] != 0 else { return nil }
         let start = Head.allCases.count
-        let count = min(self[.frameCount], Self.mostFrames)
+        let count = min(self[.frameCount], Self.maxFrames)
         return (
             self[.kind], self[.number], self[.signal], Array(values[start..<start + count])
         )
     }
 
-    /// Where a handler of signals writes: the signal, the number of frames, and the frames.
-    var crashPlace: UnsafeMutablePointer<Int>? {
+    /// The memory for the signal handler: the signal, the number of frames, and the frames.
+    var crashRecord: UnsafeMutablePointer<Int>? {
         values.baseAddress.map { $0 + Head.signal.rawValue }
     }
 

@@ -2,24 +2,24 @@ import Foundation
 import Platform
 import Tensors
 
-/// What one input did.
+/// The result of trying one input.
 struct Trial {
-    /// The most processor time that a file may take, in seconds.
-    static let mostSeconds = 10.0
-    /// The longest sentence about a file, in bytes.
-    private static let longestSentence = 1500
+    /// The maximum processor time per file, in seconds.
+    static let maxSeconds = 10.0
+    /// The maximum length of an error message.
+    private static let maxMessageBytes = 1500
 
     var refusal: String?
     var seconds = 0.0
     var memory = 0
     var memoryLimit = 0
-    var broken: [Promise] = []
+    var violations: [Guarantee] = []
 
-    enum Promise: String, CaseIterable {
-        case memory, time, sentence
+    enum Guarantee: String, CaseIterable {
+        case memory, time, message
     }
 
-    /// Lays an input into the folder of its kind and uses it.
+    /// Writes an input to the folder of its kind and uses it.
     init(_ kind: any Kind, _ bytes: [UInt8], _ memoryUse: Memory) throws {
         let folder = Path.joined(Scratch.folder, kind.name)
         let path = Path.joined(folder, kind.fileName)
@@ -33,16 +33,16 @@ struct Trial {
             try kind.use(path)
         } catch {
             refusal = "\(error)"
-            if !Self.isSentence("\(error)", folder) { broken.append(.sentence) }
+            if !Self.isValidMessage("\(error)", folder) { violations.append(.message) }
         }
         memory = memoryUse.peak(since: before)
         seconds = processorTime() - start
-        if memory > memoryLimit { broken.append(.memory) }
-        if seconds > Self.mostSeconds { broken.append(.time) }
+        if memory > memoryLimit { violations.append(.memory) }
+        if seconds > Self.maxSeconds { violations.append(.time) }
     }
 
-    /// Whether an error's text is one line of some length that names the file or its folder.
-    private static func isSentence(_ text: String, _ folder: String) -> Bool {
-        text.contains(folder) && text.utf8.count <= longestSentence && printable(text) == text
+    /// Whether an error message is a single line of limited length that names the file or its folder.
+    private static func isValidMessage(_ text: String, _ folder: String) -> Bool {
+        text.contains(folder) && text.utf8.count <= maxMessageBytes && printable(text) == text
     }
 }

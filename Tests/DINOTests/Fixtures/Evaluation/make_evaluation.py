@@ -1,6 +1,6 @@
-"""What the official code and torchvision make of small inputs.
+"""Writes the results of the official code and torchvision on small inputs.
 
-usage: make_evaluation.py DINO, where DINO is a clone of facebookresearch/dino; with torch, torchvision,
+usage: make_evaluation.py DINO, where DINO is a clone of facebookresearch/dino. Needs torch, torchvision,
 numpy, safetensors and pillow.
 """
 
@@ -23,8 +23,8 @@ here = pathlib.Path(__file__).parent
 
 
 def neighbours():
-    """Features about a centre for each class; the reference breaks with fewer than 100 test pictures,
-    and with more neighbours than training pictures: it is given all of these then."""
+    """Features scattered about a centre for each class. The reference fails with fewer than 100 test
+    pictures and with more neighbours than training pictures, so k is limited to the latter."""
     tensors, cases = {}, []
     for seed, (train, test, width, classes, spread) in enumerate(
         [(300, 150, 24, 12, 2.5), (30, 100, 7, 3, 1.5), (9, 107, 5, 6, 1.0), (211, 301, 16, 5, 3.0)]
@@ -32,7 +32,7 @@ def neighbours():
         torch.manual_seed(seed)
         centres = torch.randn(classes, width)
         labels = [torch.randint(classes, (count,)) for count in (train, test)]
-        # Coarse numbers, of any length: as fixtures they are half as large.
+        # Half precision, which halves the fixture; the features' lengths vary.
         features = [
             ((centres[l] + spread * torch.randn(len(l), width)) * (1 + torch.rand(len(l), 1))).half()
             for l in labels
@@ -51,7 +51,7 @@ def neighbours():
 
 
 def views():
-    """Resize and CenterCrop at sizes whose margins are even, odd, and none."""
+    """Resize and CenterCrop at sizes whose margins are even, odd and zero."""
     generator = np.random.default_rng(3)
     tensors = {}
     for index, (width, height) in enumerate([(53, 37), (20, 41)]):
@@ -68,7 +68,7 @@ def views():
 
 
 def probe():
-    """eval_linear.py's loop, which asks for CUDA, on given features in a given order."""
+    """eval_linear.py's loop, repeated here because it requires CUDA, on given features in a given order."""
     torch.manual_seed(5)
     width, classes, batch, epochs = 10, 6, 16, 4
     centres = torch.randn(classes, width)
@@ -109,7 +109,8 @@ def probe():
 
 
 def embeddings():
-    """What eval_linear.py takes of a network: width 12, 2 heads, 3 blocks, patches of 8 pixels."""
+    """The features that eval_linear.py extracts from a network of width 12 with 2 heads, 3 blocks and
+    patches of 8 pixels."""
     torch.manual_seed(6)
     model = vision_transformer.VisionTransformer(
         img_size=[16], patch_size=8, embed_dim=12, depth=3, num_heads=2, mlp_ratio=2, qkv_bias=True,
@@ -122,8 +123,8 @@ def embeddings():
         tensors = {
             "images": images, "1": model(images),
             "2": torch.cat([x[:, 0] for x in last], dim=-1),
-            # The reference lets its channels alternate: as a matrix, the columns of one are the
-            # other's.
+            # The reference interleaves these channels with the class token's, which only permutes the
+            # columns of the classifier's weight.
             "patches": torch.mean(last[-1][:, 1:], dim=1),
         }
     save_file({k: v.contiguous() for k, v in tensors.items()}, here / "embeddings.safetensors")

@@ -1,18 +1,18 @@
-"""Makes the fixtures of the refinement tests from pydensecrf and OpenCV.
+"""Makes the fixtures of the refinement tests with pydensecrf and OpenCV.
 
     python make_refinement.py
 
 Needs numpy, pillow, safetensors, pydensecrf (or pydensecrf2), opencv-python-headless and scipy. Writes
 picture.png and refinement.safetensors beside this script:
 
-- crf.unaries [5, 40, 53]: float32; crf.probabilities: what pydensecrf makes of them with the settings
-  of dino-vit-features, part_cosegmentation.py; crf.two: the probabilities of labels 1 and 2 alone
-- lattice.N.features [N, 92], lattice.N.values [3, 92], lattice.N.filtered: what pydensecrf's filter,
-  normalised symmetrically, makes of 2 values - 1
-- cut.mask [40, 53]: OpenCV's labels to begin with; cut.labels: what cv2.grabCut makes of them, the same
-  for twenty seeds of its generator
-- mixture.colours [60, 3], mixture.components [60], mixture.weights; mixture.queries [50, 3],
-  mixture.logs [50]: the logarithm of the density without its factor (2 pi)^-3/2
+- crf.unaries [5, 40, 53]: float32; crf.probabilities: pydensecrf's result with the settings of
+  dino-vit-features, part_cosegmentation.py; crf.two: the probabilities for labels 1 and 2 alone
+- lattice.N.features [N, 92], lattice.N.values [3, 92], lattice.N.filtered: 2 values - 1 after pydensecrf's
+  filter with symmetric normalisation
+- cut.mask [40, 53]: the initial labels for OpenCV; cut.labels: the result of cv2.grabCut, the same for
+  twenty seeds of its generator
+- mixture.colours [60, 3], mixture.components [60]; mixture.queries [50, 3], mixture.logs [50]: the
+  logarithm of the density without its factor (2 pi)^-3/2
 """
 
 import pathlib
@@ -49,15 +49,15 @@ def crf(unaries, image):
     field.addPairwiseBilateral(
         sxy=5, srgb=13, rgbim=image, compat=15, kernel=dcrf.DIAG_KERNEL,
         normalization=dcrf.NORMALIZE_SYMMETRIC)
-    # What it gives is freed with it.
+    # Copied, since the result is freed together with the field.
     return np.array(field.inference(10), copy=True).reshape(unaries.shape)
 
 
 def lattice(features, values):
-    """One pass through pydensecrf's filter K, read off a mean-field step.
+    """One pass through pydensecrf's filter K, recovered from a mean-field step.
 
-    It fills the last four points up with ones at the origin, whose vertices would count: 92 is a
-    multiple of four, as the pixels of the picture are.
+    pydensecrf pads the points to a multiple of four with points at the origin, whose vertices would
+    count. Neither 92 points nor the picture's pixels need padding.
 
     From beliefs Q = (q, 1 - q) = softmax(-unaries) a step gives softmax(-unaries + K Q), and the
     difference of its logarithms is log q - log(1 - q) + K (2 q - 1).
@@ -66,7 +66,7 @@ def lattice(features, values):
     out = []
     for row in values:
         field = dcrf.DenseCRF(points, 2)
-        # Beliefs softmax(-unaries) become (value, 1 - value).
+        # The beliefs softmax(-unaries) are then (value, 1 - value).
         field.setUnaryEnergy(np.stack([-np.log(row), -np.log1p(-row)]).astype(np.float32))
         field.addPairwiseEnergy(
             features, compat=1, kernel=dcrf.DIAG_KERNEL, normalization=dcrf.NORMALIZE_SYMMETRIC)
@@ -108,7 +108,7 @@ def main():
     arrays["crf.unaries"] = unaries
     arrays["crf.probabilities"] = crf(unaries, image)
     arrays["crf.two"] = crf(unaries[1:3], image)
-    # Not so near a balance that rounding decides.
+    # The result must not be so close to a tie that rounding decides.
     for name, part in [("crf.probabilities", unaries), ("crf.two", unaries[1:3])]:
         shaken = crf((part * (1 + 1e-6 * rng.normal(size=part.shape))).astype(np.float32), image)
         print(f"{name}: {abs(shaken - arrays[name]).max():.1e} from a millionth")
