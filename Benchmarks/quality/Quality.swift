@@ -96,10 +96,10 @@ struct Quality: ParsableCommand {
         }
         func describer(_ model: VisionTransformer) -> NetworkDescriber {
             NetworkDescriber(
-                Extractor(
-                    model, preprocessing: Preprocessing(loadSize: loadSize),
-                    stride: PatchStride(cellStride)),
-                layer: layer, facet: facet, binning: noBin ? .none : .logarithmic(),
+                model,
+                FeatureOptions(
+                    layer: layer, facet: facet, stride: PatchStride(cellStride), loadSize: loadSize),
+                binning: noBin ? .none : .logarithmic(),
                 view: quick ? CentreView(loadSize: 64) : CentreView(loadSize: 128))
         }
         var configuration = try architecture()

@@ -27,13 +27,10 @@ struct AttentionCommand: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: Help.layer)
-    var layer = -1
+    @OptionGroup var patches: PatchOptions
 
-    @Option(
-        help: ArgumentHelp(
-            "The step from patch to patch. (default: the patch size)", valueName: "pixels"))
-    var stride: Int?
+    @Option(help: "The layer, counted from 0, or from the end, -1 being the last.")
+    var layer = -1
 
     @Flag(help: "Write the attention of the network's registers instead of the class token's.")
     var registers = false
@@ -42,14 +39,16 @@ struct AttentionCommand: ParsableCommand {
 
     func validate() throws {
         try check(layer, FeatureTap.layers, "--layer")
-        try check(stride, PatchStride.steps, "--stride")
     }
 
     func run() throws {
         let run = try PictureRun(images, network: network, options: options)
-        let extractor = try Extractor(network, stride: stride)
-        let tap = try extractor.tap(
-            layer: layer, facet: registers ? .registerAttention : .classAttention)
+        let extractor = try Extractor(network.file) {
+            patches.options(
+                for: $0, overlapping: false, layer: layer,
+                facet: registers ? .registerAttention : .classAttention)
+        }
+        let tap = extractor.tap
         let count = extractor.model.configuration.registers
         guard !registers || count > 0 else {
             throw Failure("\(network.file.name) has no registers")

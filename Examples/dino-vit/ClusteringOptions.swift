@@ -5,20 +5,7 @@ import ViT
 
 /// The options that `segment` and `parts` share: how descriptors are clustered, or a saved model to apply.
 struct ClusteringOptions: ParsableArguments {
-    @Option(help: Help.optionalLayer)
-    var layer: Int?
-
-    @Option(help: "Which output of the layer to use. (default: key)")
-    var facet: FacetArgument?
-
-    @Option(help: Help.fineStride)
-    var stride: Int?
-
-    @Option(
-        help: ArgumentHelp(
-            "The photos' shorter side in the network, in pixels; 0 keeps their size. (default: 224)",
-            valueName: "pixels"))
-    var loadSize: Int?
+    @OptionGroup var features: FeatureArguments
 
     @Flag(help: "Use log-binned descriptors, which have 17 times the channels.")
     var bin = false
@@ -32,7 +19,8 @@ struct ClusteringOptions: ParsableArguments {
 
     @Option(
         help: """
-            A photo votes for a cluster whose mean saliency, 0…1, is above this. (default: 0.065)
+            A photo votes for a cluster whose mean saliency, 0…1, is above this. (default: the \
+            network's, or \(SaliencyMap.usualThreshold))
             """)
     var threshold: Float?
 
@@ -63,9 +51,6 @@ struct ClusteringOptions: ParsableArguments {
     var model: String?
 
     func validate() throws {
-        try check(layer, FeatureTap.layers, "--layer")
-        try check(stride, PatchStride.steps, "--stride")
-        try checkLoadSize(loadSize)
         try check(
             sampleInterval, DescriptorClustering.Bounds.sampleInterval, "--sample-interval")
         try check(votes, CoSegmentation.Options.Bounds.votePercentage, "--votes")
@@ -80,8 +65,10 @@ struct ClusteringOptions: ParsableArguments {
     /// The names of the given options that affect fitting.
     private var given: [String] {
         let options: [(String, Bool)] = [
-            ("--layer", layer != nil), ("--facet", facet != nil), ("--stride", stride != nil),
-            ("--load-size", loadSize != nil), ("--bin", bin), ("--elbow", elbow != nil),
+            ("--layer", features.layer != nil), ("--facet", features.facet != nil),
+            ("--stride", features.patches.stride != nil),
+            ("--load-size", features.patches.loadSize != nil), ("--bin", bin),
+            ("--elbow", elbow != nil),
             ("--threshold", threshold != nil), ("--votes", votes != nil),
             ("--sample-interval", sampleInterval != nil), ("--whole-saliency", wholeSaliency),
             ("--no-refinement", noRefinement), ("--seed", seed != nil),
@@ -128,12 +115,9 @@ struct ClusteringOptions: ParsableArguments {
 
     /// The options for fitting with a network.
     func options(for network: VisionTransformer) -> CoSegmentation.Options {
-        var options = CoSegmentation.Options()
-        options.taps.layer = layer ?? options.taps.layer
+        var options = CoSegmentation.Options(
+            features: features.options(for: network.configuration))
         options.taps.network = network.fingerprint
-        options.taps.facet = facet?.facet ?? options.taps.facet
-        options.taps.stride = .fine(stride, for: network.configuration)
-        if let loadSize { options.taps.loadSize = loadSize == 0 ? nil : loadSize }
         if bin { options.taps.binning = .logarithmic() }
         if wholeSaliency { options.taps.saliency = .whole }
         options.elbow = elbow ?? options.elbow

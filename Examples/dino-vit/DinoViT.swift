@@ -1,7 +1,9 @@
 import ArgumentParser
+import DINO
 import Foundation
 import Platform
 import Tensors
+import ViT
 
 /// The program. Exit status: 0; 1 with one line `error: …` on standard error for faulty files, weights or
 /// pictures; 64 for wrong arguments.
@@ -52,12 +54,23 @@ struct DinoViT: ParsableCommand {
             switch exitCode(for: error) {
             case .success: Terminal.say(text: fullMessage(for: error))  // Requested help.
             case .failure:
-                Terminal.note("error: \(error)")
+                Terminal.note("error: \(error)\(options(remedying: error))")
                 exit(withError: ExitCode.failure)
             default: exit(withError: error)  // Wrong arguments.
             }
         }
         Terminal.finish()
+    }
+}
+
+/// The options by which to follow the advice in an error of the library, in parentheses.
+private func options(remedying error: any Error) -> String {
+    switch error {
+    case TrainingRunError.holdsRun: " (--resume, --output)"
+    case TrainingRunError.noCheckpoint, TrainingRunError.otherOptions: " (--output)"
+    case TensorFileError.outOfRange: " (without --half)"
+    case WeightsError.heads(_, _, nil): " (--heads)"
+    default: ""
     }
 }
 

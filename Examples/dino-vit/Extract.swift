@@ -21,16 +21,7 @@ struct Extract: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: Help.layer)
-    var layer = -1
-
-    @Option(help: "Which output of the layer to extract.")
-    var facet = FacetArgument.key
-
-    @Option(
-        help: ArgumentHelp(
-            "The step from patch to patch. (default: the patch size)", valueName: "pixels"))
-    var stride: Int?
+    @OptionGroup var features: FeatureArguments
 
     @Flag(help: "Write log-binned descriptors, which have 17 times the channels.")
     var bin = false
@@ -41,8 +32,6 @@ struct Extract: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func validate() throws {
-        try check(layer, FeatureTap.layers, "--layer")
-        try check(stride, PatchStride.steps, "--stride")
         if bin && includeCls {
             throw ValidationError("--bin and --include-cls cannot be combined.")
         }
@@ -50,13 +39,13 @@ struct Extract: ParsableCommand {
 
     func run() throws {
         let run = try PictureRun(images, network: network, options: options)
-        let extractor = try Extractor(network, stride: stride)
-        let tap = try extractor.tap(layer: layer, facet: facet.facet)
+        let extractor = try Extractor(network.file) {
+            features.options(for: $0, overlapping: false)
+        }
         try run.perform(for: extractor) { picture, photo, output in
-            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
-                try extractor.features(of: photo.input, at: [tap])
+            let descriptors = try naming(photo) { () throws(ExtractionError) in
+                try extractor.descriptors(of: photo.input)
             }
-            let descriptors = DescriptorGrid(features, tap: tap, geometry: geometry)
             let values =
                 if bin {
                     descriptors.logBinned()
@@ -67,25 +56,9 @@ struct Extract: ParsableCommand {
                 }
             let file = try output.file(picture.stem + ".npy")
             try values.writeNPY(to: file)
-            return "\(file): \(facet.rawValue) of layer \(tap.layer), \(values.shape)"
+            let tap = extractor.tap
+            return "\(file): \(tap.facet.rawValue) of layer \(tap.layer), \(values.shape)"
         }
-    }
-}
-
-extension Extractor {
-    /// An extractor with the fine default stride, at which patches overlap.
-    init(_ options: NetworkOptions, fineStride: Int?) throws {
-        let network = try options.file.network()
-        self.init(
-            network, preprocessing: options.preprocessing,
-            stride: .fine(fineStride, for: network.configuration))
-    }
-
-    /// An extractor whose patches do not overlap by default.
-    init(_ options: NetworkOptions, stride: Int?) throws {
-        try self.init(
-            options.file.network(), preprocessing: options.preprocessing,
-            stride: stride.map { PatchStride($0) })
     }
 }
 

@@ -24,24 +24,12 @@ struct Inspect: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: Help.layer)
-    var layer = -1
-
-    @Option(help: "Which output of the layer to compare.")
-    var facet = FacetArgument.key
-
-    @Option(help: Help.fineStride)
-    var stride: Int?
+    @OptionGroup var features: FeatureArguments
 
     @Flag(help: "Compare log-binned instead of plain descriptors.")
     var bin = false
 
     @OptionGroup var options: RunOptions
-
-    func validate() throws {
-        try check(layer, FeatureTap.layers, "--layer")
-        try check(stride, PatchStride.steps, "--stride")
-    }
 
     func run() throws {
         options.apply()
@@ -51,8 +39,7 @@ struct Inspect: ParsableCommand {
         let file = try output.file("inspect.html")
         var progress = Progress(2, of: "photos", quiet: options.quiet)
         progress.note("reading")
-        let extractor = try Extractor(network, fineStride: stride)
-        let tap = try extractor.tap(layer: layer, facet: facet.facet)
+        let extractor = try Extractor(network.file) { features.options(for: $0) }
         let photos = try inParallel(paths.count) { index in
             try Photo(
                 contentsOf: paths[index], preprocessing: extractor.preprocessing,
@@ -62,15 +49,15 @@ struct Inspect: ParsableCommand {
         let sides = try photos.map { photo -> SimilarityPage.Side in
             progress.note("features of \(photo.path)")
             defer { progress.advance() }
-            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
-                try extractor.features(of: photo.input, at: [tap])
-            }
             return SimilarityPage.Side(
                 name: printable(Path.name(of: photo.path)),
                 picture: photo.display ?? photo.input.image,
-                descriptors: DescriptorGrid(features, tap: tap, geometry: geometry))
+                descriptors: try naming(photo) { () throws(ExtractionError) in
+                    try extractor.descriptors(of: photo.input)
+                })
         }
         progress.note("comparing")
+        let tap = "\(extractor.tap.facet.rawValue) of layer \(extractor.tap.layer)"
         let page = SimilarityPage(
             source: sides[0], target: sides[1], binning: bin ? .logarithmic() : .none,
             caption: caption(tap, stride: extractor.stride.vertical))
@@ -78,17 +65,14 @@ struct Inspect: ParsableCommand {
         progress.finish()
         if !options.quiet {
             let cells = sides.map { "\($0.descriptors.grid.rows)x\($0.descriptors.grid.columns)" }
-            Terminal.say(
-                "\(file): \(cells[0]) and \(cells[1]) cells, \(facet.rawValue) of layer \(tap.layer)"
-            )
+            Terminal.say("\(file): \(cells[0]) and \(cells[1]) cells, \(tap)")
         }
     }
 
-    private func caption(_ tap: FeatureTap, stride: Int) -> String {
+    private func caption(_ tap: String, stride: Int) -> String {
         let weights = printable(Path.name(of: network.file.name))
-        return "Cosine of the \(bin ? "log-binned " : "")descriptors: \(facet.rawValue) of layer "
-            + "\(tap.layer), stride \(stride), \(weights). Rows and columns are counted from 0, x and y "
-            + "in pixels of the photo."
+        return "Cosine of the \(bin ? "log-binned " : "")descriptors: \(tap), stride \(stride), "
+            + "\(weights). Rows and columns are counted from 0, x and y in pixels of the photo."
     }
 
     /// The maximum size of a photo's longer side on the page.

@@ -34,18 +34,7 @@ struct Match: ParsableCommand {
     @Option(help: "The maximum number of pairs.")
     var pairs = 10
 
-    @Option(
-        help: """
-            The layer whose descriptors are compared, counted from 0, or from the end, -1 being the \
-            last. (default: at three quarters of the depth, 9 of twelve)
-            """)
-    var layer: Int?
-
-    @Option(help: "Which output of the layer to compare.")
-    var facet = FacetArgument.key
-
-    @Option(help: Help.fineStride)
-    var stride: Int?
+    @OptionGroup var features: FeatureArguments
 
     @Option(help: "Patches are foreground if their saliency, 0…1, is above this.")
     var threshold: Float = 0.05
@@ -63,8 +52,6 @@ struct Match: ParsableCommand {
             throw ValidationError("\(source) is not a folder of photos; a second photo is needed.")
         }
         try check(pairs, Correspondences.Options.pairCounts, "--pairs")
-        try check(layer, FeatureTap.layers, "--layer")
-        try check(stride, PatchStride.steps, "--stride")
         try check(threshold, SaliencyMap.thresholds, "--threshold")
     }
 
@@ -73,16 +60,23 @@ struct Match: ParsableCommand {
         let sets = try PictureSets(
             [source] + (target.map { [$0] } ?? []), output: network.place.output,
             keeping: network.file.inputs, quiet: options.quiet, sharingNames: true)
+        // Opening reads only the header, which is fast.
+        let file = try network.file.opened()
+        let matching = matchingOptions(for: file.configuration)
         // A single pair is read in parallel with the weights.
-        let model = sets.areFolders ? try network.file.network() : nil
-        if let model { try extractor(model).check([tap(in: model)]) }
+        let model = sets.areFolders ? try network.file.network(file) : nil
+        if let model { try matching.extractor(for: model).check() }
         try sets.perform { pictures, output in
-            try match(pictures.map(\.path), with: model, into: output)
+            try match(pictures.map(\.path), file, model, matching, into: output)
         }
     }
 
+    /// - Parameters:
+    ///   - file: the weights.
+    ///   - model: their network, if it has been read.
     private func match(
-        _ paths: [String], with model: VisionTransformer?, into output: OutputFolder
+        _ paths: [String], _ file: WeightFile, _ model: VisionTransformer?,
+        _ matching: Correspondences.Options, into output: OutputFolder
     ) throws {
         guard paths.count == 2 else {
             throw Failure(
@@ -93,20 +87,19 @@ struct Match: ParsableCommand {
         let drawing = try output.file(DrawnPicture.matches.picture)
         var progress = Progress(2, of: "photos", quiet: options.quiet)
         progress.note("reading")
-        let (model, photos) = try load(paths, model)
-        let extractor = extractor(model)
-        let tap = tap(in: model)
-        try extractor.check([tap])
+        let (model, photos) = try load(paths, file, model, matching.features.preprocessing)
+        let extractor = matching.extractor(for: model)
+        try extractor.check()
         let features = try photos.map { photo in
             progress.note("features of \(photo.path)")
             defer { progress.advance() }
             return try naming(photo) { () throws(ExtractionError) in
-                try extractor.imageFeatures(of: photo.input, layer: tap.layer, facet: tap.facet)
+                try extractor.imageFeatures(of: photo.input)
             }
         }
         progress.note("matching")
         let result = correspondences(
-            between: features[0], and: features[1], options: correspondenceOptions)
+            between: features[0], and: features[1], options: matching)
         let report = MatchReport(result, photos: photos, grids: features.map(\.descriptors.grid))
         try MatchPicture(photos).drawn(result.pairs).writePNG(to: drawing)
         try writeJSON(report, to: data)
@@ -120,7 +113,8 @@ struct Match: ParsableCommand {
 
     /// Reads both photos and, unless `model` is given, the weights in parallel.
     private func load(
-        _ paths: [String], _ model: VisionTransformer?
+        _ paths: [String], _ file: WeightFile, _ model: VisionTransformer?,
+        _ preprocessing: Preprocessing
     ) throws -> (model: VisionTransformer, photos: [Photo]) {
         enum Loaded {
             case model(VisionTransformer)
@@ -128,18 +122,13 @@ struct Match: ParsableCommand {
         }
         var model = model
         var photos: [Photo] = []
-        // Opening reads only the header, which is fast.
-        let file = model == nil ? try network.file.opened() : nil
-        guard let configuration = model?.configuration ?? file?.configuration else {
-            fail("match: no weights were opened")
-        }
         let loaded = inParallel(paths.count + (model == nil ? 1 : 0)) { index -> Loaded in
             // The photos first: they take longer than cached weights.
             guard index < paths.count else { return .model(try network.file.network(file)) }
             return .photo(
                 try Photo(
-                    contentsOf: paths[index], preprocessing: network.preprocessing,
-                    for: configuration, displaySize: MatchPicture.displaySize))
+                    contentsOf: paths[index], preprocessing: preprocessing,
+                    for: file.configuration, displaySize: MatchPicture.displaySize))
         }
         for result in loaded {
             switch try result.get() {
@@ -151,20 +140,10 @@ struct Match: ParsableCommand {
         return (model, photos)
     }
 
-    private func extractor(_ model: VisionTransformer) -> Extractor {
-        Extractor(
-            model, preprocessing: network.preprocessing,
-            stride: .fine(stride, for: model.configuration))
-    }
-
-    /// The features that are compared.
-    private func tap(in model: VisionTransformer) -> FeatureTap {
-        FeatureTap(layer: layer ?? model.configuration.layerForMatching, facet: facet.facet)
-    }
-
-    /// The options that apply after the features are extracted.
-    private var correspondenceOptions: Correspondences.Options {
-        var options = Correspondences.Options()
+    private func matchingOptions(
+        for network: VisionTransformer.Configuration
+    ) -> Correspondences.Options {
+        var options = Correspondences.Options(features: features.options(for: network))
         if noBin { options.binning = .none }
         options.threshold = threshold
         options.pairs = pairs

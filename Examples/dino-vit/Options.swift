@@ -119,36 +119,96 @@ struct OutputOptions: ParsableArguments {
     var output = "."
 }
 
-/// The options of the network, the pictures' size and the folder for results.
+/// The options of the network and of the folder for results.
 struct NetworkOptions: ParsableArguments {
     @OptionGroup var file: WeightOptions
+    @OptionGroup var place: OutputOptions
+}
+
+/// The options of the patches that photos are divided into.
+struct PatchOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The photos' shorter side in the network, in pixels; 0 keeps their size. (default: 224)",
+            valueName: "pixels"))
+    var loadSize: Int?
 
     @Option(
         help: ArgumentHelp(
-            "The photos' shorter side in the network, in pixels; 0 keeps their size.",
-            valueName: "pixels"))
-    var loadSize = 224
-
-    @OptionGroup var place: OutputOptions
+            """
+            The step from patch to patch. (default: 4; of extract, saliency and attention the patch \
+            size)
+            """, valueName: "pixels"))
+    var stride: Int?
 
     func validate() throws {
-        try checkLoadSize(loadSize)
+        let sizes = Preprocessing.loadSizes
+        try check(loadSize, Bound(sizes.name, 0...sizes.range.upperBound), "--load-size")
+        try check(stride, PatchStride.steps, "--stride")
     }
 
-    var preprocessing: Preprocessing { Preprocessing(loadSize: loadSize == 0 ? nil : loadSize) }
+    /// The features of a network that are taken.
+    ///
+    /// - Parameter overlapping: whether patches overlap if no step is given, by the library's fine step,
+    ///   with a note if that differs from the usual one.
+    func options(
+        for network: VisionTransformer.Configuration, overlapping: Bool, layer: Int? = nil,
+        facet: Facet
+    ) -> FeatureOptions {
+        var step = PatchStride(stride ?? network.patchSize)
+        if overlapping && stride == nil {
+            let usual = PatchStride.fine(for: .small())
+            step = .fine(for: network)
+            if step != usual {
+                Note.write(
+                    "the step from patch to patch is \(step.vertical) pixels, the side of the"
+                        + " network's patches, not \(usual.vertical)")
+            }
+        }
+        var options = FeatureOptions(layer: layer, facet: facet, stride: step)
+        if let loadSize { options.loadSize = loadSize == 0 ? nil : loadSize }
+        return options
+    }
 }
 
-extension PatchStride {
-    /// The given step, or else the library's fine step, with a note if that differs from the usual one.
-    static func fine(_ given: Int?, for network: VisionTransformer.Configuration) -> PatchStride {
-        if let given { return PatchStride(given) }
-        let (own, usual) = (fine(for: network), fine(for: .small()))
-        if own != usual {
-            Note.write(
-                "the step from patch to patch is \(own.vertical) pixels, the side of the network's"
-                    + " patches, not \(usual.vertical)")
-        }
-        return own
+/// The options of the features that become descriptors.
+struct FeatureArguments: ParsableArguments {
+    @OptionGroup var patches: PatchOptions
+
+    @Option(
+        help: """
+            The layer, counted from 0, or from the end, -1 being the last. (default: -1; of match at \
+            three quarters of the depth, 9 of twelve)
+            """)
+    var layer: Int?
+
+    @Option(help: "Which output of the layer to use: key, query, value or token. (default: key)")
+    var facet: FacetArgument?
+
+    func validate() throws {
+        try check(layer, FeatureTap.layers, "--layer")
+    }
+
+    /// As `PatchOptions.options`.
+    func options(
+        for network: VisionTransformer.Configuration, overlapping: Bool = true
+    ) -> FeatureOptions {
+        patches.options(
+            for: network, overlapping: overlapping, layer: layer, facet: (facet ?? .key).facet)
+    }
+}
+
+extension Extractor {
+    /// Reads the network; the layer is counted from 0.
+    ///
+    /// - Parameters:
+    ///   - weights: the network.
+    ///   - options: the features of a network that are taken.
+    init(
+        _ weights: WeightOptions, _ options: (VisionTransformer.Configuration) -> FeatureOptions
+    ) throws {
+        let network = try weights.network()
+        self = try Extractor(network, options(network.configuration)).checked()
     }
 }
 
@@ -163,17 +223,6 @@ enum NormalizationArgument: String, ExpressibleByArgument, CaseIterable {
         case .satellite: .satellite
         }
     }
-}
-
-/// Help texts of options that several commands have.
-enum Help {
-    static let layer: ArgumentHelp =
-        "The layer, counted from 0, or from the end, -1 being the last."
-    static let optionalLayer: ArgumentHelp = """
-        The layer, counted from 0, or from the end, -1 being the last. (default: -1)
-        """
-    static let fineStride = ArgumentHelp(
-        "The step from patch to patch. (default: 4)", valueName: "pixels")
 }
 
 /// The output of a layer that becomes descriptors.
@@ -204,10 +253,4 @@ func check(_ values: [Double], _ bound: Bound<Double>, _ option: String) throws 
         throw ValidationError("\(option) takes two numbers, LOW and HIGH, with LOW <= HIGH.")
     }
     for value in values { try check(value, bound, option) }
-}
-
-/// Checks a load size, where 0 means none.
-func checkLoadSize(_ pixels: Int?) throws {
-    let sizes = Preprocessing.loadSizes
-    try check(pixels, Bound(sizes.name, 0...sizes.range.upperBound), "--load-size")
 }

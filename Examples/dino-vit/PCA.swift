@@ -48,23 +48,14 @@ struct PCACommand: ParsableCommand {
             valueName: "file"))
     var basis: String?
 
-    @Option(help: Help.optionalLayer)
-    var layer: Int?
-
-    @Option(help: "Which output of the layer to use: key, query, value or token. (default: key)")
-    var facet: FacetArgument?
-
-    @Option(help: Help.fineStride)
-    var stride: Int?
+    @OptionGroup var features: FeatureArguments
 
     @OptionGroup var options: RunOptions
 
     func validate() throws {
         try check(components, PrincipalComponents.counts, "--components")
-        try check(layer, FeatureTap.layers, "--layer")
-        try check(stride, PatchStride.steps, "--stride")
         let isFitted = components != nil || separate || foreground || saveBasis != nil
-        if basis != nil && (isFitted || layer != nil || facet != nil) {
+        if basis != nil && (isFitted || features.layer != nil || features.facet != nil) {
             throw ValidationError(
                 "--basis cannot be combined with --components, --separate, --foreground, --save-basis,"
                     + " --layer or --facet.")
@@ -89,10 +80,11 @@ struct PCACommand: ParsableCommand {
             try checkWritable(saveBasis, keeping: sets.inputs)
         }
         let saved = try basis.map { try SavedBasis(contentsOf: $0) }
-        let extractor = try Extractor(network, fineStride: stride)
-        let tap = try extractor.tap(
-            layer: saved?.tap.layer ?? layer ?? -1,
-            facet: saved?.tap.facet ?? (facet ?? .key).facet)
+        let extractor = try Extractor(network.file) { network in
+            var options = features.options(for: network)
+            if let saved { (options.layer, options.facet) = (saved.tap.layer, saved.tap.facet) }
+            return options
+        }
         let channels = extractor.model.configuration.width
         try saved?.check(extractor.model, channels: channels)
         let count = components ?? 4
@@ -101,8 +93,7 @@ struct PCACommand: ParsableCommand {
                 "--components \(count) is more than the \(channels) channels of a descriptor")
         }
         try sets.perform { pictures, output in
-            try write(
-                pictures, into: output, tap: tap, count: count, saved: saved?.basis, extractor)
+            try write(pictures, into: output, count: count, saved: saved?.basis, extractor)
         }
     }
 
@@ -116,14 +107,14 @@ struct PCACommand: ParsableCommand {
     /// Writes the results of a set: picture by picture with given or separate components, at the end with
     /// common components.
     private func write(
-        _ pictures: [Picture], into output: OutputFolder, tap: FeatureTap, count: Int,
-        saved: PrincipalBasis?, _ extractor: Extractor
+        _ pictures: [Picture], into output: OutputFolder, count: Int, saved: PrincipalBasis?,
+        _ extractor: Extractor
     ) throws {
         var kept: [Item] = []
         let failures = try pictures.decoded(
             for: extractor, displaySize: nil, quiet: options.quiet
         ) { picture, photo in
-            let item = try item(picture, photo, tap, extractor)
+            let item = try item(picture, photo, extractor)
             if let saved { return try write(item, saved, into: output) }
             if separate { return try write(item, fit([item], count), into: output) }
             kept.append(item)
@@ -133,7 +124,8 @@ struct PCACommand: ParsableCommand {
             let basis = try fit(kept, count)
             if let saveBasis {
                 let network = extractor.model.fingerprint
-                try SavedBasis(basis: basis, tap: tap, network: network).write(to: saveBasis)
+                try SavedBasis(basis: basis, tap: extractor.tap, network: network)
+                    .write(to: saveBasis)
             }
             for item in kept {
                 let line = try write(item, basis, into: output)
@@ -144,16 +136,18 @@ struct PCACommand: ParsableCommand {
     }
 
     private func item(
-        _ picture: Picture, _ photo: Photo, _ tap: FeatureTap, _ extractor: Extractor
+        _ picture: Picture, _ photo: Photo, _ extractor: Extractor
     ) throws -> Item {
-        let attention = FeatureTap(layer: -1, facet: .classAttention)
-        let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
-            try extractor.features(of: photo.input, at: foreground ? [tap, attention] : [tap])
+        try naming(photo) { () throws(ExtractionError) -> Item in
+            guard foreground else {
+                return Item(
+                    picture: picture, descriptors: try extractor.descriptors(of: photo.input),
+                    saliency: nil)
+            }
+            let found = try extractor.imageFeatures(of: photo.input)
+            return Item(
+                picture: picture, descriptors: found.descriptors, saliency: found.saliency)
         }
-        return Item(
-            picture: picture,
-            descriptors: DescriptorGrid(features, tap: tap, geometry: geometry),
-            saliency: foreground ? SaliencyMap(features) : nil)
     }
 
     private func fit(_ items: [Item], _ count: Int) throws -> PrincipalBasis {
@@ -215,7 +209,7 @@ extension SavedBasis {
     init(contentsOf path: String) throws {
         let file = try TensorFile(contentsOf: path)
         guard let layer = file.metadata["layer"].flatMap(Int.init), layer >= 0,
-            let facet = file.metadata["facet"].flatMap(Facet.init), facet != .classAttention
+            let facet = file.metadata["facet"].flatMap(Facet.init), facet.hasVectors
         else {
             throw Failure("\(path) does not state the layer and facet of its components")
         }

@@ -65,7 +65,8 @@ func naming<Result>(
         switch error {
         case .imageTooSmall, .tooManyPatches, .preprocessing, .notFinite:
             throw PictureFailure("\(path): \(error)")
-        case .noSuchLayer, .noSuchHead, .badStride, .networkMismatch:
+        case .noSuchLayer, .noSuchHead, .noDescriptors, .noSaliencyHeads, .badStride,
+            .networkMismatch, .cancelled:
             throw error
         }
     }

@@ -99,12 +99,5 @@ extension [Picture] {
 func inParallel<Value>(
     _ count: Int, _ task: (Int) throws -> Value
 ) -> [Result<Value, any Error>] {
-    [Result<Value, any Error>](unsafeUninitializedCapacity: count) { buffer, initialized in
-        guard let base = buffer.baseAddress else { return }
-        // Each task writes only its own element.
-        Parallelism.perform(count: count) { index in
-            (base + index).initialize(to: Result { try task(index) })
-        }
-        initialized = count
-    }
+    Parallelism.map(count: count) { index in Result { try task(index) } }
 }

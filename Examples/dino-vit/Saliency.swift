@@ -24,21 +24,16 @@ struct SaliencyCommand: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(
-        help: ArgumentHelp(
-            "The step from patch to patch. (default: the patch size)", valueName: "pixels"))
-    var stride: Int?
+    @OptionGroup var patches: PatchOptions
 
     @OptionGroup var options: RunOptions
 
-    func validate() throws {
-        try check(stride, PatchStride.steps, "--stride")
-    }
-
     func run() throws {
         let run = try PictureRun(images, network: network, options: options)
-        let extractor = try Extractor(network, stride: stride)
-        let tap = try extractor.tap(layer: -1, facet: .classAttention)
+        let extractor = try Extractor(network.file) {
+            patches.options(for: $0, overlapping: false, facet: .classAttention)
+        }
+        let tap = extractor.tap
         try run.perform(for: extractor, displaySize: HeatMap.displaySize) {
             picture, photo, output in
             let (features, geometry) = try naming(photo) { () throws(ExtractionError) in

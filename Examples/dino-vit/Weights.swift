@@ -173,6 +173,9 @@ extension WeightFile {
             ("elements", types.joined(separator: ", ")),
         ]
         facts.insert(contentsOf: configuration.partsBeyondDINO, at: 5)
+        if let threshold = configuration.saliencyThreshold {
+            facts.append(("saliency threshold", "\(threshold)"))
+        }
         if lacksAttentionBias { facts.append(("missing", "attn.qkv.bias, assumed to be 0")) }
         facts.append(("left over", leftOver.isEmpty ? "nothing" : leftOver.joined(separator: ", ")))
         let damaged = try nonFiniteParameters()

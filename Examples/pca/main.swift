@@ -15,8 +15,8 @@ precondition(2...3 ~= arguments.count, "arguments: a folder of photos, optionall
 let folder = try PictureFolder(arguments[1])
 let photos = try folder.files.indices.map { try Image(contentsOf: folder.path(of: $0)) }
 let network = try arguments.count < 3 ? .bundled() : VisionTransformer(contentsOf: arguments[2])
-let extractor = Extractor(network, stride: PatchStride(4))
-let grids = try photos.map { try extractor.descriptors(of: $0, layer: -1) }
+let extractor = Extractor(network)
+let grids = try photos.map { try extractor.descriptors(of: $0) }
 let components = try PrincipalComponents(of: grids.map(\.matrix), count: 4)
 for (index, grid) in grids.enumerated() {
     try componentPicture(
