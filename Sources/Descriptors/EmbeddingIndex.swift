@@ -12,7 +12,7 @@ import ViT
 /// for match in try index.nearest(to: query, count: 5, using: extractor) {
 ///     print(match.name, match.similarity)
 /// }
-/// try JSONEncoder().encode(index).write(to: URL(filePath: "index.json"))
+/// try index.write(to: "index.json")
 /// ```
 public struct EmbeddingIndex: Equatable, Sendable {
     /// The pictures' names, in the order of the rows of `vectors`.
@@ -107,6 +107,36 @@ public struct EmbeddingIndex: Equatable, Sendable {
     }
 }
 
+extension EmbeddingIndex {
+    /// Opens an index.
+    ///
+    /// - Throws: `TensorFileError` if the file cannot be read or is not an index.
+    public init(contentsOf path: String) throws(TensorFileError) {
+        guard let bytes = try ModelFiles.text(at: path, limit: 1 << 32) else {
+            throw .unreadable(path: path, reason: "No such file or directory")
+        }
+        do {
+            self = try JSONDecoder().decode(EmbeddingIndex.self, from: Data(bytes))
+        } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
+            throw .damaged(path: path, reason: context.debugDescription)
+        } catch {
+            throw .damaged(path: path, reason: "it is not an index of embeddings")
+        }
+    }
+
+    /// Writes the index to a JSON file, which replaces an existing one when it is complete.
+    ///
+    /// - Throws: `TensorFileError` if the file cannot be written.
+    public func write(to path: String) throws(TensorFileError) {
+        do {
+            let bytes = [UInt8](try JSONEncoder().encode(self))
+            try ReplacingFile.write(to: path) { file throws(SystemError) in try file.write(bytes) }
+        } catch {
+            throw .unwritable(path: path, reason: "\(error)")
+        }
+    }
+}
+
 /// The vectors are stored as the bytes of their elements, float32 little-endian, which JSON takes as base64: exact, and a
 /// third of the size of decimals.
 extension EmbeddingIndex: Codable {
@@ -153,6 +183,12 @@ extension EmbeddingIndex: Codable {
         self.names = names
         vectors = Tensor(elements, shape: [names.count, width])
         network = try container.decodeIfPresent(String.self, forKey: .network)
+        // It is shown in an error.
+        if let network, network.count > 200 || printable(network) != network {
+            throw DecodingError.dataCorruptedError(
+                forKey: .network, in: container,
+                debugDescription: "its network's fingerprint is not a short text")
+        }
         view = try container.decode(CentreView.self, forKey: .view)
         if let fault = view.fault {
             throw DecodingError.dataCorruptedError(

@@ -87,6 +87,18 @@ import ViT
         let copy = try JSONDecoder().decode(
             EmbeddingIndex.self, from: JSONEncoder().encode(index))
         #expect(copy == index)
+        let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).json").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try index.write(to: path)
+        #expect(try EmbeddingIndex(contentsOf: path) == index)
+        for text in ["", "[]", "{\"names\": [\"a\"], \"width\": 2, \"vectors\": \"\"}"] {
+            try Data(text.utf8).write(to: URL(filePath: path))
+            let error = #expect(throws: TensorFileError.self) {
+                try EmbeddingIndex(contentsOf: path)
+            }
+            #expect(error.map { "\($0)".contains(path) } == true)
+        }
+        #expect(throws: TensorFileError.self) { try EmbeddingIndex(contentsOf: path + ".none") }
         let found = try copy.nearest(to: photos[1], count: 1, using: extractor)
         #expect(found.map(\.name) == ["2"])
         #expect(abs(found[0].similarity - 1) < 1e-4)

@@ -14,15 +14,15 @@ import ViT
             let photos = (0..<4).map { blots(seed: $0) }
             try write(photos, to: folder)
             let file = folder.appending(path: "index.json")
-            try makeIndex(of: folder.path, at: file)
+            try makeIndex(of: folder.path, at: file.path)
             for (number, photo) in photos.enumerated() {
                 var darkened = photo
                 darkened.adjustBrightness(by: 0.9)
-                let found = try search(file, for: darkened)
+                let found = try search(file.path, for: darkened)
                 #expect(found.count == photos.count)
                 #expect(found.first?.name == "\(number).png")
             }
-            let itself = try #require(try search(file, for: photos[2]).first)
+            let itself = try #require(try search(file.path, for: photos[2]).first)
             // Photos in a batch differ by rounding from a single one.
             #expect(abs(itself.similarity - 1) < 1e-4)
         }
