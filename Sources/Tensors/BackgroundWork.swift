@@ -23,7 +23,8 @@ extension Parallelism {
 /// `@unchecked Sendable`: `jobs` is accessed only under `condition`.
 final class BackgroundThreads: TaskExecutor, @unchecked Sendable {
     static let shared = BackgroundThreads()
-    static let name = "Parallelism.background"
+    /// At most 15 characters, the limit of Linux.
+    static let name = "background"
 
     private let condition = NSCondition()
     /// The jobs that wait, by falling priority and in their order.

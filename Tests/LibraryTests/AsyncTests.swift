@@ -2,7 +2,6 @@ import Descriptors
 import Foundation
 import Images
 import Platform
-import Synchronization
 import Tensors
 import Testing
 import ViT
@@ -56,23 +55,18 @@ import ViT
         }
     }
 
-    /// More work than there are processors, which never blocks, lets a task's timer run.
-    @Test(.timeLimit(.minutes(1)))
-    func otherTasksRunBesideBackgroundWork() async throws {
-        final class Flag: Sendable { let isSet = Atomic(false) }
-        let stop = Flag()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<2 * Parallelism.processorCount {
-                group.addTask {
-                    await Parallelism.background { while !stop.isSet.load(ordering: .relaxed) {} }
-                }
+    /// More work than there are processors, all of it on threads that run no tasks.
+    @Test func backgroundWorkHasThreadsOfItsOwn() async {
+        @Sendable func thread() -> String { String(describing: pthread_self()) }
+        let threads = await withTaskGroup(of: [String].self) { group in
+            for _ in 0..<4 * Parallelism.processorCount {
+                group.addTask { [thread(), await Parallelism.background { thread() }] }
             }
-            group.addTask {
-                try await Task.sleep(for: .milliseconds(100))
-                stop.isSet.store(true, ordering: .relaxed)
-            }
-            try await group.waitForAll()
+            return await group.reduce(into: [[String]]()) { $0.append($1) }
         }
+        let (ofTasks, ofWork) = (Set(threads.map { $0[0] }), Set(threads.map { $0[1] }))
+        #expect(ofTasks.isDisjoint(with: ofWork))
+        #expect(1...Parallelism.processorCount ~= ofWork.count)
     }
 
     @Test func cancellationEndsThePassBeforeTheNextBlock() async throws {
