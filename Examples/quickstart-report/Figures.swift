@@ -86,16 +86,15 @@ struct Measurement {
 
     /// The agreement of horizontal bands of the true outline, as many as parts are asked for, with the true parts.
     private func partsByHeight() -> Double {
-        var pairs = ContingencyTable()
         let bands = Double(Parts.count)
-        for creature in jointed.creatures {
-            for (at, part) in creature.mask.enumerated() where part != 0 {
+        let labels = jointed.creatures.map { creature in
+            creature.mask.indices.map { at in
                 let row = Double(at / creature.image.width) + 0.5
                 let height = (row - creature.box.y) / creature.box.height
-                pairs.add(part, UInt8(min(max(height * bands, 0), bands - 1)))
+                return UInt8(min(max(height * bands, 0), bands - 1))
             }
         }
-        return 100 * pairs.adjustedRandIndex
+        return jointed.creatures.partAgreement(with: labels)
     }
 
     private func kindsRecognised(by network: Network) throws -> Double {

@@ -31,7 +31,7 @@ public struct DINOOptions: Sendable, Codable, Hashable {
     public var epochs = 100
     /// The peak learning rate for a batch of 256 pictures: `--lr`. It is scaled by the batch size / 256 (Goyal et
     /// al. 2017).
-    public var learningRate = 0.0005
+    public var learningRate = OptimizerKind.adamW.usualLearningRate
     /// The final learning rate, which is not scaled: `--min_lr`.
     public var minimumLearningRate = 1e-6
     /// The epochs in which the learning rate grows linearly from 0: `--warmup_epochs`.

@@ -112,9 +112,7 @@ extension EmbeddingIndex {
     ///
     /// - Throws: `TensorFileError` if the file cannot be read or is not an index.
     public init(contentsOf path: String) throws(TensorFileError) {
-        guard let bytes = try ModelFiles.text(at: path, limit: 1 << 32) else {
-            throw .unreadable(path: path, reason: "No such file or directory")
-        }
+        let bytes = try ModelFiles.bytes(at: path, limit: 1 << 32)
         do {
             self = try JSONDecoder().decode(EmbeddingIndex.self, from: Data(bytes))
         } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {

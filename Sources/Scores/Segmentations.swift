@@ -37,10 +37,21 @@ extension CreatureSeries {
             try options.foreground.taps.features(of: creature.image, using: model)
         }
         let segmentation = PartCoSegmentation(fitting: features, options: options)
+        return creatures.partAgreement(
+            with: zip(creatures, features).map { creature, features in
+                segmentation.labels(of: features)
+                    .resized(width: creature.image.width, height: creature.image.height).labels
+            })
+    }
+}
+
+extension [Creature] {
+    /// Agreement of labels with the true parts: the adjusted Rand index, times 100, over all pixels of the creatures.
+    ///
+    /// - Parameter labels: of each picture, one for each pixel.
+    package func partAgreement(with labels: [[UInt8]]) -> Double {
         var pairs = ContingencyTable()
-        for (creature, features) in zip(creatures, features) {
-            let labels = segmentation.labels(of: features)
-                .resized(width: creature.image.width, height: creature.image.height).labels
+        for (creature, labels) in zip(self, labels) {
             for (part, label) in zip(creature.mask, labels) where part != 0 {
                 pairs.add(part, label)
             }

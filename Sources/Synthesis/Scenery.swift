@@ -1,8 +1,10 @@
 import Tensors
 
-/// The background of a creature. In a studio it is one plain backdrop; in the wild, patches of several materials with uneven edges. Patches are so small that
-/// each crop of a picture shows different ones, and are laid out so that adjacent patches include all
-/// materials: the background hardly distinguishes pictures, so that a network has to learn the creature.
+/// The background of a creature. In a studio it is one plain backdrop.
+///
+/// In the wild it is patches of several materials with uneven edges. Patches are so small that each crop of a picture
+/// shows different ones, and are laid out so that adjacent patches include all materials: the background hardly
+/// distinguishes pictures, so that a network has to learn the creature.
 struct Scenery {
     private let noise: Noise
     private let turn: Vector

@@ -99,18 +99,22 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
             .mapValues { $0 ?? .nan } ?? [:]
     }
 
+    /// The numbers other than the counters and the single losses, in the order of the properties.
+    private var numbers: [(key: CodingKeys, value: Double)] {
+        [
+            (.loss, loss), (.learningRate, learningRate), (.weightDecay, weightDecay),
+            (.momentum, momentum), (.teacherTemperature, teacherTemperature),
+            (.teacherEntropy, teacherEntropy), (.rank, rank), (.featureDeviation, featureDeviation),
+            (.contrast, contrast), (.gradientNorm, gradientNorm), (.seconds, seconds),
+        ]
+    }
+
     /// Encodes the record; numbers that JSON cannot represent become null.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
         try container.encode(step, forKey: .step)
         try container.encode(epoch, forKey: .epoch)
-        let numbers: [(CodingKeys, Double)] = [
-            (.loss, loss), (.learningRate, learningRate), (.weightDecay, weightDecay),
-            (.momentum, momentum), (.teacherTemperature, teacherTemperature),
-            (.teacherEntropy, teacherEntropy), (.rank, rank), (.featureDeviation, featureDeviation),
-            (.contrast, contrast), (.gradientNorm, gradientNorm), (.seconds, seconds),
-        ]
         for (key, value) in numbers { try container.encode(finite(value), forKey: key) }
         if !losses.isEmpty { try container.encode(losses.mapValues(finite), forKey: .losses) }
     }
@@ -119,20 +123,15 @@ public struct TrainingRecord: Sendable, Hashable, Codable {
     package var line: String {
         // Numbers that JSON cannot represent become null.
         func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+        var fields = [(CodingKeys.step, "\(step)"), (.epoch, "\(epoch)")]
+        fields += numbers.map { ($0.key, number($0.value)) }
         let parts = ObjectiveName.allCases.compactMap { name in
             losses[name].map { "\"\(name.rawValue)\":\(number($0))" }
         }
-        let fields: [(String, String)] =
-            [
-                ("step", "\(step)"), ("epoch", "\(epoch)"), ("loss", number(loss)),
-            ] + (parts.isEmpty ? [] : [("losses", "{" + parts.joined(separator: ",") + "}")]) + [
-                ("learningRate", number(learningRate)), ("weightDecay", number(weightDecay)),
-                ("momentum", number(momentum)), ("teacherTemperature", number(teacherTemperature)),
-                ("teacherEntropy", number(teacherEntropy)), ("rank", number(rank)),
-                ("featureDeviation", number(featureDeviation)),
-                ("contrast", number(contrast)), ("gradientNorm", number(gradientNorm)),
-                ("seconds", number(seconds)),
-            ]
-        return "{" + fields.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}\n"
+        // After the total loss.
+        if !parts.isEmpty {
+            fields.insert((.losses, "{" + parts.joined(separator: ",") + "}"), at: 3)
+        }
+        return "{" + fields.map { "\"\($0.rawValue)\":\($1)" }.joined(separator: ",") + "}\n"
     }
 }

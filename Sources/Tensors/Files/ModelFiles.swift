@@ -31,7 +31,13 @@ package enum ModelFiles {
     package static func text(
         at path: String, limit: Int
     ) throws(TensorFileError) -> [UInt8]? {
-        guard FileSystem.kind(of: path) != nil else { return nil }
+        FileSystem.kind(of: path) == nil ? nil : try bytes(at: path, limit: limit)
+    }
+
+    /// The bytes of a file that is read as a whole.
+    ///
+    /// - Parameter limit: the most bytes that the file may have.
+    package static func bytes(at path: String, limit: Int) throws(TensorFileError) -> [UInt8] {
         let file = try RandomAccessFile(path: path)
         guard file.size <= limit else {
             throw file.unsupported("it has \(file.size) bytes; expected at most \(limit)")
