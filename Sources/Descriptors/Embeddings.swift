@@ -19,7 +19,7 @@ extension Extractor {
         return row.reshaped(to: [row.count])
     }
 
-    /// The embeddings of several photos, as by ``embedding(of:view:)``, computed in batches.
+    /// The embeddings of several photos, as by ``embedding(of:view:)-495sc``, computed in batches.
     ///
     /// - Returns: `[photos, width]`.
     /// - Throws: ``ExtractionError``.

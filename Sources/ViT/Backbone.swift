@@ -21,8 +21,12 @@ public protocol Backbone: Sendable {
     /// Extracts features as above and calls `beforeBlock` before each block, to report progress or to end the pass. By
     /// default it is called once, before the pass.
     ///
-    /// - Parameter beforeBlock: receives the completed fraction of the pass, from 0 to below 1. An error that it throws
-    ///   ends the pass.
+    /// - Parameters:
+    ///   - images: `[batch, 3, height, width]`, normalised.
+    ///   - taps: the features to extract.
+    ///   - stride: the distance between patches; nil: the patch size.
+    ///   - beforeBlock: receives the completed fraction of the pass, from 0 to below 1. An error that it throws ends the pass.
+    /// - Returns: the features at the taps.
     /// - Throws: what `beforeBlock` throws.
     func features<Failure>(
         of images: Tensor, at taps: [FeatureTap], stride: PatchStride?,

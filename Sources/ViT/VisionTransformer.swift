@@ -140,8 +140,14 @@ public struct VisionTransformer: Sendable {
     /// Extracts features and calls `beforeBlock` before each block, to report progress or to end the pass; otherwise as
     /// ``features(of:at:stride:mask:stochasticDepth:)``.
     ///
-    /// - Parameter beforeBlock: receives the completed fraction of the pass, from 0 to below 1. An error that it throws
-    ///   ends the pass.
+    /// - Parameters:
+    ///   - images: `[batch, 3, height, width]`, normalised.
+    ///   - taps: the features to extract.
+    ///   - stride: the distance between patches; the patch size by default.
+    ///   - mask: patches to replace by the mask token; none by default.
+    ///   - stochasticDepth: the branches that each image passes through in training; all by default.
+    ///   - beforeBlock: receives the completed fraction of the pass, from 0 to below 1. An error that it throws ends the pass.
+    /// - Returns: the features by tap.
     /// - Throws: what `beforeBlock` throws.
     public func features<Failure>(
         of images: Tensor, at taps: some Sequence<FeatureTap>, stride: PatchStride? = nil,
