@@ -33,8 +33,8 @@ struct Quality: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A folder of photos: only compares the features of --precision with those of float32, on each two photos that \
-            follow one another.", valueName: "dir"))
+            "A folder of photos: only compare the features of --precision with those of float32.",
+            valueName: "dir"))
     var agreement: String?
 
     @Option(

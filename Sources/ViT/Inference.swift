@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 // A network for inference: see Docs/Precision.md.
@@ -91,7 +92,6 @@ extension LayerNorm {
     }
 }
 
-import Foundation
 func experiment(_ name: String, _ fallback: Double) -> Double {
     ProcessInfo.processInfo.environment[name].flatMap(Double.init) ?? fallback
 }

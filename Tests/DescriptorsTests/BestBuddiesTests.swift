@@ -1,4 +1,5 @@
 import Descriptors
+import Foundation
 import Tensors
 import Testing
 import ViT

@@ -77,13 +77,13 @@ import ViT
     @Test(arguments: [Precision.int16, .int8])
     func writtenIntegersGiveTheSameBits(precision: Precision) throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let network = try ModelFixture.model(.official).prepared(for: precision)
+        let network = try ModelFixture.model().prepared(for: precision)
         try network.writeIntegers(to: path, metadata: ["origin": "a test"])
         let file = try WeightFile(contentsOf: path)
         #expect(file.precision == precision)
         #expect(file.metadata == ["origin": "a test"])
         var read = try file.network()
-        read.positionEncoding?.resampling = .official
+        read.positionEncoding?.resampling = .scaleFactor
         #expect(read.precision == precision)
         let (found, expected) = (try features(read), try features(network))
         for tap in taps {
@@ -140,9 +140,13 @@ import ViT
             nan == "\(path) is damaged: row 0 of blocks.0.attn.qkv.weight has the scale nan")
         let long = try message { data in
             let place = try place("blocks.0.attn.qkv.weight")
-            for i in 0..<32 { data.replaceSubrange(place + 2 * i..<place + 2 * i + 2, with: [255, 127]) }
+            for i in 0..<32 {
+                data.replaceSubrange(place + 2 * i..<place + 2 * i + 2, with: [255, 127])
+            }
         }
-        #expect(long?.hasSuffix("weight is longer than the square root of 2^31") == true, "\(long ?? "")")
+        #expect(
+            long?.hasSuffix("weight is longer than the square root of 2^31") == true,
+            "\(long ?? "")")
         #expect(
             try renamed("\"precision\":\"int16\"", "\"precision\":\"int4x\"")
                 == "\(path) is damaged: its precision is int4x; expected int16 or int8")

@@ -45,7 +45,8 @@ package struct CandidateSearch {
         // Not those of infinities, NaN, or lengths beyond floats.
         guard source.isFinite, target.isFinite else { return nil }
         target.quantize()
-        let plan = SearchPlan(source: a.grid, target: b.grid, levels: binning.levels,
+        let plan = SearchPlan(
+            source: a.grid, target: b.grid, levels: binning.levels,
             memoryBudget: memoryBudget)
         let collector = CandidateCollector(plan, window: 2 * bound(channels: a.channels))
         let approximate = NearestNeighbours(source, target, plan: plan, candidates: collector)

@@ -28,7 +28,8 @@ package struct IntegerFactor: Sendable {
     /// - Complexity: O(elements).
     package init(_ matrix: Tensor, bits: Int, kernels: IntegerKernels = .best) {
         let columns = matrix.shape[1]
-        self.init(rows: matrix.shape[0], columns: columns, bits: bits, kernels) { rows, target, scales in
+        self.init(rows: matrix.shape[0], columns: columns, bits: bits, kernels) {
+            rows, target, scales in
             withExtendedLifetime(matrix) {
                 let line = Scratch(count: columns)
                 var map = ck_row_map(kind: CK_IDENTITY, weight: nil, bias: nil, epsilon: 0)
@@ -51,7 +52,8 @@ package struct IntegerFactor: Sendable {
     ) {
         let columns = integers.shape[1]
         let depth = ck_integer_depth(columns)
-        self.init(rows: integers.shape[0], columns: columns, bits: bits, kernels) { rows, target, factors in
+        self.init(rows: integers.shape[0], columns: columns, bits: bits, kernels) {
+            rows, target, factors in
             withExtendedLifetime((integers, scales)) {
                 for (line, row) in rows.enumerated() {
                     factors[line] = scales.base[row]
@@ -80,7 +82,9 @@ package struct IntegerFactor: Sendable {
         memory = Tensor(uninitialized: [(strips * stripBytes + 3) / 4])
         scalesOfRows = Tensor(uninitialized: [strips * strip])
         offsets = Tensor(uninitialized: [needsOffsets ? strips * strip : 0])
-        (self.rows, self.columns, self.bits, self.kernels, first) = (rows, columns, bits, kernels, 0)
+        (self.rows, self.columns, self.bits, self.kernels, first) = (
+            rows, columns, bits, kernels, 0
+        )
         let base = UnsafeMutableRawPointer(memory.mutableBase)
         let scales = scalesOfRows.mutableBase
         let sums = UnsafeMutableRawPointer(offsets.mutableBase)
@@ -98,7 +102,8 @@ package struct IntegerFactor: Sendable {
                         let place = p / group * strip * group + row * group + p % group
                         if bits == 8 {
                             target.storeBytes(
-                                of: Int8(truncatingIfNeeded: line[p]), toByteOffset: place, as: Int8.self)
+                                of: Int8(truncatingIfNeeded: line[p]), toByteOffset: place,
+                                as: Int8.self)
                         } else {
                             target.storeBytes(of: line[p], toByteOffset: 2 * place, as: Int16.self)
                         }

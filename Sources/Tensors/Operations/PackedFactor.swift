@@ -58,7 +58,7 @@ package struct PackedFactor: Sendable {
     /// The factor's transpose as it was before packing, `[columns, rows]`.
     ///
     /// - Complexity: O(elements).
-    var transposed: Tensor {
+    package var transposed: Tensor {
         let rows = rows
         return Tensor(shape: [columns, rows]) { target in
             guard let base = target.baseAddress else { return }

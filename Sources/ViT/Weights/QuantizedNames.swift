@@ -49,7 +49,7 @@ struct QuantizedNames {
     /// Throws if a parameter other than a block's linear map consists of integers, or one only in part.
     func check(_ sources: [String: [String?]], of file: TensorFile) throws(WeightsError) {
         for (parameter, parts) in sources {
-            let count = parts.count { $0.map(matrices.contains) ?? false }
+            let count = parts.count(where: { $0.map(matrices.contains) ?? false })
             guard count > 0 else { continue }
             guard count == parts.count, parameter.hasPrefix("blocks."),
                 parameter.hasSuffix(".weight")
@@ -63,5 +63,7 @@ struct QuantizedNames {
     }
 
     /// Whether the parts of a parameter are quantised.
-    func has(_ parts: [String?]) -> Bool { parts.first.flatMap { $0.map(matrices.contains) } ?? false }
+    func has(_ parts: [String?]) -> Bool {
+        parts.first.flatMap { $0.map(matrices.contains) } ?? false
+    }
 }

@@ -74,7 +74,8 @@ extension VisionTransformer {
         var own = WeightFile.metadata(for: configuration)
         own[WeightFile.precisionKey] = precision.rawValue
         let naming = configuration.naming(.official)
-        var tensors = tensors(naming: naming).mapValues { ($0, ElementType.float32) }
+        var tensors: [String: (tensor: Tensor, type: ElementType)] =
+            tensors(naming: naming).mapValues { ($0, .float32) }
         for (index, block) in blocks.enumerated() {
             for (name, layer) in block.linearMaps {
                 guard let weights = layer.quantized else { continue }
