@@ -1,4 +1,3 @@
-import Foundation
 import Tensors
 
 // A network for inference: see Docs/Precision.md.
@@ -66,9 +65,7 @@ extension LayerNorm {
     /// Normalised channels have similar spreads, so their magnitudes are estimated from the norm's parameters, which
     /// needs no pictures: three deviations about the offset.
     fileprivate mutating func smooth(into layer: inout Linear) {
-        guard layer.quantized == nil, experiment("SMOOTH", 1) > 0 else { return }
-        let spread = Float(experiment("SPREAD", 3))
-        let alpha = Float(experiment("ALPHA", 0.5))
+        guard layer.quantized == nil else { return }
         let (width, outputs) = (layer.inputs, layer.outputs)
         var columns = [Float](repeating: 0, count: width)
         layer.weight.withUnsafeMutableElements { weights in
@@ -78,9 +75,9 @@ extension LayerNorm {
                 }
             }
             let scales = (0..<width).map { column in
-                let input = spread * weight[column].magnitude + bias[column].magnitude
+                let input = 3 * weight[column].magnitude + bias[column].magnitude
                 guard input > 0, columns[column] > 0 else { return Float(1) }
-                let scale = powf(input, alpha) / powf(columns[column], 1 - alpha)
+                let scale = (input / columns[column]).squareRoot()
                 return scale.isNormal ? scale : 1
             }
             weight.withUnsafeMutableElements { for i in 0..<width { $0[i] /= scales[i] } }
@@ -90,8 +87,4 @@ extension LayerNorm {
             }
         }
     }
-}
-
-func experiment(_ name: String, _ fallback: Double) -> Double {
-    ProcessInfo.processInfo.environment[name].flatMap(Double.init) ?? fallback
 }
