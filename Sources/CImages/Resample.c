@@ -179,6 +179,60 @@ static ptrdiff_t columns_sse2(const uint8_t *source, ptrdiff_t row_bytes, uint8_
     }
     return i;
 }
+#elif defined(__aarch64__)
+// NEON multiplies in 32 bits, so weights stay whole.
+typedef uint8_t four_bytes __attribute__((ext_vector_type(4)));
+typedef uint8_t sixteen_bytes __attribute__((ext_vector_type(16)));
+typedef int32_t four_integers __attribute__((ext_vector_type(4)));
+typedef int32_t sixteen_integers __attribute__((ext_vector_type(16)));
+
+/// `rounded` for vectors.
+#define ROUNDED(vector, sum)                                                            \
+    ({                                                                                  \
+        vector levels = ((sum) + (1 << (weight_bits - 1))) >> weight_bits;              \
+        levels = levels < 0 ? (vector)0 : levels;                                       \
+        levels > 255 ? (vector)255 : levels;                                            \
+    })
+
+static void four_rows_neon(const uint8_t *const rows[4], uint8_t *const results[4],
+                           ptrdiff_t width, CImageTaps taps) {
+    for (ptrdiff_t x = 0; x < width; ++x) {
+        const ptrdiff_t at = (ptrdiff_t)taps.starts[x] * 3, count = taps.counts[x];
+        four_integers sums[4] = {0, 0, 0, 0};
+        for (ptrdiff_t t = 0; t < count; ++t) {
+            const int32_t w = weight(taps, x * taps.stride + t);
+            for (int r = 0; r < 4; ++r) {
+                four_bytes pixel;  // And the next one's red.
+                memcpy(&pixel, rows[r] + at + t * 3, 4);
+                sums[r] += __builtin_convertvector(pixel, four_integers) * w;
+            }
+        }
+        for (int r = 0; r < 4; ++r) {
+            four_bytes pixel = __builtin_convertvector(ROUNDED(four_integers, sums[r]), four_bytes);
+            memcpy(results[r] + x * 3, &pixel, 3);
+        }
+    }
+}
+
+/// Processes sixteen bytes of a row at once; returns the number of bytes done.
+static ptrdiff_t columns_neon(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
+                              ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps) {
+    const uint8_t *first = source + taps.starts[row] * row_bytes;
+    ptrdiff_t i = 0;
+    for (; i + 16 <= bytes; i += 16) {
+        sixteen_integers sums = 0;
+        for (ptrdiff_t t = 0; t < taps.counts[row]; ++t) {
+            sixteen_bytes samples;
+            memcpy(&samples, first + t * row_bytes + i, 16);
+            sums += __builtin_convertvector(samples, sixteen_integers)
+                * weight(taps, row * taps.stride + t);
+        }
+        sixteen_bytes levels =
+            __builtin_convertvector(ROUNDED(sixteen_integers, sums), sixteen_bytes);
+        memcpy(result + i, &levels, 16);
+    }
+    return i;
+}
 #endif
 
 void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t row_bytes,
@@ -188,6 +242,8 @@ void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t r
 #if defined(__x86_64__)
     if (level_allowed >= 1) four_rows = four_rows_sse2;
     if (level_allowed >= 2 && __builtin_cpu_supports("avx2")) four_rows = four_rows_avx2;
+#elif defined(__aarch64__)
+    if (level_allowed >= 1) four_rows = four_rows_neon;
 #endif
     for (ptrdiff_t y = 0; y < rows; y += 4) {
         const uint8_t *from[4];
@@ -213,6 +269,8 @@ void cimage_resample_columns(const uint8_t *source, ptrdiff_t row_bytes, uint8_t
     ptrdiff_t done = 0;
 #if defined(__x86_64__)
     if (level_allowed >= 1) done = columns_sse2(source, row_bytes, result, bytes, row, taps);
+#elif defined(__aarch64__)
+    if (level_allowed >= 1) done = columns_neon(source, row_bytes, result, bytes, row, taps);
 #endif
     columns_plain(source, row_bytes, result, done, bytes, row, taps);
 }

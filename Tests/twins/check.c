@@ -84,6 +84,22 @@ matrix random_matrix(ptrdiff_t rows, ptrdiff_t columns, layout layout, float siz
     return m;
 }
 
+matrix far_matrix(ptrdiff_t rows, ptrdiff_t columns, noise *n) {
+    matrix m = {.rows = rows, .columns = columns, .row = (ptrdiff_t)1 << 30, .column = 1};
+    const size_t length = (size_t)((rows - 1) * m.row + columns) * sizeof(float);
+    m.base = mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region_count == REGIONS || m.base == MAP_FAILED) {
+        perror("rows far apart");
+        exit(1);
+    }
+    regions[region_count].start = (uint8_t *)m.base;
+    regions[region_count++].length = length;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        for (ptrdiff_t c = 0; c < columns; c++) m.base[r * m.row + c] = next_float(n);
+    }
+    return m;
+}
+
 matrix copy_of(matrix m) {
     matrix copy = m;
     const ptrdiff_t count = (m.rows - 1) * m.row + (m.columns - 1) * m.column + 1;

@@ -50,6 +50,9 @@ typedef enum { BY_ROWS, BY_COLUMNS, SPREAD } layout;
 matrix unwritten(ptrdiff_t rows, ptrdiff_t columns, layout layout);
 matrix random_matrix(ptrdiff_t rows, ptrdiff_t columns, layout layout, float size, noise *n);
 
+// A written matrix whose rows are 2^30 floats apart, so that offsets exceed 32 bits. Only the pages in use take memory.
+matrix far_matrix(ptrdiff_t rows, ptrdiff_t columns, noise *n);
+
 // A copy in memory of its own, of the same layout.
 matrix copy_of(matrix m);
 
@@ -65,12 +68,19 @@ bool is_identical(matrix a, matrix b);
 double exact_gelu(double x);
 double exact_gelu_slope(double x);
 
+// Rows from `first_row` and columns from `first_column` of C = A B by the kernels, as one task; added to `c` if
+// `accumulates`.
+void multiply(
+    const ck_kernels *set, matrix a, matrix b, ptrdiff_t first_row, ptrdiff_t first_column, matrix c,
+    bool accumulates, const ck_epilogue *epilogue);
+
 // Each compares some kernels of one instruction set.
 void check_products(const ck_kernels *set);
 void check_attention(const ck_kernels *set);
 void check_attention_pullback(const ck_kernels *set);
 void check_elements(const ck_kernels *set);
 void check_rows(const ck_kernels *set);
+void check_far_rows(const ck_kernels *set);
 
 // Compares the kernels of CImages, for every instruction set in turn.
 void check_pictures(void);

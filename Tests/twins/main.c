@@ -23,6 +23,7 @@ int main(void) {
         check_attention_pullback(set);
         check_elements(set);
         check_rows(set);
+        check_far_rows(set);
         printf("kernels, %s: %ld checks\n", set->name, check_count - before);
     }
     for (int level = 0; level < (int)(sizeof LEVELS / sizeof *LEVELS); level++) {

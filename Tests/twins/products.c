@@ -4,8 +4,7 @@
 
 #include "check.h"
 
-// Part of C = A B by the kernels, as one task; added to `c` if `accumulates`.
-static void multiply(
+void multiply(
     const ck_kernels *set, matrix a, matrix b, ptrdiff_t first_row, ptrdiff_t first_column, matrix c,
     bool accumulates, const ck_epilogue *epilogue) {
     const ptrdiff_t k = a.columns, blocks = ck_depth_blocks(k);

@@ -5,7 +5,7 @@
 #include "CImages.h"
 #include "check.h"
 
-// Random taps, with weights that sum to 1 in units of 2^-22, some of them negative.
+// Random taps, with weights that sum to 1 in units of 2^-22, small ones of either sign beside a large one.
 typedef struct {
     CImageTaps taps;
     const int32_t *weights;  // `stride` for each result
@@ -23,7 +23,7 @@ static kernel taps_of(ptrdiff_t sources, ptrdiff_t results, ptrdiff_t most, nois
         starts[i] = (int32_t)next_below(n, sources - counts[i] + 1);
         int32_t left = 1 << 22;
         for (int32_t t = 1; t < counts[i]; t++) {
-            const int32_t weight = (int32_t)(next_float(n) * 0x1p20f);
+            const int32_t weight = (int32_t)(next_float(n) * 0x1p18f);
             weights[i * stride + t] = weight;
             left -= weight;
         }
