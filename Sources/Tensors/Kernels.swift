@@ -5,7 +5,8 @@ import Synchronization
 package typealias Kernels = ck_kernels
 
 extension Kernels {
-    /// The kernels in use: those of the best instruction set that this processor supports.
+    /// The kernels in use: those of the best instruction set that this processor supports, or of the one that
+    /// `InstructionSet.use` chose.
     package static let best = available[bestIndex.load(ordering: .relaxed)]
 
     /// Index of the kernels in use among those available. A test may set it, before anything is computed.

@@ -7,11 +7,14 @@ import Tensors
 final class Record {
     private struct Entry {
         var operations: Double
+        var body: () -> Void
         var limits: [Double] = []
         var faults: [Double] = []
     }
 
     private var entries: [String: Entry] = [:]
+    /// The keys of `entries` in the order of their addition.
+    private var keys: [String] = []
 
     static let columns = ["name", "time", "std", "iterations", "GFLOP/s", "of limit", "faults"]
 
@@ -24,7 +27,8 @@ final class Record {
         _ body: @escaping () -> Void
     ) {
         let key = "\(suite.name).\(name)"
-        entries[key] = Entry(operations: operations)
+        entries[key] = Entry(operations: operations, body: body)
+        keys.append(key)
         suite.benchmark(name) { [self] state in
             entries[key]?.limits.append(Parallelism.multiplyAddLimit())
             let before = pageFaults()
@@ -49,6 +53,32 @@ final class Record {
         column("faults", "%.0f") { entry, nanoseconds in
             median(entry.faults.suffix(nanoseconds.count))
         }
+    }
+
+    /// Prints the share of the multiply-add limit of each kernel that has a floor, in turn with the limit, beside it.
+    ///
+    /// - Returns: whether none is below its floor.
+    func check(_ floors: Floors) -> Bool {
+        var holds = true
+        for key in keys {
+            guard let entry = entries[key], let floor = floors.shares[key] else { continue }
+            for _ in 0..<2 { entry.body() }
+            let clock = ContinuousClock()
+            let start = clock.now
+            var shares: [Double] = []
+            // Half a second each, so that a disturbance of some milliseconds is not the median.
+            while shares.count < 5 || clock.now - start < .milliseconds(500) {
+                let limit = Parallelism.multiplyAddLimit()
+                let duration = clock.measure(entry.body) / .seconds(1)
+                shares.append(100 * entry.operations / duration / limit)
+            }
+            let share = median(shares)
+            holds = holds && share >= floor
+            let name = key.padding(toLength: 38, withPad: " ", startingAt: 0)
+            let mark = share < floor ? "  BELOW" : ""
+            print(name + String(format: "%6.1f %%  floor %4.0f %%", share, floor) + mark)
+        }
+        return holds
     }
 
     /// A column whose cell stays empty where `value` gives nothing.

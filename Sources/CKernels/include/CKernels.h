@@ -62,7 +62,7 @@ typedef struct {
 
 // A table is constant, so Swift may share it between threads.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
-    const char *_Nonnull name;    // "AVX-512, paired", "AVX-512", "AVX2", "AVX2, paired", "baseline"
+    const char *_Nonnull name;    // "avx512-paired", "avx512", "avx2", "avx2-paired", "baseline"
     // Whether the matrix product below is faster than a general BLAS on this instruction set.
     bool has_fused_multiply_add;
 
@@ -206,6 +206,9 @@ static inline void ck_pause(void) {
     __asm__ volatile("yield");
 #endif
 }
+
+// Whether the paired form of the products is the default on a processor of this vendor and family, as CPUID names them.
+bool ck_prefers_paired(const char *_Nonnull vendor, int family);
 
 // The tables of the instruction sets that this processor supports, best first; NULL past the last.
 const ck_kernels *_Nullable ck_set(int index);
