@@ -7,7 +7,8 @@ public func remainingArguments() -> [String] {
     var arguments = CommandLine.arguments
     while let index = arguments.firstIndex(of: "--instruction-set") {
         let name = index + 1 < arguments.count ? arguments[index + 1] : ""
-        guard let set = InstructionSet(rawValue: name), InstructionSet.supported.contains(set) else {
+        guard let set = InstructionSet(rawValue: name), InstructionSet.supported.contains(set)
+        else {
             let sentence =
                 "error: --instruction-set \(name): this processor supports"
                 + " \(InstructionSet.supportedNames)\n"
