@@ -29,16 +29,20 @@ import Testing
     }
 
     #if compiler(>=6.3)
-        @Test(arguments: InstructionSet.allCases)
-        func chosenSetComputesOrIsRefused(set: InstructionSet) async {
+        @Test(arguments: InstructionSet.allCases.map(\.rawValue))
+        func chosenSetComputesOrIsRefused(name: String) async throws {
+            let set = try #require(InstructionSet(rawValue: name))
             if InstructionSet.supported.contains(set) {
-                await #expect(processExitsWith: .success) { [set] in
+                await #expect(processExitsWith: .success) { [name] in
+                    let set = try #require(InstructionSet(rawValue: name))
                     InstructionSet.use(set)
                     #expect(InstructionSet.current == set)
-                    #expect(String(cString: Kernels.best.name) == set.rawValue)
+                    #expect(String(cString: Kernels.best.name) == name)
                 }
             } else {
-                await #expect(processExitsWith: .failure) { [set] in InstructionSet.use(set) }
+                await #expect(processExitsWith: .failure) { [name] in
+                    InstructionSet.use(try #require(InstructionSet(rawValue: name)))
+                }
             }
         }
 
