@@ -20,7 +20,7 @@ import Testing
                 continue
             }
             #expect(outcome.status == 0)
-            results.append(try Array32(folder["\(set.rawValue)/a.npy"]).values)
+            results.append(try Array32(folder["\(set.rawValue)/first.npy"]).values)
         }
         let expected = try #require(results.last)
         for values in results.dropLast() {
