@@ -29,10 +29,9 @@ ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {
 
 // The processors on which paired products are the faster form. They need units that add beside those that multiply;
 // where both share them, two additions for a multiplication gain nothing. AMD numbers families from 0; 25 is also
-// Zen 3, which has no AVX-512.
+// Zen 3, which has no AVX-512. Others, such as Zen 5, are added once they are measured.
 static const struct { const char *vendor; int family; } PAIRED_PROCESSORS[] = {
     {"AuthenticAMD", 25},  // Zen 4: 1.2 to 1.3 times the rate of multiply-adds, measured
-    {"AuthenticAMD", 26},  // Zen 5: the same units by AMD's optimisation guide, not measured
 };
 
 bool ck_prefers_paired(const char *vendor, int family) {

@@ -4,9 +4,9 @@ import Testing
 
 /// The choice of the kernels.
 @Suite struct InstructionSetTests {
-    /// Two families of AMD's processors add beside their multiplications; every other processor takes the plain form.
+    /// One family of AMD's processors was measured to gain; every other processor takes the plain form.
     @Test(arguments: [
-        ("AuthenticAMD", 25, true), ("AuthenticAMD", 26, true), ("AuthenticAMD", 23, false),
+        ("AuthenticAMD", 25, true), ("AuthenticAMD", 26, false), ("AuthenticAMD", 23, false),
         ("AuthenticAMD", 27, false), ("GenuineIntel", 25, false), ("GenuineIntel", 6, false),
         ("HygonGenuine", 25, false), ("", 0, false),
     ])
