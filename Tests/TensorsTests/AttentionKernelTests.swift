@@ -81,12 +81,12 @@ import Testing
         for key in [0, 70, 129] { #expect(result(query: nil, key: key).allSatisfy { $0 }) }
     }
 
-    /// Keys and values in the packed form of the instruction set, where it has one.
+    /// Keys and values in the packed form of the instruction set.
     private func prepare(
         _ k: GuardedMatrix, _ v: GuardedMatrix, by set: KernelSet
     ) -> GuardedFloats {
         let prepared = GuardedFloats(count: ck_prepared_keys(k.rows, k.columns))
-        set.kernels.prepare_keys?(
+        set.kernels.prepare_keys(
             k.rows, k.columns, k.base, v.base, k.rowStride, prepared.base)
         return prepared
     }
@@ -130,7 +130,7 @@ import Testing
         let width = q.columns
         // Paired products add factors before multiplying: their rounding errors scale with the norms of
         // the factors (PairedProduct.h), others with the sum of the terms' magnitudes.
-        let isPaired = set.kernels.prepare_keys != nil
+        let isPaired = set.kernels.balance != nil
         func size(_ terms: [Double], _ a: [Double], _ b: [Double]) -> Double {
             isPaired ? norm(a) * norm(b) : terms.reduce(0) { $0 + abs($1) }
         }

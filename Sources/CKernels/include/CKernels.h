@@ -94,9 +94,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     void (*_Nonnull finish)(
         ptrdiff_t m, ptrdiff_t n, float *_Nonnull c, ptrdiff_t c_row, ck_epilogue epilogue);
 
-    // If not NULL, `attention` is faster when it also gets one head's keys and values in another layout,
-    // which this writes: ck_prepared_keys(keys, width) floats. It pays if many queries use them.
-    void (*_Nullable prepare_keys)(
+    // `attention` is faster when it also gets one head's keys and values in another layout, which this writes:
+    // ck_prepared_keys(keys, width) floats. It pays if many queries use them.
+    void (*_Nonnull prepare_keys)(
         ptrdiff_t keys, ptrdiff_t width, const float *_Nonnull key, const float *_Nonnull value,
         ptrdiff_t row_stride, float *_Nonnull prepared);
 
