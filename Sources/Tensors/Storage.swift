@@ -36,8 +36,8 @@ extension Tensor: ElementMemory {
     package var unguardedPointer: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
 }
 
-// TODO: until all callers use the door.
 extension Tensor {
+    /// Pointer to the first element. The caller keeps the tensor alive while using it; new code uses `withUnsafePointers`.
     package var base: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
     package var mutableBase: UnsafeMutablePointer<Float> { storage.base + offset }
 }
