@@ -20,11 +20,12 @@ extension Tensor {
             shape.rank == 2 && weight.count == shape[1] && bias.count == shape[1] && shape[0] > 0,
             "batchNorm: \(shape) with weight \(weight.shape) and bias \(bias.shape)")
         let (rows, width) = (shape[0], shape[1])
-        var result = Tensor(uninitialized: shape)
+        let result = Tensor(uninitialized: shape)
         // First row: the means; second row: 1 / sqrt(variance + epsilon).
-        var statistics = Tensor(uninitialized: [2, width])
-        withUnsafePointers(writing: &result, &statistics, reading: self, weight, bias) {
-            y, mean, x, weight, bias in
+        let statistics = Tensor(uninitialized: [2, width])
+        withExtendedLifetime((self, weight, bias, result, statistics)) {
+            let (x, y, weight, bias) = (base, result.mutableBase, weight.base, bias.base)
+            let mean = statistics.mutableBase
             let scale = mean + width
             inColumns(of: width) { columns in
                 for j in columns { (mean[j], scale[j]) = (0, 0) }
@@ -50,14 +51,16 @@ extension Tensor {
         guard let tape = Tape.of(self, weight, bias) else { return result }
         return tape.record(result) {
             [
-                x = untracked, weight = weight.untracked, statistics, biasShape = bias.shape,
+                x = untracked, weight = weight.untracked, biasShape = bias.shape,
                 indices = (x: trace?.index, weight: weight.trace?.index, bias: bias.trace?.index)
             ] gradient, cotangents in
             // First row: the sum of dy in each column; second row: that of dy n.
-            var totals = Tensor(repeating: 0, shape: [2, width])
-            withUnsafePointers(writing: &totals, reading: gradient, x, weight, statistics) {
-                sums, dy, x, weight, mean in
+            let totals = Tensor(repeating: 0, shape: [2, width])
+            withExtendedLifetime((x, weight, gradient, statistics, totals)) {
+                let (dy, x, weight) = (gradient.base, x.base, weight.base)
+                let mean = statistics.base
                 let scale = mean + width
+                let sums = totals.mutableBase
                 let products = sums + width
                 inColumns(of: width) { columns in
                     for r in 0..<rows {
