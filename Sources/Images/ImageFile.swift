@@ -12,7 +12,7 @@ extension Image {
 
     /// The size of a picture file when displayed, by its header.
     ///
-    /// - Returns: in pixels, its EXIF orientation applied; `==` compares both sides.
+    /// - Returns: width and height in pixels, with the EXIF orientation applied.
     /// - Throws: ``ImageError``, as reading it would; the compressed data are not decoded.
     /// - Complexity: O(bytes of the file).
     package static func size(
