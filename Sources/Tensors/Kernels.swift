@@ -20,11 +20,9 @@ extension Kernels {
 
 /// Scratch memory from the pool, for one task of a kernel.
 package struct Scratch: ~Copyable {
-    private let storage: Storage
+    let storage: Storage
 
     package init(count: Int) {
         storage = Storage(count: count)
     }
-
-    package var base: UnsafeMutablePointer<Float> { storage.base }
 }

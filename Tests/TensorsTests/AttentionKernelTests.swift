@@ -9,10 +9,9 @@ import Testing
     enum Scores: CaseIterable {
         /// Within a few units of 0.
         case small
-        /// From about -80 to 80 in random order: the ratio of weights, exp(160), exceeds the range of a
-        /// float.
+        /// From about -100 to 100 in random order: exp(100) alone exceeds the range of a float.
         case large
-        /// Rising from -80 to 80 along the keys for two queries in three, falling for the third: while
+        /// Rising from -100 to 100 along the keys for two queries in three, falling for the third: while
         /// they rise, every block of keys exceeds the running maximum.
         case rising
         /// All equal: the result is the mean of the values.
@@ -106,14 +105,14 @@ import Testing
                     abs((0..<width).reduce(Float(0)) { $0 + q[i, $1] * k[j, $1] * scale })
                 }
             }.max()
-            let factor = 80 / (highest ?? 1)
+            let factor = 100 / (highest ?? 1)
             for r in 0..<queries { for c in 0..<width { q.memory[r * q.rowStride + c] *= factor } }
         case .rising:
             for r in 0..<queries {
                 q.memory[r * q.rowStride] = (r % 3 == 1 ? -1 : 1) / scale
             }
             for r in 0..<keys {
-                k.memory[r * k.rowStride] = 160 * (Float(r) + 0.5) / Float(keys) - 80
+                k.memory[r * k.rowStride] = 200 * (Float(r) + 0.5) / Float(keys) - 100
             }
         case .equal:
             for r in 1..<max(keys, 1) {

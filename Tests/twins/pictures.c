@@ -141,7 +141,7 @@ static void check_blur(ptrdiff_t width, ptrdiff_t height, ptrdiff_t radius) {
     const uint8_t **sources =
         (const uint8_t **)(void *)guarded((size_t)(2 * radius + 3) * sizeof(uint8_t *));
     cimage_box_blur(
-        found, width, height, radius, weight, ends,
+        found, width, height, (CImageBox){radius, weight, ends},
         (CImageBlurScratch){guarded((size_t)bytes), guarded((size_t)(2 * width * 3 + 12 * (radius + 1))), sources});
     expect_equal(found, expected, bytes, "box_blur", (double)radius);
     release();

@@ -54,7 +54,7 @@ static void check_sizes(ptrdiff_t width, ptrdiff_t height, ptrdiff_t results, pt
     const kernel along = taps_of(width, results, most < width ? most : width, &n);
     uint8_t *found = guarded((size_t)(height * results * 3));
     cimage_resample_rows(
-        source, source + height * row_bytes, row_bytes, bytes, height, found, results, along.taps,
+        (CImageRows){source, source + height * row_bytes, bytes, row_bytes}, height, found, results, along.taps,
         guarded((size_t)(4 * (bytes + 32))));
     ptrdiff_t wrong = 0;
     for (ptrdiff_t i = 0; i < height * results * 3; i++) {
@@ -67,15 +67,16 @@ static void check_sizes(ptrdiff_t width, ptrdiff_t height, ptrdiff_t results, pt
     source = guarded((size_t)((height - 1) * row_bytes + bytes));
     for (ptrdiff_t i = 0; i < (height - 1) * row_bytes + bytes; i++) source[i] = (uint8_t)next_bits(&n);
     const kernel down = taps_of(height, results, most < height ? most : height, &n);
-    found = guarded((size_t)bytes);
-    for (ptrdiff_t row = 0; row < results; row++) {
-        cimage_resample_columns(source, row_bytes, found, bytes, row, down.taps);
-        wrong = 0;
-        for (ptrdiff_t i = 0; i < bytes; i++) {
-            wrong += found[i] != weighted(source + down.taps.starts[row] * row_bytes + i, row_bytes, down, row);
-        }
-        expect(wrong == 0, "resample_columns, %td rows of %td bytes with up to %td taps: %td samples are wrong", height, bytes, most, wrong);
+    found = guarded((size_t)(results * bytes));
+    cimage_resample_columns(
+        (CImageRows){source, source + (height - 1) * row_bytes + bytes, bytes, row_bytes}, found, results, down.taps);
+    wrong = 0;
+    for (ptrdiff_t i = 0; i < results * bytes; i++) {
+        const ptrdiff_t row = i / bytes;
+        wrong += found[i]
+            != weighted(source + down.taps.starts[row] * row_bytes + i % bytes, row_bytes, down, row);
     }
+    expect(wrong == 0, "resample_columns, %td rows of %td bytes with up to %td taps: %td samples are wrong", height, bytes, most, wrong);
     release();
 }
 
