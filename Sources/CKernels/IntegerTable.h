@@ -20,6 +20,7 @@
 
 const ck_integer_kernels TABLE = {
     .name = SET_NAME,
+    .vector_bits = 32 * LANES,
     .byte_group = BYTE_GROUP,
     .quantize = quantize,
     .product = integer_product,

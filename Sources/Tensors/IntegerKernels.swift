@@ -4,8 +4,16 @@ package import CKernels
 package typealias IntegerKernels = ck_integer_kernels
 
 extension IntegerKernels {
-    /// Those of the best instruction set that this processor supports.
-    package static let best = available[0]
+    /// The kernels in use: the best that do not exceed the instruction set of the float kernels in use.
+    package static let best: IntegerKernels = {
+        let widest =
+            switch InstructionSet.current {
+            case .avx512Paired, .avx512: 512
+            case .avx2, .avx2Paired: 256
+            case .baseline: 128
+            }
+        return available.first { $0.vector_bits <= widest } ?? available[0]
+    }()
 
     /// Those of every instruction set that this processor supports, best first. Their results are the same bits.
     package static var available: [IntegerKernels] {

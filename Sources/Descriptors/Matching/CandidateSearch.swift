@@ -146,11 +146,10 @@ package struct CandidateSearch {
         return [Float](unsafeUninitializedCapacity: m * n) { target, count in
             count = m * n
             guard let target = target.baseAddress else { return }
-            withPointers(to: [rows, columns]) { matrices in
+            withUnsafePointers(reading: rows, columns) {
                 multiply(
-                    MatrixView(matrices[0], rows: m, columns: k),
-                    MatrixView(matrices[1], rows: n, columns: k).transposed, into: target,
-                    rowStride: n)
+                    MatrixView($0, rows: m, columns: k),
+                    MatrixView($1, rows: n, columns: k).transposed, into: target, rowStride: n)
             }
         }
     }
