@@ -41,7 +41,6 @@ public struct Block: Sendable {
         feedForwardNorm = try norm("norm2")
         feedForward = try FeedForward(configuration, from: source.under("mlp"))
         feedForwardScale = try scale("ls2.gamma")
-        if let precision = source.precision { prepare(for: precision) }
     }
 
     /// Applies the block to tokens.

@@ -17,19 +17,16 @@ extension VisionTransformer {
     public consuming func prepared(for precision: Precision) -> VisionTransformer {
         var network = self
         network.patchEmbedding.projection.prepare(for: .float32)
-        for index in network.blocks.indices { network.blocks[index].prepare(for: precision) }
+        for index in network.blocks.indices {
+            network.blocks[index].prepare(for: precision, index: index)
+        }
         return network
     }
 
-    /// The numbers in which the linear maps of the blocks multiply: integers if any map's weights are.
+    /// The numbers in which the linear maps of the blocks multiply: the smallest, if they differ.
     public var precision: Precision {
-        for block in blocks {
-            for (_, layer) in block.linearMaps {
-                guard let weights = layer.quantized else { continue }
-                return weights.bits == 8 ? .int8 : .int16
-            }
-        }
-        return .float32
+        let bits = blocks.flatMap { $0.linearMaps.compactMap(\.layer.quantized?.bits) }.min()
+        return Precision.allCases.first { $0.integerBits == bits } ?? .float32
     }
 }
 
@@ -44,7 +41,13 @@ extension Block {
         ]
     }
 
-    mutating func prepare(for precision: Precision) {
+    /// Blocks that keep 16 bits where the others have 8: what is rounded in the first ones passes through all others, and
+    /// their inputs, patches with positions, have the largest outliers.
+    private static let blocksWithMoreBits = 2
+
+    mutating func prepare(for wanted: Precision, index: Int) {
+        let precision =
+            wanted == .int8 && index < Self.blocksWithMoreBits ? Precision.int16 : wanted
         if precision == .int8 {
             attentionNorm.smooth(into: &attention.projection)
             feedForwardNorm.smooth(into: &feedForward.hidden)

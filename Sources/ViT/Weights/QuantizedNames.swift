@@ -30,7 +30,8 @@ struct QuantizedNames {
         var matrices: Set<String> = []
         for name in file.names {
             guard let type = file.elementType(of: name), !type.isFloat else { continue }
-            guard type == (bits == 8 ? .int8 : .int16) else {
+            // Where most have 8 bits, some may have 16.
+            guard type == .int16 || bits == 8 && type == .int8 else {
                 throw damaged("\(name) has the type \(type.rawValue); expected \(text)")
             }
             let scale = Self.scale(of: name)

@@ -207,10 +207,10 @@ public struct WeightFile: Sendable {
         }
         var damaged: [NonFiniteParameter] = []
         func integers(_ name: String) throws(WeightsError) -> IntegerFactor? {
-            guard let stored = quantized.precision, precision != .float32,
+            guard quantized.precision != nil, precision != .float32,
                 let parts = sources[name], quantized.has(parts)
             else { return nil }
-            return try integerFactor(parts, stored)
+            return try integerFactor(parts)
         }
         var network = try VisionTransformer(
             configuration,
@@ -229,10 +229,14 @@ public struct WeightFile: Sendable {
 
     /// Reads a quantised matrix, whose parts are joined by rows.
     private func integerFactor(
-        _ parts: [String?], _ precision: Precision
+        _ parts: [String?]
     ) throws(WeightsError) -> IntegerFactor {
         let names = parts.compactMap { $0 }
-        let bits = precision.integerBits ?? 8
+        let types = Set(names.map { file.elementType(of: $0) })
+        guard types.count == 1 else {
+            throw .file(.damaged(path: path, reason: "the parts of \(names[0]) differ in type"))
+        }
+        let bits = types == [.int8] ? 8 : 16
         let (integers, scales): (Tensor, Tensor)
         do {
             integers = try file.rows(of: names)
@@ -275,8 +279,8 @@ public struct WeightFile: Sendable {
     /// Reads the parameter with an official name.
     private func parameter(_ name: String, _ shape: Shape) throws(WeightsError) -> Tensor {
         guard let parts = sources[name] else { return Tensor(repeating: 0, shape: shape) }
-        if let stored = quantized.precision, quantized.has(parts) {
-            return try integerFactor(parts, stored).matrix.reshaped(to: shape)
+        if quantized.has(parts) {
+            return try integerFactor(parts).matrix.reshaped(to: shape)
         }
         do {
             var tensor = try read(parts, shape)

@@ -68,7 +68,7 @@ extension VisionTransformer {
     public func writeIntegers(
         to path: String, metadata: [String: String] = [:]
     ) throws(TensorFileError) {
-        guard let bits = precision.integerBits else {
+        guard precision != .float32 else {
             fail("writeIntegers: a network that is not prepared for integers")
         }
         var own = WeightFile.metadata(for: configuration)
@@ -84,7 +84,9 @@ extension VisionTransformer {
                 for (place, part) in parts.enumerated() {
                     guard let part else { continue }
                     let range = place * rows..<(place + 1) * rows
-                    tensors[part] = (weights.integers.rows(range), bits == 8 ? .int8 : .int16)
+                    tensors[part] = (
+                        weights.integers.rows(range), weights.bits == 8 ? .int8 : .int16
+                    )
                     tensors[QuantizedNames.scale(of: part)] = (
                         weights.scales.rows(range), .float32
                     )
