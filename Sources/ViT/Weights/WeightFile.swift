@@ -223,7 +223,11 @@ public struct WeightFile: Sendable {
                 return tensor
             })
         guard damaged.isEmpty else { throw .notFinite(path: path, damaged) }
-        if precision != nil { network.patchEmbedding.projection.prepare(for: .float32) }
+        if precision != nil {
+            network.patchEmbedding.projection.prepare(for: .float32)
+            // The floats that were read and packed; a pass needs other sizes.
+            StoragePool.shared.drain()
+        }
         return network
     }
 
