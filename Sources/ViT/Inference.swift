@@ -18,7 +18,7 @@ extension VisionTransformer {
         var network = self
         network.patchEmbedding.projection.prepare(for: .float32)
         for index in network.blocks.indices {
-            network.blocks[index].prepare(for: precision, index: index)
+            network.blocks[index].prepare(for: precision, index: index, depth: network.blocks.count)
         }
         return network
     }
@@ -43,11 +43,13 @@ extension Block {
 
     /// Blocks that keep 16 bits where the others have 8: what is rounded in the first ones passes through all others, and
     /// their inputs, patches with positions, have the largest outliers.
-    private static let blocksWithMoreBits = 2
+    /// Few of a shallow network's, of which most should be small.
+    private static func blocksWithMoreBits(depth: Int) -> Int { min(2, depth / 4) }
 
-    mutating func prepare(for wanted: Precision, index: Int) {
+    mutating func prepare(for wanted: Precision, index: Int, depth: Int) {
         let precision =
-            wanted == .int8 && index < Self.blocksWithMoreBits ? Precision.int16 : wanted
+            wanted == .int8 && index < Self.blocksWithMoreBits(depth: depth)
+            ? Precision.int16 : wanted
         if precision == .int8 {
             attentionNorm.smooth(into: &attention.projection)
             feedForwardNorm.smooth(into: &feedForward.hidden)

@@ -66,7 +66,9 @@ public struct VisionTransformer: Sendable {
         blocks = []
         for index in 0..<configuration.depth {
             var block = try Block(configuration, from: source.under("blocks.\(index)"))
-            if let precision = source.precision { block.prepare(for: precision, index: index) }
+            if let precision = source.precision {
+                block.prepare(for: precision, index: index, depth: configuration.depth)
+            }
             blocks.append(block)
         }
         norm = try LayerNorm(

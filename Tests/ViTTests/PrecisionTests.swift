@@ -50,7 +50,9 @@ import ViT
             let (found, expected) = (try features(prepared), try features(network))
             for tap in taps {
                 let (a, b) = (try #require(found[tap]), try #require(expected[tap]))
-                #expect(relativeError(a, b) < bound, "\(tap): \(relativeError(a, b))")
+                // Without registers, their attention is empty.
+                #expect(
+                    a.count == 0 || relativeError(a, b) < bound, "\(tap): \(relativeError(a, b))")
             }
             #expect(prepared.fingerprint != network.fingerprint)
             #expect(prepared.precision == precision)
