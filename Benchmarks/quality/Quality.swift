@@ -28,6 +28,15 @@ struct Quality: ParsableCommand {
     @Option(help: "The network's attention heads.")
     var heads: Int?
 
+    @Option(help: "The numbers in which its linear maps multiply: float32, int16 or int8.")
+    var precision = Precision.float32
+
+    @Option(
+        help: ArgumentHelp(
+            "A folder of photos: only compare the features of --precision with those of float32.",
+            valueName: "dir"))
+    var agreement: String?
+
     @Option(
         help: ArgumentHelp(
             "An architecture whose untrained network is measured where there are no weights.",
@@ -83,6 +92,7 @@ struct Quality: ParsableCommand {
 
     func run() throws {
         if let threads { Parallelism.threadCount = threads }
+        if let agreement { return try compare(onPhotosIn: agreement) }
         let examination = try Examination(
             data: data, isQuick: quick, only: only.isEmpty ? nil : Set(only))
         var table = Table(isJSON: json)
@@ -104,7 +114,7 @@ struct Quality: ParsableCommand {
         }
         var configuration = try architecture()
         if let weights {
-            let model = try VisionTransformer(contentsOf: weights, heads: heads)
+            let model = try network(for: precision)
             configuration = model.configuration
             try measure(URL(fileURLWithPath: weights).lastPathComponent) { describer(model) }
         }
@@ -131,6 +141,20 @@ struct Quality: ParsableCommand {
         table.finish()
     }
 
+    private func network(for precision: Precision) throws -> VisionTransformer {
+        guard let weights else { return try .bundled().prepared(for: precision) }
+        return try WeightFile(contentsOf: weights, heads: heads).network(for: precision)
+    }
+
+    private func compare(onPhotosIn folder: String) throws {
+        let options = FeatureOptions(
+            layer: layer, facet: facet, stride: PatchStride(cellStride), loadSize: loadSize)
+        let agreement = try Agreement(
+            network(for: .float32), network(for: precision), options,
+            binning: noBin ? .none : .logarithmic(), photosIn: folder)
+        print("\(precision.rawValue): \(agreement)")
+    }
+
     private var cellStride: Int { stride ?? (quick ? 8 : 4) }
 
     private func architecture() throws -> VisionTransformer.Configuration? {
@@ -143,3 +167,4 @@ struct Quality: ParsableCommand {
 }
 
 extension Facet: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}

@@ -88,6 +88,13 @@ struct WeightOptions: ParsableArguments {
             """)
     var normalization: NormalizationArgument?
 
+    @Option(
+        help: """
+            The numbers in which the network's linear maps multiply: float32, int16 (nearly exact, half the \
+            memory) or int8 (a quarter). (default: as stored in the file, or float32)
+            """)
+    var precision: Precision?
+
     static let headsHelp: ArgumentHelp = """
         The number of attention heads. (default: as stated in the file or a config.json beside it, or \
         width / 64)
@@ -120,7 +127,8 @@ struct WeightOptions: ParsableArguments {
     ///
     /// - Parameter file: the file, if it is already open.
     func network(_ file: WeightFile? = nil) throws -> VisionTransformer {
-        var network = try (file ?? opened()).network()
+        let file = try file ?? opened()
+        var network = try file.network(for: precision ?? file.precision ?? .float32)
         if let positions { network.followPositions(of: positions) }
         if let normalization { network.normalization = normalization.value }
         return network
@@ -229,6 +237,7 @@ extension Extractor {
 }
 
 extension PositionRule: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 
 enum NormalizationArgument: String, ExpressibleByArgument, CaseIterable {
     case imagenet, satellite

@@ -67,6 +67,13 @@ struct WeightsCommand: ParsableCommand {
         var half = false
 
         @Option(
+            help: """
+                The numbers in which linear maps are stored: float32, int16 or int8, with --format dino. Commands \
+                that read the file compute with them.
+                """)
+        var precision = Precision.float32
+
+        @Option(
             help: ArgumentHelp(
                 """
                 A text to store in the file, such as the origin of the weights; shown by weights info. \
@@ -91,20 +98,32 @@ struct WeightsCommand: ParsableCommand {
             }
             let type = half ? ElementType.float16 : .float32
             let texts = file.metadata.merging(try texts()) { _, new in new }
-            let network = try file.network()
-            try network.write(
-                to: output, naming: format, elementType: type, metadata: texts)
+            var network = try file.network()
+            if precision == .float32 {
+                try network.write(
+                    to: output, naming: format, elementType: type, metadata: texts)
+            } else {
+                network = try file.network(for: precision)
+                try network.writeIntegers(to: output, metadata: texts)
+            }
             if network.hasRoundedPeriods {
                 Note.write(
                     "\(file.path) has rounded periods of rotary positions; transformers and timm"
                         + " compute exact ones, so their results will differ by about 0.001")
             }
             if !options.quiet {
-                Terminal.say("\(output): \(file.configuration.name), \(type.rawValue)")
+                let stored = precision == .float32 ? type.rawValue : precision.rawValue
+                Terminal.say("\(output): \(file.configuration.name), \(stored)")
             }
         }
 
-        func validate() throws { _ = try texts() }
+        func validate() throws {
+            _ = try texts()
+            if precision != .float32 && (half || format != .official) {
+                throw ValidationError(
+                    "--precision \(precision.rawValue) cannot be combined with --half or --format.")
+            }
+        }
 
         /// The texts of `--metadata` by their names.
         private func texts() throws -> [String: String] {
@@ -172,6 +191,7 @@ extension WeightFile {
             ("dictionary", source.isEmpty ? "the whole file" : source),
             ("elements", types.joined(separator: ", ")),
         ]
+        if let precision { facts.append(("precision", precision.rawValue)) }
         facts.insert(contentsOf: configuration.partsBeyondDINO, at: 5)
         if let threshold = configuration.saliencyThreshold {
             facts.append(("saliency threshold", "\(threshold)"))

@@ -4,6 +4,7 @@
 #include "Vector.h"
 #include "GELU.h"
 #include "MatrixProduct.h"
+#include "Unpack.h"
 #include "Transpose.h"
 #include "Attention.h"
 #include "AttentionBackward.h"
@@ -22,6 +23,7 @@ const ck_kernels TABLE = {
 #endif
     .prepare_keys = prepare_keys,
     .pack = pack,
+    .unpack = unpack,
     .product = product,
     .finish = finish,
     .gelu = gelu_rows,

@@ -97,7 +97,7 @@ public struct DINOHead: Sendable {
     }
 
     /// The width of the embeddings.
-    public var inputWidth: Int { layers[0].linear.weight.shape[1] }
+    public var inputWidth: Int { layers[0].linear.inputs }
 
     /// Applies the head to a batch of embeddings.
     ///

@@ -57,6 +57,12 @@ public struct Tensor: Sendable {
     /// The object that owns the memory; holding it keeps the elements alive.
     package var owner: AnyObject { storage }
 
+    /// Whether both are the same elements in memory, and neither is tracked.
+    func isSame(as other: Tensor) -> Bool {
+        storage === other.storage && offset == other.offset && shape == other.shape
+            && trace == nil && other.trace == nil
+    }
+
     /// The number of elements.
     public var count: Int { shape.count }
 

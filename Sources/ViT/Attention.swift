@@ -29,7 +29,7 @@ public struct Attention: Sendable {
     }
 
     /// Channels of a token.
-    public var width: Int { projection.weight.shape[1] }
+    public var width: Int { projection.inputs }
 
     /// The attention of every token to all tokens: `[batch, tokens, width]`, as `x`.
     ///

@@ -56,14 +56,17 @@ extension Backbone {
 }
 
 extension VisionTransformer: Backbone {
-    /// A hash of up to 127 elements of each parameter that affects features, and of the way that positions are
-    /// resampled.
+    /// A hash of up to 127 elements of each parameter that affects features, of the way that positions are resampled and
+    /// of a precision other than float32.
     ///
-    /// - Complexity: O(number of parameter tensors).
+    /// - Complexity: O(number of parameter tensors); O(parameters) if the network is prepared for inference, whose weights
+    ///   have to be restored.
     public var fingerprint: String {
         var hash = FNV1a()
         func add(_ bits: UInt64) { withUnsafeBytes(of: bits.littleEndian) { hash.add($0) } }
-        for (name, tensor) in parameters where name != Self.maskTokenName {
+        var copy = self
+        copy.forEachParameter { name, tensor in
+            guard name != Self.maskTokenName else { return }
             hash.add(name.utf8)
             add(UInt64(tensor.count))
             let step = max(1, tensor.count / 64)
@@ -75,6 +78,7 @@ extension VisionTransformer: Backbone {
         }
         hash.add("\(configuration.heads) \(configuration.layerNormEpsilon)".utf8)
         hash.add((positionEncoding?.resampling.rawValue ?? "").utf8)
+        if precision != .float32 { hash.add(precision.rawValue.utf8) }
         for period in rotaryPositions?.periods ?? [] { add(UInt64(period.bitPattern)) }
         return String(hash.value, radix: 16)
     }

@@ -47,7 +47,7 @@ public struct FeedForward: Sendable {
 
 extension FeedForward.Kind {
     /// The layers' official names.
-    fileprivate var names: (hidden: String, output: String) {
+    var names: (hidden: String, output: String) {
         switch self {
         case .perceptron: ("fc1", "fc2")
         case .swiGLU: ("w12", "w3")

@@ -29,7 +29,7 @@ public struct PatchEmbedding: Sendable {
     }
 
     /// The colour channels of the images.
-    public var channels: Int { projection.weight.shape[1] / (patchSize * patchSize) }
+    public var channels: Int { projection.inputs / (patchSize * patchSize) }
 
     /// The grid of patches that fit an image. Pixels past the last whole patch, at the right and the bottom, are
     /// ignored.

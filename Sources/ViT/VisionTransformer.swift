@@ -65,7 +65,11 @@ public struct VisionTransformer: Sendable {
         patchEmbedding = try PatchEmbedding(configuration, from: source.under("patch_embed"))
         blocks = []
         for index in 0..<configuration.depth {
-            blocks.append(try Block(configuration, from: source.under("blocks.\(index)")))
+            var block = try Block(configuration, from: source.under("blocks.\(index)"))
+            if let precision = source.precision {
+                block.prepare(for: precision, index: index, depth: configuration.depth)
+            }
+            blocks.append(block)
         }
         norm = try LayerNorm(
             from: source.under("norm"), width: width, epsilon: configuration.layerNormEpsilon)

@@ -1,4 +1,5 @@
 import Descriptors
+import Foundation
 import Tensors
 import Testing
 import ViT
@@ -118,6 +119,47 @@ private let tolerance: Float = 2e-6
             #expect(banded.source.allSatisfy { $0.index == 0 })
             #expect(banded.target.allSatisfy { $0.index == 0 })
         }
+    }
+
+    /// Descriptors that vary so slowly that the similarities of neighbouring cells differ by less than integers resolve.
+    @Test(arguments: [0.0, 1e-4, 1e-2, 1])
+    func candidatesGiveTheBuddiesOfTheSearchInFloatsToTheBit(detail: Double) throws {
+        func wave(_ rows: Int, _ columns: Int, _ phase: Double, seed: UInt64) -> DescriptorGrid {
+            let noise = noise(rows * columns * 40, seed: seed)
+            let values = noise.indices.map { index in
+                let (cell, channel) = index.quotientAndRemainder(dividingBy: 40)
+                let (row, column) = cell.quotientAndRemainder(dividingBy: columns)
+                let place = Double(row) / 9 + Double(column * (channel % 7)) / 40 + phase
+                return Float(sin(place + Double(channel))) + Float(detail) * noise[index]
+            }
+            return grid(values, rows, columns)
+        }
+        let a = wave(17, 23, 0, seed: 8)
+        let b = wave(14, 19, 0.3, seed: 9)
+        for binning in [Binning.none, .logarithmic()] {
+            let nearest = NearestNeighbours(a, b, binning: binning)
+            let expected = nearest.source.enumerated().compactMap { source, best in
+                nearest.target[Int(best.index)].index == source
+                    ? BestBuddy(
+                        source: source, target: Int(best.index), similarity: best.similarity)
+                    : nil
+            }
+            #expect(!expected.isEmpty)
+            for memoryBudget in [200_000, SearchPlan.memoryBudget] {
+                let found = CandidateSearch.bestBuddies(
+                    a, b, binning: binning, memoryBudget: memoryBudget)
+                if let found { #expect(found == expected) }
+                if detail >= 1e-2 && Kernels.best.has_fused_multiply_add { #expect(found != nil) }
+            }
+            #expect(bestBuddies(a, b, binning: binning) == expected)
+        }
+    }
+
+    @Test func withoutDetailTheSearchIsInFloats() {
+        let flat = grid([Float](repeating: 1, count: 30 * 30 * 4), 30, 30)
+        #expect(CandidateSearch.bestBuddies(flat, flat, binning: .none) == nil)
+        #expect(
+            bestBuddies(flat, flat, binning: .none).map { [$0.source, $0.target] } == [[0, 0]])
     }
 
     @Test func everyCellIsItsOwnBestBuddy() {

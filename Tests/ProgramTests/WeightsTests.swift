@@ -77,6 +77,46 @@ import Testing
         #expect(info.contains("\ndata:           other\nrecipe:         a=b\\u{1B}[2J\n"))
     }
 
+    @Test(arguments: ["int16", "int8"])
+    func integersAreStoredAndUsed(precision: String) throws {
+        let stored = folder["stored.safetensors"]
+        let converted = try Program.run(
+            [
+                "weights", "convert", Fixtures.weights, stored, "--heads", "6", "--precision",
+                precision,
+            ])
+        #expect(converted.status == 0 && converted.errors == "")
+        let info = try Program.run(["weights", "info", stored])
+        #expect(info.output.contains("\nprecision:      \(precision)\n"))
+
+        func keys(_ weights: [String], _ output: String) throws -> Data {
+            let outcome = try Program.run(
+                ["extract", Fixtures.first, "--load-size", "48", "--output", folder[output]]
+                    + weights)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return try folder.data("\(output)/first.npy")
+        }
+        let floats = try keys(["--weights", Fixtures.weights, "--heads", "6"], "floats")
+        let asked = try keys(
+            ["--weights", Fixtures.weights, "--heads", "6", "--precision", precision], "asked")
+        #expect(try keys(["--weights", stored], "stored") == asked)
+        #expect(asked != floats)
+
+        let other = precision == "int8" ? "int16" : "int8"
+        let refused = try Program.run(
+            ["extract", Fixtures.first, "--weights", stored, "--precision", other])
+        #expect(refused.status == 1)
+        #expect(
+            refused.errors
+                == "error: \(stored) cannot be used: its weights are stored as \(precision); they"
+                + " cannot be used as \(other)\n")
+        for wrong in [["--half"], ["--format", "timm"]] {
+            let outcome = try Program.run(
+                ["weights", "convert", Fixtures.weights, stored, "--precision", precision] + wrong)
+            #expect(outcome.status == 64)
+        }
+    }
+
     /// The fixture is in half precision, so that --half changes nothing. The converted file states the number of heads.
     @Test(arguments: [[], ["--half"]])
     func convertedWeightsGiveSameResults(_ options: [String]) throws {

@@ -82,6 +82,9 @@ void check_elements(const ck_kernels *set);
 void check_rows(const ck_kernels *set);
 void check_far_rows(const ck_kernels *set);
 
+// Compares the integer kernels, for every instruction set in turn.
+void check_integers(void);
+
 // Compares the kernels of CImages, for every instruction set in turn.
 void check_pictures(void);
 void check_resampling(void);

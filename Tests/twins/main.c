@@ -26,6 +26,9 @@ int main(void) {
         check_far_rows(set);
         printf("kernels, %s: %ld checks\n", set->name, check_count - before);
     }
+    const long before_integers = check_count;
+    check_integers();
+    printf("integers: %ld checks\n", check_count - before_integers);
     for (int level = 0; level < (int)(sizeof LEVELS / sizeof *LEVELS); level++) {
         const long before = check_count;
         cimage_limit_instructions(level);

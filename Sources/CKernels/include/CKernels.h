@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "IntegerKernels.h"
+
 // Operations on a matrix product C before it is stored: C = (C + bias + residual) gelu'(slope_at).
 typedef struct {
     const float *_Nullable bias;      // one value per column
@@ -72,6 +74,11 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     void (*_Nonnull pack)(
         ptrdiff_t depth, ptrdiff_t columns, const float *_Nonnull b, ptrdiff_t b_row,
         ptrdiff_t b_column, float *_Nonnull packed);
+
+    // The elements of a packed block, as they were: element (p, j) goes to b[p + j b_column].
+    void (*_Nonnull unpack)(
+        ptrdiff_t depth, ptrdiff_t columns, const float *_Nonnull packed, float *_Nonnull b,
+        ptrdiff_t b_column);
 
     // If not NULL, `product` requires blocks of A in another layout, which this writes: strips of CK_STRIP
     // rows (PairedProduct.h) in ck_balanced_block(rows, depth) floats. The strips from a row on start at

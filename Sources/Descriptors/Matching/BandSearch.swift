@@ -14,11 +14,14 @@ struct BandSearch {
     private let target: SearchSide
     private let memory: UnsafeMutablePointer<Float>
     private let columnIndices: UnsafeMutablePointer<Int32>
+    private let candidates: CandidateCollector?
 
     init(
         plan: SearchPlan, band: Range<Int>, source: SearchSide, target: SearchSide,
-        memory: UnsafeMutablePointer<Float>, columnIndices: UnsafeMutablePointer<Int32>
+        memory: UnsafeMutablePointer<Float>, columnIndices: UnsafeMutablePointer<Int32>,
+        candidates: CandidateCollector?
     ) {
+        self.candidates = candidates
         self.plan = plan
         self.band = band
         reached =
@@ -36,6 +39,7 @@ struct BandSearch {
         (memory + plan.columnBest(column: 0)).update(
             repeating: -.infinity, count: plan.source.columns * plan.pitch)
         columnIndices.update(repeating: -1, count: plan.source.columns * plan.pitch)
+        candidates?.startBand()
         for start in stride(from: 0, to: plan.source.rows, by: plan.sourceRows) {
             let block = start..<min(start + plan.sourceRows, plan.source.rows)
             multiplyBlock(block)
@@ -47,6 +51,9 @@ struct BandSearch {
                 }
             }
         }
+        candidates?.endBand(
+            cells: band.count * plan.target.columns, best: memory + plan.columnBest(column: 0),
+            indices: columnIndices)
     }
 
     /// The nearest neighbours of the band's cells; the first wins a tie.
@@ -72,10 +79,17 @@ struct BandSearch {
             let channels = source.pools[level].shape[1]
             let cells = reached.count * plan.target.columns
             withUnsafePointers(reading: source.pools[level], target.pools[level]) {
+                let rows = MatrixView(
+                    $0 + block.lowerBound * plan.source.columns * channels,
+                    rows: block.count * plan.source.columns, columns: channels)
+                guard candidates == nil else {
+                    let first = reached.lowerBound * plan.target.columns
+                    target.factors[level].rows(first..<first + cells).multiply(
+                        rows, into: memory + plan.products(level: level), rowStride: plan.pitch)
+                    return
+                }
                 multiply(
-                    MatrixView(
-                        $0 + block.lowerBound * plan.source.columns * channels,
-                        rows: block.count * plan.source.columns, columns: channels),
+                    rows,
                     MatrixView(
                         $1 + reached.lowerBound * plan.target.columns * channels,
                         rows: cells, columns: channels
@@ -154,6 +168,15 @@ struct BandSearch {
         target.scales.withUnsafeBufferPointer { scales in
             guard let scales = scales.baseAddress else { return }
             let first = band.lowerBound * plan.target.columns
+            if let candidates {
+                candidates.update(
+                    products: sums, count: band.count * plan.target.columns, first: Int32(first),
+                    scale: source.scales[cell], scales: scales + first, cell: Int32(cell),
+                    column: column, best: &best[cell],
+                    columnBest: memory + plan.columnBest(column: column),
+                    columnIndex: columnIndices + column * plan.pitch)
+                return
+            }
             SimilarityKernels.updateBest(
                 products: sums, count: band.count * plan.target.columns, first: Int32(first),
                 scale: source.scales[cell], scales: scales + first, cell: Int32(cell),

@@ -34,6 +34,8 @@ public struct BestBuddy: Hashable, Sendable, Codable {
 public func bestBuddies(
     _ a: DescriptorGrid, _ b: DescriptorGrid, binning: Binning = .logarithmic()
 ) -> [BestBuddy] {
+    checkComparable(a, b)
+    if let buddies = CandidateSearch.bestBuddies(a, b, binning: binning) { return buddies }
     let nearest = NearestNeighbours(a, b, binning: binning)
     return nearest.source.enumerated().compactMap { source, best in
         // A descriptor that contains NaN has no nearest neighbour.

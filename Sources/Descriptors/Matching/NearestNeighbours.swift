@@ -34,20 +34,24 @@ package struct NearestNeighbours {
         _ source: DescriptorGrid, _ target: DescriptorGrid, binning: Binning,
         memoryBudget: Int = SearchPlan.memoryBudget
     ) {
-        require(
-            source.channels == target.channels,
-            "nearest neighbours: descriptors of \(source.channels) and \(target.channels) channels")
-        require(
-            max(source.grid.count, target.grid.count) <= Int(Int32.max),
-            "nearest neighbours: \(source.grid.count) and \(target.grid.count) cells")
-        let sourceSide = SearchSide(source, binning: binning)
-        let targetSide = SearchSide(target, binning: binning)
-        let plan = SearchPlan(
-            source: source.grid, target: target.grid, levels: binning.levels,
-            memoryBudget: memoryBudget)
-        var sourceBest = [Best](repeating: Best(), count: source.grid.count)
+        checkComparable(source, target)
+        self.init(
+            SearchSide(source, binning: binning), SearchSide(target, binning: binning),
+            plan: SearchPlan(
+                source: source.grid, target: target.grid, levels: binning.levels,
+                memoryBudget: memoryBudget))
+    }
+
+    /// - Parameter candidates: collects candidates of a search in integers, whose own results are then approximate; nil
+    ///   for a search in floats.
+    init(
+        _ sourceSide: SearchSide, _ targetSide: SearchSide, plan: SearchPlan,
+        candidates: CandidateCollector? = nil
+    ) {
+        let (source, target) = (plan.source, plan.target)
+        var sourceBest = [Best](repeating: Best(), count: source.count)
         var targetBest: [Best] = []
-        targetBest.reserveCapacity(target.grid.count)
+        targetBest.reserveCapacity(target.count)
         var memory = Tensor(uninitialized: [plan.count])
         var columnIndices = [Int32](
             repeating: -1, count: plan.source.columns * plan.pitch)
@@ -56,11 +60,11 @@ package struct NearestNeighbours {
                 guard let memory = memory.baseAddress,
                     let columnIndices = columnIndices.baseAddress
                 else { return }
-                for start in stride(from: 0, to: target.grid.rows, by: plan.targetRows) {
+                for start in stride(from: 0, to: target.rows, by: plan.targetRows) {
                     let search = BandSearch(
-                        plan: plan, band: start..<min(start + plan.targetRows, target.grid.rows),
+                        plan: plan, band: start..<min(start + plan.targetRows, target.rows),
                         source: sourceSide, target: targetSide, memory: memory,
-                        columnIndices: columnIndices)
+                        columnIndices: columnIndices, candidates: candidates)
                     search.run(best: &sourceBest)
                     targetBest += search.columnBests
                 }
@@ -71,6 +75,16 @@ package struct NearestNeighbours {
     }
 }
 
+/// Checks that the cells of two grids can be compared.
+func checkComparable(_ source: DescriptorGrid, _ target: DescriptorGrid) {
+    require(
+        source.channels == target.channels,
+        "nearest neighbours: descriptors of \(source.channels) and \(target.channels) channels")
+    require(
+        max(source.grid.count, target.grid.count) <= Int(Int32.max),
+        "nearest neighbours: \(source.grid.count) and \(target.grid.count) cells")
+}
+
 /// One grid's input to a search.
 struct SearchSide {
     /// The averaged grid of each level, as a matrix `[cells, channels]`.
@@ -78,6 +92,13 @@ struct SearchSide {
     /// The reciprocal norm of each cell's binned descriptor, at most 1e8 (PyTorch's
     /// `CosineSimilarity` clamps norms to at least 1e-8).
     let scales: [Float]
+    /// The averaged grids in integers, of the target of an approximate search.
+    private(set) var factors: [IntegerFactor] = []
+
+    /// Prepares the side to be the target of an approximate search.
+    mutating func quantize() {
+        factors = pools.map { IntegerFactor($0, bits: CandidateSearch.bits) }
+    }
 
     init(_ descriptors: DescriptorGrid, binning: Binning) {
         let grid = descriptors.grid

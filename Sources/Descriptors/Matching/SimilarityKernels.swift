@@ -125,4 +125,50 @@ package enum SimilarityKernels {
         }
         if found.similarity > best.similarity { best = found }
     }
+
+    /// Updates the second greatest similarities of the other grid's cells, before `updateBest` updates the greatest.
+    static func updateSeconds(
+        products: UnsafePointer<Float>, count: Int, scale: Float, scales: UnsafePointer<Float>,
+        columnBest: UnsafePointer<Float>, seconds: UnsafeMutablePointer<Float>
+    ) {
+        var index = 0
+        while index + Lanes.scalarCount <= count {
+            let cosine = load(products + index) * load(scales + index) * scale
+            let best = load(columnBest + index)
+            let lesser = cosine.replacing(with: best, where: cosine .> best)
+            let second = load(UnsafePointer(seconds) + index)
+            store(second.replacing(with: lesser, where: lesser .> second), to: seconds + index)
+            index += Lanes.scalarCount
+        }
+        while index < count {
+            let cosine = products[index] * scales[index] * scale
+            seconds[index] = max(seconds[index], min(cosine, columnBest[index]))
+            index += 1
+        }
+    }
+
+    /// Calls `body` with the index and the similarity of each of the other grid's cells that is at least as similar as
+    /// `threshold`.
+    static func forEach(
+        atLeast threshold: Float, products: UnsafePointer<Float>, count: Int, scale: Float,
+        scales: UnsafePointer<Float>, _ body: (_ index: Int, _ similarity: Float) -> Void
+    ) {
+        let limit = Lanes(repeating: threshold)
+        var index = 0
+        while index + Lanes.scalarCount <= count {
+            let cosine = load(products + index) * load(scales + index) * scale
+            let isFound = cosine .>= limit
+            if any(isFound) {
+                for lane in 0..<Lanes.scalarCount where isFound[lane] {
+                    body(index + lane, cosine[lane])
+                }
+            }
+            index += Lanes.scalarCount
+        }
+        while index < count {
+            let cosine = products[index] * scales[index] * scale
+            if cosine >= threshold { body(index, cosine) }
+            index += 1
+        }
+    }
 }

@@ -19,20 +19,32 @@ extension Safetensors {
         _ tensors: [String: Tensor], metadata: [String: String] = [:],
         as elementType: ElementType = .float32, to path: String
     ) throws(TensorFileError) {
+        try checkRange(tensors.sorted { $0.key < $1.key }, elementType, path)
+        try write(tensors.mapValues { ($0, elementType) }, metadata: metadata, to: path)
+    }
+
+    /// Writes tensors of several types, those with larger elements first, so that all are aligned.
+    ///
+    /// - Parameter tensors: tensors and their types by name; those of integers are whole numbers within the type's bounds.
+    package static func write(
+        _ tensors: [String: (tensor: Tensor, type: ElementType)], metadata: [String: String],
+        to path: String
+    ) throws(TensorFileError) {
         require(
             tensors["__metadata__"] == nil, "Safetensors: a tensor cannot be named __metadata__")
-        guard let type = writtenTypes[elementType] else {
-            fail("Safetensors: tensors cannot be written as \(elementType.rawValue)")
-        }
         var fields: [String] = []
         if !metadata.isEmpty {
             let texts = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0)):\(quoted($1))" }
             fields.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
         }
         var end = 0
-        let inOrder = tensors.sorted { $0.key < $1.key }
-        try checkRange(inOrder, elementType, path)
-        for (name, tensor) in inOrder {
+        let inOrder = tensors.sorted {
+            ($1.value.type.size, $0.key) < ($0.value.type.size, $1.key)
+        }
+        for (name, (tensor, elementType)) in inOrder {
+            guard let type = writtenTypes[elementType] else {
+                fail("Safetensors: tensors cannot be written as \(elementType.rawValue)")
+            }
             let start = end
             end += tensor.count * elementType.size
             let extents = tensor.shape.dimensions.map(String.init).joined(separator: ",")
@@ -45,7 +57,7 @@ extension Safetensors {
         let length = UInt64(header.count)
         try TensorFileError.writing(to: path) { file throws(SystemError) in
             try file.write((0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header)
-            for (_, tensor) in inOrder { try file.write(tensor, as: elementType) }
+            for (_, (tensor, type)) in inOrder { try file.write(tensor, as: type) }
         }
     }
 
@@ -72,7 +84,7 @@ extension Safetensors {
     ]
 
     private static let writtenTypes: [ElementType: String] = [
-        .float32: "F32", .float16: "F16", .bfloat16: "BF16",
+        .float32: "F32", .float16: "F16", .bfloat16: "BF16", .int16: "I16", .int8: "I8",
     ]
 
     private static func quoted(_ text: String) -> String {

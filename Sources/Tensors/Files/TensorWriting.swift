@@ -34,6 +34,10 @@ extension ReplacingFile {
             try write(elements) { $0.halfBits.littleEndian }
         case .bfloat16:
             try write(elements) { $0.bfloat16Bits.littleEndian }
+        case .int16:
+            try write(elements) { Int16($0).littleEndian }
+        case .int8:
+            try write(elements) { Int8($0) }
         default:
             fail("ReplacingFile: tensors cannot be written as \(elementType)")
         }

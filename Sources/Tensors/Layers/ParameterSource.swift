@@ -14,21 +14,44 @@ public enum InitialValues: Hashable, Sendable {
 /// drawn from a generator, or only listed.
 public struct ParameterSource<Failure: Error> {
     private let prefix: String
-    private let make: (String, Shape, InitialValues) throws(Failure) -> Tensor
+    /// Returns the tensor of a name and shape.
+    package typealias Make = (String, Shape, InitialValues) throws(Failure) -> Tensor
+    /// Returns the quantised matrix of a name and shape; nil if it is not quantised.
+    package typealias MakeQuantized = (String, Shape) throws(Failure) -> IntegerFactor?
+
+    private let make: Make
+    private let makeQuantized: MakeQuantized?
+    /// What the linear maps of a model's blocks are prepared for as they are created; nil: nothing.
+    package let precision: Precision?
 
     /// Creates a source.
     ///
     /// - Parameter make: returns the tensor of a given name, in the given shape; its third argument is the initial
     ///   elements for an untrained model.
     public init(_ make: @escaping (String, Shape, InitialValues) throws(Failure) -> Tensor) {
-        self.init(prefix: "", make)
+        self.init(prefix: "", make, nil, precision: nil)
+    }
+
+    /// Creates a source of a model for inference.
+    ///
+    /// - Parameters:
+    ///   - precision: what the linear maps of a model's blocks are prepared for.
+    ///   - quantized: returns the matrices that are quantised already.
+    ///   - make: returns the other tensors.
+    package init(
+        precision: Precision?, quantized: @escaping MakeQuantized, _ make: @escaping Make
+    ) {
+        self.init(prefix: "", make, quantized, precision: precision)
     }
 
     private init(
-        prefix: String, _ make: @escaping (String, Shape, InitialValues) throws(Failure) -> Tensor
+        prefix: String, _ make: @escaping Make, _ makeQuantized: MakeQuantized?,
+        precision: Precision?
     ) {
         self.prefix = prefix
         self.make = make
+        self.makeQuantized = makeQuantized
+        self.precision = precision
     }
 
     /// The parameter of a name.
@@ -44,9 +67,15 @@ public struct ParameterSource<Failure: Error> {
         try make(prefix + name, shape, initial)
     }
 
+    /// The matrix of a name, if the source has it in quantised form.
+    func quantized(_ name: String, _ shape: Shape) throws(Failure) -> IntegerFactor? {
+        try makeQuantized?(prefix + name, shape)
+    }
+
     /// The source for a part of a model: its parameters' names are prefixed with the part's and a point.
     public func under(_ part: String) -> ParameterSource {
-        ParameterSource(prefix: prefix + part + ".", make)
+        ParameterSource(
+            prefix: prefix + part + ".", make, makeQuantized, precision: precision)
     }
 }
 

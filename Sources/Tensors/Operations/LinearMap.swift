@@ -29,32 +29,42 @@ extension Tensor {
         weight: Tensor, bias: Tensor? = nil, after map: InputMap = .identity,
         adding residual: Tensor? = nil
     ) -> Tensor {
-        linear(weight: weight, kept: nil, bias: bias, after: map, adding: residual)
+        linear(
+            .plain(weight, PackedFactorCache()), bias: bias, after: map, adding: residual)
     }
 
-    /// - Parameter kept: the cache of the packed weights.
+    /// - Parameter factor: the weights. Recorded for differentiation, a factor that is not plain is used as a plain one
+    ///   of the same weights.
     func linear(
-        weight: Tensor, kept: PackedFactorCache?, bias: Tensor?, after map: InputMap,
-        adding residual: Tensor?
+        _ factor: Factor, bias: Tensor?, after map: InputMap, adding residual: Tensor?
     ) -> Tensor {
+        let weightShape = factor.shape
         require(
-            shape.rank >= 1 && weight.shape.rank == 2 && shape[-1] == weight.shape[1],
-            "linear: \(shape) by weights \(weight.shape)")
-        let resultShape = Shape(shape.dimensions.dropLast() + [weight.shape[0]])
+            shape.rank >= 1 && weightShape.rank == 2 && shape[-1] == weightShape[1],
+            "linear: \(shape) by weights \(weightShape)")
+        let resultShape = Shape(shape.dimensions.dropLast() + [weightShape[0]])
         require(
-            bias == nil || bias?.count == weight.shape[0],
-            "linear: bias \(bias?.shape ?? []) for weights \(weight.shape)")
+            bias == nil || bias?.count == weightShape[0],
+            "linear: bias \(bias?.shape ?? []) for weights \(weightShape)")
         require(
             residual == nil || residual?.shape == resultShape,
             "linear: residual \(residual?.shape ?? []) for a result \(resultShape)")
         let result = Tensor(uninitialized: resultShape)
-        let tape = Tape.of(self, weight, bias, residual) ?? map.tracked?.trace?.tape
-        withExtendedLifetime(result) {
-            linear(
-                weight: weight, kept: tape == nil ? kept : nil, bias: bias, after: map,
-                adding: residual, into: result.mutableBase)
+        let tape =
+            Tape.of(self, factor.plain, bias, residual) ?? map.tracked?.trace?.tape
+        guard let tape else {
+            withExtendedLifetime(result) {
+                linear(factor, bias: bias, after: map, adding: residual, into: result.mutableBase)
+            }
+            return result
         }
-        guard let tape else { return result }
+        let weight = factor.weights
+        withExtendedLifetime(result) {
+            // Weights that are trained change after every use: they are not cached.
+            linear(
+                .plain(weight, nil), bias: bias, after: map, adding: residual,
+                into: result.mutableBase)
+        }
         let isInputNeeded = weight.isTracked || map.needsInput(isTracked: isTracked)
         return tape.record(result) {
             [
@@ -112,23 +122,36 @@ extension Tensor {
         }
     }
 
-    /// Computes the value only, into memory for the result's elements, such as a part of a larger tensor.
-    package func linear(
-        weight: Tensor, kept: PackedFactorCache? = nil, bias: Tensor? = nil,
-        after map: InputMap = .identity, adding residual: Tensor? = nil,
+    /// Computes the value only, into memory for the result's elements.
+    private func linear(
+        _ factor: Factor, bias: Tensor?, after map: InputMap, adding residual: Tensor?,
         into target: UnsafeMutablePointer<Float>
     ) {
-        var epilogue = Epilogue()
-        epilogue.bias = bias?.base
-        epilogue.residual = residual?.base
-        epilogue.residual_row_stride = weight.shape[0]
-        withExtendedLifetime((weight, bias, residual)) {
-            let factor = weight.matrix.transposed
+        let outputs = factor.shape[0]
+        func multiply(_ weights: MatrixView, _ packed: PackedFactor?) {
+            var epilogue = Epilogue()
+            epilogue.bias = bias?.base
+            epilogue.residual = residual?.base
+            epilogue.residual_row_stride = outputs
             withMatrix(after: map) {
-                multiply(
-                    $0, factor, packed: kept?.factor(factor), into: target,
-                    rowStride: weight.shape[0],
+                Tensors.multiply(
+                    $0, weights, packed: packed, into: target, rowStride: outputs,
                     epilogue: bias == nil && residual == nil ? nil : epilogue)
+            }
+        }
+        withExtendedLifetime((factor, bias, residual)) {
+            switch factor {
+            case .plain(let weight, let cache):
+                let view = weight.matrix.transposed
+                multiply(view, cache?.factor(view))
+            case .packed(let packed):
+                multiply(packed.view, packed)
+            case .integers(let integers):
+                withMatrix(after: map) {
+                    integers.multiply(
+                        $0, into: target, rowStride: outputs, bias: bias?.base,
+                        residual: residual?.base, residualRowStride: outputs)
+                }
             }
         }
     }

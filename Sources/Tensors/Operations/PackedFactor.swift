@@ -3,10 +3,17 @@ import Platform
 
 /// The right factor of a product, converted as a whole to the kernel's layout.
 package struct PackedFactor: Sendable {
+    /// The number of rows, over which a product sums.
+    let rows: Int
+    /// The number of columns.
+    let columns: Int
     private let floats: Tensor
     private let depths: [Int]
     /// The offset of each depth block.
     private let places: [Int]
+    /// The first column in memory.
+    private let first: Int
+    private let kernels: Kernels
 
     /// Packs a factor on all threads.
     ///
@@ -30,14 +37,50 @@ package struct PackedFactor: Sendable {
         self.floats = floats
         self.places = places
         depths = blocks.map(\.count)
+        (rows, self.columns, first, self.kernels) = (factor.rows, columns, 0, kernels)
+    }
+
+    private init(_ factor: PackedFactor, columns: Range<Int>) {
+        (floats, depths, places) = (factor.floats, factor.depths, factor.places)
+        (rows, kernels) = (factor.rows, factor.kernels)
+        self.columns = columns.count
+        first = factor.first + columns.lowerBound
+    }
+
+    /// Some columns, which share the memory; nil if they do not consist of whole groups.
+    func columns(_ range: Range<Int>) -> PackedFactor? {
+        guard range.lowerBound % groupWidth == 0,
+            range.upperBound % groupWidth == 0 || range.upperBound == columns
+        else { return nil }
+        return PackedFactor(self, columns: range)
+    }
+
+    /// The factor's transpose as it was before packing, `[columns, rows]`.
+    ///
+    /// - Complexity: O(elements).
+    package var transposed: Tensor {
+        let rows = rows
+        return Tensor(shape: [columns, rows]) { target in
+            guard let base = target.baseAddress else { return }
+            for (index, depth) in depths.enumerated() {
+                kernels.unpack(
+                    depth, columns, block(index), base + depths[..<index].reduce(0, +), rows)
+            }
+            withExtendedLifetime(floats) {}
+        }
+    }
+
+    /// A view with the factor's extents, for a product that reads it in packed form only.
+    var view: MatrixView {
+        MatrixView(floats.base, rows: rows, columns: columns, rowStride: 1, columnStride: rows)
     }
 
     /// Pointer to a depth block; valid as long as the factor is alive.
     func block(_ index: Int) -> UnsafePointer<Float> { columns(from: 0, block: index) }
 
     /// Pointer to a block's columns from `first` on, which must start a group of columns.
-    func columns(from first: Int, block index: Int) -> UnsafePointer<Float> {
-        floats.base + places[index] + ck_packed_block(depths[index], first)
+    func columns(from column: Int, block index: Int) -> UnsafePointer<Float> {
+        floats.base + places[index] + ck_packed_block(depths[index], first + column)
     }
 }
 

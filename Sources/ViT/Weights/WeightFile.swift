@@ -35,6 +35,9 @@ public struct WeightFile: Sendable {
     /// Whether the file lacks the biases of query, key and value in every block.
     public let lacksAttentionBias: Bool
 
+    /// The precision of the integers in which the linear maps of the blocks are stored; nil: all are floats.
+    public var precision: Precision? { quantized.precision }
+
     /// Further metadata of a safetensors file.
     public let metadata: [String: String]
 
@@ -44,6 +47,7 @@ public struct WeightFile: Sendable {
     private let file: TensorFile
     private let sources: [String: [String?]]
     private let masks: [String: String]
+    private let quantized: QuantizedNames
 
     /// Metadata keys for what shapes do not determine, in safetensors files that this package writes.
     private static let headsKey = "num_heads"
@@ -51,6 +55,7 @@ public struct WeightFile: Sendable {
     private static let meanKey = "image_mean"
     private static let deviationKey = "image_std"
     private static let saliencyKey = "saliency_threshold"
+    static let precisionKey = "precision"
 
     /// The metadata of every weight file that this package writes.
     package static func metadata(
@@ -114,11 +119,13 @@ public struct WeightFile: Sendable {
         } catch {
             throw .file(error)
         }
-        var names = try WeightNames(file.names, path: path)
+        let texts = file.format == .safetensors ? file.metadata : [:]
+        let quantized = try QuantizedNames(file, texts[Self.precisionKey])
+        var names = try WeightNames(
+            file.names.filter { !quantized.scales.contains($0) }, path: path)
         names.detectGatedLayers(file.shape(of:))
         let hasConfig = names.naming.naming != .official || FileSystem.isFolder(path)
         let found = hasConfig ? try ModelConfig.of(weights: path) : nil
-        let texts = file.format == .safetensors ? file.metadata : [:]
         let hints = WeightFileShapes.Hints(
             heads: heads ?? texts[Self.headsKey].flatMap { Int($0) }
                 ?? found?.config.numAttentionHeads,
@@ -138,7 +145,9 @@ public struct WeightFile: Sendable {
         self.configuration = configuration
         headsAreAssumed = hints.heads == nil && names.naming.periods.flatMap(names.other) == nil
         let own = Self.metadata(for: configuration)
-        metadata = texts.filter { own[$0.key] == nil }
+        metadata = texts.filter { own[$0.key] == nil && $0.key != Self.precisionKey }
+        try quantized.check(cover.sources, of: file)
+        self.quantized = quantized
         self.path = path
         self.file = file
         format = file.format
@@ -155,7 +164,7 @@ public struct WeightFile: Sendable {
             types[type, default: 0] += shape.count
         }
         elementTypes = types
-        if let type = types.keys.first(where: { !$0.isFloat }) {
+        if quantized.precision == nil, let type = types.keys.first(where: { !$0.isFloat }) {
             throw .file(
                 .unsupported(
                     path: path,
@@ -176,21 +185,84 @@ public struct WeightFile: Sendable {
 
     /// Reads the parameters, each directly into its place.
     ///
+    /// - Parameter precision: what the network is prepared for (``VisionTransformer/prepared(for:)``), block by block as
+    ///   it is read, so that only one block's weights are in memory twice; nil: it is not prepared, but what is stored as
+    ///   integers is used as such. Integers stored with one precision cannot be used with another; with float32 they
+    ///   become floats.
     /// - Returns: the network.
-    /// - Throws: `WeightsError.file` if the file cannot be read, `notFinite` if a parameter has elements that are
-    ///   infinite or not a number.
-    /// - Complexity: O(parameters); memory for the result and one parameter at most.
-    public func network() throws(WeightsError) -> VisionTransformer {
+    /// - Throws: `WeightsError.file` if the file cannot be read, or has integers of another precision; `notFinite` if a
+    ///   parameter has elements that are infinite or not a number.
+    /// - Complexity: O(parameters); memory for the result and one parameter at most, or one block if it is prepared.
+    public func network(
+        for precision: Precision? = nil
+    ) throws(WeightsError) -> VisionTransformer {
+        if let stored = quantized.precision, let precision, precision != .float32,
+            precision != stored
+        {
+            throw .file(
+                .unsupported(
+                    path: path,
+                    reason: "its weights are stored as \(stored.rawValue); they cannot be used as"
+                        + " \(precision.rawValue)"))
+        }
         var damaged: [NonFiniteParameter] = []
-        let network = try VisionTransformer(
+        func integers(_ name: String) throws(WeightsError) -> IntegerFactor? {
+            guard quantized.precision != nil, precision != .float32,
+                let parts = sources[name], quantized.has(parts)
+            else { return nil }
+            return try integerFactor(parts)
+        }
+        var network = try VisionTransformer(
             configuration,
-            from: ParameterSource { name, shape, _ throws(WeightsError) in
+            from: ParameterSource(
+                precision: precision,
+                quantized: { name, _ throws(WeightsError) in try integers(name) }
+            ) { name, shape, _ throws(WeightsError) in
                 let tensor = try parameter(name, shape)
                 if let fault = NonFiniteParameter(name, tensor) { damaged.append(fault) }
                 return tensor
             })
         guard damaged.isEmpty else { throw .notFinite(path: path, damaged) }
+        if precision != nil {
+            network.patchEmbedding.projection.prepare(for: .float32)
+            // The floats that were read and packed; a pass needs other sizes.
+            StoragePool.shared.drain()
+        }
         return network
+    }
+
+    /// Reads a quantised matrix, whose parts are joined by rows.
+    private func integerFactor(
+        _ parts: [String?]
+    ) throws(WeightsError) -> IntegerFactor {
+        let names = parts.compactMap { $0 }
+        let types = Set(names.map { file.elementType(of: $0) })
+        guard types.count == 1 else {
+            throw .file(.damaged(path: path, reason: "the parts of \(names[0]) differ in type"))
+        }
+        let bits = types == [.int8] ? 8 : 16
+        let (integers, scales): (Tensor, Tensor)
+        do {
+            integers = try file.rows(of: names)
+            scales = try file.rows(of: names.map(QuantizedNames.scale))
+        } catch {
+            throw .file(error)
+        }
+        let fault = integers.withUnsafeElements { elements in
+            let columns = integers.shape[1]
+            return scales.withUnsafeElements { scales -> String? in
+                for (row, scale) in scales.enumerated() {
+                    let run = UnsafeBufferPointer(
+                        rebasing: elements[row * columns..<(row + 1) * columns])
+                    if let fault = IntegerFactor.fault(run, scale: scale, bits: bits) {
+                        return "row \(row) of \(names[0]) \(fault)"
+                    }
+                }
+                return nil
+            }
+        }
+        if let fault { throw .file(.damaged(path: path, reason: fault)) }
+        return IntegerFactor(integers: integers, scales: scales, bits: bits)
     }
 
     /// Reads all parameters and returns those with elements that are infinite or not a number, in the model's
@@ -211,6 +283,9 @@ public struct WeightFile: Sendable {
     /// Reads the parameter with an official name.
     private func parameter(_ name: String, _ shape: Shape) throws(WeightsError) -> Tensor {
         guard let parts = sources[name] else { return Tensor(repeating: 0, shape: shape) }
+        if quantized.has(parts) {
+            return try integerFactor(parts).matrix.reshaped(to: shape)
+        }
         do {
             var tensor = try read(parts, shape)
             if let mask = masks[name] {

@@ -57,6 +57,46 @@ extension VisionTransformer {
         try write(config, to: Path.joined(path, Self.configName))
     }
 
+    /// Writes a network that is prepared for integers (``prepared(for:)``) to a safetensors file with official names: the
+    /// integers and scales of its linear maps, everything else as float32. The file is written atomically.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - metadata: further texts for the file's header; the package's own keys take precedence.
+    /// - Throws: `TensorFileError.unwritable`.
+    /// - Precondition: ``precision`` is not float32.
+    public func writeIntegers(
+        to path: String, metadata: [String: String] = [:]
+    ) throws(TensorFileError) {
+        guard precision != .float32 else {
+            fail("writeIntegers: a network that is not prepared for integers")
+        }
+        var own = WeightFile.metadata(for: configuration)
+        own[WeightFile.precisionKey] = precision.rawValue
+        let naming = configuration.naming(.official)
+        var tensors: [String: (tensor: Tensor, type: ElementType)] =
+            tensors(naming: naming).mapValues { ($0, .float32) }
+        for (index, block) in blocks.enumerated() {
+            for (name, layer) in block.linearMaps {
+                guard let weights = layer.quantized else { continue }
+                let parts = naming.parts(of: "blocks.\(index).\(name).weight")
+                let rows = weights.rows / parts.count
+                for (place, part) in parts.enumerated() {
+                    guard let part else { continue }
+                    let range = place * rows..<(place + 1) * rows
+                    tensors[part] = (
+                        weights.integers.rows(range), weights.bits == 8 ? .int8 : .int16
+                    )
+                    tensors[QuantizedNames.scale(of: part)] = (
+                        weights.scales.rows(range), .float32
+                    )
+                }
+            }
+        }
+        try Safetensors.write(
+            tensors, metadata: own.merging(metadata) { own, _ in own }, to: path)
+    }
+
     private func write(_ value: some Encodable, to path: String) throws(TensorFileError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

@@ -1,0 +1,191 @@
+// C = A B in integers. Both factors hold adjacent integers of the depth side by side, in words of 32 bits: pairs of 16
+// bits, or four bytes where the processor multiplies those. A word of A is broadcast and multiplied by a vector of
+// words of B, one per column; the products of a word are added, then the words to their column's sum.
+//
+// A tile of C, INTEGER_ROWS x INTEGER_PANEL, stays in registers while the whole depth runs through it.
+
+typedef uint32_t words __attribute__((ext_vector_type(LANES)));  // Unsigned, because they may wrap around.
+typedef words unaligned_words __attribute__((aligned(4)));
+typedef int16_t pairs __attribute__((ext_vector_type(2 * LANES)));
+typedef int8_t byte_pairs __attribute__((ext_vector_type(2 * LANES)));
+typedef byte_pairs unaligned_byte_pairs __attribute__((aligned(1)));
+
+enum {
+    INTEGER_VECTORS = LANES == 16 ? 3 : 2,
+    INTEGER_PANEL = INTEGER_VECTORS * LANES,
+    INTEGER_ROWS = REGISTERS >= 32 ? 8 : 6,
+    INTEGER_GROUP_BYTES = 192 << 10,  // the part of B that stays in the second-level cache
+};
+
+// sum + a0 b0 + a1 b1 for each pair.
+INLINE words add_pairs(words sum, words a, words b) {
+#if MULTIPLIER == VNNI && LANES == 16
+    return (words)__builtin_ia32_vpdpwssd512((integers)sum, (pairs)a, (pairs)b);
+#elif MULTIPLIER == VNNI
+    return (words)__builtin_ia32_vpdpwssd256((integers)sum, (pairs)a, (pairs)b);
+#elif defined(__x86_64__) && LANES == 16
+    return sum + (words)__builtin_ia32_pmaddwd512((pairs)a, (pairs)b);
+#elif defined(__x86_64__) && LANES == 8
+    return sum + (words)__builtin_ia32_pmaddwd256((pairs)a, (pairs)b);
+#elif defined(__x86_64__)
+    return sum + (words)__builtin_ia32_pmaddwd128((pairs)a, (pairs)b);
+#else
+    typedef int32_t products __attribute__((ext_vector_type(2 * LANES)));
+    const products p = __builtin_convertvector((pairs)a, products)
+        * __builtin_convertvector((pairs)b, products);
+    return sum + (words)p.even + (words)p.odd;
+#endif
+}
+
+// The same for four bytes, those of a without sign.
+INLINE words add_fours(words sum, words a, words b) {
+#if MULTIPLIER == VNNI && LANES == 16
+    typedef uint8_t lefts __attribute__((ext_vector_type(64)));
+    typedef int8_t rights __attribute__((ext_vector_type(64)));
+    return (words)__builtin_ia32_vpdpbusd512((integers)sum, (lefts)a, (rights)b);
+#elif MULTIPLIER == VNNI
+    typedef uint8_t lefts __attribute__((ext_vector_type(32)));
+    typedef int8_t rights __attribute__((ext_vector_type(32)));
+    return (words)__builtin_ia32_vpdpbusd256((integers)sum, (lefts)a, (rights)b);
+#else
+    return sum;  // Never called.
+#endif
+}
+
+// The kinds of a product: bits of a factor's integers, and whether they are in groups of four.
+typedef enum { WORDS, BYTES, FOURS } integer_kind;
+
+// A vector of words of B, from `b` words on; pairs of bytes are widened.
+INLINE words right_words(integer_kind kind, const void *base, ptrdiff_t place) {
+    if (kind == BYTES) {
+        const unaligned_byte_pairs *b = (const void *)((const int8_t *)base + 2 * place);
+        return (words)__builtin_convertvector((byte_pairs)*b, pairs);
+    }
+    return *(const unaligned_words *)((const uint32_t *)base + place);
+}
+
+typedef struct {
+    ptrdiff_t columns;  // to be written
+    const void *a, *b;  // of the tile's rows and of its panel's strip
+    ptrdiff_t a_row, words_of_depth;  // words from row to row of A; words of a column of B
+    ptrdiff_t first_lane;             // of the panel in its strip
+    const float *row_scales, *scales, *bias, *residual;
+    const int32_t *offsets;
+    ptrdiff_t residual_row;
+    float *c;
+    ptrdiff_t c_row;
+} integer_tile;
+
+// A tile of `rows` by `vectors` (both constants).
+INLINE void integer_tile_of(int rows, int vectors, integer_kind kind, integer_tile t) {
+    words sums[INTEGER_ROWS][INTEGER_VECTORS];
+    UNROLL for (int v = 0; v < vectors; v++) {
+        words start = 0;
+        if (kind == FOURS) {
+            integers offsets = 0;
+            const ptrdiff_t left = t.columns - v * LANES;
+            memcpy(&offsets, t.offsets + v * LANES, (size_t)(left < LANES ? left : LANES) * 4);
+            start = (words)offsets;
+        }
+        UNROLL for (int r = 0; r < rows; r++) sums[r][v] = start;
+    }
+    const uint32_t *a = t.a;
+    ptrdiff_t places[INTEGER_VECTORS];
+    UNROLL for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t lane = t.first_lane + v * LANES;
+        places[v] = lane / CK_INTEGER_STRIP * CK_INTEGER_STRIP * t.words_of_depth
+            + lane % CK_INTEGER_STRIP;
+    }
+    for (ptrdiff_t p = 0; p < t.words_of_depth; p++) {
+        words line[INTEGER_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            line[v] = right_words(kind, t.b, places[v] + p * CK_INTEGER_STRIP);
+        }
+        UNROLL for (int r = 0; r < rows; r++) {
+            uint32_t word;
+            memcpy(&word, a + r * t.a_row + p, sizeof word);
+            const words x = word;
+            UNROLL for (int v = 0; v < vectors; v++) {
+                sums[r][v] = kind == FOURS ? add_fours(sums[r][v], x, line[v])
+                    : add_pairs(sums[r][v], x, line[v]);
+            }
+        }
+    }
+    UNROLL for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t j = v * LANES, n = t.columns - j;
+        if (n <= 0) break;
+        const vector scales = load_part(t.scales + j, n);
+        const vector bias = t.bias ? load_part(t.bias + j, n) : (vector)0.0f;
+        UNROLL for (int r = 0; r < rows; r++) {
+            vector x = __builtin_convertvector((integers)sums[r][v], vector);
+            x = x * (scales * t.row_scales[r]);
+            if (t.bias) x = x + bias;
+            if (t.residual) x = x + load_part(t.residual + r * t.residual_row + j, n);
+            store_part(t.c + r * t.c_row + j, x, n);
+        }
+    }
+}
+
+// The same for any `rows` up to INTEGER_ROWS and any columns up to INTEGER_PANEL.
+INLINE void integer_tile_by(integer_kind kind, ptrdiff_t rows, integer_tile t) {
+    const ptrdiff_t vectors = (t.columns + LANES - 1) / LANES;
+#define TILE(r, v) case r * 4 + v: return integer_tile_of(r, v, kind, t)
+    switch (rows * 4 + vectors) {
+        TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1);
+        TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2);
+#if REGISTERS >= 32
+        TILE(7, 1); TILE(8, 1); TILE(7, 2); TILE(8, 2);
+#endif
+#if LANES == 16
+        TILE(1, 3); TILE(2, 3); TILE(3, 3); TILE(4, 3);
+        TILE(5, 3); TILE(6, 3); TILE(7, 3); TILE(8, 3);
+#endif
+    }
+#undef TILE
+}
+
+static void tile_of_words(ptrdiff_t rows, integer_tile t) { integer_tile_by(WORDS, rows, t); }
+static void tile_of_bytes(ptrdiff_t rows, integer_tile t) {
+    integer_tile_by(MULTIPLIER == VNNI ? FOURS : BYTES, rows, t);
+}
+
+static void integer_product(
+    ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int bits, ck_quantized left, ck_quantized right,
+    const int32_t *offsets, float *c, ptrdiff_t c_row, const float *bias, const float *residual,
+    ptrdiff_t residual_row) {
+    const ptrdiff_t depth = ck_integer_depth(k);
+    const ptrdiff_t words_of_depth = bits == 8 ? depth / BYTE_GROUP : depth / 2;
+    // Bytes of a word of B in memory: pairs of bytes have half a word.
+    const ptrdiff_t size = bits == 8 && BYTE_GROUP == 2 ? 2 : 4;
+    const ptrdiff_t column_bytes = words_of_depth * size > 0 ? words_of_depth * size : 1;
+    ptrdiff_t group = INTEGER_GROUP_BYTES / column_bytes / INTEGER_PANEL * INTEGER_PANEL;
+    if (group < INTEGER_PANEL) group = INTEGER_PANEL;
+    const ptrdiff_t strips = (m + INTEGER_ROWS - 1) / INTEGER_ROWS;
+    for (ptrdiff_t first_column = 0; first_column < n; first_column += group) {
+        const ptrdiff_t end = n - first_column < group ? n : first_column + group;
+        for (ptrdiff_t s = 0; s < strips; s++) {
+            // Strips of even size: a tile of two rows takes nearly as long as one of five.
+            const ptrdiff_t first = m * s / strips, rows = m * (s + 1) / strips - first;
+            for (ptrdiff_t j = first_column; j < end; j += INTEGER_PANEL) {
+                const ptrdiff_t strip = j / CK_INTEGER_STRIP * CK_INTEGER_STRIP;
+                const integer_tile t = {
+                    .columns = end - j < INTEGER_PANEL ? end - j : INTEGER_PANEL,
+                    .a = (const uint32_t *)left.integers + first * words_of_depth,
+                    .b = (const char *)right.integers + strip * words_of_depth * size,
+                    .a_row = words_of_depth,
+                    .words_of_depth = words_of_depth,
+                    .first_lane = j - strip,
+                    .row_scales = left.scales + first,
+                    .scales = right.scales + j,
+                    .bias = bias ? bias + j : 0,
+                    .residual = residual ? residual + first * residual_row + j : 0,
+                    .offsets = offsets ? offsets + j : 0,
+                    .residual_row = residual_row,
+                    .c = c + first * c_row + j,
+                    .c_row = c_row,
+                };
+                if (bits == 8) tile_of_bytes(rows, t); else tile_of_words(rows, t);
+            }
+        }
+    }
+}

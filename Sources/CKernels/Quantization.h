@@ -1,0 +1,136 @@
+// Rows of floats to integers. Every sum runs in SPAN chains, whatever the width of a vector, and the chains are then
+// added in halves: the same order on every instruction set.
+
+enum { SPAN = 32, CHAINS = SPAN / LANES };
+
+// Calls `step(v, c)` with each vector of a row of k floats and its chain; the floats from k on are zeros.
+#define FOR_EACH_VECTOR(x, k, v, c, step)                                        \
+    do {                                                                         \
+        ptrdiff_t i = 0;                                                         \
+        for (; i + SPAN <= (k); i += SPAN) {                                     \
+            UNROLL for (int c = 0; c < CHAINS; c++) {                            \
+                const vector v = load((x) + i + c * LANES);                      \
+                step;                                                            \
+            }                                                                    \
+        }                                                                        \
+        if (i < (k)) {                                                           \
+            float rest[SPAN] = {0};                                              \
+            memcpy(rest, (x) + i, (size_t)((k) - i) * sizeof(float));            \
+            UNROLL for (int c = 0; c < CHAINS; c++) {                            \
+                const vector v = load(rest + c * LANES);                         \
+                step;                                                            \
+            }                                                                    \
+        }                                                                        \
+    } while (0)
+
+INLINE float sum_of_chains(vector chains[CHAINS]) {
+    float sums[SPAN];
+    UNROLL for (int c = 0; c < CHAINS; c++) store(sums + c * LANES, chains[c]);
+    for (int half = SPAN / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) sums[i] += sums[i + half];
+    }
+    return sums[0];
+}
+
+// The sum of (x factor)².
+INLINE float sum_of_squares(const float *x, ptrdiff_t k, float factor) {
+    vector chains[CHAINS] = {0};
+    FOR_EACH_VECTOR(x, k, v, c, {
+        const vector u = v * factor;
+        chains[c] += u * u;
+    });
+    return sum_of_chains(chains);
+}
+
+// y = (x - mean) / sqrt(variance + epsilon) weight + bias for a row.
+INLINE void normalize_row(ptrdiff_t k, const float *x, const ck_row_map *map, float *y) {
+    vector chains[CHAINS] = {0};
+    FOR_EACH_VECTOR(x, k, v, c, chains[c] += v);
+    const float mean = sum_of_chains(chains) / (float)k;
+    for (ptrdiff_t i = 0; i < k; i += LANES) {
+        store_part(y + i, load_part(x + i, k - i) - mean, k - i);
+    }
+    const float variance = sum_of_squares(y, k, 1.0f) / (float)k;
+    const float scale = 1.0f / __builtin_sqrtf(variance + map->epsilon);
+    for (ptrdiff_t i = 0; i < k; i += LANES) {
+        const ptrdiff_t n = k - i;
+        vector v = load_part(y + i, n) * scale;
+        v = v * load_part(map->weight + i, n);
+        store_part(y + i, v + load_part(map->bias + i, n), n);
+    }
+}
+
+// The largest magnitude of a row; NaN or infinity if it has either: as integers, their magnitudes are the largest.
+INLINE float largest_magnitude(ptrdiff_t k, const float *x) {
+    integers chains[CHAINS] = {0};
+    FOR_EACH_VECTOR(x, k, v, c, {
+        const integers bits = (integers)v & 0x7fffffff;
+        chains[c] = bits > chains[c] ? bits : chains[c];
+    });
+    int32_t largest = 0;
+    for (int c = 0; c < CHAINS; c++) {
+        for (int i = 0; i < LANES; i++) largest = chains[c][i] > largest ? chains[c][i] : largest;
+    }
+    float result;
+    memcpy(&result, &largest, sizeof result);
+    return result;
+}
+
+// The nearest integers, ties to even, for magnitudes below 2^22.
+INLINE integers rounded(vector x) {
+    const vector shift = 0x1.8p23f;
+    return (integers)(x + shift) - (integers)shift;
+}
+
+typedef int16_t stored_words __attribute__((ext_vector_type(LANES)));
+typedef uint8_t stored_bytes __attribute__((ext_vector_type(LANES)));
+
+static void quantize(
+    ptrdiff_t rows, ptrdiff_t k, const float *x, ptrdiff_t x_row, const ck_row_map *map, int bits,
+    bool is_left, void *integers_of_rows, float *scales, float *line) {
+    const bool as_bytes = bits == 8 && is_left && BYTE_GROUP == 4;
+    const ptrdiff_t depth = ck_integer_depth(k);
+    // The longest row of 16-bit integers, 2^15.5, less what rounding each by half can add, and float rounding.
+    const float longest = 46336.0f - 0.5f * __builtin_sqrtf((float)k);
+    for (ptrdiff_t r = 0; r < rows; r++, x += x_row) {
+        const float *row = x;
+        if (map->kind == CK_LAYER_NORM) {
+            normalize_row(k, x, map, line);
+            row = line;
+        } else if (map->kind == CK_GELU) {
+            gelu_rows(1, k, x, k, line, k);
+            row = line;
+        }
+        const float largest = largest_magnitude(k, row);
+        float limit = 127, scale = 0, factor = 0;
+        if (!(largest < INFINITY)) {
+            scale = NAN;
+        } else if (largest > 0x1p-100f) {  // Below, the row is taken as zeros.
+            const float inverse = 1.0f / largest;
+            if (bits == 16) {
+                const float length = __builtin_sqrtf(sum_of_squares(row, k, inverse));
+                limit = longest / length;
+                limit = limit < 32767.0f ? limit : 32767.0f;
+            }
+            factor = limit * inverse;
+            scale = largest / limit;
+        }
+        scales[r] = scale;
+        if (factor == 0) {
+            memset((char *)integers_of_rows + r * depth * (as_bytes ? 1 : 2), as_bytes ? 128 : 0,
+                (size_t)depth * (as_bytes ? 1 : 2));
+            continue;
+        }
+        for (ptrdiff_t i = 0; i < depth; i += LANES) {
+            const ptrdiff_t n = depth - i < LANES ? depth - i : LANES;
+            const integers q = i < k ? rounded(load_part(row + i, k - i) * factor) : (integers)0;
+            if (as_bytes) {
+                const stored_bytes v = __builtin_convertvector(q + 128, stored_bytes);
+                memcpy((uint8_t *)integers_of_rows + r * depth + i, &v, (size_t)n);
+            } else {
+                const stored_words v = __builtin_convertvector(q, stored_words);
+                memcpy((int16_t *)integers_of_rows + r * depth + i, &v, (size_t)n * 2);
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// The kernels of products in integers. Sums of integers are exact, row scales are summed in an order of their own, and
+// the float arithmetic around them is never contracted: the results are the same bits on every instruction set.
+//
+// A real matrix is represented by integers q and a scale for each row: x[i, p] = scale[i] q[i, p]. The formats are
+//   16 bits: |q| <= 32767, and the length of a row is at most 2^15.5, so that by the Cauchy-Schwarz inequality no sum
+//            of products leaves 32 bits;
+//   8 bits:  |q| <= 127.
+
+#ifndef INTEGER_KERNELS_H
+#define INTEGER_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A map applied to rows of floats before they are quantised.
+typedef struct {
+    enum { CK_IDENTITY, CK_GELU, CK_LAYER_NORM } kind;
+    const float *_Nullable weight, *_Nullable bias;  // of the layer norm, one per column
+    float epsilon;
+} ck_row_map;
+
+// One side of a product: rows of integers in the layout of `quantize` or in packed form, with the scale of each row.
+typedef struct {
+    const void *_Nonnull integers;
+    const float *_Nonnull scales;
+} ck_quantized;
+
+typedef struct __attribute__((swift_attr("@Sendable"))) ck_integer_kernels {
+    // "AVX-512 VNNI", "AVX-512", "AVX-VNNI", "AVX2", "baseline"
+    const char *_Nonnull name;
+    ptrdiff_t vector_bits;
+
+    // The number of adjacent integers of a column that packed 8-bit factors interleave: 2, or 4 if the processor
+    // multiplies bytes by fours. In the latter case it multiplies unsigned bytes by signed ones: left factors hold
+    // q + 128, and the product subtracts 128 times the sum of each column's integers. (16-bit factors have pairs.)
+    ptrdiff_t byte_group;
+
+    // Quantises rows of map(x), [rows, k]. Rows of `integers` are ck_integer_depth(k) elements apart: bytes if the
+    // format is 8 bits, `byte_group` is 4 and `is_left` is true, 16-bit integers otherwise. A row with an infinity or
+    // a NaN gets the scale NaN. `line` has room for k floats.
+    void (*_Nonnull quantize)(
+        ptrdiff_t rows, ptrdiff_t k, const float *_Nonnull x, ptrdiff_t x_row,
+        const ck_row_map *_Nonnull map, int bits, bool is_left, void *_Nonnull integers,
+        float *_Nonnull scales, float *_Nonnull line);
+
+    // c = A B + bias + residual for a left factor of m rows, as `quantize` writes them, and a packed right factor of n
+    // columns: strips of CK_INTEGER_STRIP columns, in each of which groups of adjacent integers follow one another by
+    // columns, and the lines of a strip by depth. `offsets` is -128 times the sum of each column's integers, read for
+    // 8 bits if `byte_group` is 4; NULL otherwise. The product is scaled by the row's times the column's scale, then
+    // bias and residual are added in turn; each operation rounds.
+    void (*_Nonnull product)(
+        ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int bits, ck_quantized left, ck_quantized right,
+        const int32_t *_Nullable offsets, float *_Nonnull c, ptrdiff_t c_row,
+        const float *_Nullable bias, const float *_Nullable residual, ptrdiff_t residual_row);
+} ck_integer_kernels;
+
+// Columns of a strip of packed integers.
+enum { CK_INTEGER_STRIP = 16 };
+
+// The depth of rows of integers: k rounded up to a multiple of 4. The integers from k on are 0.
+static inline ptrdiff_t ck_integer_depth(ptrdiff_t k) { return (k + 3) / 4 * 4; }
+
+// The tables of the instruction sets that this processor supports, best first; NULL past the last.
+const ck_integer_kernels *_Nullable ck_integer_set(int index);
+
+#endif
