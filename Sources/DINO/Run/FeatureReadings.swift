@@ -35,6 +35,37 @@ public struct FeatureReadings: Sendable, Hashable, Codable {
 }
 
 extension FeatureReadings {
+    /// Measures the features of a step, of whose views the first rows count as if they were in one tensor, view by view.
+    ///
+    /// - Parameters:
+    ///   - shares: for each of this rank's shares its features, `[views * pictures, width]`.
+    ///   - pictures: the number of pictures of the step.
+    ///   - communicator: the ranks that hold the shares.
+    init(ofShares shares: [Tensor], pictures: Int, across communicator: any Communicator) {
+        let width = shares[0].shape[1]
+        let own = pictures / communicator.count
+        let perShare = own / shares.count
+        let views = shares[0].shape[0] / perShare
+        let count = min(views * pictures, FeatureReadings.mostPictures)
+        // For each row its rank, and its share and row there.
+        func places(of rank: Int) -> [(share: Int, row: Int)] {
+            (0..<count).filter { $0 % pictures / own == rank }.map {
+                let (view, picture) = ($0 / pictures, $0 % pictures % own)
+                return (picture / perShare, view * perShare + picture % perShare)
+            }
+        }
+        var rows = communicator.gather(
+            places(of: communicator.rank).flatMap { shares[$0].rows($1..<$1 + 1).elements }
+        ).map { $0[...] }
+        var elements: [Float] = []
+        for row in 0..<count {
+            let rank = row % pictures / own
+            elements += rows[rank].prefix(width)
+            rows[rank] = rows[rank].dropFirst(width)
+        }
+        self.init(of: Tensor(elements, shape: [count, width]))
+    }
+
     /// The standard deviation of a picture's pixels, averaged over channels and the first eight pictures: 0 if all
     /// are blank.
     ///

@@ -15,6 +15,11 @@ extension TrainingConfiguration: Bounded {
             options.fault, crops.fault,
             Bounds.batchSize.fault(batchSize), Bounds.accumulation.fault(accumulation))
         if let single { return single }
+        if picturesPerStep % options.shares != 0 {
+            let largest = picturesPerStep & -picturesPerStep
+            return "the \(picturesPerStep) pictures of a step do not divide into"
+                + " \(options.shares) shares; \(largest) is the most that would do"
+        }
         let patch = options.network.patchSize
         let smallest =
             crops.localCount > 0 ? min(crops.globalSide, crops.localSide) : crops.globalSide
