@@ -22,6 +22,12 @@ extension Train {
             set(&result.options.epochs, schedule.epochs)
             result.fit(toPictures: pictures)
         }
+        if let stored {
+            result.options.shares = stored.options.shares
+        } else if Processes.all.count > 1 {
+            // Eight, so that up to as many processes can resume the run.
+            result.options.shares = max(8, Processes.all.count)
+        }
         try apply(to: &result, starting, features, isBeginning: isBeginning)
         return result
     }
@@ -62,6 +68,7 @@ extension Train {
         set(&options.parameterRules.layerDecay, schedule.layerDecay)
         set(&options.parameterRules.patchEmbedding, schedule.patchEmbedLr)
         set(&options.seed, schedule.seed)
+        set(&options.shares, schedule.shares)
         set(&options.teacherMomentum, teacher.momentumTeacher)
         let temperature = options.loss.teacherTemperature
         options.loss.teacherTemperature = LinearWarmup(

@@ -63,6 +63,24 @@ extension DINOTrainer {
         self = restored
     }
 
+    /// Replaces this process's state by that of the first of the processes that train together.
+    ///
+    /// - Complexity: O(parameters).
+    mutating func receiveState() {
+        guard communicator.count > 1 else { return }
+        var step = Int64(self.step)
+        withUnsafeMutableBytes(of: &step) { communicator.broadcast($0) }
+        let own = state
+        let communicator = communicator
+        restore(step: Int(step)) { name, shape in
+            var tensor = own[name] ?? Tensor(repeating: 0, shape: shape)
+            tensor.withUnsafeMutableElements {
+                communicator.broadcast(UnsafeMutableRawBufferPointer($0))
+            }
+            return tensor
+        }
+    }
+
     /// A message about what is wrong with a tensor to be restored, as a clause; nil if it is valid.
     ///
     /// Elements must be finite, averages of squares not negative, and the optimiser's step count of each parameter

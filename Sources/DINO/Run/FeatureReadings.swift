@@ -70,14 +70,26 @@ extension FeatureReadings {
     /// are blank.
     ///
     /// - Parameter crops: `[pictures, 3, height, width]`, normalised; a contrast near 1 is usual.
-    public static func contrast(of crops: Tensor) -> Double {
-        let pictures = min(crops.shape[0], 8)
-        let planes = pictures * crops.shape[1]
-        let size = crops.shape[2] * crops.shape[3]
-        guard planes * size > 0 else { return 0 }
-        return crops.withUnsafeElements { elements in
-            var total = 0.0
-            for plane in 0..<planes {
+    public static func contrast(of crops: Tensor) -> Double { contrast(of: crops, across: Alone()) }
+
+    /// The contrast of the first eight pictures of a step, of which each rank has a part of equal size.
+    static func contrast(of crops: Tensor, across communicator: any Communicator) -> Double {
+        let first = communicator.rank * crops.shape[0]
+        let own = min(max(0, 8 - first), crops.shape[0])
+        let deviations = communicator.gather(crops.deviationsOfPlanes(own * crops.shape[1]))
+            .flatMap(\.self)
+        return deviations.isEmpty
+            ? 0 : deviations.reduce(0, +) / Double(deviations.count)
+    }
+}
+
+extension Tensor {
+    /// The standard deviation of the pixels of each of the first planes of `[pictures, channels, height, width]`.
+    fileprivate func deviationsOfPlanes(_ planes: Int) -> [Double] {
+        let size = shape[2] * shape[3]
+        guard size > 0 else { return [] }
+        return withUnsafeElements { elements in
+            (0..<planes).map { plane in
                 let pixels = elements[plane * size..<(plane + 1) * size]
                 // Relative to the first pixel, so that equal pixels give exactly 0.
                 let first = Double(pixels[plane * size])
@@ -88,9 +100,8 @@ extension FeatureReadings {
                     squares += difference * difference
                 }
                 let mean = sum / Double(size)
-                total += max(squares / Double(size) - mean * mean, 0).squareRoot()
+                return max(squares / Double(size) - mean * mean, 0).squareRoot()
             }
-            return total / Double(planes)
         }
     }
 }

@@ -70,11 +70,11 @@ extension Communicator {
 
     /// Returns the first rank's bytes on all ranks.
     ///
-    /// - Parameter bytes: evaluated on rank 0 only.
+    /// - Parameter bytes: those on rank 0; ignored elsewhere.
     /// - Complexity: as for the other form, after a message with the length.
-    public func broadcast(_ bytes: @autoclosure () -> [UInt8]) -> [UInt8] {
-        guard count > 1 else { return bytes() }
-        var result = rank == 0 ? bytes() : []
+    public func broadcast(_ bytes: [UInt8]) -> [UInt8] {
+        guard count > 1 else { return bytes }
+        var result = rank == 0 ? bytes : []
         var length = UInt64(result.count)
         withUnsafeMutableBytes(of: &length) { broadcast($0) }
         if rank != 0 { result = [UInt8](repeating: 0, count: Int(length)) }
@@ -124,11 +124,13 @@ extension Communicator {
     /// Returns the numbers of all ranks, by rank, on all of them.
     ///
     /// - Parameter values: this rank's.
-    public func gather(_ values: [Float]) -> [[Float]] {
-        gather(values.withUnsafeBytes { Array($0) }).map { bytes in
+    package func gather<Number: BitwiseCopyable>(_ values: [Number]) -> [[Number]] {
+        guard count > 1 else { return [values] }
+        return gather(values.withUnsafeBytes { Array($0) }).map { (bytes: [UInt8]) in
             bytes.withUnsafeBytes { buffer in
-                (0..<buffer.count / 4).map {
-                    buffer.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
+                (0..<buffer.count / MemoryLayout<Number>.stride).map {
+                    buffer.loadUnaligned(
+                        fromByteOffset: $0 * MemoryLayout<Number>.stride, as: Number.self)
                 }
             }
         }
