@@ -104,6 +104,15 @@ let package = Package(
             ],
             path: "Benchmarks/quality"),
 
+        // What the processes of a training exchange in a step, timed.
+        .executableTarget(
+            name: "communication",
+            dependencies: [
+                "MessagePassing", "Tensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/communication"),
+
         // Changed files put through every reader, for as long as one likes: see Tests/mutate.
         .executableTarget(
             name: "mutations",

@@ -71,7 +71,7 @@ extension [Picture] {
             try ranks.together {
                 for first in stride(from: 0, to: own.count, by: chunk) {
                     let next = own[first..<Swift.min(first + chunk, own.count)]
-                    results += try self.results(Array(next), for: extractor, displaySize, body)
+                    results += try self.results([Int](next), for: extractor, displaySize, body)
                 }
             }
             for result in try PictureResult.gathered(results, across: ranks) {

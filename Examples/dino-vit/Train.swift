@@ -67,12 +67,10 @@ struct Train: ParsableCommand, RunsOnSeveralProcesses {
             Terminal.note("passed over in \(pictures): \(summary)")
         }
         let stored = try storedConfiguration()
-        let (starting, features, configuration) = try ranks.together {
-            let starting = try start.opened(heads: network.arch?.heads)
-            let features = try objectives.source(for: folder)
-            let configuration = try configuration(
-                starting, features, pictures: folder.count, stored: stored)
-            return (starting, features, configuration)
+        let starting = try ranks.together { try start.opened(heads: network.arch?.heads) }
+        let features = try ranks.together { try objectives.source(for: folder) }
+        let configuration = try ranks.together {
+            try self.configuration(starting, features, pictures: folder.count, stored: stored)
         }
         if preset == .auto, stored == nil, !options.quiet {
             Terminal.note("for \(folder.count) pictures: \(configuration.sentenceOfDataSize)")

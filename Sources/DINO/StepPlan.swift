@@ -113,7 +113,8 @@ extension DINOTrainer {
                 plan.shares[index].objectives.append(
                     ClassDistillation(
                         weight: distillation.classWeight,
-                        targets: targets(features.map { standardizations.classToken($0.classToken) })
+                        targets: targets(
+                            features.map { standardizations.classToken($0.classToken) })
                     ))
             }
             let attention = features.compactMap(\.attention)

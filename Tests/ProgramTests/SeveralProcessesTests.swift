@@ -33,7 +33,8 @@ struct SeveralProcessesTests {
         }
         // Resumed by another number of processes.
         #expect(try training.train("part", epochs: 2, options).status == 0)
-        #expect(try self.run(2, training.arguments("two", epochs: 1, ["--shares", "4"])).status == 0)
+        #expect(
+            try self.run(2, training.arguments("two", epochs: 1, ["--shares", "4"])).status == 0)
         let resumed = try self.run(4, training.arguments("two", epochs: 1, ["--resume"]))
         #expect(resumed.status == 0, "\(resumed.errors)")
     }
@@ -74,7 +75,10 @@ struct SeveralProcessesTests {
     @Test func extractionIsDealtOut() throws {
         let training = try Training(count: 5)
         func extract(_ folder: String) -> [String] {
-            ["extract", training.pictures, "--load-size", "32", "--output", training.folder[folder]]
+            [
+                "extract", training.pictures, "--load-size", "32", "--output",
+                training.folder[folder],
+            ]
         }
         let alone = try Program.run(extract("alone"))
         let outcome = try run(3, extract("run"))

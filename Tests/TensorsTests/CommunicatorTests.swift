@@ -57,13 +57,15 @@ import Testing
     }
 
     @Test func failureOfOneIsThrownEverywhere() throws {
-        let texts = try ThreadCommunicator.run(3) { rank in
+        let texts = try ThreadCommunicator.run(3) { rank -> String in
             do {
-                return "\(try rank.together { if rank.rank == 1 { throw Broken() } })"
+                try rank.together { () throws -> Void in if rank.rank == 1 { throw Broken() } }
+                return "none"
             } catch {
                 return "\(error)"
             }
         }
-        #expect(texts == ["rank 1 on thread 1: Broken()", "Broken()", "rank 1 on thread 1: Broken()"])
+        #expect(
+            texts == ["rank 1 on thread 1: Broken()", "Broken()", "rank 1 on thread 1: Broken()"])
     }
 }

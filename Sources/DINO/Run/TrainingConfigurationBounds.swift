@@ -120,7 +120,9 @@ extension TrainingConfiguration: Bounded {
         }
         let large = cost(crops.globalSide)
         let small = crops.localCount > 0 ? cost(crops.localSide) : 0
-        let all = Double(picturesPerStep / options.shares) * (2 * large + Double(crops.localCount) * small)
+        let all =
+            Double(picturesPerStep / options.shares)
+            * (2 * large + Double(crops.localCount) * small)
         return max(large, small, min(all, Double(options.activationMemory)))
     }
 

@@ -177,7 +177,7 @@ public struct TrainingRun: ~Copyable {
                     .logEndsEarly(
                         path: place.log, step: plot.lastStep, checkpointStep: trainer.step))
             }
-            log = file
+            log = consume file
         }
         trainer.receiveState()
         let (epoch, step) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)

@@ -72,7 +72,8 @@ public struct GradientSum {
                 // The tensors were made unique above.
                 let (own, other) = (tensor.mutableBase + piece.start, base + piece.place)
                 withExtendedLifetime(tensor) {
-                    nonisolated(unsafe) let (source, target) = toMessage ? (own, other) : (other, own)
+                    nonisolated(unsafe) let (source, target) =
+                        toMessage ? (own, other) : (other, own)
                     inChunks(of: piece.count) {
                         (target + $0.lowerBound).update(
                             from: source + $0.lowerBound, count: $0.count)
