@@ -1,6 +1,6 @@
 import Platform
 
-/// Adds up the gradients of a batch's shares in the order of their tree (see ``Communicator/sum(_:)-(Tensor)``).
+/// Adds up the gradients of a batch's shares in the order of their tree (see `Communicator.sum`).
 ///
 /// The sums of complete subtrees are kept: at most log2(shares) + 1 sets of gradients at a time.
 public struct GradientSum {

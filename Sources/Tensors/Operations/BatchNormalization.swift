@@ -21,7 +21,7 @@ extension Tensor {
     }
 
     /// Batch normalisation of a batch that is cut into shares, with the statistics of all of them: the shares' sums are
-    /// added up in the order of ``Communicator/sum(_:)-(Tensor)``, in the backward pass too.
+    /// added up in the order of `Communicator.sum`, in the backward pass too.
     ///
     /// - Parameters:
     ///   - parts: this rank's shares, `[rows, width]` each.
