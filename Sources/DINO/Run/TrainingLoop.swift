@@ -62,7 +62,7 @@ extension TrainingRun {
         }
         let record = TrainingRecord(
             report, contrast: contrast, seconds: (ContinuousClock.now - start) / .seconds(1))
-        try communicator.together { try log?.append(record) }
+        try communicator.together { try log?.file.append(record) }
         plot.add(record)
         return record
     }
@@ -77,7 +77,7 @@ extension TrainingRun {
     private mutating func writeCheckpoint() throws {
         let start = ContinuousClock.now
         // Before the checkpoint, so that the log is never behind it.
-        try log?.synchronize()
+        try log?.file.synchronize()
         do {
             try Checkpoint.write(
                 trainer, configuration: configuration, pictures: fingerprint, contents: contents,

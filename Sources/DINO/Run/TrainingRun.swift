@@ -43,7 +43,7 @@ public struct TrainingRun: ~Copyable {
     private var unreadable: [Int: String] = [:]
     let loader: BatchLoader
     /// The log, on the first process.
-    var log: TrainingLog?
+    let log: OpenLog?
     var plot: LossPlot
     var rhythm: CheckpointSchedule
 
@@ -133,13 +133,13 @@ public struct TrainingRun: ~Copyable {
             outputs: options.objectives.usePrototypes ? options.head.prototypes : nil)
         var watch = CollapseWatch(.init(configuration, pictures: pictures.count))
         var notices: [Notice] = []
-        var log: TrainingLog?
+        var log: OpenLog?
         try communicator.together {
             guard communicator.rank == 0 else { return }
             try place.make()
             // Checked again below, while the log's lock excludes other processes.
             _ = try place.hasCheckpoint()
-            var file = try TrainingLog(path: place.log)
+            let opened = OpenLog(try TrainingLog(path: place.log))
             place.removeLeftovers()
             let checkpoint =
                 try place.hasCheckpoint() ? Checkpoint(contentsOf: place.checkpoint) : nil
@@ -159,7 +159,9 @@ public struct TrainingRun: ~Copyable {
                         across: communicator)
                 }
                 if resuming { notices.append(.startsAnew(folder: folder)) }
-                if !file.isEmpty { notices.append(.logSetAside(path: try file.setAside())) }
+                if !opened.file.isEmpty {
+                    notices.append(.logSetAside(path: try opened.file.setAside()))
+                }
             }
             contents = PictureContents(pictures)
             let changed = try checkpoint?.contents().map(contents.indices(differingFrom:)) ?? []
@@ -168,7 +170,7 @@ public struct TrainingRun: ~Copyable {
                     .picturesChanged(
                         count: changed.count, of: pictures.count, first: pictures.path(of: first)))
             }
-            try file.cut(after: trainer.step) { record in
+            try opened.file.cut(after: trainer.step) { record in
                 plot.add(record)
                 _ = watch.observe(record)
             }
@@ -177,9 +179,9 @@ public struct TrainingRun: ~Copyable {
                     .logEndsEarly(
                         path: place.log, step: plot.lastStep, checkpointStep: trainer.step))
             }
-            log = consume file
+            log = opened
         }
-        trainer.receiveState()
+        try trainer.receiveState()
         let (epoch, step) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
         loader = BatchLoader(
             source, epoch: epoch, step: step,
@@ -230,4 +232,11 @@ public struct TrainingRun: ~Copyable {
             }
         }
     }
+}
+
+/// An open log, which some processes lack.
+final class OpenLog {
+    var file: TrainingLog
+
+    init(_ file: consuming TrainingLog) { self.file = file }
 }

@@ -68,6 +68,13 @@ extension Communicator {
         }
     }
 
+    /// Copies the first rank's elements to all ranks.
+    ///
+    /// - Parameter tensor: of the same shape on all ranks.
+    package func broadcast(_ tensor: inout Tensor) {
+        tensor.withUnsafeMutableElements { broadcast(UnsafeMutableRawBufferPointer($0)) }
+    }
+
     /// Returns the first rank's bytes on all ranks.
     ///
     /// - Parameter bytes: those on rank 0; ignored elsewhere.
