@@ -10,18 +10,34 @@ struct RunOptions: ParsableArguments {
     @Option(help: "The maximum number of threads. (default: one per processor)")
     var threads: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            The instruction set to compute with, to compare them. (default: the best that the \
+            processor supports)
+            """, valueName: "set"))
+    var instructionSet: InstructionSet?
+
     @Flag(help: "Show neither progress nor a summary.")
     var quiet = false
 
     func validate() throws {
         try check(threads, Parallelism.threadCounts, "--threads")
+        if let instructionSet, !InstructionSet.supported.contains(instructionSet) {
+            throw ValidationError(
+                "--instruction-set \(instructionSet.rawValue): this processor supports"
+                    + " \(InstructionSet.supportedNames).")
+        }
     }
 
     func apply() {
+        if let instructionSet { InstructionSet.use(instructionSet) }
         if let threads { Parallelism.threadCount = threads }
         if quiet { Note.areWanted.store(false, ordering: .relaxed) }
     }
 }
+
+extension InstructionSet: ExpressibleByArgument {}
 
 /// Notes for the user: lines on standard error, unless `--quiet` is given.
 enum Note {

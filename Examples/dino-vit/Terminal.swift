@@ -7,13 +7,23 @@ import Synchronization
 enum Terminal {
     /// Makes failing writes return errors, so that the program can end with a message or continue: ignores
     /// the signals for a closed reader and for a file at its size limit, and opens closed standard
-    /// streams, so that files opened later do not take their descriptors.
+    /// streams, so that files opened later do not take their descriptors. Ends the program with a message if it
+    /// may open too few files: Dispatch, which opens some of its own, would crash.
     static func prepare() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
             // `open` takes the lowest free descriptor, which is this one; writing to it fails.
             _ = open("/dev/null", O_RDONLY)
+        }
+        let needed = (0..<16).map { _ in open("/dev/null", O_RDONLY) }
+        let failure = SystemError()
+        for descriptor in needed where descriptor >= 0 { close(descriptor) }
+        if needed.contains(-1) {
+            note(
+                "error: the process may not open \(needed.count) files at a time (ulimit -n): \(failure)"
+            )
+            exit(EXIT_FAILURE)
         }
     }
 

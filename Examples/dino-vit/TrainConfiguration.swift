@@ -11,6 +11,11 @@ extension Train {
         _ starting: OpenedWeights, _ features: FeatureSource?, pictures: Int,
         stored: TrainingConfiguration?
     ) throws -> TrainingConfiguration {
+        if stored?.options.distillation != nil && features == nil {
+            throw Failure(
+                "\(output) holds a run that learns a teacher's features; give the teacher again by"
+                    + " --teacher-weights or --teacher-features")
+        }
         // When resuming, a given preset is compared with the run's configuration like single options.
         let isBeginning = stored == nil || preset != nil
         var result = TrainingConfiguration(preset: preset ?? .reference)
@@ -29,6 +34,18 @@ extension Train {
             result.options.shares = max(8, Processes.all.count)
         }
         try apply(to: &result, starting, features, isBeginning: isBeginning)
+        if let stored, let preset {
+            // If the run could be resumed but for the preset, its many values would hide what to do.
+            var own = stored
+            try apply(to: &own, starting, features, isBeginning: false)
+            let differences = result.differences(from: stored)
+            if !differences.isEmpty && own.differences(from: stored).isEmpty {
+                throw Failure(
+                    "\(output) holds a run with other options than those of --preset \(preset.rawValue)"
+                        + " (\(differences[0])\(differences.count > 1 ? " …" : "")); omit --preset to"
+                        + " resume with the run's own")
+            }
+        }
         return result
     }
 

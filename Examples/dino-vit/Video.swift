@@ -90,6 +90,7 @@ struct VideoCommand: ParsableCommand {
         let masks = try OutputFolder(Path.joined(root, "masks"), keeping: inputs)
         let pictures = try OutputFolder(Path.joined(root, "pictures"), keeping: inputs)
         let first = try LabelFile(firstMask)
+        try checkSizes(of: frames)
         warn(aboutOrderOf: frames)
         var segmenter = try VideoSegmenter(
             file.network(), first: Image(contentsOf: frames[0].path), labels: first.labels,
@@ -134,6 +135,20 @@ struct VideoCommand: ParsableCommand {
                 + "J&F \(percent(scores.mean)): \(path)"
         }
         if !options.quiet { Terminal.say(line) }
+    }
+
+    /// Checks by their headers that all frames have one size, so that no work is lost to the last one.
+    private func checkSizes(of frames: [Picture]) throws {
+        let first = try Image.size(ofFile: frames[0].path)
+        for frame in frames.dropFirst() {
+            let size = try Image.size(ofFile: frame.path)
+            guard size == first else {
+                let fault = VideoError.size(
+                    width: size.width, height: size.height, expectedWidth: first.width,
+                    expectedHeight: first.height)
+                throw Failure("\(frame.path): \(fault)")
+            }
+        }
     }
 
     /// Warns if the frames' order by name differs from that by number.

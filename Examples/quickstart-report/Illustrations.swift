@@ -40,17 +40,16 @@ struct Illustrations {
     /// cuts out.
     func saliency(_ networks: Networks) throws -> Image {
         let shown = series.unseen(3 * Self.columns, size: Self.side).suffix(Self.columns)
-        let rows = try [networks.untrained, networks.trained, networks.bundled].map { network in
-            try shown.map { $0.image.shaded(by: try network.saliency(of: $0.image)) }
+        let images = shown.map(\.image)
+        let maps = try [networks.untrained, networks.trained, networks.bundled].map { network in
+            try images.map(network.saliency)
         }
-        let objects = try shown.map { creature in
-            SalientObject()
-                .mask(
-                    of: creature.image, saliency: try networks.trained.saliency(of: creature.image)
-                )
-                .drawn(over: creature.image, palette: [.black, .white], strength: 0)
+        let objects = zip(images, maps[1]).map { image, saliency in
+            SalientObject().mask(of: image, saliency: saliency)
+                .drawn(over: image, palette: [.black, .white], strength: 0)
         }
-        return sheet([shown.map(\.image)] + rows + [objects])
+        return sheet(
+            [images] + maps.map { zip(images, $0).map { $0.shaded(by: $1) } } + [objects])
     }
 
     /// Parts of creatures of several kinds: the true ones, and by each network.

@@ -16,7 +16,8 @@ struct Page {
         var results: Results
         var journal: Journal
         var findings: [CollapseWatch.Finding]
-        var network: VisionTransformer.Configuration
+        /// The architectures of the trained and of the default network.
+        var network, bundled: VisionTransformer.Configuration
         var pictures: Int
     }
 
@@ -129,8 +130,8 @@ struct Page {
         return """
             <section>
             <h2>A network of your own</h2>
-            <p>A network of width \(network.width) and depth \(network.depth), \
-            an eighth of the default one, was trained on \(training.pictures) such pictures in \
+            <p>A network of width \(network.width) and depth \(network.depth), with \(millions(network)) million \
+            parameters (the default one has \(millions(training.bundled))), was trained on \(training.pictures) such pictures in \
             \(training.journal.duration) on this machine. It learned to predict the default network's features (dense \
             distillation). The figures are of \(Measurement.testCount) unseen pictures and \
             \(Measurement.pairCount) pairs of different kinds.</p>
@@ -219,6 +220,11 @@ struct Page {
 
     private func picture(_ file: String, _ words: String) -> String {
         "<a href=\"\(file)\"><img src=\"\(file)\" alt=\"\(words)\" loading=\"lazy\"></a>"
+    }
+
+    /// The number of a network's parameters in millions.
+    private func millions(_ network: VisionTransformer.Configuration) -> String {
+        String(format: "%.1f", Double(network.parameterCount) / 1e6)
     }
 
     private func short(_ value: Double) -> String {

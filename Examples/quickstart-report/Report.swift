@@ -52,7 +52,8 @@ struct Report {
             training = Page.Training(
                 results: results, journal: journal,
                 findings: journal.findings(.init(configuration)),
-                network: configuration.options.network, pictures: series.count)
+                network: configuration.options.network,
+                bundled: networks.bundled.model.configuration, pictures: series.count)
             print(results)
         }
         let page = Page(

@@ -85,10 +85,10 @@ static void extend(uint8_t *row, ptrdiff_t width, ptrdiff_t beside) {
 
 enum { passes = 3 };
 
-void cimage_box_blur(uint8_t *pixels, ptrdiff_t width, ptrdiff_t height, ptrdiff_t radius,
-                     uint32_t weight, uint32_t ends, CImageBlurScratch scratch) {
+void cimage_box_blur(uint8_t *pixels, ptrdiff_t width, ptrdiff_t height, CImageBox box,
+                     CImageBlurScratch scratch) {
     const AugmentTable *kernels = table();
-    const ptrdiff_t row_bytes = width * 3, beside = radius + 1, last = 2 * beside;
+    const ptrdiff_t row_bytes = width * 3, beside = box.radius + 1, last = 2 * beside;
     uint8_t *rows[2] = {scratch.rows + beside * 3, scratch.rows + row_bytes + beside * 9};
     for (ptrdiff_t y = 0; y < height; ++y) {
         memcpy(rows[0], pixels + y * row_bytes, (size_t)row_bytes);
@@ -97,7 +97,7 @@ void cimage_box_blur(uint8_t *pixels, ptrdiff_t width, ptrdiff_t height, ptrdiff
             extend(from, width, beside);
             for (ptrdiff_t k = 0; k <= last; ++k) scratch.sources[k] = from + (k - beside) * 3;
             uint8_t *to = pass < passes - 1 ? rows[1 - pass % 2] : scratch.picture + y * row_bytes;
-            kernels->box(scratch.sources, last, weight, ends, to, row_bytes);
+            kernels->box(scratch.sources, last, box.weight, box.ends, to, row_bytes);
         }
     }
     uint8_t *pictures[2] = {scratch.picture, pixels};
@@ -109,7 +109,7 @@ void cimage_box_blur(uint8_t *pixels, ptrdiff_t width, ptrdiff_t height, ptrdiff
                 scratch.sources[k] = pictures[pass % 2] + row * row_bytes;
             }
             uint8_t *to = pictures[1 - pass % 2] + y * row_bytes;
-            kernels->box(scratch.sources, last, weight, ends, to, row_bytes);
+            kernels->box(scratch.sources, last, box.weight, box.ends, to, row_bytes);
         }
     }
 }

@@ -40,9 +40,8 @@ static void write_flush(png_structp png) {
     (void)png;
 }
 
-uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
-                           int depth, const uint8_t *palette, int palette_count, size_t *count,
-                           char *message) {
+uint8_t *cimage_encode_png(const uint8_t *pixels, CImageFormat format, const uint8_t *palette,
+                           size_t *count, char *message) {
     PNGWriter *self = calloc(1, sizeof *self);
     memset(message, 0, 256);
     if (!self) {
@@ -62,20 +61,21 @@ uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t heigh
             longjmp(self->jump, 1);
         }
         png_set_write_fn(png, self, write_take, write_flush);
-        int type = palette_count > 0 ? PNG_COLOR_TYPE_PALETTE
-                   : channels == 1   ? PNG_COLOR_TYPE_GRAY
-                                     : PNG_COLOR_TYPE_RGB;
-        png_set_IHDR(png, info, width, height, depth, type, PNG_INTERLACE_NONE,
+        bool is_indexed = format.palette_count > 0;
+        int type = is_indexed             ? PNG_COLOR_TYPE_PALETTE
+                   : format.channels == 1 ? PNG_COLOR_TYPE_GRAY
+                                          : PNG_COLOR_TYPE_RGB;
+        png_set_IHDR(png, info, format.width, format.height, format.depth, type, PNG_INTERLACE_NONE,
                      PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-        if (palette_count > 0) png_set_PLTE(png, info, (png_const_colorp)palette, palette_count);
+        if (is_indexed) png_set_PLTE(png, info, (png_const_colorp)palette, format.palette_count);
         // Most pictures are viewed once: this level gives most of the compression in a small part of the time.
         png_set_compression_level(png, 3);
-        if (palette_count == 0) png_set_filter(png, 0, PNG_FILTER_SUB | PNG_FILTER_UP);
+        if (!is_indexed) png_set_filter(png, 0, PNG_FILTER_SUB | PNG_FILTER_UP);
         png_write_info(png, info);
         png_set_packing(png);  // The samples passed in have one byte each even if the depth is less.
-        size_t row_bytes = (size_t)width * (size_t)channels;
-        if (depth == 16 && !(wide = calloc(row_bytes, 2))) png_error(png, "out of memory");
-        for (uint32_t y = 0; y < height; ++y) {
+        size_t row_bytes = (size_t)format.width * (size_t)format.channels;
+        if (format.depth == 16 && !(wide = calloc(row_bytes, 2))) png_error(png, "out of memory");
+        for (uint32_t y = 0; y < format.height; ++y) {
             const uint8_t *row = pixels + y * row_bytes;
             for (size_t i = 0; wide && i < row_bytes; ++i) wide[2 * i + 1] = row[i];
             png_write_row(png, wide ? wide : row);

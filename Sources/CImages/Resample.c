@@ -48,14 +48,14 @@ static void four_rows_plain(const uint8_t *const rows[4], uint8_t *const results
     }
 }
 
-static void columns_plain(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
-                          ptrdiff_t from, ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps) {
+static void columns_plain(CImageRows rows, uint8_t *result, ptrdiff_t from, ptrdiff_t row,
+                          CImageTaps taps) {
     ptrdiff_t count = taps.counts[row];
-    const uint8_t *first = source + taps.starts[row] * row_bytes;
-    for (ptrdiff_t i = from; i < bytes; ++i) {
+    const uint8_t *first = rows.first + taps.starts[row] * rows.row_bytes;
+    for (ptrdiff_t i = from; i < rows.bytes; ++i) {
         uint32_t sum = 0;
         for (ptrdiff_t t = 0; t < count; ++t) {
-            sum += (uint32_t)weight(taps, row * taps.stride + t) * first[t * row_bytes + i];
+            sum += (uint32_t)weight(taps, row * taps.stride + t) * first[t * rows.row_bytes + i];
         }
         result[i] = rounded(0, sum);
     }
@@ -152,19 +152,18 @@ __attribute__((target("avx2"))) static void four_rows_avx2(const uint8_t *const 
 }
 
 /// Processes eight bytes of a row at once; returns the number of bytes done.
-static ptrdiff_t columns_sse2(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
-                              ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps) {
+static ptrdiff_t columns_sse2(CImageRows rows, uint8_t *result, ptrdiff_t row, CImageTaps taps) {
     const __m128i zero = _mm_setzero_si128();
     const int16_t *highs = taps.high + row * taps.stride, *lows = taps.low + row * taps.stride;
     ptrdiff_t count = taps.counts[row], i = 0;
-    for (; i + 8 <= bytes; i += 8) {
-        const uint8_t *sample = source + taps.starts[row] * row_bytes + i;
+    for (; i + 8 <= rows.bytes; i += 8) {
+        const uint8_t *sample = rows.first + taps.starts[row] * rows.row_bytes + i;
         __m128i high[2] = {zero, zero}, low[2] = {zero, zero};
-        for (ptrdiff_t t = 0; t < count; t += 2, sample += 2 * row_bytes) {
+        for (ptrdiff_t t = 0; t < count; t += 2, sample += 2 * rows.row_bytes) {
             __m128i h = _mm_set1_epi32(two_weights(highs + t));
             __m128i l = _mm_set1_epi32(two_weights(lows + t));
             // With an odd count the last partner has zero weight; the row itself takes its place.
-            const uint8_t *next = t + 1 < count ? sample + row_bytes : sample;
+            const uint8_t *next = t + 1 < count ? sample + rows.row_bytes : sample;
             __m128i both = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)sample),
                                              _mm_loadl_epi64((const __m128i *)next));
             __m128i pair[2] = {_mm_unpacklo_epi8(both, zero), _mm_unpackhi_epi8(both, zero)};
@@ -179,28 +178,83 @@ static ptrdiff_t columns_sse2(const uint8_t *source, ptrdiff_t row_bytes, uint8_
     }
     return i;
 }
+#elif defined(__aarch64__)
+// NEON multiplies in 32 bits, so weights stay whole.
+typedef uint8_t four_bytes __attribute__((ext_vector_type(4)));
+typedef uint8_t sixteen_bytes __attribute__((ext_vector_type(16)));
+typedef int32_t four_integers __attribute__((ext_vector_type(4)));
+typedef int32_t sixteen_integers __attribute__((ext_vector_type(16)));
+
+/// `rounded` for vectors.
+#define ROUNDED(vector, sum)                                                            \
+    ({                                                                                  \
+        vector levels = ((sum) + (1 << (weight_bits - 1))) >> weight_bits;              \
+        levels = levels < 0 ? (vector)0 : levels;                                       \
+        levels > 255 ? (vector)255 : levels;                                            \
+    })
+
+static void four_rows_neon(const uint8_t *const rows[4], uint8_t *const results[4],
+                           ptrdiff_t width, CImageTaps taps) {
+    for (ptrdiff_t x = 0; x < width; ++x) {
+        const ptrdiff_t at = (ptrdiff_t)taps.starts[x] * 3, count = taps.counts[x];
+        four_integers sums[4] = {0, 0, 0, 0};
+        for (ptrdiff_t t = 0; t < count; ++t) {
+            const int32_t w = weight(taps, x * taps.stride + t);
+            for (int r = 0; r < 4; ++r) {
+                four_bytes pixel;  // And the next one's red.
+                memcpy(&pixel, rows[r] + at + t * 3, 4);
+                sums[r] += __builtin_convertvector(pixel, four_integers) * w;
+            }
+        }
+        for (int r = 0; r < 4; ++r) {
+            four_bytes pixel = __builtin_convertvector(ROUNDED(four_integers, sums[r]), four_bytes);
+            memcpy(results[r] + x * 3, &pixel, 3);
+        }
+    }
+}
+
+/// Processes sixteen bytes of a row at once; returns the number of bytes done.
+static ptrdiff_t columns_neon(CImageRows rows, uint8_t *result, ptrdiff_t row, CImageTaps taps) {
+    const uint8_t *first = rows.first + taps.starts[row] * rows.row_bytes;
+    ptrdiff_t i = 0;
+    for (; i + 16 <= rows.bytes; i += 16) {
+        sixteen_integers sums = 0;
+        for (ptrdiff_t t = 0; t < taps.counts[row]; ++t) {
+            sixteen_bytes samples;
+            memcpy(&samples, first + t * rows.row_bytes + i, 16);
+            sums += __builtin_convertvector(samples, sixteen_integers)
+                * weight(taps, row * taps.stride + t);
+        }
+        sixteen_bytes levels =
+            __builtin_convertvector(ROUNDED(sixteen_integers, sums), sixteen_bytes);
+        memcpy(result + i, &levels, 16);
+    }
+    return i;
+}
 #endif
 
-void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t row_bytes,
-                          ptrdiff_t bytes, ptrdiff_t rows, uint8_t *result, ptrdiff_t width,
+void cimage_resample_rows(CImageRows rows, ptrdiff_t count, uint8_t *result, ptrdiff_t width,
                           CImageTaps taps, uint8_t *scratch) {
     FourRows *four_rows = four_rows_plain;
 #if defined(__x86_64__)
     if (level_allowed >= 1) four_rows = four_rows_sse2;
     if (level_allowed >= 2 && __builtin_cpu_supports("avx2")) four_rows = four_rows_avx2;
+#elif defined(__aarch64__)
+    if (level_allowed >= 1) four_rows = four_rows_neon;
 #endif
-    for (ptrdiff_t y = 0; y < rows; y += 4) {
+    for (ptrdiff_t y = 0; y < count; y += 4) {
         const uint8_t *from[4];
         uint8_t *to[4];
         for (int r = 0; r < 4; ++r) {
             // With fewer than four rows left, the last one is computed repeatedly.
-            ptrdiff_t row = y + r < rows ? y + r : rows - 1;
-            from[r] = source + row * row_bytes;
+            ptrdiff_t row = y + r < count ? y + r : count - 1;
+            from[r] = rows.first + row * rows.row_bytes;
             to[r] = result + row * width * 3;
-            if (end - from[r] < bytes + 32) {  // Reading past the row would leave the picture.
-                uint8_t *copy = scratch + r * (bytes + 32);
-                memcpy(copy, from[r], (size_t)bytes);
-                memset(copy + bytes, 0, 32);
+            // Reading past the row would leave the picture.
+            if (rows.end - from[r] < rows.bytes + 32) {
+                uint8_t *copy = scratch + r * (rows.bytes + 32);
+                memcpy(copy, from[r], (size_t)rows.bytes);
+                memset(copy + rows.bytes, 0, 32);
                 from[r] = copy;
             }
         }
@@ -208,11 +262,14 @@ void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t r
     }
 }
 
-void cimage_resample_columns(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
-                             ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps) {
-    ptrdiff_t done = 0;
+void cimage_resample_columns(CImageRows rows, uint8_t *result, ptrdiff_t height, CImageTaps taps) {
+    for (ptrdiff_t row = 0; row < height; ++row, result += rows.bytes) {
+        ptrdiff_t done = 0;
 #if defined(__x86_64__)
-    if (level_allowed >= 1) done = columns_sse2(source, row_bytes, result, bytes, row, taps);
+        if (level_allowed >= 1) done = columns_sse2(rows, result, row, taps);
+#elif defined(__aarch64__)
+        if (level_allowed >= 1) done = columns_neon(rows, result, row, taps);
 #endif
-    columns_plain(source, row_bytes, result, done, bytes, row, taps);
+        columns_plain(rows, result, done, row, taps);
+    }
 }

@@ -4,7 +4,7 @@
 #define FUSED true
 #define AVX512 1
 #define PAIRED 1
-#define SET_NAME "AVX-512, paired"
+#define SET_NAME "avx512-paired"
 #define TABLE ck_avx512_paired
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma"))), apply_to = function)

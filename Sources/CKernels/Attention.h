@@ -30,34 +30,43 @@ INLINE vector highest(const float *x, ptrdiff_t count, ptrdiff_t stride) {
     return maximum(maximum(high[0], high[1]), maximum(high[2], high[3]));
 }
 
-// Prefetches the next keys and values while this block is processed: their rows are too far apart for
-// the hardware prefetcher.
-INLINE void prefetch_rows(const float *x, ptrdiff_t rows, ptrdiff_t row_stride, ptrdiff_t width) {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        for (ptrdiff_t d = 0; d < width; d += 16) __builtin_prefetch(x + r * row_stride + d, 0, 2);
-    }
+#if PAIRED
+enum { BLOCK_KEYS = KEYS, BLOCK_ROWS = CK_STRIP };
+#else
+enum { BLOCK_KEYS = PLAIN_KEYS, BLOCK_ROWS = ROWS };
+#endif
+
+_Static_assert(KEYS % CK_STRIP == 0 && PLAIN_KEYS % ROWS == 0, "a full block is made of whole strips");
+
+// Copies a block's keys, then its values: rows as far apart as those of the joined projection fall on few sets of the
+// first-level cache and evict each other, and are too far apart for the hardware prefetcher. Returns the end of the copy.
+INLINE float *copy_block(
+    ptrdiff_t keys, ptrdiff_t width, const float *key, const float *value, ptrdiff_t row_stride, float *copy) {
+    copy_rows(keys, width, key, row_stride, copy, width);
+    copy_rows(keys, width, value, row_stride, copy + keys * width, width);
+    return copy + 2 * keys * width;
 }
 
-#if PAIRED
-
-// Lays out keys and values as left factors of the paired tiles, block by block: strips of keys, then
-// strips of the values' columns.
+// Lays out keys and values block by block: for paired tiles as left factors, strips of keys, then strips of the values'
+// columns; for the others as copy_block does.
 static void prepare_keys(
     ptrdiff_t keys, ptrdiff_t width, const float *key, const float *value, ptrdiff_t row_stride,
     float *prepared) {
-    for (ptrdiff_t block = 0; block < key_blocks(keys, KEYS); block++) {
-        const ptrdiff_t count =
-            key_block_start(block + 1, keys, KEYS) - key_block_start(block, keys, KEYS);
+    for (ptrdiff_t block = 0; block < key_blocks(keys, BLOCK_KEYS); block++) {
+        const ptrdiff_t count = key_block_start(block + 1, keys, BLOCK_KEYS, BLOCK_ROWS)
+            - key_block_start(block, keys, BLOCK_KEYS, BLOCK_ROWS);
+#if PAIRED
         balance_rows(count, width, key, row_stride, 1, prepared);
         prepared += balanced_block(count, width);
         balance_rows(width, count, value, 1, row_stride, prepared);
         prepared += balanced_block(width, count);
+#else
+        prepared = copy_block(count, width, key, value, row_stride, prepared);
+#endif
         key += count * row_stride;
         value += count * row_stride;
     }
 }
-
-#endif
 
 // A tile of scores or outputs, [rows, columns]. Full ones, nearly all, spare the choice by their size.
 INLINE void attention_tile(
@@ -74,15 +83,10 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     float *scores = scratch;                           // a panel [KEYS, PANEL] and its balancing terms
     float *query = scores + (KEYS + BESIDE) * PANEL;   // panels [width, PANEL] with theirs
     float *output = query + CK_ATTENTION_QUERIES * (t.width + BESIDE);  // panels [width, PANEL]
-    // Plain tiles read a block's keys and values from copies: rows as far apart as those of the joined projection
-    // fall on few sets of the first-level cache and evict each other.
-    float *block_keys = output + CK_ATTENTION_QUERIES * t.width;
-    float *block_values = block_keys + PLAIN_KEYS * t.width;
-    const ptrdiff_t most = paired ? KEYS : PLAIN_KEYS;
+    float *copy = output + CK_ATTENTION_QUERIES * t.width;  // of a block's keys and values, where none are prepared
+    const ptrdiff_t most = paired ? KEYS : PLAIN_KEYS, whole = paired ? CK_STRIP : ROWS;
     vector offset[CK_ATTENTION_QUERIES / LANES], total[CK_ATTENTION_QUERIES / LANES];
-#if PAIRED
     const float *prepared = t.prepared;
-#endif
 
     // Scores are in units of log 2, so that the softmax's exponential is 2^x.
     const float scale = t.scale * 1.44269504088896341f;
@@ -102,24 +106,27 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
     for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
 
     for (ptrdiff_t block = 0; block < key_blocks(t.keys, most); block++) {
-        const ptrdiff_t first = key_block_start(block, t.keys, most);
-        const ptrdiff_t end = key_block_start(block + 1, t.keys, most), keys = end - first;
+        const ptrdiff_t first = key_block_start(block, t.keys, most, whole);
+        const ptrdiff_t end = key_block_start(block + 1, t.keys, most, whole), keys = end - first;
         const float *key = t.key + first * t.row_stride, *value = t.value + first * t.row_stride;
         const strips key_strips = strips_of(paired, keys), value_strips = strips_of(paired, t.width);
 #if PAIRED
         const ptrdiff_t part = paired_part(keys);
+#endif
         if (paired) {
             key = prepared;
             value = key + balanced_block(keys, t.width);
             prepared = value + balanced_block(t.width, keys);
-        }
-#endif
-        if (!paired) {
-            copy_rows(keys, t.width, key, t.row_stride, block_keys, t.width);
-            copy_rows(keys, t.width, value, t.row_stride, block_values, t.width);
-            const ptrdiff_t next = key_block_start(block + 2, t.keys, most) - end;
-            prefetch_rows(key + keys * t.row_stride, next, t.row_stride, t.width);
-            prefetch_rows(value + keys * t.row_stride, next, t.row_stride, t.width);
+        } else {
+            const float *block_copy = prepared;
+            if (prepared) {
+                prepared += 2 * keys * t.width;
+            } else {
+                copy_block(keys, t.width, key, value, t.row_stride, copy);
+                block_copy = copy;
+            }
+            key = block_copy;
+            value = block_copy + keys * t.width;
         }
         for (ptrdiff_t i = 0; i < t.queries; i += PANEL) {
             const ptrdiff_t columns = panel_width(t.queries - i);
@@ -136,7 +143,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 }
 #endif
                 attention_tile(
-                    rows, columns, t.width, block_keys + row * t.width, t.width, 1, q,
+                    rows, columns, t.width, key + row * t.width, t.width, 1, q,
                     scores + row * columns, false);
             }
             for (ptrdiff_t j = 0; j < columns; j += LANES) {
@@ -202,7 +209,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
                 }
 #endif
                 attention_tile(
-                    rows, columns, keys, block_values + row, 1, t.width, scores,
+                    rows, columns, keys, value + row, 1, t.width, scores,
                     o + row * columns, first > 0);
             }
         }

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "CKernels.h"
 #include "Sizes.h"
 
@@ -25,9 +27,36 @@ ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {
         + 2 * BACKWARD_QUERIES * BACKWARD_KEYS;
 }
 
+// The processors on which paired products are the faster form. They need units that add beside those that multiply;
+// where both share them, two additions for a multiplication gain nothing. AMD numbers families from 0; 25 is also
+// Zen 3, which has no AVX-512. Others, such as Zen 5, are added once they are measured.
+static const struct { const char *vendor; int family; } PAIRED_PROCESSORS[] = {
+    {"AuthenticAMD", 25},  // Zen 4: 1.2 to 1.3 times the rate of multiply-adds, measured
+};
+
+bool ck_prefers_paired(const char *vendor, int family) {
+    for (size_t i = 0; i < sizeof PAIRED_PROCESSORS / sizeof *PAIRED_PROCESSORS; i++) {
+        if (strcmp(vendor, PAIRED_PROCESSORS[i].vendor) == 0 && family == PAIRED_PROCESSORS[i].family) return true;
+    }
+    return false;
+}
+
 extern const ck_kernels ck_baseline;
 #if defined(__x86_64__)
+#include <cpuid.h>
+
 extern const ck_kernels ck_avx512_paired, ck_avx512, ck_avx2, ck_avx2_paired;
+
+// Whether the table above has this processor: leaf 0 has the vendor in EBX, EDX and ECX, leaf 1 the family.
+static bool is_paired_processor(void) {
+    unsigned most, version, features[3], name[3];
+    char vendor[13] = {0};
+    if (!__get_cpuid(0, &most, &name[0], &name[2], &name[1])) return false;
+    if (!__get_cpuid(1, &version, &features[0], &features[1], &features[2])) return false;
+    memcpy(vendor, name, 12);
+    const int family = version >> 8 & 15;
+    return ck_prefers_paired(vendor, family == 15 ? family + (int)(version >> 20 & 255) : family);
+}
 #endif
 
 const ck_kernels *ck_set(int index) {
@@ -36,9 +65,9 @@ const ck_kernels *ck_set(int index) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-        // AMD's processors with AVX-512 have units that only add; see PairedProduct.h.
-        if (__builtin_cpu_is("amd")) sets[count++] = &ck_avx512_paired;
-        sets[count++] = &ck_avx512;
+        const bool is_paired = is_paired_processor();
+        sets[count++] = is_paired ? &ck_avx512_paired : &ck_avx512;
+        sets[count++] = is_paired ? &ck_avx512 : &ck_avx512_paired;
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         sets[count++] = &ck_avx2;

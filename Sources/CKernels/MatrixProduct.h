@@ -341,17 +341,29 @@ static void product(
 }
 
 static double multiply_add_limit(ptrdiff_t count, float *sink) {
-    // Twelve chains hide the latency of every processor and fit the registers of any. They start at
+    // Enough chains to hide the latency of every processor, and few enough for its registers. They start at
     // different values, because the compiler would merge equal chains, and none at the fixed point
     // 1/2, because it would not compute a constant chain at all.
+#if defined(__aarch64__)
+    // Up to four units with a latency of four. The instruction overwrites its addend, so that is what a chain
+    // passes on: a constant addend would be copied before each.
+    enum { CHAINS = 24 };
+#define STEP(sum, x, y) (x * y + sum)
+#else
     enum { CHAINS = 12 };
+#define STEP(sum, x, y) (sum * x + y)
+#endif
     vector sums[CHAINS];
     vector x = 0.999f, y = 5e-4f;
     UNROLL for (int i = 0; i < CHAINS; i++) sums[i] = (vector)(float)i;
     ptrdiff_t rounds = count / CHAINS;
     for (ptrdiff_t n = 0; n < rounds; n++) {
-        UNROLL for (int i = 0; i < CHAINS; i++) sums[i] = sums[i] * x + y;
+#if defined(__aarch64__)
+        __asm__("" : "+w"(x));  // Keeps the compiler from computing x y once, which leaves additions.
+#endif
+        UNROLL for (int i = 0; i < CHAINS; i++) sums[i] = STEP(sums[i], x, y);
     }
+#undef STEP
     vector total = 0;
     UNROLL for (int i = 0; i < CHAINS; i++) total += sums[i];
     *sink = sum(total);

@@ -13,13 +13,13 @@ enum {
     BACKWARD_QUERIES = 64,  // the most queries of a block there
 };
 
-// The number of blocks that keys are split into, and the start of one: of even size, in whole strips except
-// for the last.
+// The number of blocks that keys are split into, and the start of one: of even size, in whole strips of `whole` rows
+// except for the last.
 static inline ptrdiff_t key_blocks(ptrdiff_t keys, ptrdiff_t most) { return (keys + most - 1) / most; }
 
-static inline ptrdiff_t key_block_start(ptrdiff_t block, ptrdiff_t keys, ptrdiff_t most) {
-    const ptrdiff_t strips = (keys + CK_STRIP - 1) / CK_STRIP;
-    const ptrdiff_t start = strips * block / key_blocks(keys, most) * CK_STRIP;
+static inline ptrdiff_t key_block_start(ptrdiff_t block, ptrdiff_t keys, ptrdiff_t most, ptrdiff_t whole) {
+    const ptrdiff_t strips = (keys + whole - 1) / whole;
+    const ptrdiff_t start = strips * block / key_blocks(keys, most) * whole;
     return start < keys ? start : keys;
 }
 

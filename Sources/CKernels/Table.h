@@ -19,8 +19,8 @@ const ck_kernels TABLE = {
     .has_fused_multiply_add = FUSED,
 #if PAIRED
     .balance = balance_rows,
-    .prepare_keys = prepare_keys,
 #endif
+    .prepare_keys = prepare_keys,
     .pack = pack,
     .product = product,
     .finish = finish,

@@ -28,16 +28,11 @@ extension Extractor {
         of photos: [Image], view: CentreView = CentreView()
     ) throws(ExtractionError) -> Tensor {
         let (configuration, side) = (model.configuration, view.cropSize)
-        guard side >= configuration.patchSize else {
-            throw .imageTooSmall(width: side, height: side, patchSize: configuration.patchSize)
-        }
+        let grid = try grid(
+            width: side, height: side, stride: PatchStride(configuration.patchSize))
         var inputs: [Tensor] = []
         var parts: [Tensor] = []
         let tap = FeatureTap(layer: -1, facet: .embedding)
-        let grid = PatchGrid(side: side, patchSize: configuration.patchSize)
-        guard grid.count <= Self.maximumPatches else {
-            throw .tooManyPatches(count: grid.count, most: Self.maximumPatches)
-        }
         let batch = TokenLayout(grid: grid).imagesPerBatch
         for (index, photo) in photos.enumerated() {
             do {

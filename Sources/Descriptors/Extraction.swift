@@ -85,7 +85,9 @@ public struct Extractor: Sendable {
     ///
     /// - Parameters:
     ///   - model: the network.
-    ///   - options: which features are taken, and how.
+    ///   - options: which features are taken, and how; by default the keys of the last layer at steps of 4 pixels, as
+    ///     extractor.py takes them. To find corresponding points, take the layer at three quarters of the depth, as
+    ///     `correspondences` does: it describes more of where a patch lies.
     public init(_ model: any Backbone, _ options: FeatureOptions = FeatureOptions()) {
         self.model = model
         preprocessing = options.preprocessing
@@ -122,18 +124,29 @@ public struct Extractor: Sendable {
         of input: NetworkImage, at taps: [FeatureTap]
     ) throws(ExtractionError) -> DescriptorGrid.Geometry {
         let image = input.image
-        let patchSize = model.configuration.patchSize
         try check(taps)
-        guard min(image.width, image.height) >= patchSize else {
-            throw .imageTooSmall(width: image.width, height: image.height, patchSize: patchSize)
+        _ = try grid(width: image.width, height: image.height, stride: stride)
+        return DescriptorGrid.Geometry(
+            imageWidth: image.width, imageHeight: image.height,
+            patchSize: model.configuration.patchSize, stride: stride,
+            photoWidth: input.photoWidth, photoHeight: input.photoHeight)
+    }
+
+    /// The grid of patches on an image of this size.
+    ///
+    /// - Throws: `imageTooSmall` or `tooManyPatches`.
+    func grid(
+        width: Int, height: Int, stride: PatchStride
+    ) throws(ExtractionError) -> PatchGrid {
+        let patchSize = model.configuration.patchSize
+        guard min(width, height) >= patchSize else {
+            throw .imageTooSmall(width: width, height: height, patchSize: patchSize)
         }
-        let geometry = DescriptorGrid.Geometry(
-            imageWidth: image.width, imageHeight: image.height, patchSize: patchSize,
-            stride: stride, photoWidth: input.photoWidth, photoHeight: input.photoHeight)
-        guard geometry.grid.count <= Self.maximumPatches else {
-            throw .tooManyPatches(count: geometry.grid.count, most: Self.maximumPatches)
+        let grid = PatchGrid(width: width, height: height, patchSize: patchSize, stride: stride)
+        guard grid.count <= Self.maximumPatches else {
+            throw .tooManyPatches(count: grid.count, most: Self.maximumPatches)
         }
-        return geometry
+        return grid
     }
 
     /// Runs pictures of one size through the network.

@@ -50,8 +50,7 @@ extension DescriptorGrid {
         /// The patches that fit: `1 + (side - patchSize) / stride`, rounded down, along each side.
         public var grid: PatchGrid {
             PatchGrid(
-                rows: 1 + (imageHeight - patchSize) / stride.vertical,
-                columns: 1 + (imageWidth - patchSize) / stride.horizontal)
+                width: imageWidth, height: imageHeight, patchSize: patchSize, stride: stride)
         }
 
         /// The centre of a cell's patch in the original photo.

@@ -111,7 +111,7 @@ struct BinSource: Sendable {
     func withReader<Result>(
         _ body: (_ reader: (Int, Int) -> UnsafePointer<Float>) throws -> Result
     ) rethrows -> Result {
-        try withPointers(to: pools) { bases in
+        try withUnsafePointers(reading: pools) { bases in
             try body { cell, bin in
                 let (level, rowOffset, columnOffset) = bins[bin]
                 let row = clamp(cell / grid.columns + rowOffset, below: grid.rows)
@@ -125,21 +125,3 @@ struct BinSource: Sendable {
 /// The nearest index in `0..<count`.
 @inline(__always)
 func clamp(_ index: Int, below count: Int) -> Int { max(0, min(index, count - 1)) }
-
-/// Passes `body` pointers to the elements of several tensors.
-///
-/// - Precondition: none is empty.
-func withPointers<Result>(
-    to tensors: [Tensor], _ body: ([UnsafePointer<Float>]) throws -> Result
-) rethrows -> Result {
-    func open(_ opened: [UnsafePointer<Float>]) throws -> Result {
-        guard opened.count < tensors.count else { return try body(opened) }
-        return try tensors[opened.count].withUnsafeElements { elements in
-            guard let base = elements.baseAddress else {
-                fail("withPointers: an empty tensor")
-            }
-            return try open(opened + [base])
-        }
-    }
-    return try open([])
-}

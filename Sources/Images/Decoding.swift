@@ -24,9 +24,7 @@ extension Image {
     /// - Throws: ``ImageError``.
     /// - Complexity: O(pixels), on one thread.
     public init(decoding bytes: [UInt8], name: String = "image") throws(ImageError) {
-        guard let format = PictureFormat(firstBytes: bytes) else {
-            throw .unknownFormat(file: name, found: Array(bytes.prefix(4)))
-        }
+        let format = try PictureFormat(bytes, name: name)
         let (stored, orientation) = try format.reading(bytes, name) {
             reader, header throws(ImageError) in
             (try Image(reader: reader, header: &header, format, name), Orientation(header))
@@ -63,6 +61,14 @@ enum PictureFormat: String {
         } else {
             return nil
         }
+    }
+
+    /// Identifies the format of a file.
+    init(_ bytes: [UInt8], name: String) throws(ImageError) {
+        guard let format = PictureFormat(firstBytes: bytes) else {
+            throw .unknownFormat(file: name, found: Array(bytes.prefix(4)))
+        }
+        self = format
     }
 
     /// Opens a file, passes its reader to `body` and closes it.

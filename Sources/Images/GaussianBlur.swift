@@ -15,7 +15,7 @@ extension Image {
         require(
             radius >= 0 && radius.isFinite, "blur: the radius \(radius) is negative or not finite")
         guard radius > 0 else { return }
-        let box = ExtendedBox(deviation: radius)
+        let box = CImageBox(deviation: radius)
         let (width, height) = (width, height)
         pixels.withUnsafeMutableBufferPointer { samples in
             let rows = 2 * width * 3 + 12 * (box.radius + 1)
@@ -25,7 +25,7 @@ extension Image {
                 ) { sources in
                     guard let picture = room.baseAddress else { return }
                     cimage_box_blur(
-                        samples.baseAddress, width, height, box.radius, box.weight, box.ends,
+                        samples.baseAddress, width, height, box,
                         CImageBlurScratch(
                             picture: picture, rows: picture + samples.count,
                             sources: sources.baseAddress))
@@ -35,16 +35,10 @@ extension Image {
     }
 }
 
-/// A box filter of 2 * radius + 1 whole samples and a fraction of one at either end; three in sequence have the
-/// variance of a Gaussian. The operations are in Pillow's order and in float32 like Pillow's.
-private struct ExtendedBox {
-    let radius: Int
-    /// The weight of a whole sample, in units of 2^-24.
-    let weight: UInt32
-    /// The weight of the sample at either end.
-    let ends: UInt32
-
-    init(deviation: Float) {
+extension CImageBox {
+    /// The box of which three in sequence have the variance of a Gaussian. The operations are in Pillow's order and in
+    /// float32 like Pillow's.
+    fileprivate init(deviation: Float) {
         let variance = deviation * deviation / 3
         // Equation numbers are the paper's: [7] the box's length, [11] the integer part of its radius, [14] the
         // fraction.
@@ -53,8 +47,10 @@ private struct ExtendedBox {
         var part = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance)
         part /= 6 * (variance - (whole + 1) * (whole + 1))
         let size = whole + part
-        radius = Int(size)
-        weight = UInt32(0x1p24 / (size * 2 + 1))
-        ends = ((1 << 24) - UInt32(radius * 2 + 1) * weight) / 2
+        let radius = Int(size)
+        let weight = UInt32(0x1p24 / (size * 2 + 1))
+        self.init(
+            radius: radius, weight: weight,
+            ends: ((1 << 24) - UInt32(radius * 2 + 1) * weight) / 2)
     }
 }

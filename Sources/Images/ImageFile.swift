@@ -10,6 +10,22 @@ extension Image {
         try self.init(decoding: Image.bytes(ofFile: path), name: path)
     }
 
+    /// The size of a picture file when displayed, by its header.
+    ///
+    /// - Returns: width and height in pixels, with the EXIF orientation applied.
+    /// - Throws: ``ImageError``, as reading it would; the compressed data are not decoded.
+    /// - Complexity: O(bytes of the file).
+    package static func size(
+        ofFile path: String
+    ) throws(ImageError) -> (width: Int, height: Int) {
+        let bytes = try bytes(ofFile: path)
+        let format = try PictureFormat(bytes, name: path)
+        return try format.reading(bytes, path) { _, header in
+            let (width, height) = (Int(header.width), Int(header.height))
+            return Orientation(header).swapsAxes ? (height, width) : (width, height)
+        }
+    }
+
     /// The contents of a picture file; of any other file only the first bytes.
     static func bytes(ofFile path: String) throws(ImageError) -> [UInt8] {
         let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC) }

@@ -81,8 +81,11 @@ private func encodePNG(
     var count = 0
     var message = [CChar](repeating: 0, count: 256)
     let encoded = cimage_encode_png(
-        samples, UInt32(width), UInt32(height), Int32(channels), Int32(depth), colours,
-        Int32(palette.count), &count, &message)
+        samples,
+        CImageFormat(
+            width: UInt32(width), height: UInt32(height), channels: Int32(channels),
+            depth: Int32(depth), palette_count: Int32(palette.count)),
+        colours, &count, &message)
     guard let encoded else {
         let words = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         throw .unwritable(file: name, reason: String(decoding: words, as: UTF8.self))

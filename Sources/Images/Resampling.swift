@@ -151,11 +151,10 @@ private struct Samples {
     func alongRows(_ taps: Taps, width: Int, rows: Range<Int>) -> Image {
         Image(width: width, height: rows.count) { samples in
             taps.withC { taps in
-                guard let first = memory.baseAddress else { return }
                 withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4 * (count + 32)) {
                     cimage_resample_rows(
-                        first + start + rows.lowerBound * rowBytes, first + memory.count, rowBytes,
-                        count, rows.count, samples.baseAddress, width, taps, $0.baseAddress)
+                        inC(from: rows.lowerBound), rows.count, samples.baseAddress, width, taps,
+                        $0.baseAddress)
                 }
             }
         }
@@ -163,16 +162,16 @@ private struct Samples {
 
     func alongColumns(_ taps: Taps, height: Int) -> Image {
         Image(width: count / 3, height: height) { samples in
-            taps.withC { taps in
-                guard let source = memory.baseAddress, let first = samples.baseAddress else {
-                    return
-                }
-                for row in 0..<height {
-                    cimage_resample_columns(
-                        source + start, rowBytes, first + row * count, count, row, taps)
-                }
-            }
+            taps.withC { cimage_resample_columns(inC(from: 0), samples.baseAddress, height, $0) }
         }
+    }
+
+    /// The rows from one on, for C.
+    private func inC(from row: Int) -> CImageRows {
+        let memory = UnsafeBufferPointer(rebasing: memory[(start + row * rowBytes)...])
+        return CImageRows(
+            first: memory.baseAddress, end: memory.baseAddress.map { $0 + memory.count },
+            bytes: count, row_bytes: rowBytes)
     }
 }
 

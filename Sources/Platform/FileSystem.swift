@@ -24,6 +24,26 @@ package enum FileSystem {
 
     package static func isFolder(_ path: String) -> Bool { kind(of: path) == .folder }
 
+    /// Opens a regular file: refuses folders and devices, and pipes without waiting for their other end.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - flags: those of `open`; the descriptor is closed in other programs in any case.
+    /// - Returns: the descriptor, which the caller closes, and the file's status.
+    package static func openFile(
+        _ path: String, _ flags: Int32 = O_RDONLY
+    ) throws(SystemError) -> (descriptor: Int32, status: stat) {
+        // Without O_NONBLOCK, opening a pipe would block; for a regular file the flag has no effect.
+        let descriptor = withPath(path) { open($0, flags | O_CLOEXEC | O_NONBLOCK, 0o666) }
+        guard descriptor >= 0 else { throw SystemError() }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw SystemError("it is not a regular file")
+        }
+        return (descriptor, status)
+    }
+
     /// The names of a folder's entries, in ascending order of their bytes, independent of the folder's location and the
     /// locale.
     package static func names(in folder: String) throws(SystemError) -> [String] {

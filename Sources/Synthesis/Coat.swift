@@ -7,11 +7,18 @@ struct Coat {
         case plain, striped, spotted, patched
     }
 
-    private let setting: Setting
-    private let pattern: Pattern
+    /// The pattern of a part.
+    private struct Mark {
+        var pattern: Pattern
+        /// The distance between stripes or spots, in lengths of the trunk.
+        var period: Double
+        /// Whether the coat's two colours are exchanged.
+        var isInverted = false
+    }
+
+    /// The mark of each part, by its raw value.
+    private let marks: [Mark]
     private let palette: Palette
-    /// The distance between stripes or spots, in lengths of the trunk.
-    private let period: Double
     /// The share of the coat that the pattern covers.
     private let share: Double
     private let noise: Noise
@@ -21,14 +28,17 @@ struct Coat {
     init(
         _ setting: Setting, palette: Palette, using generator: inout some RandomNumberGenerator
     ) {
-        self.setting = setting
         self.palette = palette
-        pattern = generator.draw(from: Pattern.allCases)
-        switch pattern {
-        case .plain: period = 1
-        case .striped: period = generator.draw(0.11...0.22)
-        case .spotted: period = generator.draw(0.12...0.24)
-        case .patched: period = generator.draw(0.3...0.5)
+        let pattern = generator.draw(from: Pattern.allCases)
+        let period =
+            switch pattern {
+            case .plain: 1.0
+            case .striped: generator.draw(0.11...0.22)
+            case .spotted: generator.draw(0.12...0.24)
+            case .patched: generator.draw(0.3...0.5)
+            }
+        marks = Part.allCases.map {
+            setting == .wild ? Mark(pattern: pattern, period: period) : Self.studioMark(of: $0)
         }
         share = generator.draw(0.35...0.6)
         belly = generator.draw(0...0.3)
@@ -49,8 +59,9 @@ struct Coat {
         pixel: Double
     ) -> Tint {
         var covered = 0.0
-        let (pattern, period) = setting == .wild ? (pattern, period) : Self.mark(of: part)
-        switch pattern {
+        let mark = marks[Int(part.rawValue)]
+        let period = mark.period
+        switch mark.pattern {
         case .plain:
             break
         case .striped:
@@ -69,19 +80,19 @@ struct Coat {
             let soft = max(pixel / period * 0.6, 0.03)
             covered = smoothStep(1 - share - soft, 1 - share + soft, value * 1.3 - 0.15)
         }
-        if setting == .studio && (part == .head || part == .ears) { covered = 1 - covered }
+        if mark.isInverted { covered = 1 - covered }
         let light = palette.coat.mixed(with: Tint(repeating: 0.97), belly * underside)
         let hair = noise.octaves(3, at: place * 16, pixel: pixel * 16) - 0.5
         return light.mixed(with: palette.pattern, covered * 0.92) * (1 + 0.14 * hair)
     }
 
-    /// The pattern of a part in the studio, and its period.
-    private static func mark(of part: Part) -> (Pattern, period: Double) {
+    /// The mark of a part in the studio, where parts differ.
+    private static func studioMark(of part: Part) -> Mark {
         switch part {
-        case .legs: (.striped, 0.16)
-        case .tail: (.striped, 0.3)
-        case .head, .ears: (.plain, 1)
-        case .body, .background: (.spotted, 0.2)
+        case .legs: Mark(pattern: .striped, period: 0.16)
+        case .tail: Mark(pattern: .striped, period: 0.3)
+        case .head, .ears: Mark(pattern: .plain, period: 1, isInverted: true)
+        case .body, .background: Mark(pattern: .spotted, period: 0.2)
         }
     }
 }

@@ -5,7 +5,8 @@ import Synchronization
 package typealias Kernels = ck_kernels
 
 extension Kernels {
-    /// The kernels in use: those of the best instruction set that this processor supports.
+    /// The kernels in use: those of the best instruction set that this processor supports, or of the one that
+    /// `InstructionSet.use` chose.
     package static let best = available[bestIndex.load(ordering: .relaxed)]
 
     /// Index of the kernels in use among those available. A test may set it, before anything is computed.
@@ -19,11 +20,9 @@ extension Kernels {
 
 /// Scratch memory from the pool, for one task of a kernel.
 package struct Scratch: ~Copyable {
-    private let storage: Storage
+    let storage: Storage
 
     package init(count: Int) {
         storage = Storage(count: count)
     }
-
-    package var base: UnsafeMutablePointer<Float> { storage.base }
 }

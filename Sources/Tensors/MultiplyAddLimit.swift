@@ -9,13 +9,13 @@ extension Parallelism {
     public static func multiplyAddLimit() -> Double {
         // Many short tasks, so that a thread that starts late or is interrupted leaves its share to others.
         let tasks = 16 * threadCount
-        let sinks = Tensor(uninitialized: [tasks])
-        let operations = Tensor(uninitialized: [tasks])
-        let duration = withExtendedLifetime((sinks, operations)) {
+        var sinks = Tensor(uninitialized: [tasks])
+        var operations = Tensor(uninitialized: [tasks])
+        let duration = withUnsafePointers(writing: &sinks, &operations) { sinks, operations in
             ContinuousClock().measure {
                 perform(count: tasks) { task in
-                    operations.mutableBase[task] = Float(
-                        Kernels.best.multiply_add_limit(1 << 20, sinks.mutableBase + task))
+                    operations[task] = Float(
+                        Kernels.best.multiply_add_limit(1 << 20, sinks + task))
                 }
             }
         }

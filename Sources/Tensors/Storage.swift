@@ -1,23 +1,16 @@
-import Platform
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
-/// A block of floats shared by tensors; it returns to the pool with its last owner.
+/// A block of floats from the pool, shared by tensors; it returns to the pool with its last owner.
+///
+/// It also serves as scratch memory. Pointers to its floats come from `withUnsafePointers` alone, which keeps it alive
+/// while they are used.
 ///
 /// `@unchecked Sendable`: the memory is written only by the code that has just made the storage,
 /// or by a tensor that holds the only reference to it (see `Tensor.withUnsafeMutableElements`).
-final class Storage: @unchecked Sendable {
-    let base: UnsafeMutablePointer<Float>
+package final class Storage: @unchecked Sendable {
+    fileprivate let base: UnsafeMutablePointer<Float>
     let capacity: Int
 
     /// Takes a block of at least `count` floats from the pool, aligned to a cache line, with undefined contents.
-    init(count: Int) {
+    package init(count: Int) {
         (base, capacity) = StoragePool.shared.take(capacity: StoragePool.capacity(for: count))
     }
 
@@ -26,100 +19,83 @@ final class Storage: @unchecked Sendable {
     }
 }
 
-/// Recycles blocks of floats: at the sizes of a transformer, page faults on freshly mapped memory cost as much as the
-/// arithmetic that fills it.
+/// Memory that `withUnsafePointers` gives access to.
+package protocol ElementMemory {
+    /// What the access consists of, such as a pointer to the first element.
+    associatedtype Pointer
+
+    /// The pointer, valid while this value lives. For `withUnsafePointers` alone, which keeps the value alive.
+    var unguardedPointer: Pointer { get }
+}
+
+extension Storage: ElementMemory {
+    package var unguardedPointer: UnsafeMutablePointer<Float> { base }
+}
+
+extension Tensor: ElementMemory {
+    package var unguardedPointer: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
+}
+
+extension Tensor {
+    /// Pointer to the first element. The caller keeps the tensor alive while using it; new code uses `withUnsafePointers`.
+    package var base: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
+    package var mutableBase: UnsafeMutablePointer<Float> { storage.base + offset }
+}
+extension Scratch {
+    package var base: UnsafeMutablePointer<Float> { storage.base }
+}
+
+extension Optional: ElementMemory where Wrapped: ElementMemory {
+    package var unguardedPointer: Wrapped.Pointer? { map(\.unguardedPointer) }
+}
+
+extension Array: ElementMemory where Element: ElementMemory {
+    package var unguardedPointer: [Element.Pointer] { map(\.unguardedPointer) }
+}
+
+/// Gives `body` pointers to the first elements of tensors, row-major, which it may read. The memory lives until `body`
+/// returns.
 ///
-/// Returned blocks are kept by capacity, up to `cacheLimit` bytes in total; beyond that they are freed. Capacities are
-/// rounded up to eighths of a power of two, and a free block also serves requests up to a third smaller, so that
-/// varying sizes (stochastic depth varies the sample count) still find memory to reuse.
-package final class StoragePool: Sendable {
-    package static let shared = StoragePool()
+/// - Parameters:
+///   - memory: tensors, optional ones (whose pointers are nil if they are), arrays of them (of whose pointers there is
+///     an array), or scratch memory, which may be written.
+///   - body: must not let the pointers escape.
+package func withUnsafePointers<each Memory: ElementMemory, Result, Failure: Error>(
+    reading memory: repeat each Memory,
+    perform body: (repeat (each Memory).Pointer) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    defer { withExtendedLifetime((repeat each memory)) {} }
+    return try body(repeat (each memory).unguardedPointer)
+}
 
-    /// The most bytes kept for reuse.
-    package static let cacheLimit = 1 << 30
+/// Gives `body` a pointer to the first element of a tensor, which it may write, and others for reading. A tensor that
+/// shares its elements is copied first; one just made is not.
+///
+/// - Parameters:
+///   - target: the tensor to write.
+///   - memory: as above.
+///   - body: receives the target's pointer first; must not let the pointers escape.
+package func withUnsafePointers<each Memory: ElementMemory, Result, Failure: Error>(
+    writing target: inout Tensor, reading memory: repeat each Memory,
+    perform body: (UnsafeMutablePointer<Float>, repeat (each Memory).Pointer) throws(Failure) ->
+        Result
+) throws(Failure) -> Result {
+    target.makeUnique()
+    defer { withExtendedLifetime((target.storage, repeat each memory)) {} }
+    return try body(target.storage.base + target.offset, repeat (each memory).unguardedPointer)
+}
 
-    private struct State {
-        /// Addresses of the free blocks, by capacity in floats.
-        var free: [Int: [UInt]] = [:]
-        var bytesKept = 0
-    }
-
-    private let state = Lock(State())
-
-    package init() {}
-
-    /// The capacity of the block for `count` floats: `count` rounded up as described above.
-    package static func capacity(for count: Int) -> Int {
-        guard count > 64 else { return 64 }
-        let powerOfTwo = 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount)
-        let step = max(64, powerOfTwo / 8)
-        return (count + step - 1) / step * step
-    }
-
-    /// Takes a block of at least `capacity` floats.
-    ///
-    /// - Parameter capacity: a value of `capacity(for:)`.
-    package func take(capacity: Int) -> (base: UnsafeMutablePointer<Float>, capacity: Int) {
-        let kept = state.withLock { state -> (address: UInt, capacity: Int)? in
-            var candidate = capacity
-            while candidate <= capacity + capacity / 2 {
-                if let address = state.free[candidate]?.popLast() {
-                    state.bytesKept -= candidate * MemoryLayout<Float>.stride
-                    return (address, candidate)
-                }
-                candidate = StoragePool.capacity(for: candidate + 1)
-            }
-            return nil
-        }
-        if let kept, let base = UnsafeMutablePointer<Float>(bitPattern: kept.address) {
-            return (base, kept.capacity)
-        }
-        return (StoragePool.allocate(capacity: capacity), capacity)
-    }
-
-    /// Returns a block to the pool, or frees it where the pool is full.
-    package func give(_ base: UnsafeMutablePointer<Float>, capacity: Int) {
-        let bytes = capacity * MemoryLayout<Float>.stride
-        let kept = state.withLock { state -> Bool in
-            guard state.bytesKept + bytes <= StoragePool.cacheLimit else { return false }
-            state.bytesKept += bytes
-            state.free[capacity, default: []].append(UInt(bitPattern: base))
-            return true
-        }
-        if !kept { free(base) }
-    }
-
-    /// Frees every block in the pool.
-    package func drain() {
-        let addresses = state.withLock { state in
-            let addresses = state.free.values.flatMap { $0 }
-            state = State()
-            return addresses
-        }
-        for address in addresses { free(UnsafeMutableRawPointer(bitPattern: address)) }
-    }
-
-    /// Called when the system has no memory for a tensor. Computation cannot continue from there; by default the
-    /// process ends like a failed precondition. A program that wants to end in its own way replaces this before it
-    /// computes.
-    package static let whenExhausted = Lock<@Sendable (_ bytes: Int) -> Never>({ bytes in
-        fail("Tensor: no memory for \(bytes) bytes")
-    })
-
-    private static func allocate(capacity: Int) -> UnsafeMutablePointer<Float> {
-        let (bytes, overflow) = capacity.multipliedReportingOverflow(
-            by: MemoryLayout<Float>.stride)
-        let hugePage = 1 << 21
-        var pointer: UnsafeMutableRawPointer?
-        let status =
-            overflow ? 1 : posix_memalign(&pointer, bytes >= hugePage ? hugePage : 64, bytes)
-        guard status == 0, let pointer else {
-            whenExhausted.withLock(\.self)(overflow ? .max : bytes)
-        }
-        #if os(Linux)
-            // Huge pages: one fault per 2 MiB instead of 512, and far fewer TLB misses.
-            if bytes >= hugePage { madvise(pointer, bytes, MADV_HUGEPAGE) }
-        #endif
-        return pointer.bindMemory(to: Float.self, capacity: capacity)
-    }
+/// The same with two tensors to write.
+package func withUnsafePointers<each Memory: ElementMemory, Result, Failure: Error>(
+    writing first: inout Tensor, _ second: inout Tensor, reading memory: repeat each Memory,
+    perform body: (
+        UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, repeat (each Memory).Pointer
+    ) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    first.makeUnique()
+    second.makeUnique()
+    defer { withExtendedLifetime((first.storage, second.storage, repeat each memory)) {} }
+    return try body(
+        first.storage.base + first.offset, second.storage.base + second.offset,
+        repeat (each memory).unguardedPointer)
 }

@@ -31,8 +31,7 @@ public struct Tensor: Sendable {
 
     /// Creates a tensor with every element equal to `value`.
     public init(repeating value: Float, shape: Shape) {
-        self.init(uninitialized: shape)
-        storage.base.initialize(repeating: value, count: shape.count)
+        self.init(shape: shape) { $0.initialize(repeating: value) }
     }
 
     /// Creates a tensor from its elements in row-major order.
@@ -42,9 +41,7 @@ public struct Tensor: Sendable {
         require(
             elements.count == shape.count,
             "Tensor: \(elements.count) elements do not fill the shape \(shape)")
-        self.init(uninitialized: shape)
-        _ = UnsafeMutableBufferPointer(start: storage.base, count: shape.count)
-            .initialize(from: elements)
+        self.init(shape: shape) { _ = $0.initialize(from: elements) }
     }
 
     /// Creates a tensor filled by `body`, which must write every element.
@@ -52,14 +49,10 @@ public struct Tensor: Sendable {
         shape: Shape, initializedBy body: (UnsafeMutableBufferPointer<Float>) throws -> Void
     ) rethrows {
         self.init(uninitialized: shape)
-        try body(UnsafeMutableBufferPointer(start: storage.base, count: shape.count))
+        try withUnsafePointers(writing: &self) {
+            try body(UnsafeMutableBufferPointer(start: $0, count: shape.count))
+        }
     }
-
-    /// Pointer to the first element. The caller keeps the tensor alive while using it (`withExtendedLifetime`).
-    package var base: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
-
-    /// The same for writing, valid only on a new tensor that nothing else references.
-    package var mutableBase: UnsafeMutablePointer<Float> { storage.base + offset }
 
     /// The object that owns the memory; holding it keeps the elements alive.
     package var owner: AnyObject { storage }
@@ -78,8 +71,8 @@ public struct Tensor: Sendable {
     public func withUnsafeElements<Result>(
         _ body: (UnsafeBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
-        try withExtendedLifetime(storage) {
-            try body(UnsafeBufferPointer(start: storage.base + offset, count: count))
+        try withUnsafePointers(reading: self) {
+            try body(UnsafeBufferPointer(start: $0, count: count))
         }
     }
 
@@ -93,9 +86,9 @@ public struct Tensor: Sendable {
         require(
             trace == nil,
             "withUnsafeMutableElements: \(shape) is tracked; a write would not be recorded")
-        makeUnique()
-        return try withExtendedLifetime(storage) {
-            try body(UnsafeMutableBufferPointer(start: storage.base + offset, count: count))
+        let count = count
+        return try withUnsafePointers(writing: &self) {
+            try body(UnsafeMutableBufferPointer(start: $0, count: count))
         }
     }
 
@@ -103,7 +96,7 @@ public struct Tensor: Sendable {
     mutating func makeUnique() {
         guard !isKnownUniquelyReferenced(&storage) else { return }
         let copy = Storage(count: count)
-        copy.base.update(from: storage.base + offset, count: count)
+        withUnsafePointers(reading: copy, self) { $0.update(from: $1, count: count) }
         storage = copy
         offset = 0
     }

@@ -113,9 +113,23 @@ public struct TokenLayout: Hashable, Sendable {
 }
 
 extension PatchGrid {
+    /// The patches that fit an image: `1 + (side - patchSize) / stride`, rounded down, along each side.
+    ///
+    /// - Parameters:
+    ///   - width: the image's width in pixels.
+    ///   - height: the image's height in pixels.
+    ///   - patchSize: the side of a patch in pixels; at most the image's shorter side.
+    ///   - stride: the distance between patches.
+    package init(width: Int, height: Int, patchSize: Int, stride: PatchStride) {
+        self.init(
+            rows: 1 + (height - patchSize) / stride.vertical,
+            columns: 1 + (width - patchSize) / stride.horizontal)
+    }
+
     /// The grid of a square image whose patches do not overlap.
     package init(side: Int, patchSize: Int) {
-        self.init(rows: side / patchSize, columns: side / patchSize)
+        self.init(
+            width: side, height: side, patchSize: patchSize, stride: PatchStride(patchSize))
     }
 }
 

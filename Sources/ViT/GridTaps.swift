@@ -31,10 +31,9 @@ struct GridTaps: Sendable {
     func stretch(
         _ codes: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>, width: Int
     ) {
-        let middle = Tensor(uninitialized: middleShape(width))
         let length = across.count * width
-        withExtendedLifetime(middle) {
-            let middle = middle.mutableBase
+        // The rows are resampled, the columns not yet.
+        withUnsafePointers(reading: Storage(count: grid.rows * length)) { middle in
             Parallelism.perform(count: grid.rows) { row in
                 for (column, taps) in across.enumerated() {
                     taps.blend(
@@ -56,10 +55,9 @@ struct GridTaps: Sendable {
     func gather(
         _ gradient: UnsafePointer<Float>, into codes: UnsafeMutablePointer<Float>, width: Int
     ) {
-        let middle = Tensor(repeating: 0, shape: middleShape(width))
         let length = across.count * width
-        withExtendedLifetime(middle) {
-            let middle = middle.mutableBase
+        withUnsafePointers(reading: Storage(count: grid.rows * length)) { middle in
+            middle.initialize(repeating: 0, count: grid.rows * length)
             for (row, taps) in down.enumerated() {
                 taps.spread(gradient + row * length, step: length, count: length, over: middle)
             }
@@ -72,9 +70,6 @@ struct GridTaps: Sendable {
             }
         }
     }
-
-    /// The shape between the two passes: the rows are resampled, the columns not yet.
-    private func middleShape(_ width: Int) -> Shape { [grid.rows, across.count, width] }
 }
 
 /// The inputs of one output of a cubic convolution (Keys 1981), and their weights.

@@ -110,18 +110,18 @@ private struct SquareMatrix {
         }
         guard let (values, vectors) = largestEigenvectors(of: &gram, order: order, count: rank)
         else { fail("factors: the matrix is not finite") }
-        let (a, b) = (
-            Tensor(repeating: 0, shape: [rank, order]), Tensor(repeating: 0, shape: [rank, order])
+        var (a, b) = (
+            Tensor(uninitialized: [rank, order]), Tensor(uninitialized: [rank, order])
         )
-        withExtendedLifetime((a, b)) {
+        withUnsafePointers(writing: &a, &b) { a, b in
             for (index, value) in values.enumerated() {
                 let root = max(value, 1e-24).squareRoot().squareRoot()
                 let v = vectors[index * order..<(index + 1) * order]
                 for i in 0..<order {
                     var sum = 0.0
                     for j in 0..<order { sum += elements[i * order + j] * v[v.startIndex + j] }
-                    a.mutableBase[index * order + i] = Float(sum / root)
-                    b.mutableBase[index * order + i] = Float(root * v[v.startIndex + i])
+                    a[index * order + i] = Float(sum / root)
+                    b[index * order + i] = Float(root * v[v.startIndex + i])
                 }
             }
         }

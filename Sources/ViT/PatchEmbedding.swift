@@ -46,9 +46,7 @@ public struct PatchEmbedding: Sendable {
         require(
             1...patchSize ~= stride.vertical && 1...patchSize ~= stride.horizontal,
             "PatchEmbedding: stride \(stride) outside 1...\(patchSize)")
-        return PatchGrid(
-            rows: 1 + (height - patchSize) / stride.vertical,
-            columns: 1 + (width - patchSize) / stride.horizontal)
+        return PatchGrid(width: width, height: height, patchSize: patchSize, stride: stride)
     }
 
     /// The tokens of a batch's patches: `[batch, rows * columns, width]`.
@@ -64,12 +62,12 @@ public struct PatchEmbedding: Sendable {
         let height = images.shape[2]
         let width = images.shape[3]
         let length = channels * patchSize * patchSize
-        let result = Tensor(uninitialized: [batch, grid.count, length])
-        withExtendedLifetime((images, result)) {
+        var result = Tensor(uninitialized: [batch, grid.count, length])
+        withUnsafePointers(writing: &result, reading: images) { result, images in
             Parallelism.perform(count: batch * grid.rows) { line in
                 let (index, row) = line.quotientAndRemainder(dividingBy: grid.rows)
-                let image = images.base + index * channels * height * width
-                var target = result.mutableBase + line * grid.columns * length
+                let image = images + index * channels * height * width
+                var target = result + line * grid.columns * length
                 for column in 0..<grid.columns {
                     for channel in 0..<channels {
                         var source =

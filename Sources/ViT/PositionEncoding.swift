@@ -66,19 +66,19 @@ public struct PositionEncoding: Sendable {
     private func resampled(to target: PatchGrid) -> Tensor {
         let width = table.shape[1]
         let taps = GridTaps(from: grid, to: target, resampling: resampling)
-        let result = Tensor(uninitialized: [1 + target.count, width])
-        withExtendedLifetime((table, result)) {
-            result.mutableBase.update(from: table.base, count: width)
-            taps.stretch(table.base + width, into: result.mutableBase + width, width: width)
+        var result = Tensor(uninitialized: [1 + target.count, width])
+        withUnsafePointers(writing: &result, reading: table) { result, table in
+            result.update(from: table, count: width)
+            taps.stretch(table + width, into: result + width, width: width)
         }
         guard let tape = Tape.of(table) else { return result }
         return tape.record(result) {
             [shape = table.shape, index = table.trace?.index] gradient, cotangents in
             cotangents.update(index, shape: shape) { target, isSum in
                 if !isSum { target.update(repeating: 0, count: shape.count) }
-                withExtendedLifetime(gradient) {
-                    for channel in 0..<width { target[channel] += gradient.base[channel] }
-                    taps.gather(gradient.base + width, into: target + width, width: width)
+                withUnsafePointers(reading: gradient) { gradient in
+                    for channel in 0..<width { target[channel] += gradient[channel] }
+                    taps.gather(gradient + width, into: target + width, width: width)
                 }
             }
         }

@@ -50,6 +50,7 @@ import Testing
             (probe.classifier.weight, "final.weight"), (probe.classifier.bias, "final.bias"),
         ] {
             let final = try file.tensor(named: name)
+            #expect(tensor.shape == final.shape)
             #expect(zip(tensor.elements, final.elements).allSatisfy { abs($0 - $1) < 1e-5 })
         }
     }

@@ -10,6 +10,8 @@ enum ObjectivesFixture {
         case shared
         /// The same with a head each and Sinkhorn-Knopp.
         case separate
+        /// DINO alone, unmasked.
+        case dino
         /// Distillation from maps, at two layers.
         case distillation
     }
@@ -37,7 +39,10 @@ enum ObjectivesFixture {
         }
         options.network.hasLayerScale = true
         options.network.hasMaskToken = true
-        options.objectives = ObjectiveWeights(dino: 1, ibot: 1, koLeo: 0.1)
+        options.objectives =
+            test == .dino
+            ? ObjectiveWeights(dino: 1, ibot: 0, koLeo: 0)
+            : ObjectiveWeights(dino: 1, ibot: 1, koLeo: 0.1)
         options.head.learnsMagnitude = true
         options.parameterRules = .dinov2
         options.loss.teacherTemperature = LinearWarmup(from: 0.07, to: 0.07, warmupEpochs: 0)

@@ -11,9 +11,12 @@ import ViT
         let file = try ObjectivesFixture.file()
         let name = test.rawValue
         func stored(_ key: String) throws -> Tensor { try file.tensor(named: "\(name).\(key)") }
+        // PyTorch has a gradient of zeros for the mask token that nothing is masked by, and decays it.
+        func isUnused(_ name: String) -> Bool { test == .dino && name == "backbone.mask_token" }
         var trainer = TrainingFixture.trainer(ObjectivesFixture.options(test))
         let gradients = trainer.gradients(of: [ObjectivesFixture.batch(test, step: 0)])
-        for ((name, _), gradient) in zip(trainer.student.parameters, gradients.tensors) {
+        for ((name, _), gradient) in zip(trainer.student.parameters, gradients.tensors)
+        where !isUnused(name) {
             let gradient = try #require(gradient, "\(name)")
             // Float32 on both sides, with sums in a different order.
             #expect(relativeError(gradient, try stored("gradient.\(name)")) < 1e-4, "\(name)")
@@ -26,9 +29,9 @@ import ViT
                 let expected = Double(try stored("loss.\(part.rawValue)").elements[step])
                 #expect(abs(value - expected) < 1e-4 * expected, "\(part) at step \(step)")
             }
-            #expect(report.losses.count == 3)
+            #expect(report.losses.count == (test == .dino ? 1 : 3))
         }
-        for (name, tensor) in trainer.teacher.parameters {
+        for (name, tensor) in trainer.teacher.parameters where !isUnused(name) {
             var (own, expected) = (tensor, try stored("teacher.\(name)"))
             // See TrainerTests.
             if name.hasSuffix("attn.qkv.bias") {
@@ -39,8 +42,10 @@ import ViT
             }
             #expect(relativeError(own, expected) < 1e-4, "\(name)")
         }
-        if test == .shared {
+        if test == .shared || test == .dino {
             #expect(relativeError(trainer.loss.centre, try stored("centre")) < 1e-4)
+        }
+        if test == .shared {
             #expect(relativeError(trainer.patchLoss.centre, try stored("patch_centre")) < 1e-4)
         }
     }

@@ -116,8 +116,9 @@ enum TrainingFixture {
     }
 }
 
-/// The distance between two tensors, relative to the length of the second.
+/// The distance between two tensors, relative to the length of the second; infinite if their counts differ.
 func relativeError(_ a: Tensor, _ b: Tensor) -> Double {
+    guard a.count == b.count else { return .infinity }
     var distance = 0.0
     var length = 0.0
     for (x, y) in zip(a.elements, b.elements) {

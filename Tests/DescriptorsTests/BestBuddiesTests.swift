@@ -81,6 +81,8 @@ private let tolerance: Float = 2e-6
             for memoryBudget in [SearchPlan.memoryBudget, 20_000, 1] {
                 let nearest = NearestNeighbours(
                     first, second, binning: binning, memoryBudget: memoryBudget)
+                #expect(nearest.source.count == expected.count)
+                #expect(nearest.target.count == b.0 * b.1)
                 for (row, best) in zip(expected, nearest.source) {
                     check(best, against: row)
                 }

@@ -164,8 +164,12 @@ import ViT
             #expect(found.objects == [0, 7] && wrong < 150)
         }
         let other = Image(width: 48, height: 64)
-        #expect(throws: VideoError.self) { try segmenter.labels(of: other) }
-        #expect(throws: VideoError.self) {
+        #expect(
+            throws: VideoError.size(width: 48, height: 64, expectedWidth: 64, expectedHeight: 48)
+        ) { try segmenter.labels(of: other) }
+        #expect(
+            throws: VideoError.size(width: 64, height: 48, expectedWidth: 48, expectedHeight: 64)
+        ) {
             try VideoSegmenter(model, first: other, labels: mask, options: options)
         }
     }

@@ -39,7 +39,22 @@ import Testing
     }
 
     @Test func rejectsMissingFilesAndFolders() {
-        #expect(throws: ImageError.self) { _ = try Image(contentsOf: "/nowhere/at/all.png") }
-        #expect(throws: ImageError.self) { _ = try Image(contentsOf: "/") }
+        for (path, reason) in [
+            ("/nowhere/at/all.png", "No such file or directory"), ("/", "Is a directory"),
+        ] {
+            let expected = ImageError.unreadable(file: path, reason: reason)
+            #expect(throws: expected) { _ = try Image(contentsOf: path) }
+            #expect(throws: expected) { _ = try Image.size(ofFile: path) }
+        }
+    }
+
+    /// As when the whole picture is read, with every orientation.
+    @Test(arguments: Fixtures.jpeg + Fixtures.load("orientation.json"))
+    func sizeIsReadFromTheHeader(_ fixture: FileCase) throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try fixture.file.write(to: file)
+        let size = try Image.size(ofFile: file.path)
+        #expect(size.width == fixture.width && size.height == fixture.height)
     }
 }

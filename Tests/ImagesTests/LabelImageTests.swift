@@ -63,7 +63,10 @@ import Testing
         #expect(throws: ImageError.unknownFormat(file: "a", found: [71, 73, 70, 56])) {
             _ = try LabelImage(decoding: [UInt8]("GIF89a".utf8), name: "a")
         }
-        #expect(throws: ImageError.self) { _ = try LabelImage(contentsOf: "/nowhere/at/all.png") }
+        let missing = "/nowhere/at/all.png"
+        #expect(
+            throws: ImageError.unreadable(file: missing, reason: "No such file or directory")
+        ) { _ = try LabelImage(contentsOf: missing) }
     }
 
     /// Truncated files throw; files with a changed bit throw or give labels.

@@ -53,7 +53,9 @@ import Testing
             // A folder has the name of the file: renaming fails after writing.
             try FileManager.default.createDirectory(
                 atPath: folder + "/b.png/c", withIntermediateDirectories: true)
-            #expect(throws: ImageError.self) { try image.writePNG(to: folder + "/b.png") }
+            #expect(
+                throws: ImageError.unwritable(file: folder + "/b.png", reason: "Is a directory")
+            ) { try image.writePNG(to: folder + "/b.png") }
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["b.png"])
         }
     }

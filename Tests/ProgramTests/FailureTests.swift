@@ -94,6 +94,20 @@ import Testing
         #expect(same.status == 1 && same.message?.contains("is an input") == true)
     }
 
+    /// Dispatch would crash without descriptors for its own files.
+    @Test(arguments: [5, 12])
+    func reportsTooFewDescriptors(limit: Int) throws {
+        let program = Program.products.appendingPathComponent("dino-vit").path
+        let outcome = try Program.run(
+            [
+                "-c", "ulimit -n \(limit); exec \"$@\"", "sh", program, "segment", Fixtures.first,
+                Fixtures.second, "--output", folder["results"],
+            ], name: "/bin/sh")
+        #expect(outcome.status == 1)
+        #expect(outcome.message?.contains("may not open 16 files") == true, "\(outcome.errors)")
+        #expect(folder.names(in: "results") == [])
+    }
+
     @Test func reportsUnwritableOutput() throws {
         try folder.write("a file".utf8, to: "results")
         let file = try extract([Fixtures.first])

@@ -135,6 +135,21 @@ import ViT
         }
     }
 
+    /// The preset sets what the run's own options changed.
+    @Test func presetWithoutTheRunsOptionsIsNamed() throws {
+        let training = try Training()
+        #expect(try training.train("run", epochs: 1).status == 0)
+        let resume = ["train", training.pictures, "--output", training.folder["run"], "--resume"]
+        for preset in ["quick", "small", "distillation"] {
+            let outcome = try Program.run(resume + ["--preset", preset])
+            #expect(outcome.status == 1)
+            #expect(
+                outcome.message?.contains("those of --preset \(preset) (") == true
+                    && outcome.message?.contains("omit --preset") == true, "\(outcome.errors)")
+        }
+        #expect(try Program.run(resume).status == 0)
+    }
+
     @Test func warnsOfChangedPictures() throws {
         let training = try Training()
         try training.stop("run", SIGINT)

@@ -130,7 +130,7 @@ import ViT
             let again = try training.train(run, epochs: 2, options + ["--resume"])
             #expect(again.status == 0 && again.output.contains("complete"), "\(again.errors)")
             let alone = try training.train(run, epochs: 2, ["--resume"])
-            #expect(alone.message?.contains("distillation.teacher.network") == true)
+            #expect(alone.message?.contains("give the teacher again by --teacher-weights") == true)
         }
     }
 

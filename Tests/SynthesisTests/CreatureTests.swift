@@ -72,6 +72,7 @@ import Testing
     @Test func keypointsAreCompleteAndMostlyVisible() {
         for kind in Kind.allCases {
             let ofKind = Self.series.filter { $0.kind == kind }
+            #expect(!ofKind.isEmpty)
             var expected = Set(Keypoint.allCases)
             if kind == .bird {
                 // Its front limbs are wings.

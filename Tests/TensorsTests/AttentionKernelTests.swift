@@ -9,10 +9,9 @@ import Testing
     enum Scores: CaseIterable {
         /// Within a few units of 0.
         case small
-        /// From about -80 to 80 in random order: the ratio of weights, exp(160), exceeds the range of a
-        /// float.
+        /// From about -100 to 100 in random order: exp(100) alone exceeds the range of a float.
         case large
-        /// Rising from -80 to 80 along the keys for two queries in three, falling for the third: while
+        /// Rising from -100 to 100 along the keys for two queries in three, falling for the third: while
         /// they rise, every block of keys exceeds the running maximum.
         case rising
         /// All equal: the result is the mean of the values.
@@ -82,12 +81,12 @@ import Testing
         for key in [0, 70, 129] { #expect(result(query: nil, key: key).allSatisfy { $0 }) }
     }
 
-    /// Keys and values in the packed form of the instruction set, where it has one.
+    /// Keys and values in the packed form of the instruction set.
     private func prepare(
         _ k: GuardedMatrix, _ v: GuardedMatrix, by set: KernelSet
     ) -> GuardedFloats {
         let prepared = GuardedFloats(count: ck_prepared_keys(k.rows, k.columns))
-        set.kernels.prepare_keys?(
+        set.kernels.prepare_keys(
             k.rows, k.columns, k.base, v.base, k.rowStride, prepared.base)
         return prepared
     }
@@ -106,14 +105,14 @@ import Testing
                     abs((0..<width).reduce(Float(0)) { $0 + q[i, $1] * k[j, $1] * scale })
                 }
             }.max()
-            let factor = 80 / (highest ?? 1)
+            let factor = 100 / (highest ?? 1)
             for r in 0..<queries { for c in 0..<width { q.memory[r * q.rowStride + c] *= factor } }
         case .rising:
             for r in 0..<queries {
                 q.memory[r * q.rowStride] = (r % 3 == 1 ? -1 : 1) / scale
             }
             for r in 0..<keys {
-                k.memory[r * k.rowStride] = 160 * (Float(r) + 0.5) / Float(keys) - 80
+                k.memory[r * k.rowStride] = 200 * (Float(r) + 0.5) / Float(keys) - 100
             }
         case .equal:
             for r in 1..<max(keys, 1) {
@@ -131,7 +130,7 @@ import Testing
         let width = q.columns
         // Paired products add factors before multiplying: their rounding errors scale with the norms of
         // the factors (PairedProduct.h), others with the sum of the terms' magnitudes.
-        let isPaired = set.kernels.prepare_keys != nil
+        let isPaired = set.kernels.balance != nil
         func size(_ terms: [Double], _ a: [Double], _ b: [Double]) -> Double {
             isPaired ? norm(a) * norm(b) : terms.reduce(0) { $0 + abs($1) }
         }

@@ -27,11 +27,11 @@ import Testing
         let logSumExp = GuardedMatrix(rows: 1, columns: queries)
         let scratch = GuardedFloats(count: ck_attention_scratch(width))
         let prepared = GuardedFloats(count: ck_prepared_keys(keys, width))
-        set.kernels.prepare_keys?(keys, width, k.base, v.base, k.rowStride, prepared.base)
+        set.kernels.prepare_keys(keys, width, k.base, v.base, k.rowStride, prepared.base)
         set.kernels.attention(
             ck_attention_task(
                 query: q.base, key: k.base, value: v.base, row_stride: q.rowStride,
-                prepared: set.kernels.prepare_keys == nil ? nil : prepared.base,
+                prepared: prepared.base,
                 output: output.base, output_row_stride: output.rowStride,
                 log_sum_exp: logSumExp.base, queries: queries, keys: keys, width: width,
                 scale: 0.2), scratch.base)

@@ -28,8 +28,9 @@ extension FeatureTap {
     }
 }
 
-/// The norm of the difference of two tensors, relative to that of the second.
+/// The norm of the difference of two tensors, relative to that of the second; infinite if their counts differ.
 func relativeError(_ a: Tensor, _ b: Tensor) -> Double {
+    guard a.count == b.count else { return .infinity }
     var distance = 0.0
     var length = 0.0
     for (x, y) in zip(a.elements, b.elements) {

@@ -7,11 +7,14 @@ import Tensors
 final class Record {
     private struct Entry {
         var operations: Double
+        var body: () -> Void
         var limits: [Double] = []
         var faults: [Double] = []
     }
 
     private var entries: [String: Entry] = [:]
+    /// The keys of `entries` in the order of their addition.
+    private var keys: [String] = []
 
     static let columns = ["name", "time", "std", "iterations", "GFLOP/s", "of limit", "faults"]
 
@@ -24,7 +27,8 @@ final class Record {
         _ body: @escaping () -> Void
     ) {
         let key = "\(suite.name).\(name)"
-        entries[key] = Entry(operations: operations)
+        entries[key] = Entry(operations: operations, body: body)
+        keys.append(key)
         suite.benchmark(name) { [self] state in
             entries[key]?.limits.append(Parallelism.multiplyAddLimit())
             let before = pageFaults()
@@ -49,6 +53,40 @@ final class Record {
         column("faults", "%.0f") { entry, nanoseconds in
             median(entry.faults.suffix(nanoseconds.count))
         }
+    }
+
+    /// Prints the share of the multiply-add limit of each kernel that has a floor beside it. A share below the floor is
+    /// measured twice more, and the best counts: other processes disturb for seconds, a slower kernel stays slow.
+    ///
+    /// - Returns: whether none is below its floor.
+    func check(_ floors: Floors) -> Bool {
+        var holds = true
+        for key in keys {
+            guard let entry = entries[key], let floor = floors.shares[key] else { continue }
+            for _ in 0..<2 { entry.body() }
+            var share = share(of: entry)
+            for _ in 0..<2 where share < floor { share = max(share, self.share(of: entry)) }
+            holds = holds && share >= floor
+            let name = key.padding(toLength: 38, withPad: " ", startingAt: 0)
+            let mark = share < floor ? "  BELOW" : ""
+            print(name + String(format: "%6.1f %%  floor %4.0f %%", share, floor) + mark)
+        }
+        return holds
+    }
+
+    /// Percent of the limit: the median of runs for half a second, each by the mean of the limits before and after it.
+    private func share(of entry: Entry) -> Double {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var shares: [Double] = []
+        var before = Parallelism.multiplyAddLimit()
+        while shares.count < 5 || clock.now - start < .milliseconds(500) {
+            let duration = clock.measure(entry.body) / .seconds(1)
+            let after = Parallelism.multiplyAddLimit()
+            shares.append(100 * entry.operations / duration / ((before + after) / 2))
+            before = after
+        }
+        return median(shares)
     }
 
     /// A column whose cell stays empty where `value` gives nothing.

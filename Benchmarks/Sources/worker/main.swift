@@ -1,4 +1,4 @@
-// worker WEIGHTS INPUTS.npy THREADS [FOLDER]
+// worker WEIGHTS INPUTS.npy THREADS [FOLDER] [--instruction-set NAME]
 //
 // This package's side of `compare`. Prints "ready", then answers each line that names a piece of
 // work with the milliseconds that it took, after one run that is not timed.
@@ -11,7 +11,7 @@ import Foundation
 import Tensors
 import ViT
 
-let arguments = CommandLine.arguments
+let arguments = remainingArguments()
 guard (4...5).contains(arguments.count), let threads = Int(arguments[3]), threads > 0 else {
     fatalError("worker WEIGHTS INPUTS.npy THREADS [FOLDER]")
 }

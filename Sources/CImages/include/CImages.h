@@ -39,12 +39,18 @@ void cimage_palette(CImageReader *reader, uint8_t rgba[256 * 4]);
 
 void cimage_close(CImageReader *reader);
 
-/// Encodes 8-bit pixels of 1 (gray) or 3 (RGB) channels. If `palette_count` is above 0, the one channel is an
-/// index into `palette` (RGB triples). Gray may be stored with a `depth` other than 8; levels are not
-/// scaled. Free the result with `cimage_free`. On failure returns NULL and fills `message`, 256 bytes.
-uint8_t *cimage_encode_png(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
-                           int depth, const uint8_t *palette, int palette_count, size_t *count,
-                           char *message);
+/// What a PNG file is to hold.
+typedef struct {
+    uint32_t width, height;
+    int channels;       ///< 1 (gray, or indices into a palette) or 3 (RGB).
+    int depth;          ///< Bits per sample; other than 8 for gray alone. Levels are not scaled.
+    int palette_count;  ///< 0 if there is no palette.
+} CImageFormat;
+
+/// Encodes 8-bit pixels; `palette` has RGB triples. Free the result with `cimage_free`. On failure returns
+/// NULL and fills `message`, 256 bytes.
+uint8_t *cimage_encode_png(const uint8_t *pixels, CImageFormat format, const uint8_t *palette,
+                           size_t *count, char *message);
 void cimage_free(uint8_t *bytes);
 
 /// The first tap of each result of a resampling, and the weights of its taps in units of 2^-22, each split into
@@ -56,16 +62,18 @@ typedef struct {
     ptrdiff_t stride;
 } CImageTaps;
 
-/// Resamples `rows` rows of RGB pixels, each `bytes` long and `row_bytes` apart, from `source` (in memory
-/// that ends at `end`) to rows of `width` pixels. `scratch` has room for 4 rows of `bytes + 32`.
-void cimage_resample_rows(const uint8_t *source, const uint8_t *end, ptrdiff_t row_bytes,
-                          ptrdiff_t bytes, ptrdiff_t rows, uint8_t *result, ptrdiff_t width,
+/// Rows of RGB pixels, each `bytes` long and `row_bytes` apart, in memory that ends at `end`.
+typedef struct {
+    const uint8_t *first, *end;
+    ptrdiff_t bytes, row_bytes;
+} CImageRows;
+
+/// Resamples `count` rows to `width` pixels each. `scratch` has room for 4 rows of `bytes + 32`.
+void cimage_resample_rows(CImageRows rows, ptrdiff_t count, uint8_t *result, ptrdiff_t width,
                           CImageTaps taps, uint8_t *scratch);
 
-/// Writes row `row` of the result, `bytes` long: the weighted sum of source rows, which are `row_bytes` apart
-/// starting with row 0 at `source`.
-void cimage_resample_columns(const uint8_t *source, ptrdiff_t row_bytes, uint8_t *result,
-                             ptrdiff_t bytes, ptrdiff_t row, CImageTaps taps);
+/// Writes `height` rows, each the weighted sum of source rows.
+void cimage_resample_columns(CImageRows rows, uint8_t *result, ptrdiff_t height, CImageTaps taps);
 
 // Augmentations of `count` RGB pixels in place, bit-identical to Pillow.
 
@@ -90,11 +98,17 @@ typedef struct {
     const uint8_t **sources;
 } CImageBlurScratch;
 
-/// Blurs by three box means along the rows, then three along the columns. A box weights the 2 * radius + 1
-/// pixels around its centre by `weight` each and one more on either side by `ends`, in units of 2^-24; border
-/// pixels are repeated beyond the border.
-void cimage_box_blur(uint8_t *pixels, ptrdiff_t width, ptrdiff_t height, ptrdiff_t radius,
-                     uint32_t weight, uint32_t ends, CImageBlurScratch scratch);
+/// A box filter: weights the 2 * radius + 1 pixels around its centre by `weight` each and one more on either
+/// side by `ends`, in units of 2^-24.
+typedef struct {
+    ptrdiff_t radius;
+    uint32_t weight, ends;
+} CImageBox;
+
+/// Blurs by three box means along the rows, then three along the columns; border pixels are repeated beyond
+/// the border.
+void cimage_box_blur(uint8_t *pixels, ptrdiff_t width, ptrdiff_t height, CImageBox box,
+                     CImageBlurScratch scratch);
 
 /// For tests: 0 limits the code to plain C, 1 to the baseline's instructions, 2 to AVX2; 3 allows all.
 void cimage_limit_instructions(int level);

@@ -62,7 +62,7 @@ typedef struct {
 
 // A table is constant, so Swift may share it between threads.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
-    const char *_Nonnull name;    // "AVX-512, paired", "AVX-512", "AVX2", "AVX2, paired", "baseline"
+    const char *_Nonnull name;    // "avx512-paired", "avx512", "avx2", "avx2-paired", "baseline"
     // Whether the matrix product below is faster than a general BLAS on this instruction set.
     bool has_fused_multiply_add;
 
@@ -94,9 +94,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     void (*_Nonnull finish)(
         ptrdiff_t m, ptrdiff_t n, float *_Nonnull c, ptrdiff_t c_row, ck_epilogue epilogue);
 
-    // If not NULL, `attention` is faster when it also gets one head's keys and values in another layout,
-    // which this writes: ck_prepared_keys(keys, width) floats. It pays if many queries use them.
-    void (*_Nullable prepare_keys)(
+    // `attention` is faster when it also gets one head's keys and values in another layout, which this writes:
+    // ck_prepared_keys(keys, width) floats. It pays if many queries use them.
+    void (*_Nonnull prepare_keys)(
         ptrdiff_t keys, ptrdiff_t width, const float *_Nonnull key, const float *_Nonnull value,
         ptrdiff_t row_stride, float *_Nonnull prepared);
 
@@ -206,6 +206,9 @@ static inline void ck_pause(void) {
     __asm__ volatile("yield");
 #endif
 }
+
+// Whether the paired form of the products is the default on a processor of this vendor and family, as CPUID names them.
+bool ck_prefers_paired(const char *_Nonnull vendor, int family);
 
 // The tables of the instruction sets that this processor supports, best first; NULL past the last.
 const ck_kernels *_Nullable ck_set(int index);

@@ -43,14 +43,8 @@ struct PictureContents {
     /// The hash of a file; nil if it cannot be read.
     private static func digest(ofFile path: String) -> UInt32? {
         let end = 4096
-        // O_NONBLOCK, so that opening a pipe does not block.
-        let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
-        guard descriptor >= 0 else { return nil }
+        guard let (descriptor, status) = try? FileSystem.openFile(path) else { return nil }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            return nil
-        }
         let size = Int(status.st_size)
         var hash = FNV1a()
         withUnsafeBytes(of: UInt64(size).littleEndian) { hash.add($0) }

@@ -16,28 +16,25 @@ package struct TrainingLog: ~Copyable {
     ///
     /// - Throws: if the file cannot be read or written, is not a regular file, or is open in another process.
     package init(path: String) throws(TrainingRunError) {
-        // O_NONBLOCK, so that opening a pipe does not block.
-        descriptor = withPath(path) {
-            open($0, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666)
+        var opened = (descriptor: Int32(-1), status: stat())
+        var failure: SystemError?
+        do {
+            opened = try FileSystem.openFile(path, O_RDWR | O_CREAT)
+        } catch {
+            failure = error
         }
+        descriptor = opened.descriptor
         self.path = path
-        size = 0
-        var status = stat()
-        guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
-            throw .unwritable(path: path, reason: "\(SystemError())")
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw .unwritable(path: path, reason: "it is not a regular file")
-        }
+        size = Int(opened.status.st_size)
+        if let failure { throw .unwritable(path: path, reason: failure.description) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw errno == EWOULDBLOCK
                 ? inUse : .unwritable(path: path, reason: "\(SystemError())")
         }
-        size = Int(status.st_size)
         // If another process has just moved the log away, this one holds the lock of the wrong file.
         var there = stat()
-        guard withPath(path, { stat($0, &there) }) == 0, there.st_ino == status.st_ino,
-            there.st_dev == status.st_dev
+        guard withPath(path, { stat($0, &there) }) == 0, there.st_ino == opened.status.st_ino,
+            there.st_dev == opened.status.st_dev
         else { throw inUse }
     }
 

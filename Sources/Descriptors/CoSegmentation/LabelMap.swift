@@ -1,6 +1,7 @@
 import Images
 import Platform
 import Tensors
+import ViT
 
 /// A label for each pixel of a picture.
 public struct LabelMap: Hashable, Sendable {
@@ -64,8 +65,10 @@ public struct LabelMap: Hashable, Sendable {
     public func resized(width: Int, height: Int) -> LabelMap {
         require(width > 0 && height > 0, "resized: \(width)x\(height) has no pixels")
         if width == self.width && height == self.height { return self }
-        let columns = places(self.width, count: width)
-        let rows = places(self.height, count: height)
+        // Pixels are patches of side 1 here.
+        let geometry = DescriptorGrid.Geometry(
+            width: self.width, height: self.height, patchSize: 1, stride: PatchStride(1))
+        let (columns, rows) = (geometry.columns(of: width), geometry.rows(of: height))
         let resized = [UInt8](unsafeUninitializedCapacity: width * height) { buffer, initialized in
             initialized = width * height
             nonisolated(unsafe) let target = buffer
@@ -74,12 +77,12 @@ public struct LabelMap: Hashable, Sendable {
                 Parallelism.perform(count: height) { y in
                     let row = rows[y]
                     for (x, column) in columns.enumerated() {
-                        let upper = row.first * self.width
-                        let lower = row.second * self.width
-                        let a = labels[upper + column.first]
-                        let b = labels[upper + column.second]
-                        let c = labels[lower + column.first]
-                        let d = labels[lower + column.second]
+                        let upper = row.cell * self.width
+                        let lower = row.next * self.width
+                        let a = labels[upper + column.cell]
+                        let b = labels[upper + column.next]
+                        let c = labels[lower + column.cell]
+                        let d = labels[lower + column.next]
                         target[y * width + x] =
                             a == b && b == c && c == d
                             ? a : strongest((a, b, c, d), along: column.part, down: row.part)
@@ -88,16 +91,6 @@ public struct LabelMap: Hashable, Sendable {
             }
         }
         return LabelMap(width: width, height: height, labels: resized)
-    }
-
-    /// For each place along one axis, the samples on either side and the weight of the second.
-    private func places(_ samples: Int, count: Int) -> [(first: Int, second: Int, part: Float)] {
-        (0..<count).map { index in
-            let place = (Double(index) + 0.5) * Double(samples) / Double(count) - 0.5
-            let inside = min(max(place, 0), Double(samples - 1))
-            let first = Int(inside)
-            return (first, min(first + 1, samples - 1), Float(inside - Double(first)))
-        }
     }
 }
 

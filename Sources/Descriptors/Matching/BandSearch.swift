@@ -71,13 +71,13 @@ struct BandSearch {
         for level in plan.levels.indices {
             let channels = source.pools[level].shape[1]
             let cells = reached.count * plan.target.columns
-            withPointers(to: [source.pools[level], target.pools[level]]) { matrices in
+            withUnsafePointers(reading: source.pools[level], target.pools[level]) {
                 multiply(
                     MatrixView(
-                        matrices[0] + block.lowerBound * plan.source.columns * channels,
+                        $0 + block.lowerBound * plan.source.columns * channels,
                         rows: block.count * plan.source.columns, columns: channels),
                     MatrixView(
-                        matrices[1] + reached.lowerBound * plan.target.columns * channels,
+                        $1 + reached.lowerBound * plan.target.columns * channels,
                         rows: cells, columns: channels
                     ).transposed,
                     into: memory + plan.products(level: level), rowStride: plan.pitch)

@@ -59,20 +59,17 @@ private func addProducts(of piece: Tensor, to addend: Tensor, into result: inout
     let count = piece.shape[0]
     let width = piece.shape[1]
     let block = 256
-    result.withUnsafeMutableElements { result in
-        withPointers(to: [piece, addend]) { tensors in
-            for start in stride(from: 0, to: count, by: block) {
-                let corner = start * (count + 1)
-                let rows = tensors[0] + start * width
-                guard let result = result.baseAddress else { return }
-                var epilogue = Epilogue()
-                epilogue.residual = tensors[1] + corner
-                epilogue.residual_row_stride = count
-                multiply(
-                    MatrixView(rows, rows: min(block, count - start), columns: width),
-                    MatrixView(rows, rows: count - start, columns: width).transposed,
-                    into: result + corner, rowStride: count, epilogue: epilogue)
-            }
+    withUnsafePointers(writing: &result, reading: piece, addend) { result, piece, addend in
+        for start in stride(from: 0, to: count, by: block) {
+            let corner = start * (count + 1)
+            let rows = piece + start * width
+            var epilogue = Epilogue()
+            epilogue.residual = addend + corner
+            epilogue.residual_row_stride = count
+            multiply(
+                MatrixView(rows, rows: min(block, count - start), columns: width),
+                MatrixView(rows, rows: count - start, columns: width).transposed,
+                into: result + corner, rowStride: count, epilogue: epilogue)
         }
     }
 }

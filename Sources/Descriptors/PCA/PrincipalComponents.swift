@@ -102,17 +102,17 @@ public struct PrincipalComponents: Sendable, Equatable {
         let shape = Shape(points.shape.dimensions.dropLast() + [count])
         return Tensor(shape: shape) { target in
             guard let target = target.baseAddress else { return }
-            withExtendedLifetime((points, mean, directions)) {
+            withUnsafePointers(reading: points, mean, directions) { points, mean, directions in
                 let rowsPerTask = 256
                 Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
                     for row in task * rowsPerTask..<min(rows, (task + 1) * rowsPerTask) {
-                        let point = points.base + row * channels
+                        let point = points + row * channels
                         for component in 0..<count {
-                            let direction = directions.base + component * channels
+                            let direction = directions + component * channels
                             var sum = 0.0
                             for channel in 0..<channels {
                                 sum +=
-                                    (Double(point[channel]) - Double(mean.base[channel]))
+                                    (Double(point[channel]) - Double(mean[channel]))
                                     * Double(direction[channel])
                             }
                             target[row * count + component] = Float(sum)

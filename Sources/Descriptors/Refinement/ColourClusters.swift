@@ -27,8 +27,8 @@ struct ColourClusters {
         labels = Block(repeating: 0, count: padded)
         for index in 0..<count {
             let colour = colour(index)
-            for channel in 0..<3 { colours.base[channel * padded + index] = colour[channel] }
-            distances.base[index] = .greatestFiniteMagnitude
+            for channel in 0..<3 { colours[channel * padded + index] = colour[channel] }
+            distances[index] = .greatestFiniteMagnitude
         }
     }
 
@@ -43,7 +43,7 @@ struct ColourClusters {
             if iteration > 0 { moveCentres() }
             guard assign() else { break }
         }
-        return Array(UnsafeBufferPointer(start: labels.base, count: count))
+        return labels.prefix(count)
     }
 
     private mutating func drawSeeds(
@@ -70,20 +70,21 @@ struct ColourClusters {
         // The sums are exact, as distances are whole numbers.
         var sum = 0.0
         for index in 0..<count {
-            sum += Double(distances.base[index])
+            sum += Double(distances[index])
             if sum > threshold { return index }
         }
         fail("ColourClusters: \(threshold) of \(total)")
     }
 
     private func colour(_ index: Int) -> SIMD3<Float> {
-        SIMD3(
-            colours.base[index], colours.base[padded + index], colours.base[2 * padded + index])
+        SIMD3(colours[index], colours[padded + index], colours[2 * padded + index])
     }
 
     @inline(__always)
-    private func distance(_ index: Int, _ centre: SIMD3<Float>) -> Lanes {
-        let base = colours.base + index
+    private func distance(
+        _ colours: UnsafePointer<Float>, _ index: Int, _ centre: SIMD3<Float>
+    ) -> Lanes {
+        let base = colours + index
         let red = load(base) - centre.x
         let green = load(base + padded) - centre.y
         let blue = load(base + 2 * padded) - centre.z
@@ -92,49 +93,55 @@ struct ColourClusters {
 
     /// The sum of distances if `centre` were added.
     private func sum(with centre: SIMD3<Float>) -> Double {
-        var sum = 0.0
-        for index in stride(from: 0, to: padded, by: 8) {
-            let known = load(distances.base + index)
-            let new = distance(index, centre)
-            sum += Double(known.replacing(with: new, where: new .< known).sum())
+        withUnsafePointers(reading: colours, distances) { colours, distances in
+            var sum = 0.0
+            for index in stride(from: 0, to: padded, by: 8) {
+                let known = load(distances + index)
+                let new = distance(colours, index, centre)
+                sum += Double(known.replacing(with: new, where: new .< known).sum())
+            }
+            return sum
         }
-        return sum
     }
 
     /// Updates the distances for a new centre and returns their sum.
     private func approach(_ centre: SIMD3<Float>) -> Double {
         let sum = sum(with: centre)
-        for index in stride(from: 0, to: padded, by: 8) {
-            let known = load(distances.base + index)
-            let new = distance(index, centre)
-            store(known.replacing(with: new, where: new .< known), to: distances.base + index)
+        withUnsafePointers(reading: colours, distances) { colours, distances in
+            for index in stride(from: 0, to: padded, by: 8) {
+                let known = load(distances + index)
+                let new = distance(colours, index, centre)
+                store(known.replacing(with: new, where: new .< known), to: distances + index)
+            }
         }
         return sum
     }
 
     /// Assigns each colour to its nearest centre, the first on a tie, and returns whether any changed.
     private func assign() -> Bool {
-        var changed = SIMDMask<SIMD8<Int32>>(repeating: false)
-        for index in stride(from: 0, to: padded, by: 8) {
-            var nearest = Lanes(repeating: .infinity)
-            var label = SIMD8<Int32>()
-            for (cluster, centre) in centres.enumerated() {
-                let new = distance(index, centre)
-                let nearer = new .< nearest
-                nearest.replace(with: new, where: nearer)
-                label.replace(with: Int32(cluster), where: nearer)
+        withUnsafePointers(reading: colours, labels) { colours, labels in
+            var changed = SIMDMask<SIMD8<Int32>>(repeating: false)
+            for index in stride(from: 0, to: padded, by: 8) {
+                var nearest = Lanes(repeating: .infinity)
+                var label = SIMD8<Int32>()
+                for (cluster, centre) in centres.enumerated() {
+                    let new = distance(colours, index, centre)
+                    let nearer = new .< nearest
+                    nearest.replace(with: new, where: nearer)
+                    label.replace(with: Int32(cluster), where: nearer)
+                }
+                let place = UnsafeMutableRawPointer(labels + index)
+                changed .|= label .!= place.loadUnaligned(as: SIMD8<Int32>.self)
+                place.storeBytes(of: label, as: SIMD8<Int32>.self)
             }
-            let place = UnsafeMutableRawPointer(labels.base + index)
-            changed .|= label .!= place.loadUnaligned(as: SIMD8<Int32>.self)
-            place.storeBytes(of: label, as: SIMD8<Int32>.self)
+            return any(changed)
         }
-        return any(changed)
     }
 
     private mutating func moveCentres() {
         var sums = [SIMD4<Double>](repeating: SIMD4(), count: centres.count)
         for index in 0..<count {
-            sums[Int(labels.base[index])] += SIMD4(SIMD3<Double>(colour(index)), 1)
+            sums[Int(labels[index])] += SIMD4(SIMD3<Double>(colour(index)), 1)
         }
         for (cluster, sum) in sums.enumerated() where sum.w > 0 {
             centres[cluster] = SIMD3(

@@ -20,8 +20,8 @@ package struct LatticeFilter {
         values = Block(count: count)
         others = Block(count: count)
         for group in 1..<groups + 1 {
-            values.base[group * (lattice.vertices + 1) - 1] = FilterChannels()
-            others.base[group * (lattice.vertices + 1) - 1] = FilterChannels()
+            values[group * (lattice.vertices + 1) - 1] = FilterChannels()
+            others[group * (lattice.vertices + 1) - 1] = FilterChannels()
         }
     }
 
@@ -29,18 +29,20 @@ package struct LatticeFilter {
     ///
     /// - Complexity: O((points + vertices) * dimensions * groups).
     package func blur(_ points: UnsafePointer<FilterChannels>) {
-        inBlocks { group, vertices in
-            lattice.spread(
-                points + group * lattice.points, to: vertices,
-                of: values.base + group * (lattice.vertices + 1))
-        }
-        var (source, target) = (values.base, others.base)
-        for axis in 0...lattice.dimensions {
+        withUnsafePointers(reading: values, others) { source, target in
+            var (source, target) = (source, target)
             inBlocks { group, vertices in
-                let start = group * (lattice.vertices + 1)
-                lattice.blur(vertices, along: axis, from: source + start, to: target + start)
+                lattice.spread(
+                    points + group * lattice.points, to: vertices,
+                    of: source + group * (lattice.vertices + 1))
             }
-            swap(&source, &target)
+            for axis in 0...lattice.dimensions {
+                inBlocks { group, vertices in
+                    let start = group * (lattice.vertices + 1)
+                    lattice.blur(vertices, along: axis, from: source + start, to: target + start)
+                }
+                swap(&source, &target)
+            }
         }
     }
 
@@ -57,10 +59,10 @@ package struct LatticeFilter {
     package func add(
         _ points: Range<Int>, group: Int, to sums: UnsafeMutablePointer<FilterChannels>
     ) {
-        let blurred = lattice.dimensions % 2 == 0 ? others.base : values.base
-        lattice.gather(
-            points, from: blurred + group * (lattice.vertices + 1),
-            addingTo: sums)
+        let blurred = lattice.dimensions % 2 == 0 ? others : values
+        withUnsafePointers(reading: blurred) {
+            lattice.gather(points, from: $0 + group * (lattice.vertices + 1), addingTo: sums)
+        }
     }
 }
 
@@ -69,29 +71,30 @@ extension PermutohedralLattice {
     package func sums() -> [Float] {
         let filter = LatticeFilter(self, groups: 1)
         let ones = Block(repeating: FilterChannels(repeating: 1), count: points)
-        // The pointer does not keep the block alive.
-        withExtendedLifetime(ones) { filter.blur(ones.base) }
         let sums = Block<FilterChannels>(repeating: FilterChannels(), count: points)
-        filter.add(0..<points, group: 0, to: sums.base)
-        return (0..<points).map { sums.base[$0][0] }
+        withUnsafePointers(reading: ones, sums) {
+            filter.blur($0)
+            filter.add(0..<points, group: 0, to: $1)
+        }
+        return (0..<points).map { sums[$0][0] }
     }
 
     fileprivate func spread(
         _ values: UnsafePointer<FilterChannels>, to range: Range<Int>,
         of vertices: UnsafeMutablePointer<FilterChannels>
     ) {
-        let members = members.base
-        let weights = memberWeights.base
-        let first = firstMember.base
-        var index = Int(first[range.lowerBound])
-        for vertex in range {
-            var sum = FilterChannels()
-            let end = Int(first[vertex + 1])
-            while index < end {
-                sum += weights[index] * values[Int(members[index])]
-                index += 1
+        withUnsafePointers(reading: members, memberWeights, firstMember) {
+            members, weights, first in
+            var index = Int(first[range.lowerBound])
+            for vertex in range {
+                var sum = FilterChannels()
+                let end = Int(first[vertex + 1])
+                while index < end {
+                    sum += weights[index] * values[Int(members[index])]
+                    index += 1
+                }
+                vertices[vertex] = sum
             }
-            vertices[vertex] = sum
         }
     }
 
@@ -99,10 +102,12 @@ extension PermutohedralLattice {
         _ range: Range<Int>, along axis: Int, from source: UnsafePointer<FilterChannels>,
         to target: UnsafeMutablePointer<FilterChannels>
     ) {
-        let neighbours = neighbours.base + axis * vertices
-        for vertex in range {
-            let pair = neighbours[vertex]
-            target[vertex] = source[vertex] + 0.5 * (source[Int(pair[0])] + source[Int(pair[1])])
+        withUnsafePointers(reading: neighbours) {
+            let neighbours = $0 + axis * vertices
+            for vertex in range {
+                let (ahead, back) = (Int(neighbours[vertex][0]), Int(neighbours[vertex][1]))
+                target[vertex] = source[vertex] + 0.5 * (source[ahead] + source[back])
+            }
         }
     }
 
@@ -111,14 +116,17 @@ extension PermutohedralLattice {
         addingTo sums: UnsafeMutablePointer<FilterChannels>
     ) {
         let size = dimensions + 1
-        var corner = corners.base + range.lowerBound * size
-        var weight = cornerWeights.base + range.lowerBound * size
-        for index in 0..<range.count {
-            var sum = sums[index]
-            for place in 0..<size { sum += weight[place] * vertices[Int(corner[place])] }
-            sums[index] = sum
-            corner += size
-            weight += size
+        withUnsafePointers(reading: corners, cornerWeights) { corners, weights in
+            var (corner, weight) = (
+                corners + range.lowerBound * size, weights + range.lowerBound * size
+            )
+            for index in 0..<range.count {
+                var sum = sums[index]
+                for place in 0..<size { sum += weight[place] * vertices[Int(corner[place])] }
+                sums[index] = sum
+                corner += size
+                weight += size
+            }
         }
     }
 }

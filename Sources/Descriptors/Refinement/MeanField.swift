@@ -32,19 +32,19 @@ struct MeanField {
         filters = kernels.map { LatticeFilter($0, groups: groups) }
         unaries.withUnsafeElements { unaries in
             for label in 0..<labels - 1 {
-                let group = energies.base + label / 4 * pixels
                 for pixel in 0..<pixels {
-                    group[pixel][label % 4] = -unaries[label * pixels + pixel]
+                    energies[label / 4 * pixels + pixel][label % 4] =
+                        -unaries[label * pixels + pixel]
                 }
             }
             for pixel in 0..<pixels {
-                lastEnergies.base[pixel] = -unaries[(labels - 1) * pixels + pixel]
+                lastEnergies[pixel] = -unaries[(labels - 1) * pixels + pixel]
             }
         }
         // Padding channels get probability 0.
         for label in labels - 1..<4 * groups {
             for pixel in 0..<pixels {
-                energies.base[(groups - 1) * pixels + pixel][label % 4] = -.greatestFiniteMagnitude
+                energies[(groups - 1) * pixels + pixel][label % 4] = -.greatestFiniteMagnitude
             }
         }
         normalize(filtered: false)
@@ -52,14 +52,14 @@ struct MeanField {
             // Reduced slightly: otherwise, among labels with equal evidence, rounding would favour the last
             // one or the others, and every update would amplify it.
             for (pixel, sum) in kernel.sums().enumerated() {
-                lastEnergies.base[pixel] += sum * (1 - 3e-7)
+                lastEnergies[pixel] += sum * (1 - 3e-7)
             }
         }
     }
 
     /// Recomputes the beliefs from the filtered ones.
     mutating func update() {
-        for filter in filters { filter.blur(beliefs.base) }
+        withUnsafePointers(reading: beliefs) { for filter in filters { filter.blur($0) } }
         normalize(filtered: true)
     }
 
@@ -87,49 +87,50 @@ struct MeanField {
     private static let block = 512
 
     private func softmax(_ range: Range<Int>, adding sums: UnsafeMutablePointer<FilterChannels>) {
-        let energies = energies.base
-        let beliefs = beliefs.base
-        for index in range {
-            let sums = sums + (index - range.lowerBound)
-            var total = FilterChannels()
-            var greatest = FilterChannels(repeating: -.infinity)
-            for group in 0..<groups {
-                let sum = sums[group * Self.block]
-                let energy = energies[group * pixels + index] + sum
-                total += sum
-                sums[group * Self.block] = energy
-                greatest = energy.replacing(with: greatest, where: greatest .> energy)
+        withUnsafePointers(reading: energies, lastEnergies, beliefs, lastBeliefs) {
+            energies, lastEnergies, beliefs, lastBeliefs in
+            for index in range {
+                let sums = sums + (index - range.lowerBound)
+                var total = FilterChannels()
+                var greatest = FilterChannels(repeating: -.infinity)
+                for group in 0..<groups {
+                    let sum = sums[group * Self.block]
+                    let energy = energies[group * pixels + index] + sum
+                    total += sum
+                    sums[group * Self.block] = energy
+                    greatest = energy.replacing(with: greatest, where: greatest .> energy)
+                }
+                let last = lastEnergies[index] - sumOfLanes(total)
+                let top = max(
+                    max(greatest[0], greatest[1]), max(greatest[2], greatest[3]), last)
+                total = FilterChannels()
+                var lastValue: Float = 0
+                for group in 0..<groups {
+                    let both = exponential(
+                        Lanes(
+                            lowHalf: sums[group * Self.block],
+                            highHalf: FilterChannels(repeating: last)) - top)
+                    beliefs[group * pixels + index] = both.lowHalf
+                    total += both.lowHalf
+                    lastValue = both.highHalf[0]
+                }
+                let scale = 1 / (sumOfLanes(total) + lastValue)
+                for group in 0..<groups { beliefs[group * pixels + index] *= scale }
+                lastBeliefs[index] = lastValue * scale
             }
-            let last = lastEnergies.base[index] - sumOfLanes(total)
-            let top = max(
-                max(greatest[0], greatest[1]), max(greatest[2], greatest[3]), last)
-            total = FilterChannels()
-            var lastValue: Float = 0
-            for group in 0..<groups {
-                let both = exponential(
-                    Lanes(
-                        lowHalf: sums[group * Self.block],
-                        highHalf: FilterChannels(repeating: last)) - top)
-                beliefs[group * pixels + index] = both.lowHalf
-                total += both.lowHalf
-                lastValue = both.highHalf[0]
-            }
-            let scale = 1 / (sumOfLanes(total) + lastValue)
-            for group in 0..<groups { beliefs[group * pixels + index] *= scale }
-            lastBeliefs.base[index] = lastValue * scale
         }
     }
 
     func beliefs(shape: Shape) -> Tensor {
         Tensor(shape: shape) { target in
             for label in 0..<labels - 1 {
-                let group = beliefs.base + label / 4 * pixels
                 for pixel in 0..<pixels {
-                    target[label * pixels + pixel] = group[pixel][label % 4]
+                    target[label * pixels + pixel] =
+                        beliefs[label / 4 * pixels + pixel][label % 4]
                 }
             }
             for pixel in 0..<pixels {
-                target[(labels - 1) * pixels + pixel] = lastBeliefs.base[pixel]
+                target[(labels - 1) * pixels + pixel] = lastBeliefs[pixel]
             }
         }
     }

@@ -29,13 +29,12 @@ struct PermutohedralEmbedding {
         keys = Block(count: points * corners)
         weights = Block(count: points * corners)
         units = Block(count: corners)
-        for (axis, unit) in packing.units.enumerated() { units.base[axis] = unit }
+        for (axis, unit) in packing.units.enumerated() { units[axis] = unit }
         let blocks = (points + Self.block - 1) / Self.block
-        features.withUnsafeElements { features in
-            guard let base = features.baseAddress else { return }
+        withUnsafePointers(reading: features) { features in
             Parallelism.perform(count: blocks) { index in
                 let start = index * Self.block
-                embed(base, start..<min(start + Self.block, points))
+                embed(features, start..<min(start + Self.block, points))
             }
         }
     }
@@ -46,18 +45,17 @@ struct PermutohedralEmbedding {
         let lanes = Block<Lanes>(count: 2 * corners)
         let ranks = Block<SIMD8<Int32>>(count: corners)
         let ordered = Block<(unit: Int64, share: Float)>(count: corners)
-        // Pointers do not keep the blocks alive.
-        withExtendedLifetime((lanes, ranks, ordered)) {
-            let (elevated, nearest) = (lanes.base, lanes.base + corners)
+        withUnsafePointers(reading: lanes, ranks, ordered) { elevated, ranks, ordered in
+            let nearest = elevated + corners
             for point in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
                 let count = min(8, range.upperBound - point)
                 elevate(features + point, count: count, into: elevated)
-                locate(elevated, nearest: nearest, rank: ranks.base)
+                locate(elevated, nearest: nearest, rank: ranks)
                 for lane in 0..<count {
                     writeCorners(
                         of: point + lane, scalars(elevated) + lane,
                         nearest: scalars(nearest) + lane,
-                        rank: scalars(ranks.base) + lane, ordered: ordered.base)
+                        rank: scalars(ranks) + lane, ordered: ordered)
                 }
             }
         }
@@ -132,7 +130,6 @@ struct PermutohedralEmbedding {
         rank: UnsafePointer<Int32>, ordered: UnsafeMutablePointer<(unit: Int64, share: Float)>
     ) {
         let last = dimensions
-        let units = units.base
         var key = packing.bias
         for axis in 0...last {
             let near = nearest[8 * axis]
@@ -140,17 +137,16 @@ struct PermutohedralEmbedding {
             ordered[Int(rank[8 * axis])] = (unit, elevated[8 * axis] - near)
             key &+= Int64(near) &* unit
         }
-        let keys = keys.base + point * (last + 1)
-        let weights = weights.base + point * (last + 1)
-        keys[0] = key
-        weights[0] = 1 + ordered[last].share - ordered[0].share
+        let first = point * (last + 1)
+        keys[first] = key
+        weights[first] = 1 + ordered[last].share - ordered[0].share
         for remainder in stride(from: 1, through: last, by: 1) {
             // All coordinates grow by one, which leaves the key unchanged; the next in order falls by
             // `dimensions + 1`.
             let place = last - remainder
             key &-= ordered[place + 1].unit
-            keys[remainder] = key
-            weights[remainder] = ordered[place].share - ordered[place + 1].share
+            keys[first + remainder] = key
+            weights[first + remainder] = ordered[place].share - ordered[place + 1].share
         }
     }
 }

@@ -62,20 +62,20 @@ package struct PermutohedralLattice: Sendable {
         var vertices = 0
         let perPoint = UInt32(dimensions + 1)
         for index in 0..<count {
-            let key = sorted.keys.base[index]
-            let entry = sorted.entries.base[index]
-            if vertices == 0 || distinct.base[vertices - 1] != key {
-                distinct.base[vertices] = key
-                first.base[vertices] = Int32(index)
+            let key = sorted.keys[index]
+            let entry = sorted.entries[index]
+            if vertices == 0 || distinct[vertices - 1] != key {
+                distinct[vertices] = key
+                first[vertices] = Int32(index)
                 vertices += 1
             }
-            corners.base[Int(entry)] = Int32(vertices - 1)
-            members.base[index] = Int32(entry / perPoint)
-            let weight = embedding.weights.base[Int(entry)]
-            memberWeights.base[index] = weight
-            cornerWeights.base[Int(entry)] = weight
+            corners[Int(entry)] = Int32(vertices - 1)
+            members[index] = Int32(entry / perPoint)
+            let weight = embedding.weights[Int(entry)]
+            memberWeights[index] = weight
+            cornerWeights[Int(entry)] = weight
         }
-        first.base[vertices] = Int32(count)
+        first[vertices] = Int32(count)
         firstMember = first
         self.vertices = vertices
         neighbours = Self.neighbours(distinct, vertices: vertices, embedding.packing)
@@ -89,11 +89,11 @@ package struct PermutohedralLattice: Sendable {
         let factors = sums().map { 1 / ($0 + 1e-20).squareRoot() }
         for (point, factor) in factors.enumerated() {
             for corner in point * (dimensions + 1)..<(point + 1) * (dimensions + 1) {
-                cornerWeights.base[corner] *= weight * factor
+                cornerWeights[corner] *= weight * factor
             }
         }
         for index in 0..<points * (dimensions + 1) {
-            memberWeights.base[index] *= factors[Int(members.base[index])]
+            memberWeights[index] *= factors[Int(members[index])]
         }
     }
 
@@ -104,20 +104,21 @@ package struct PermutohedralLattice: Sendable {
         let axes = packing.units.count
         let neighbours = Block<SIMD2<Int32>>(
             repeating: SIMD2(repeating: Int32(vertices)), count: axes * vertices)
-        let keys = keys.base
-        Parallelism.perform(count: axes) { axis in
-            let step = packing.units[axis]
-            let row = neighbours.base + axis * vertices
-            // If one vertex is a step ahead of another, the other is a step back from it.
-            let (distance, ahead, back) = step > 0 ? (step, 0, 1) : (-step, 1, 0)
-            var other = 0
-            for vertex in 0..<vertices {
-                let wanted = keys[vertex] &+ distance
-                while other < vertices && keys[other] < wanted { other += 1 }
-                guard other < vertices else { break }
-                if keys[other] == wanted {
-                    row[vertex][ahead] = Int32(other)
-                    row[other][back] = Int32(vertex)
+        withUnsafePointers(reading: keys, neighbours) { keys, neighbours in
+            Parallelism.perform(count: axes) { axis in
+                let step = packing.units[axis]
+                let row = neighbours + axis * vertices
+                // If one vertex is a step ahead of another, the other is a step back from it.
+                let (distance, ahead, back) = step > 0 ? (step, 0, 1) : (-step, 1, 0)
+                var other = 0
+                for vertex in 0..<vertices {
+                    let wanted = keys[vertex] &+ distance
+                    while other < vertices && keys[other] < wanted { other += 1 }
+                    guard other < vertices else { break }
+                    if keys[other] == wanted {
+                        row[vertex][ahead] = Int32(other)
+                        row[other][back] = Int32(vertex)
+                    }
                 }
             }
         }

@@ -17,9 +17,9 @@ struct PictureColours {
         )
         image.pixels.withUnsafeBufferPointer { samples in
             for pixel in 0..<count {
-                planes.0.base[pixel] = Float(samples[3 * pixel])
-                planes.1.base[pixel] = Float(samples[3 * pixel + 1])
-                planes.2.base[pixel] = Float(samples[3 * pixel + 2])
+                planes.0[pixel] = Float(samples[3 * pixel])
+                planes.1[pixel] = Float(samples[3 * pixel + 1])
+                planes.2[pixel] = Float(samples[3 * pixel + 2])
             }
         }
     }
@@ -37,7 +37,7 @@ struct PictureColours {
             var clusters = ColourClusters(count: members.count) { place in
                 let pixel = members[place]
                 return SIMD3(
-                    planes.0.base[pixel], planes.1.base[pixel], planes.2.base[pixel])
+                    planes.0[pixel], planes.1[pixel], planes.2[pixel])
             }
             let found = clusters.run(
                 clusters: min(components, members.count), iterations: 10, using: &generator)
@@ -57,8 +57,8 @@ struct PictureColours {
                 let place = labels[pixel].isForeground ? count : 0
                 moments[place + Int(components[pixel])].add(
                     SIMD3(
-                        Double(planes.0.base[pixel]), Double(planes.1.base[pixel]),
-                        Double(planes.2.base[pixel])))
+                        Double(planes.0[pixel]), Double(planes.1[pixel]),
+                        Double(planes.2[pixel])))
             }
         }
         return (
@@ -92,30 +92,29 @@ struct PictureColours {
             let scratch = Block<Lanes>(
                 count: max(
                     mixtures.background.components.count, mixtures.foreground.components.count))
-            // The pointer does not keep the block alive.
-            withExtendedLifetime(scratch) {
+            withUnsafePointers(
+                reading: planes.0, planes.1, planes.2, ratios, background, foreground, scratch
+            ) { reds, greens, blues, ratios, background, foreground, scratch in
                 for pixel in stride(from: block * size, to: min((block + 1) * size, count), by: 8) {
-                    let red = load(planes.0.base + pixel)
-                    let green = load(planes.1.base + pixel)
-                    let blue = load(planes.2.base + pixel)
+                    let (red, green, blue) = (
+                        load(reds + pixel), load(greens + pixel), load(blues + pixel)
+                    )
                     let back = mixtures.background.verdict(
-                        red: red, green: green, blue: blue, scratch: scratch.base)
+                        red: red, green: green, blue: blue, scratch: scratch)
                     let fore = mixtures.foreground.verdict(
-                        red: red, green: green, blue: blue, scratch: scratch.base)
+                        red: red, green: green, blue: blue, scratch: scratch)
                     var ratio = fore.sum / back.sum
                     for lane in 0..<8 { ratio[lane] = log(ratio[lane]) }
-                    store(ratio + (fore.top - back.top), to: ratios.base + pixel)
-                    UnsafeMutableRawPointer(background.base + pixel)
+                    store(ratio + (fore.top - back.top), to: ratios + pixel)
+                    UnsafeMutableRawPointer(background + pixel)
                         .storeBytes(of: back.component, as: SIMD8<Int32>.self)
-                    UnsafeMutableRawPointer(foreground.base + pixel)
+                    UnsafeMutableRawPointer(foreground + pixel)
                         .storeBytes(of: fore.component, as: SIMD8<Int32>.self)
                 }
             }
         }
-        func array<Value>(_ block: Block<Value>) -> [Value] {
-            Array(UnsafeBufferPointer(start: block.base, count: count))
-        }
         return Evaluation(
-            ratios: array(ratios), background: array(background), foreground: array(foreground))
+            ratios: ratios.prefix(count), background: background.prefix(count),
+            foreground: foreground.prefix(count))
     }
 }

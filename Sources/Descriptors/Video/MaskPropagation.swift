@@ -92,14 +92,15 @@ public struct MaskPropagation: Sendable {
                 for (rank, weight) in zip(ranks, weights) where weight > 0 {
                     let (frame, place) = Int(search.places[rank])
                         .quotientAndRemainder(dividingBy: grid.count)
-                    let source = frames[frame].masks.base + place * classes
-                    for index in 0..<classes {
-                        masks[cell * classes + index] += source[index] * (weight / sum)
+                    frames[frame].masks.withUnsafeElements { source in
+                        for index in 0..<classes {
+                            masks[cell * classes + index] +=
+                                source[place * classes + index] * (weight / sum)
+                        }
                     }
                 }
             }
         }
-        withExtendedLifetime(frames) {}
         if previous.count == options.previousFrames, !previous.isEmpty { previous.removeFirst() }
         if options.previousFrames > 0 {
             previous.append(Frame(features: features, masks: masks))

@@ -56,21 +56,21 @@ package struct NeighbourhoodSearch: ~Copyable {
         let channels = features.shape[1]
         let columns = grid.columns
         let widest = min(grid.rows, Self.bandRows + 2 * reach) * columns
-        let products = Tensor(uninitialized: [Self.bandRows * columns, widest])
-        withExtendedLifetime((features, others, products)) {
+        let scratch = Storage(count: Self.bandRows * columns * widest)
+        withUnsafePointers(reading: features, others, scratch) { features, others, products in
             for firstRow in stride(from: 0, to: grid.rows, by: Self.bandRows) {
                 let band = firstRow..<min(grid.rows, firstRow + Self.bandRows)
                 let reached = max(0, firstRow - reach)..<min(grid.rows, band.upperBound + reach)
                 multiply(
                     MatrixView(
-                        features.base + firstRow * columns * channels, rows: band.count * columns,
+                        features + firstRow * columns * channels, rows: band.count * columns,
                         columns: channels),
                     MatrixView(
-                        others.base + reached.lowerBound * columns * channels,
+                        others + reached.lowerBound * columns * channels,
                         rows: reached.count * columns, columns: channels
                     ).transposed,
-                    into: products.mutableBase, rowStride: widest)
-                lookThrough(products.base, rowStride: widest, band, reached, frame)
+                    into: products, rowStride: widest)
+                lookThrough(products, rowStride: widest, band, reached, frame)
             }
         }
     }

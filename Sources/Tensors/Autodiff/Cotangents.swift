@@ -32,12 +32,11 @@ package struct Cotangents {
         if var sum = values[index].take() {
             require(
                 sum.shape.count == shape.count, "update: \(shape) for a gradient \(sum.shape)")
-            sum.makeUnique()
-            withExtendedLifetime(sum) { body(sum.mutableBase, true) }
+            withUnsafePointers(writing: &sum) { body($0, true) }
             values[index] = sum
         } else {
-            let first = Tensor(uninitialized: shape)
-            withExtendedLifetime(first) { body(first.mutableBase, false) }
+            var first = Tensor(uninitialized: shape)
+            withUnsafePointers(writing: &first) { body($0, false) }
             values[index] = first
         }
     }

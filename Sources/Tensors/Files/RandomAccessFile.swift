@@ -11,19 +11,15 @@ final class RandomAccessFile: Sendable {
     private let descriptor: Int32
 
     init(path: String) throws(TensorFileError) {
-        // Without O_NONBLOCK, opening a pipe would block; for a regular file the flag has no effect.
-        let descriptor = withPath(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
-        guard descriptor >= 0 else {
-            throw .unreadable(path: path, reason: SystemError().description)
-        }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            throw .unreadable(path: path, reason: "it is not a regular file")
+        let opened: (descriptor: Int32, status: stat)
+        do {
+            opened = try FileSystem.openFile(path)
+        } catch {
+            throw .unreadable(path: path, reason: error.description)
         }
         self.path = path
-        self.size = Int(status.st_size)
-        self.descriptor = descriptor
+        size = Int(opened.status.st_size)
+        descriptor = opened.descriptor
     }
 
     deinit {

@@ -135,8 +135,8 @@ public struct TensorFile: Sendable {
     ///   few stored elements to a large shape.
     public func tensor(named name: String) throws(TensorFileError) -> Tensor {
         let record = try record(named: name)
-        let tensor = Tensor(uninitialized: record.shape)
-        try record.read(into: tensor.storage.base)
+        var tensor = Tensor(uninitialized: record.shape)
+        try withUnsafePointers(writing: &tensor, perform: record.read)
         return tensor
     }
 
@@ -200,10 +200,12 @@ extension TensorFile {
             parts.append(record)
         }
         guard let inner else { fail("rows: no names given") }
-        let tensor = Tensor(uninitialized: Shape([rows] + inner))
+        var tensor = Tensor(uninitialized: Shape([rows] + inner))
         var done = 0
         for record in parts {
-            try record.read(into: tensor.storage.base + done)
+            try withUnsafePointers(writing: &tensor) { target throws(TensorFileError) in
+                try record.read(into: target + done)
+            }
             done += record.shape.count
         }
         return tensor

@@ -75,10 +75,10 @@ struct TensorRecord: Sendable {
         guard let strides else {
             return try readRun(count: shape.count, into: target)
         }
-        let stored = Tensor(uninitialized: [storedCount])
-        try readRun(count: storedCount, into: stored.storage.base)
-        stored.withUnsafeElements {
-            gather($0, shape.dimensions, strides, into: target)
+        try withUnsafePointers(reading: Storage(count: storedCount)) {
+            stored throws(TensorFileError) in
+            try readRun(count: storedCount, into: stored)
+            gather(stored, shape.dimensions, strides, into: target)
         }
     }
 
@@ -131,7 +131,7 @@ private func isRowMajor(_ strides: [Int], _ dimensions: [Int]) -> Bool {
 
 /// Copies strided elements into row-major order. There is at least one.
 private func gather(
-    _ source: UnsafeBufferPointer<Float>, _ dimensions: [Int], _ strides: [Int],
+    _ source: UnsafePointer<Float>, _ dimensions: [Int], _ strides: [Int],
     into target: UnsafeMutablePointer<Float>
 ) {
     let inner = dimensions.last ?? 1

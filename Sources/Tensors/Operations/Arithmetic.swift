@@ -69,8 +69,8 @@ extension Tensor {
     ) {
         require(a.shape == b.shape, "\(name): \(a.shape) and \(b.shape)")
         self.init(uninitialized: a.shape)
-        withExtendedLifetime((a, b, self)) {
-            let (a, b, target) = (a.base, b.base, mutableBase)
+        let count = count
+        withUnsafePointers(writing: &self, reading: a, b) { target, a, b in
             inChunks(of: count) { for i in $0 { target[i] = function(a[i], b[i]) } }
         }
     }
@@ -79,9 +79,8 @@ extension Tensor {
     ///
     /// - Complexity: O(count).
     public func scaled(by factor: Float) -> Tensor {
-        let result = Tensor(uninitialized: shape)
-        withExtendedLifetime((self, result)) {
-            let (source, target) = (base, result.mutableBase)
+        var result = Tensor(uninitialized: shape)
+        withUnsafePointers(writing: &result, reading: self) { target, source in
             inChunks(of: count) { for i in $0 { target[i] = factor * source[i] } }
         }
         guard let trace else { return result }

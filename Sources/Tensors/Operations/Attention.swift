@@ -76,11 +76,11 @@ extension Tensor {
         return result
     }
 
-    /// Keys and values in the kernels' preferred layout, one row per image and head; nil if that is the layout of the
-    /// joined projection.
+    /// Keys and values in the kernels' preferred layout, one row per image and head; nil if they are used too few times
+    /// to pay for it.
     private func preparedKeys(heads: Int) -> Tensor? {
         // Preparation is linear in the tokens, what it saves is quadratic: it pays from here on.
-        guard let prepare = Kernels.best.prepare_keys, shape[1] >= 160 else { return nil }
+        guard shape[1] >= 160 else { return nil }
         let tokens = shape[1]
         let width = shape[2] / 3
         let headWidth = width / heads
@@ -90,7 +90,7 @@ extension Tensor {
             Parallelism.perform(count: shape[0] * heads) { row in
                 let query =
                     base + row / heads * tokens * shape[2] + row % heads * headWidth
-                prepare(
+                Kernels.best.prepare_keys(
                     tokens, headWidth, query + width, query + 2 * width, shape[2],
                     result.mutableBase + row * result.shape[1])
             }

@@ -31,10 +31,10 @@ extension Tensor {
         var dimensions = shape.dimensions
         dimensions.remove(at: axis)
         let inner = dimensions[axis...].reduce(1, *)
-        let result = Tensor(uninitialized: Shape(dimensions))
-        withExtendedLifetime((self, result)) {
-            let (source, target) = (base, result.mutableBase)
-            inChunks(of: result.count) { chunk in
+        var result = Tensor(uninitialized: Shape(dimensions))
+        let count = result.count
+        withUnsafePointers(writing: &result, reading: self) { target, source in
+            inChunks(of: count) { chunk in
                 for i in chunk {
                     let first = source + i / max(inner, 1) * extent * inner + i % max(inner, 1)
                     var total = 0.0

@@ -10,17 +10,17 @@ extension MatrixView {
         require(columnStride == 1, "addColumnSums: columns \(columnStride) apart")
         let rowsPerBlock = 128
         let blocks = (rows + rowsPerBlock - 1) / rowsPerBlock
-        let partial = Scratch(count: blocks * columns)
-        let base = partial.base
-        Parallelism.perform(count: blocks) { block in
-            let first = block * rowsPerBlock
-            let target = base + block * columns
-            target.update(repeating: 0, count: columns)
-            Kernels.best.column_sums(
-                min(rowsPerBlock, rows - first), columns, self.base + first * rowStride, rowStride,
-                target)
+        withUnsafePointers(reading: Storage(count: blocks * columns)) { partial in
+            Parallelism.perform(count: blocks) { block in
+                let first = block * rowsPerBlock
+                let target = partial + block * columns
+                target.update(repeating: 0, count: columns)
+                Kernels.best.column_sums(
+                    min(rowsPerBlock, rows - first), columns, base + first * rowStride, rowStride,
+                    target)
+            }
+            if !isSum { sums.update(repeating: 0, count: columns) }
+            Kernels.best.column_sums(blocks, columns, partial, columns, sums)
         }
-        if !isSum { sums.update(repeating: 0, count: columns) }
-        Kernels.best.column_sums(blocks, columns, base, columns, sums)
     }
 }

@@ -16,21 +16,21 @@ extension Tensor {
             "concatenated: \(parts.map(\.shape))")
         guard parts.count > 1 else { return parts[0] }
         let rows = parts.reduce(0) { $0 + $1.shape[0] }
-        let result = Tensor(
+        var result = Tensor(
             uninitialized: Shape([rows] + parts[0].shape.dimensions.dropFirst()))
         var firstRows: [Int] = []
         var row = 0
         let length = rows > 0 ? result.count / rows : 0
-        withExtendedLifetime((parts, result)) {
-            for part in parts {
-                firstRows.append(row)
-                (result.mutableBase + row * length).update(from: part.base, count: part.count)
-                row += part.shape[0]
+        for part in parts {
+            firstRows.append(row)
+            withUnsafePointers(writing: &result, reading: part) {
+                ($0 + row * length).update(from: $1, count: part.count)
             }
+            row += part.shape[0]
         }
         guard let tape = parts.lazy.compactMap({ Tape.of($0) }).first else { return result }
         return tape.record(result) {
-            [indices = parts.map(\.trace?.index), shapes = parts.map(\.shape)]
+            [firstRows, indices = parts.map(\.trace?.index), shapes = parts.map(\.shape)]
             gradient, cotangents in
             for (position, index) in indices.enumerated() where index != nil {
                 let first = firstRows[position]

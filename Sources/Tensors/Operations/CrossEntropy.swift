@@ -28,29 +28,28 @@ extension Tensor {
         let scale = 1 / temperature
         let x = untracked
         // The highest logit, the sum of the exponentials relative to it, and the sum of the weights.
-        let sums = Tensor(uninitialized: [rows, 3])
-        let losses = Tensor(uninitialized: [rows])
-        withExtendedLifetime((x, weights, sums, losses)) {
+        var sums = Tensor(uninitialized: [rows, 3])
+        var losses = Tensor(uninitialized: [rows])
+        withUnsafePointers(writing: &sums, &losses, reading: x, weights) {
+            sums, losses, x, weights in
             Parallelism.perform(count: rows) { row in
-                let sums = sums.mutableBase + 3 * row
+                let sums = sums + 3 * row
                 let dot = Kernels.best.cross_entropy(
-                    classes, x.base + row * classes, weights.base + row % targets * classes, scale,
-                    sums)
-                losses.mutableBase[row] = Float(Double(sums[2]) * log(Double(sums[1])) - dot)
+                    classes, x + row * classes, weights + row % targets * classes, scale, sums)
+                losses[row] = Float(Double(sums[2]) * log(Double(sums[1])) - dot)
             }
         }
         let loss = losses.elements.reduce(0.0) { $0 + Double($1) }
         let result = Tensor(repeating: Float(loss), shape: [])
         guard let trace else { return result }
-        return trace.tape.record(result) { [index = trace.index] gradient, cotangents in
+        return trace.tape.record(result) { [sums, index = trace.index] gradient, cotangents in
             let factor = gradient[] * scale
             cotangents.update(index, shape: x.shape) { target, isSum in
-                withExtendedLifetime((x, weights, sums)) {
+                withUnsafePointers(reading: x, weights, sums) { x, weights, sums in
                     Parallelism.perform(count: rows) { row in
                         Kernels.best.cross_entropy_gradient(
-                            classes, x.base + row * classes,
-                            weights.base + row % targets * classes, scale, sums.base + 3 * row,
-                            factor, target + row * classes, isSum)
+                            classes, x + row * classes, weights + row % targets * classes, scale,
+                            sums + 3 * row, factor, target + row * classes, isSum)
                     }
                 }
             }
@@ -71,12 +70,11 @@ extension Tensor {
         require(
             Tape.of(self, centre) == nil, "softmax: \(shape) is tracked, but there is no gradient")
         let classes = shape[-1]
-        let result = Tensor(uninitialized: shape)
-        withExtendedLifetime((self, centre, result)) {
+        var result = Tensor(uninitialized: shape)
+        withUnsafePointers(writing: &result, reading: self, centre) { y, x, centre in
             Parallelism.perform(count: classes > 0 ? count / classes : 0) { row in
                 Kernels.best.softmax(
-                    classes, base + row * classes, centre?.base, 1 / temperature,
-                    result.mutableBase + row * classes)
+                    classes, x + row * classes, centre, 1 / temperature, y + row * classes)
             }
         }
         return result

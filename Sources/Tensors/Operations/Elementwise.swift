@@ -7,10 +7,8 @@ extension Tensor {
     /// Adds another tensor's elements in place.
     package mutating func add(_ other: Tensor) {
         require(count == other.count, "add: \(other.shape) to \(shape)")
-        makeUnique()
-        withExtendedLifetime((self, other)) {
-            let target = mutableBase
-            let source = other.base
+        let count = count
+        withUnsafePointers(writing: &self, reading: other) { target, source in
             inChunks(of: count) { range in
                 for i in range { target[i] += source[i] }
             }
@@ -19,20 +17,12 @@ extension Tensor {
 
     /// Multiplies the elements by a factor in place.
     package mutating func scale(by factor: Float) {
-        makeUnique()
-        withExtendedLifetime(self) {
-            let target = mutableBase
+        let count = count
+        withUnsafePointers(writing: &self) { target in
             inChunks(of: count) { range in
                 for i in range { target[i] *= factor }
             }
         }
-    }
-
-    /// Pointer to the elements for writing, after copying them if they are shared. The caller keeps the tensor alive
-    /// and does not copy it meanwhile.
-    mutating func uniqueBase() -> UnsafeMutablePointer<Float> {
-        makeUnique()
-        return mutableBase
     }
 
     /// The sum of the products of two tensors' elements, accumulated in double precision except within blocks of some
@@ -43,10 +33,10 @@ extension Tensor {
         require(count == other.count, "dot: \(shape) and \(other.shape)")
         let chunks = (count + chunkLength - 1) / chunkLength
         return withUnsafeTemporaryAllocation(of: Double.self, capacity: chunks) { sums in
-            withExtendedLifetime((self, other)) {
+            withUnsafePointers(reading: self, other) { x, y in
                 inChunks(of: count) {
                     sums[$0.lowerBound / chunkLength] = Kernels.best.dot(
-                        $0.count, base + $0.lowerBound, other.base + $0.lowerBound)
+                        $0.count, x + $0.lowerBound, y + $0.lowerBound)
                 }
             }
             return sums.reduce(0, +)

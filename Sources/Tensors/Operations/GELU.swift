@@ -7,9 +7,8 @@ extension Tensor {
     ///
     /// - Complexity: O(count).
     public func gelu() -> Tensor {
-        let result = Tensor(uninitialized: shape)
-        withExtendedLifetime((self, result)) {
-            let (source, target) = (base, result.mutableBase)
+        var result = Tensor(uninitialized: shape)
+        withUnsafePointers(writing: &result, reading: self) { target, source in
             inChunks(of: count) { chunk in
                 Kernels.best.gelu(
                     1, chunk.count, source + chunk.lowerBound, chunk.count,
@@ -19,10 +18,8 @@ extension Tensor {
         guard let trace else { return result }
         return trace.tape.record(result) {
             [x = untracked, index = trace.index] gradient, cotangents in
-            gradient.makeUnique()
-            withExtendedLifetime((gradient, x)) {
-                let (target, x) = (gradient.mutableBase, x.base)
-                inChunks(of: gradient.count) { chunk in
+            withUnsafePointers(writing: &gradient, reading: x) { [count = x.count] target, x in
+                inChunks(of: count) { chunk in
                     Kernels.best.gelu_gradient(
                         chunk.count, x + chunk.lowerBound, target + chunk.lowerBound)
                 }

@@ -16,15 +16,15 @@ extension Tensor {
         require(
             shape.rank >= 1 && weight.count == shape[-1] && bias.count == shape[-1],
             "layerNorm: \(shape) with weight \(weight.shape) and bias \(bias.shape)")
-        let result = Tensor(uninitialized: shape)
+        var result = Tensor(uninitialized: shape)
         let width = shape[-1]
         let rows = width > 0 ? count / width : 0
-        withExtendedLifetime((self, weight, bias, result)) {
+        withUnsafePointers(writing: &result, reading: self, weight, bias) { y, x, weight, bias in
             Parallelism.perform(count: (rows + rowsPerTask - 1) / rowsPerTask) { task in
                 let first = task * rowsPerTask
                 Kernels.best.layer_norm(
-                    min(rowsPerTask, rows - first), width, base + first * width, width,
-                    weight.base, bias.base, epsilon, result.mutableBase + first * width, width)
+                    min(rowsPerTask, rows - first), width, x + first * width, width, weight, bias,
+                    epsilon, y + first * width, width)
             }
         }
         guard let tape = Tape.of(self, weight, bias) else { return result }
@@ -47,16 +47,16 @@ extension Tensor {
         let rows = width > 0 ? count / width : 0
         let tasks = (rows + rowsPerTask - 1) / rowsPerTask
         // Each task's contribution to the gradients of weight and bias.
-        let shares = Tensor(repeating: 0, shape: [2, tasks, width])
-        withExtendedLifetime((self, norm, gradient, shares)) {
-            let dy = gradient.base
+        var shares = Tensor(repeating: 0, shape: [2, tasks, width])
+        withUnsafePointers(writing: &shares, reading: self, norm.weight, gradient) {
+            shares, x, weight, dy in
             func run(_ dx: UnsafeMutablePointer<Float>?, _ accumulates: Bool) {
                 Parallelism.perform(count: tasks) { task in
                     let first = task * rowsPerTask
-                    let share = shares.mutableBase + task * width
+                    let share = shares + task * width
                     Kernels.best.layer_norm_gradient(
-                        min(rowsPerTask, rows - first), width, base + first * width,
-                        dy + first * width, norm.weight.base, norm.epsilon,
+                        min(rowsPerTask, rows - first), width, x + first * width,
+                        dy + first * width, weight, norm.epsilon,
                         dx.map { $0 + first * width }, accumulates, share,
                         share + tasks * width)
                 }
@@ -67,7 +67,7 @@ extension Tensor {
                 (indices.1.weight, norm.weight, 0), (indices.1.bias, norm.bias, 1),
             ] {
                 cotangents.update(index, shape: tensor.shape) {
-                    shares.rows(part..<part + 1).reshaped(to: [tasks, width]).matrix
+                    MatrixView(shares + part * tasks * width, rows: tasks, columns: width)
                         .addColumnSums(to: $0, isSum: $1)
                 }
             }

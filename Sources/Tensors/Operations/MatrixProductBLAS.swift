@@ -4,11 +4,15 @@ internal import CKernels
 extension BlockedProduct {
     /// Computes the product with BLAS if it supports the layout of the factors; returns whether it did.
     func computeWithBLAS() -> Bool {
-        var (a, b) = (a, b)
-        let mapped = [a, b].map { Tensor(uninitialized: [$0.isMapped ? $0.rows * $0.columns : 0]) }
-        defer { withExtendedLifetime(mapped) {} }
-        if a.isMapped { a = a.laidOut(at: mapped[0].mutableBase, kernels) }
-        if b.isMapped { b = b.laidOut(at: mapped[1].mutableBase, kernels) }
+        let mapped = [a, b].map { Storage(count: $0.isMapped ? $0.rows * $0.columns : 0) }
+        return withUnsafePointers(reading: mapped[0], mapped[1]) {
+            computeWithBLAS(
+                a.isMapped ? a.laidOut(at: $0, kernels) : a,
+                b.isMapped ? b.laidOut(at: $1, kernels) : b)
+        }
+    }
+
+    private func computeWithBLAS(_ a: MatrixView, _ b: MatrixView) -> Bool {
         guard let left = a.blasOrder, let right = b.blasOrder else { return false }
         let (rowsPerTask, columnsPerTask) = (2048, 192)
         let across = (b.columns + columnsPerTask - 1) / columnsPerTask

@@ -39,6 +39,13 @@ package struct MatrixView {
             columnStride == 1 || !isMapped, "MatrixView: a map of columns \(columnStride) apart")
     }
 
+    /// Creates a view of a tensor's elements; the columns are its innermost dimension.
+    package init(_ base: UnsafePointer<Float>, _ shape: Shape, map: Map = .identity) {
+        self.init(
+            base, rows: Shape(shape.dimensions.dropLast()).count,
+            columns: shape.rank > 0 ? shape[-1] : 1, map: map)
+    }
+
     /// The same elements with rows and columns exchanged.
     package var transposed: MatrixView {
         require(!isMapped, "transposed: a map needs contiguous rows")
@@ -102,9 +109,5 @@ extension Tensor {
     /// using it (`withExtendedLifetime`).
     var matrix: MatrixView { matrix(map: .identity) }
 
-    func matrix(map: MatrixView.Map) -> MatrixView {
-        let columns = shape.rank > 0 ? shape[-1] : 1
-        let rows = Shape(shape.dimensions.dropLast()).count
-        return MatrixView(base, rows: rows, columns: columns, map: map)
-    }
+    func matrix(map: MatrixView.Map) -> MatrixView { MatrixView(base, shape, map: map) }
 }

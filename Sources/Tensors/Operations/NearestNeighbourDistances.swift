@@ -23,25 +23,24 @@ extension Tensor {
         let epsilon: Float = 1e-8
         let y = untracked
         var neighbours = [Int](repeating: 0, count: rows)
-        let distances = Tensor(uninitialized: [rows])
-        let base = y.base
-        withExtendedLifetime((y, distances)) {
+        var distances = Tensor(uninitialized: [rows])
+        withUnsafePointers(writing: &distances, reading: y) { distances, y in
             neighbours.withUnsafeMutableBufferPointer { neighbours in
                 nonisolated(unsafe) let neighbours = neighbours
                 Parallelism.perform(count: rows) { i in
                     var best = (product: -Double.infinity, row: 0)
                     for j in 0..<rows where j != i {
-                        let product = Kernels.best.dot(width, base + i * width, base + j * width)
+                        let product = Kernels.best.dot(width, y + i * width, y + j * width)
                         if product > best.product { best = (product, j) }
                     }
                     var sum = 0.0
                     for k in 0..<width {
                         let difference = Double(
-                            base[i * width + k] - base[best.row * width + k] + epsilon)
+                            y[i * width + k] - y[best.row * width + k] + epsilon)
                         sum += difference * difference
                     }
                     neighbours[i] = best.row
-                    distances.mutableBase[i] = Float(sum.squareRoot())
+                    distances[i] = Float(sum.squareRoot())
                 }
             }
         }
@@ -49,18 +48,18 @@ extension Tensor {
         let result = Tensor(repeating: Float(total / Double(rows)), shape: [])
         guard let trace else { return result }
         return trace.tape.record(result) {
-            [shape, index = trace.index, neighbours] gradient, cotangents in
+            [shape, index = trace.index, neighbours, distances] gradient, cotangents in
             let factor = gradient[] / Float(rows)
             cotangents.update(index, shape: shape) { sum, isSum in
                 if !isSum { fill(sum, count: shape.count, with: 0) }
-                withExtendedLifetime((y, distances)) {
+                withUnsafePointers(reading: y, distances) { y, distances in
                     // Sequential, because rows share neighbours.
                     for (i, j) in neighbours.enumerated() {
-                        let distance = distances.base[i]
+                        let distance = distances[i]
                         let share = -factor / (distance * (distance + epsilon))
                         for k in 0..<width {
                             let slope =
-                                share * (y.base[i * width + k] - y.base[j * width + k] + epsilon)
+                                share * (y[i * width + k] - y[j * width + k] + epsilon)
                             sum[i * width + k] += slope
                             sum[j * width + k] -= slope
                         }

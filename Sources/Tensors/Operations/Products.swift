@@ -27,28 +27,30 @@ extension Tensor {
 
     private func product(_ other: Tensor, isTransposed: Bool) -> Tensor {
         let columns = other.shape[isTransposed ? 0 : 1]
-        let result = Tensor(uninitialized: [shape[0], columns])
-        withExtendedLifetime((self, other, result)) {
+        var result = Tensor(uninitialized: [shape[0], columns])
+        withUnsafePointers(writing: &result, reading: self, other) {
+            let factor = MatrixView($2, other.shape)
             multiply(
-                matrix, isTransposed ? other.matrix.transposed : other.matrix,
-                into: result.mutableBase, rowStride: columns)
+                MatrixView($1, shape), isTransposed ? factor.transposed : factor, into: $0,
+                rowStride: columns)
         }
         guard let tape = Tape.of(self, other) else { return result }
         return tape.record(result) {
             [a = untracked, b = other.untracked, indices = (a: trace?.index, b: other.trace?.index)]
             gradient, cotangents in
-            withExtendedLifetime((a, b, gradient)) {
-                let rows = gradient.matrix
-                cotangents.update(indices.a, shape: a.shape) {
+            let shapes = (a: a.shape, b: b.shape)
+            withUnsafePointers(reading: a, b, gradient) { [shape = gradient.shape] in
+                let (a, b) = (MatrixView($0, shapes.a), MatrixView($1, shapes.b))
+                let rows = MatrixView($2, shape)
+                cotangents.update(indices.a, shape: shapes.a) {
                     multiply(
-                        rows, isTransposed ? b.matrix : b.matrix.transposed, into: $0,
-                        rowStride: a.shape[1], accumulates: $1)
-                }
-                cotangents.update(indices.b, shape: b.shape) {
-                    multiply(
-                        isTransposed ? rows.transposed : a.matrix.transposed,
-                        isTransposed ? a.matrix : rows, into: $0, rowStride: b.shape[1],
+                        rows, isTransposed ? b : b.transposed, into: $0, rowStride: a.columns,
                         accumulates: $1)
+                }
+                cotangents.update(indices.b, shape: shapes.b) {
+                    multiply(
+                        isTransposed ? rows.transposed : a.transposed, isTransposed ? a : rows,
+                        into: $0, rowStride: b.columns, accumulates: $1)
                 }
             }
         }

@@ -76,16 +76,14 @@ private struct Rotation {
 
     /// - Parameter sign: 1, or -1 to turn back.
     func turn(_ tensor: inout Tensor, by sign: Float) {
-        tensor.makeUnique()
-        let patches = angles.cosines.shape[0]
-        withExtendedLifetime((tensor, angles)) {
-            let base = tensor.mutableBase
-            inRowBlocks(of: tensor.shape[0] * patches) { _, rows in
+        let (images, patches) = (tensor.shape[0], angles.cosines.shape[0])
+        withUnsafePointers(writing: &tensor, reading: angles.cosines, angles.sines) {
+            base, cosines, sines in
+            inRowBlocks(of: images * patches) { _, rows in
                 for row in rows {
                     let (image, patch) = row.quotientAndRemainder(dividingBy: patches)
                     let token = (image + 1) * tokens - patches + patch
-                    let cosines = angles.cosines.base + patch * half
-                    let sines = angles.sines.base + patch * half
+                    let (cosines, sines) = (cosines + patch * half, sines + patch * half)
                     for vector in 0..<vectors {
                         let first = base + token * columns + vector * 2 * half
                         let second = first + half

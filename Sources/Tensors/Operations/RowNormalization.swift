@@ -13,27 +13,26 @@ extension Tensor {
         require(shape.rank >= 1 && epsilon > 0, "normalizedRows: \(shape), \(epsilon)")
         let width = shape[-1]
         let rows = width > 0 ? count / width : 0
-        let result = Tensor(uninitialized: shape)
-        let divisors = Tensor(uninitialized: [rows])
-        withExtendedLifetime((self, result, divisors)) {
+        var result = Tensor(uninitialized: shape)
+        var divisors = Tensor(uninitialized: [rows])
+        withUnsafePointers(writing: &result, &divisors, reading: self) { y, divisors, x in
             for row in 0..<rows {
-                let source = base + row * width
-                let target = result.mutableBase + row * width
+                let (source, target) = (x + row * width, y + row * width)
                 let divisor = max(
                     Float(Kernels.best.dot(width, source, source).squareRoot()), epsilon)
-                divisors.mutableBase[row] = divisor
+                divisors[row] = divisor
                 for i in 0..<width { target[i] = source[i] / divisor }
             }
         }
         guard let trace else { return result }
-        return trace.tape.record(result) { [index = trace.index, shape] gradient, cotangents in
+        return trace.tape.record(result) {
+            [index = trace.index, shape, result, divisors] gradient, cotangents in
             cotangents.update(index, shape: shape) { sum, isSum in
-                withExtendedLifetime((gradient, result, divisors)) {
+                withUnsafePointers(reading: gradient, result, divisors) { dy, y, divisors in
                     for row in 0..<rows {
-                        let dy = gradient.base + row * width
-                        let y = result.base + row * width
+                        let (dy, y) = (dy + row * width, y + row * width)
                         let target = sum + row * width
-                        let divisor = divisors.base[row]
+                        let divisor = divisors[row]
                         let slope = divisor > epsilon ? Float(Kernels.best.dot(width, y, dy)) : 0
                         for i in 0..<width {
                             let share = (dy[i] - y[i] * slope) / divisor

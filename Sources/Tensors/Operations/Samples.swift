@@ -11,11 +11,10 @@ extension Tensor {
     /// - Complexity: O(result).
     public func samples(_ indices: [Int]) -> Tensor {
         let length = sampleLength(indices, "samples")
-        let result = Tensor(uninitialized: sampleShape(indices.count))
-        withExtendedLifetime((self, result)) {
+        var result = Tensor(uninitialized: sampleShape(indices.count))
+        withUnsafePointers(writing: &result, reading: self) { target, source in
             Parallelism.perform(count: indices.count) { i in
-                (result.mutableBase + i * length).update(
-                    from: base + indices[i] * length, count: length)
+                (target + i * length).update(from: source + indices[i] * length, count: length)
             }
         }
         guard let trace else { return result }
@@ -50,17 +49,16 @@ extension Tensor {
         require(
             part.shape == sampleShape(indices.count),
             "adding: \(part.shape) to \(indices.count) samples of \(shape)")
-        let result = Tensor(uninitialized: shape)
+        var result = Tensor(uninitialized: shape)
         var positions = [Int?](repeating: nil, count: shape[0])
         for (position, index) in indices.enumerated() { positions[index] = position }
-        withExtendedLifetime((self, part, result)) {
+        withUnsafePointers(writing: &result, reading: self, part) { y, x, part in
             Parallelism.perform(count: shape[0]) { sample in
-                let source = base + sample * length
-                let target = result.mutableBase + sample * length
+                let (source, target) = (x + sample * length, y + sample * length)
                 guard let position = positions[sample] else {
                     return target.update(from: source, count: length)
                 }
-                let addend = part.base + position * length
+                let addend = part + position * length
                 for j in 0..<length { target[j] = source[j] + factor * addend[j] }
             }
         }
@@ -99,12 +97,10 @@ extension Tensor {
             row.shape == [1, width] && indices.allSatisfy { 0..<rows ~= $0 }
                 && Set(indices).count == indices.count,
             "replacingRows: \(indices.count) of \(shape) by \(row.shape)")
-        let result = Tensor(uninitialized: shape)
-        withExtendedLifetime((self, row, result)) {
-            result.mutableBase.update(from: base, count: count)
-            for index in indices {
-                (result.mutableBase + index * width).update(from: row.base, count: width)
-            }
+        var result = Tensor(uninitialized: shape)
+        withUnsafePointers(writing: &result, reading: self, row) { y, x, row in
+            y.update(from: x, count: count)
+            for index in indices { (y + index * width).update(from: row, count: width) }
         }
         guard let tape = Tape.of(self, row) else { return result }
         return tape.record(result) {

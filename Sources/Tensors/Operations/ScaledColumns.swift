@@ -17,12 +17,12 @@ extension Tensor {
             "scaledColumns: \(shape) by \(gamma.shape), residual \(residual?.shape ?? shape)")
         let width = shape[-1]
         let rows = width > 0 ? count / width : 0
-        let result = Tensor(uninitialized: shape)
-        withExtendedLifetime((self, gamma, residual, result)) {
-            let (gamma, residual) = (gamma.base, residual?.base)
+        var result = Tensor(uninitialized: shape)
+        withUnsafePointers(writing: &result, reading: self, gamma, residual) {
+            y, x, gamma, residual in
             inRowBlocks(of: rows) { _, rows in
                 for row in rows {
-                    let (x, y) = (base + row * width, result.mutableBase + row * width)
+                    let (x, y) = (x + row * width, y + row * width)
                     if let residual {
                         let residual = residual + row * width
                         for j in 0..<width { y[j] = x[j] * gamma[j] + residual[j] }
@@ -41,12 +41,12 @@ extension Tensor {
                 )
             ] gradient, cotangents in
             // Each block's contribution to the gradient of gamma.
-            let shares = Tensor(repeating: 0, shape: [rowBlocks(rows), width])
-            withExtendedLifetime((x, gamma, shares, gradient)) {
-                let (x, gamma, dy) = (x.base, gamma.base, gradient.base)
+            var shares = Tensor(repeating: 0, shape: [rowBlocks(rows), width])
+            withUnsafePointers(writing: &shares, reading: x, gamma, gradient) {
+                shares, x, gamma, dy in
                 func run(_ dx: UnsafeMutablePointer<Float>?, _ isSum: Bool) {
                     inRowBlocks(of: rows) { block, rows in
-                        let share = shares.mutableBase + block * width
+                        let share = shares + block * width
                         for row in rows {
                             let (x, dy) = (x + row * width, dy + row * width)
                             for j in 0..<width { share[j] += dy[j] * x[j] }
@@ -60,7 +60,8 @@ extension Tensor {
                 if indices.x == nil { run(nil, false) }
                 cotangents.update(indices.x, shape: shape, run)
                 cotangents.update(indices.gamma, shape: [width]) {
-                    shares.matrix.addColumnSums(to: $0, isSum: $1)
+                    MatrixView(shares, rows: rowBlocks(rows), columns: width)
+                        .addColumnSums(to: $0, isSum: $1)
                 }
             }
             cotangents.add(gradient, to: indices.residual)

@@ -45,11 +45,10 @@ extension Tensor {
     private func runs(
         of length: Int, at start: Int, every step: Int, count: Int, shape resultShape: Shape
     ) -> Tensor {
-        let result = Tensor(uninitialized: resultShape)
-        withExtendedLifetime((self, result)) {
+        var result = Tensor(uninitialized: resultShape)
+        withUnsafePointers(writing: &result, reading: self) { target, source in
             for run in 0..<count {
-                (result.mutableBase + run * length).update(
-                    from: base + start + run * step, count: length)
+                (target + run * length).update(from: source + start + run * step, count: length)
             }
         }
         guard let trace else { return result }

@@ -14,26 +14,25 @@ extension Tensor {
             "squaredError: \(shape) to \(targets.shape)")
         let width = max(shape.rank > 0 ? shape[-1] : 1, 1)
         let rows = count / width
-        let differences = Tensor(uninitialized: shape)
-        let sums = Tensor(repeating: 0, shape: [rowBlocks(rows)])
-        withExtendedLifetime((self, targets, differences, sums)) {
+        var differences = Tensor(uninitialized: shape)
+        var sums = Tensor(repeating: 0, shape: [rowBlocks(rows)])
+        withUnsafePointers(writing: &differences, &sums, reading: self, targets) {
+            target, sums, x, targets in
             inRowBlocks(of: rows) { block, rows in
                 let elements = rows.lowerBound * width..<rows.upperBound * width
-                let target = differences.mutableBase
-                for i in elements { target[i] = base[i] - targets.base[i] }
+                for i in elements { target[i] = x[i] - targets[i] }
                 let first = target + elements.lowerBound
-                sums.mutableBase[block] = Float(
-                    Kernels.best.dot(elements.count, first, first))
+                sums[block] = Float(Kernels.best.dot(elements.count, first, first))
             }
         }
         let total = sums.elements.reduce(0.0) { $0 + Double($1) }
         let result = Tensor(repeating: Float(total), shape: [])
         guard let trace else { return result }
-        return trace.tape.record(result) { [shape, index = trace.index] gradient, cotangents in
+        return trace.tape.record(result) {
+            [shape, index = trace.index, differences] gradient, cotangents in
             let factor = 2 * gradient[]
             cotangents.update(index, shape: shape) { sum, isSum in
-                withExtendedLifetime(differences) {
-                    let source = differences.base
+                withUnsafePointers(reading: differences) { source in
                     inChunks(of: shape.count) { chunk in
                         for i in chunk { sum[i] = (isSum ? sum[i] : 0) + factor * source[i] }
                     }

@@ -16,9 +16,8 @@ extension Tensor {
             "swiGLU: \(shape) does not split into two halves")
         let hidden = shape[-1] / 2
         let rows = hidden > 0 ? count / (2 * hidden) : 0
-        let result = Tensor(uninitialized: Shape(shape.dimensions.dropLast() + [hidden]))
-        withExtendedLifetime((self, result)) {
-            let (x, y) = (base, result.mutableBase)
+        var result = Tensor(uninitialized: Shape(shape.dimensions.dropLast() + [hidden]))
+        withUnsafePointers(writing: &result, reading: self) { y, x in
             inRowBlocks(of: rows) { _, rows in
                 let first = rows.lowerBound * hidden
                 Kernels.best.swiglu(rows.count, hidden, x + 2 * first, y + first)
@@ -28,8 +27,7 @@ extension Tensor {
         return trace.tape.record(result) {
             [x = untracked, index = trace.index] gradient, cotangents in
             cotangents.update(index, shape: x.shape) { dx, isSum in
-                withExtendedLifetime((x, gradient)) {
-                    let (x, dy) = (x.base, gradient.base)
+                withUnsafePointers(reading: x, gradient) { x, dy in
                     inRowBlocks(of: rows) { _, rows in
                         let first = rows.lowerBound * hidden
                         Kernels.best.swiglu_gradient(

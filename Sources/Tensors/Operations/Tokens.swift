@@ -23,13 +23,12 @@ extension Tensor {
         let width = patches.shape[2]
         let (first, rest) = (leading.count, patches.shape[1] * width)
         let length = first + rest
-        let result = Tensor(
+        var result = Tensor(
             uninitialized: [batch, leading.shape[0] + patches.shape[1], width])
-        withExtendedLifetime((leading, patches, codes, result)) {
-            let (leading, codes) = (leading.base, codes?.base)
+        withUnsafePointers(writing: &result, reading: leading, patches, codes) {
+            result, leading, patches, codes in
             Parallelism.perform(count: batch) { image in
-                let target = result.mutableBase + image * length
-                let source = patches.base + image * rest
+                let (target, source) = (result + image * length, patches + image * rest)
                 target.update(from: leading, count: first)
                 guard let codes else {
                     return (target + first).update(from: source, count: rest)
@@ -47,8 +46,7 @@ extension Tensor {
                     codes: codes?.trace?.index
                 )
             ] gradient, cotangents in
-            gradient.withUnsafeElements { gradient in
-                guard let gradient = gradient.baseAddress else { return }
+            withUnsafePointers(reading: gradient) { gradient in
                 cotangents.update(indices.patches, shape: patchShape) { sum, isSum in
                     Parallelism.perform(count: batch) { image in
                         let source = gradient + image * length + first

@@ -30,12 +30,14 @@ extension Tensor {
                 magnitudeShape = magnitudes.shape
             ] gradient, cotangents in
             if v != nil || g != nil {
-                let dg = Tensor(uninitialized: magnitudeShape)
-                if v == nil {
-                    map.addParameterGradients(of: gradient, directions: nil, magnitudes: dg)
-                }
-                cotangents.update(v, shape: map.directions.shape) {
-                    map.addParameterGradients(of: gradient, directions: ($0, $1), magnitudes: dg)
+                var dg = Tensor(uninitialized: magnitudeShape)
+                withUnsafePointers(writing: &dg, reading: gradient) { dg, dy in
+                    if v == nil {
+                        map.addParameterGradients(of: dy, directions: nil, magnitudes: dg)
+                    }
+                    cotangents.update(v, shape: map.directions.shape) {
+                        map.addParameterGradients(of: dy, directions: ($0, $1), magnitudes: dg)
+                    }
                 }
                 cotangents.add(dg, to: g)
             }
@@ -58,7 +60,15 @@ private struct WeightNormalizedMap {
         self.x = x
         self.directions = directions
         self.magnitudes = magnitudes
-        inverseLengths = Tensor(uninitialized: [directions.shape[0]])
+        let inputs = directions.shape[1]
+        inverseLengths = Tensor(shape: [directions.shape[0]]) { lengths in
+            withUnsafePointers(reading: directions) { v in
+                inParallel(lengths.indices) { j in
+                    let line = v + j * inputs
+                    lengths[j] = Float(1 / Kernels.best.dot(inputs, line, line).squareRoot())
+                }
+            }
+        }
     }
 
     /// Calls `body` with consecutive blocks of outputs and the rows of v for each. A block is a multiple of the column
@@ -66,39 +76,26 @@ private struct WeightNormalizedMap {
     private func forEachBlock(_ body: (_ outputs: Range<Int>, _ rows: MatrixView) -> Void) {
         let length = 1536
         let (outputs, inputs) = (directions.shape[0], directions.shape[1])
-        withExtendedLifetime(self) {
+        withUnsafePointers(reading: directions) { v in
             for start in stride(from: 0, to: outputs, by: length) {
                 let count = min(length, outputs - start)
                 body(
                     start..<start + count,
-                    MatrixView(directions.base + start * inputs, rows: count, columns: inputs))
+                    MatrixView(v + start * inputs, rows: count, columns: inputs))
             }
         }
     }
 
-    /// Calls `body` with every index of a range, in parallel.
-    private func inParallel(_ range: Range<Int>, _ body: (Int) -> Void) {
-        let length = 64
-        Parallelism.perform(count: (range.count + length - 1) / length) { task in
-            let first = range.lowerBound + task * length
-            for index in first..<min(first + length, range.upperBound) { body(index) }
-        }
-    }
-
-    /// Computes the result and fills `inverseLengths`.
+    /// Computes the result.
     func value() -> Tensor {
-        let (rows, inputs, outputs) = (x.shape[0], x.shape[1], directions.shape[0])
-        let result = Tensor(uninitialized: [rows, outputs])
-        forEachBlock { block, v in
-            inParallel(block) { j in
-                let line = directions.base + j * inputs
-                inverseLengths.mutableBase[j] =
-                    Float(1 / Kernels.best.dot(inputs, line, line).squareRoot())
+        let outputs = directions.shape[0]
+        var result = Tensor(uninitialized: [x.shape[0], outputs])
+        withUnsafePointers(writing: &result, reading: x) { y, x in
+            let x = MatrixView(x, self.x.shape)
+            forEachBlock { block, v in
+                multiply(x, v.transposed, into: y + block.lowerBound, rowStride: outputs)
+                scale(y, block)
             }
-            multiply(
-                x.matrix, v.transposed, into: result.mutableBase + block.lowerBound,
-                rowStride: outputs)
-            scale(result.mutableBase, block)
         }
         return result
     }
@@ -106,47 +103,51 @@ private struct WeightNormalizedMap {
     /// Multiplies some columns of a result or of its gradient by s.
     private func scale(_ y: UnsafeMutablePointer<Float>, _ columns: Range<Int>) {
         let outputs = directions.shape[0]
-        let (inverseLengths, magnitudes) = (inverseLengths.base, magnitudes.base)
-        Parallelism.perform(count: x.shape[0]) { row in
-            let line = y + row * outputs
-            for j in columns { line[j] *= magnitudes[j] * inverseLengths[j] }
+        withUnsafePointers(reading: inverseLengths, magnitudes) { inverseLengths, magnitudes in
+            Parallelism.perform(count: x.shape[0]) { row in
+                let line = y + row * outputs
+                for j in columns { line[j] *= magnitudes[j] * inverseLengths[j] }
+            }
         }
     }
 
     /// Computes the gradient of g, and of v if it is needed.
     ///
     /// - Parameters:
-    ///   - gradient: the gradient of the result.
+    ///   - dy: the gradient of the result.
     ///   - target: memory for the gradient of v, and whether to add to its contents.
     ///   - dg: receives the gradient of g.
     func addParameterGradients(
-        of gradient: Tensor,
-        directions target: (base: UnsafeMutablePointer<Float>, isSum: Bool)?, magnitudes dg: Tensor
+        of dy: UnsafePointer<Float>,
+        directions target: (base: UnsafeMutablePointer<Float>, isSum: Bool)?,
+        magnitudes dg: UnsafeMutablePointer<Float>
     ) {
         let (rows, inputs, outputs) = (x.shape[0], x.shape[1], directions.shape[0])
-        var scratch: Scratch?
+        var scratch: Storage?
         forEachBlock { block, v in
-            if scratch == nil { scratch = Scratch(count: v.rows * inputs) }
-            guard let products = scratch?.base else { return }
-            multiply(
-                MatrixView(
-                    gradient.base + block.lowerBound, rows: rows, columns: v.rows,
-                    rowStride: outputs
-                ).transposed, x.matrix, into: products, rowStride: inputs)
-            inParallel(block) { j in
-                let line = directions.base + j * inputs
-                let product = products + (j - block.lowerBound) * inputs
-                let inverse = inverseLengths.base[j]
-                let slope = Float(Kernels.best.dot(inputs, line, product)) * inverse
-                dg.mutableBase[j] = slope
-                guard let target else { return }
-                let scale = magnitudes.base[j] * inverse
-                let along = slope * inverse
-                let result = target.base + j * inputs
-                if target.isSum {
-                    for i in 0..<inputs { result[i] += scale * (product[i] - along * line[i]) }
-                } else {
-                    for i in 0..<inputs { result[i] = scale * (product[i] - along * line[i]) }
+            let memory = scratch ?? Storage(count: v.rows * inputs)
+            scratch = memory
+            withUnsafePointers(reading: memory, x, inverseLengths, magnitudes) {
+                products, x, inverseLengths, magnitudes in
+                multiply(
+                    MatrixView(
+                        dy + block.lowerBound, rows: rows, columns: v.rows, rowStride: outputs
+                    ).transposed, MatrixView(x, self.x.shape), into: products, rowStride: inputs)
+                inParallel(block) { j in
+                    let line = v.base + (j - block.lowerBound) * inputs
+                    let product = products + (j - block.lowerBound) * inputs
+                    let inverse = inverseLengths[j]
+                    let slope = Float(Kernels.best.dot(inputs, line, product)) * inverse
+                    dg[j] = slope
+                    guard let target else { return }
+                    let scale = magnitudes[j] * inverse
+                    let along = slope * inverse
+                    let result = target.base + j * inputs
+                    if target.isSum {
+                        for i in 0..<inputs { result[i] += scale * (product[i] - along * line[i]) }
+                    } else {
+                        for i in 0..<inputs { result[i] = scale * (product[i] - along * line[i]) }
+                    }
                 }
             }
         }
@@ -157,17 +158,24 @@ private struct WeightNormalizedMap {
         of gradient: inout Tensor, to target: UnsafeMutablePointer<Float>, isSum: Bool
     ) {
         let (rows, inputs, outputs) = (x.shape[0], x.shape[1], directions.shape[0])
-        gradient.makeUnique()
-        let base = gradient.mutableBase
-        withExtendedLifetime(gradient) {
+        withUnsafePointers(writing: &gradient) { dy in
             forEachBlock { block, v in
-                scale(base, block)
+                scale(dy, block)
                 multiply(
                     MatrixView(
-                        base + block.lowerBound, rows: rows, columns: v.rows, rowStride: outputs),
+                        dy + block.lowerBound, rows: rows, columns: v.rows, rowStride: outputs),
                     v, into: target, rowStride: inputs,
                     accumulates: isSum || block.lowerBound > 0)
             }
         }
+    }
+}
+
+/// Calls `body` with every index of a range, in parallel.
+private func inParallel(_ range: Range<Int>, _ body: (Int) -> Void) {
+    let length = 64
+    Parallelism.perform(count: (range.count + length - 1) / length) { task in
+        let first = range.lowerBound + task * length
+        for index in first..<min(first + length, range.upperBound) { body(index) }
     }
 }

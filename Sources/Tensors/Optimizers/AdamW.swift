@@ -71,15 +71,16 @@ extension AdamW.Options {
             rate: Float(rate / (1 - pow(beta1, Double(state.steps)))),
             deviation_scale: Float(1 / (1 - pow(beta2, Double(state.steps))).squareRoot()),
             epsilon: Float(epsilon))
-        let p = parameter.uniqueBase()
-        let m = state.averages[0].uniqueBase()
-        let v = state.averages[1].uniqueBase()
-        gradient.withUnsafeElements { gradient in
-            guard let g = gradient.baseAddress else { return }
-            inChunks(of: gradient.count) {
-                let start = $0.lowerBound
-                Kernels.best.adamw($0.count, p + start, g + start, m + start, v + start, step)
+        // Taken out, because only one element of an array can be written at a time.
+        var second = state.averages.removeLast()
+        withUnsafePointers(writing: &parameter, &state.averages[0]) { p, m in
+            withUnsafePointers(writing: &second, reading: gradient) { v, g in
+                inChunks(of: gradient.count) {
+                    let start = $0.lowerBound
+                    Kernels.best.adamw($0.count, p + start, g + start, m + start, v + start, step)
+                }
             }
         }
+        state.averages.append(second)
     }
 }

@@ -9,10 +9,9 @@ extension Tensor {
     public mutating func moveAverage(towards other: Tensor, momentum: Double) {
         require(
             shape == other.shape && !isTracked, "moveAverage: \(shape) towards \(other.shape)")
-        let target = uniqueBase()
-        let (keep, share) = (Float(momentum), Float(1 - momentum))
-        other.withUnsafeElements { source in
-            inChunks(of: source.count) {
+        let (count, keep, share) = (count, Float(momentum), Float(1 - momentum))
+        withUnsafePointers(writing: &self, reading: other) { target, source in
+            inChunks(of: count) {
                 for i in $0 { target[i] = keep * target[i] + share * source[i] }
             }
         }

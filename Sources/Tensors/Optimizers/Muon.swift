@@ -99,10 +99,8 @@ extension Muon.Options {
         let factor = Float(
             rate * state.scaling.rate * 0.2 * Double(max(rows, columns)).squareRoot())
         let momentum = Float(momentum)
-        let p = parameter.uniqueBase()
-        let m = state.averages[0].uniqueBase()
-        gradient.withUnsafeElements { g in
-            for start in stride(from: 0, to: g.count, by: rows * columns) {
+        withUnsafePointers(writing: &parameter, &state.averages[0], reading: gradient) { p, m, g in
+            for start in stride(from: 0, to: gradient.count, by: rows * columns) {
                 var update = Tensor(uninitialized: [rows, columns])
                 update.withUnsafeMutableElements { u in
                     for i in u.indices {
@@ -137,21 +135,22 @@ extension Tensor {
         var gram = Tensor(uninitialized: [side, side])
         var polynomial = Tensor(uninitialized: [side, side])
         for _ in 0..<iterations {
-            let (x, g, p, y) = (
-                uniqueBase(), gram.uniqueBase(), polynomial.uniqueBase(), next.uniqueBase()
-            )
-            let matrix = MatrixView(x, rows: rows, columns: columns)
-            let square = MatrixView(g, rows: side, columns: side)
-            multiply(
-                isTall ? matrix.transposed : matrix, isTall ? matrix : matrix.transposed, into: g,
-                rowStride: side)
-            multiply(square, square, into: p, rowStride: side)
-            inChunks(of: side * side) { for i in $0 { p[i] = b * g[i] + c * p[i] } }
-            inChunks(of: rows * columns) { for i in $0 { y[i] = a * x[i] } }
-            let factor = MatrixView(p, rows: side, columns: side)
-            multiply(
-                isTall ? matrix : factor, isTall ? factor : matrix, into: y, rowStride: columns,
-                accumulates: true)
+            withUnsafePointers(writing: &gram, &polynomial, reading: self) { g, p, x in
+                let matrix = MatrixView(x, rows: rows, columns: columns)
+                let square = MatrixView(g, rows: side, columns: side)
+                multiply(
+                    isTall ? matrix.transposed : matrix, isTall ? matrix : matrix.transposed,
+                    into: g, rowStride: side)
+                multiply(square, square, into: p, rowStride: side)
+                inChunks(of: side * side) { for i in $0 { p[i] = b * g[i] + c * p[i] } }
+                let factor = MatrixView(p, rows: side, columns: side)
+                withUnsafePointers(writing: &next) { y in
+                    inChunks(of: rows * columns) { for i in $0 { y[i] = a * x[i] } }
+                    multiply(
+                        isTall ? matrix : factor, isTall ? factor : matrix, into: y,
+                        rowStride: columns, accumulates: true)
+                }
+            }
             swap(&self, &next)
         }
     }

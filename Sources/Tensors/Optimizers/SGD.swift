@@ -45,10 +45,8 @@ func descend(
     _ parameter: inout Tensor, _ gradient: Tensor, _ average: inout Tensor, gradientScale: Float,
     momentum: Float, decay: Float, rate: Float
 ) {
-    let p = parameter.uniqueBase()
-    let b = average.uniqueBase()
-    gradient.withUnsafeElements { g in
-        inChunks(of: g.count) { chunk in
+    withUnsafePointers(writing: &parameter, &average, reading: gradient) { p, b, g in
+        inChunks(of: gradient.count) { chunk in
             for i in chunk {
                 b[i] = momentum * b[i] + gradientScale * (g[i] + decay * p[i])
                 p[i] -= rate * b[i]

@@ -84,9 +84,8 @@ SELF = dict(
 CASES = {
     "shared": SELF,
     "separate": {**SELF, "separate": True, "centering": "sinkhorn_knopp"},
-    # dinov2 masks the student's crops even if iBOT has no weight.
-    "dino": {**SELF, "ibot": 0.0, "koleo": 0.0},
-    "dino_unmasked": {**SELF, "ibot": 0.0, "koleo": 0.0, "masks": False},
+    # Without masks: dinov2 masks the student's crops even if iBOT has no weight.
+    "dino": {**SELF, "ibot": 0.0, "koleo": 0.0, "masks": False},
     "distillation": dict(**STEP, patches=1.0, classToken=0.5, attention=0.1),
 }
 

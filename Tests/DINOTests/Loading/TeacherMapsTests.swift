@@ -123,7 +123,9 @@ import ViT
             try saliency.write([], to: name)
             try map.writeNPY(to: saliency.path + "/" + name)
         }
-        for features in try ramps.batch(saliency: saliency.path).features {
+        let views = try ramps.batch(saliency: saliency.path).features
+        #expect(views.count == 4)
+        for features in views {
             let attention = try #require(features.attention)
             for picture in 0..<2 {
                 let shares = attention.rows(picture..<picture + 1).elements

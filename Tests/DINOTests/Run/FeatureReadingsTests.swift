@@ -30,6 +30,7 @@ import Testing
             2.557081443402343,
         ]
         let values = try #require(features(5, 7).singularValues())
+        #expect(values.count == expected.count)
         for (value, expected) in zip(values, expected) { #expect(abs(value - expected) < 1e-12) }
         let broken = Tensor([1, .nan, 3, 4], shape: [2, 2])
         #expect(broken.singularValues() == nil && FeatureReadings(of: broken).rank.isNaN)

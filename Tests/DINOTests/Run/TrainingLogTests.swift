@@ -128,14 +128,16 @@ import Testing
     }
 
     /// A repeated line, one out of order, and steps below 1.
-    @Test(arguments: [[1, 1, 2], [2, 1, 3], [0, 1, 2], [-5, 1, 2]])
-    func rejectsStepsOutOfOrder(_ steps: [Int]) throws {
+    @Test(arguments: [([1, 1, 2], 2), ([2, 1, 3], 2), ([0, 1, 2], 1), ([-5, 1, 2], 1)])
+    func rejectsStepsOutOfOrder(_ steps: [Int], line: Int) throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try steps.map { step in
             record(1).line.replacingOccurrences(of: "\"step\":1", with: "\"step\":\(step)")
         }.joined().write(toFile: path, atomically: true, encoding: .utf8)
         var log = try TrainingLog(path: path)
-        #expect(throws: TrainingRunError.self) { try log.cut(after: 3) { _ in } }
+        let error = #expect(throws: TrainingRunError.self) { try log.cut(after: 3) { _ in } }
+        let reason = "line \(line) is not a valid record of a later step"
+        #expect(error.map { "\($0)".contains(reason) } == true)
     }
 
     /// 64 GB without a line feed, in a sparse file.

@@ -77,6 +77,7 @@ func gradients(
     var twice = runs[0]
     run(into: &twice)
     for (once, twice) in zip(runs[0], twice) {
+        #expect(once?.shape == twice?.shape)
         guard let once, let twice else { continue }
         let scale = once.elements.map(abs).max() ?? 0
         for (x, y) in zip(once.elements, twice.elements) {

@@ -34,7 +34,9 @@ import Testing
             sum = sum.map { $0 + dx } ?? dx
         }
         // Sums of 3,300 terms up to 2.5, in another order: a random walk of roundings.
-        for (a, b) in zip(try #require(sum).elements, try #require(whole.gradients[0]).elements) {
+        let (parts, joined) = (try #require(sum), try #require(whole.gradients[0]))
+        #expect(parts.shape == joined.shape)
+        for (a, b) in zip(parts.elements, joined.elements) {
             #expect(abs(a - b) < 1e-3)
         }
     }
@@ -95,7 +97,9 @@ import Testing
         }
         let first = try #require(codes[2]).rows(0..<1)
         // The same five numbers, summed in another order.
-        for (a, b) in zip(try #require(codes[0]).elements, first.elements) {
+        let leading = try #require(codes[0])
+        #expect(leading.shape == first.shape)
+        for (a, b) in zip(leading.elements, first.elements) {
             #expect(abs(a - b) < 1e-6)
         }
     }

@@ -47,22 +47,38 @@ import Testing
     }
 
     @Test func rejectsInvalidFilesAndPaths() throws {
-        #expect(throws: TensorFileError.self) { try Tensor(npy: fixture("big_endian.npy")) }
+        let bigEndian = #expect(throws: TensorFileError.self) {
+            try Tensor(npy: fixture("big_endian.npy"))
+        }
+        #expect(bigEndian?.description.contains("expected little-endian floats") == true)
         let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3037000500, 3037000500), }"
+        let notUnderstood = "its npy header is not understood at byte"
         let claims = [
-            header, header.replacing("3037000500, 3037000500", with: "1000000000000,"),
-            header.replacing("3037000500", with: "-1"), header.replacing("'<f4'", with: "'O'"),
-            header.replacing("False", with: "Maybe"), header.replacing("'shape'", with: "'descr'"),
+            (header, "the impossible shape"),
+            (
+                header.replacing("3037000500, 3037000500", with: "1000000000000,"),
+                "leads outside the 64 bytes"
+            ),
+            (header.replacing("3037000500", with: "-1"), notUnderstood),
+            (header.replacing("'<f4'", with: "'O'"), "its elements are 'O'"),
+            (header.replacing("False", with: "Maybe"), notUnderstood),
+            (header.replacing("'shape'", with: "'descr'"), notUnderstood),
         ]
-        for claim in claims {
+        for (claim, reason) in claims {
             let bytes =
                 [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(claim.utf8.count), 0]
                 + Array(claim.utf8) + [UInt8](repeating: 0, count: 64)
-            #expect(try errorMessage(reading: bytes) != nil, "\(claim)")
+            let message = try errorMessage(reading: bytes)
+            #expect(message?.contains(reason) == true, "\(claim): \(message ?? "")")
         }
-        #expect(throws: TensorFileError.self) {
-            try Tensor([1], shape: [1]).writeNPY(to: "/no/such/directory/file.npy")
-        }
-        #expect(throws: TensorFileError.self) { try Tensor(npy: fixture("values.safetensors")) }
+        let missing = "/no/such/directory/file.npy"
+        #expect(
+            throws: TensorFileError.unwritable(path: missing, reason: "No such file or directory")
+        ) { try Tensor([1], shape: [1]).writeNPY(to: missing) }
+        let other = fixture("values.safetensors")
+        #expect(
+            throws: TensorFileError.unsupported(
+                path: other, reason: "it is safetensors; expected an npy file")
+        ) { try Tensor(npy: other) }
     }
 }
