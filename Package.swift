@@ -1,6 +1,10 @@
-// swift-tools-version: 6.0
+// swift-tools-version: 6.1
 
 import PackageDescription
+
+// The implementation of MPI, by the name of its pkg-config file: `ompi-c` or `mpich`. `mpi` is the one that Debian's
+// alternatives choose (`update-alternatives --config mpi-x86_64-linux-gnu`).
+let mpi = Context.environment["DINO_VIT_MPI"] ?? "mpi"
 
 let package = Package(
     name: "dino-vit",
@@ -11,7 +15,12 @@ let package = Package(
         .library(name: "ViT", targets: ["ViT"]),
         .library(name: "DINO", targets: ["DINO"]),
         .library(name: "Descriptors", targets: ["Descriptors"]),
+        .library(name: "MessagePassing", targets: ["MessagePassing"]),
         .executable(name: "dino-vit", targets: ["dino-vit"]),
+    ],
+    traits: [
+        .trait(
+            name: "MPI", description: "Several processes, on one or several machines, through MPI.")
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -21,13 +30,26 @@ let package = Package(
         .systemLibrary(name: "CBLAS", providers: [.apt(["libblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+        .systemLibrary(
+            name: "CMPILibrary", pkgConfig: mpi, providers: [.apt(["libopenmpi-dev"])]),
         .target(name: "CKernels"),
+        // The functions of MPI that are used; empty without the trait, since a root package builds all its targets.
+        .target(
+            name: "CMPI",
+            dependencies: [.target(name: "CMPILibrary", condition: .when(traits: ["MPI"]))],
+            cSettings: [.define("DINO_VIT_MPI", .when(traits: ["MPI"]))]),
         // Decoders whose errors are long jumps, kept in C, and the resampling kernels.
         .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
 
         // The floors. A target depends only on those above it in this list.
         .target(name: "Platform"),
         .target(name: "Tensors", dependencies: ["CKernels", "CBLAS", "Platform"]),
+        .target(
+            name: "MessagePassing",
+            dependencies: [
+                "Tensors", "Platform",
+                .target(name: "CMPI", condition: .when(traits: ["MPI"])),
+            ]),
         .target(name: "Images", dependencies: ["CImages", "Platform"]),
         .target(
             name: "ViT", dependencies: ["Tensors", "Images", "Platform"],
@@ -48,6 +70,7 @@ let package = Package(
             name: "dino-vit",
             dependencies: [
                 "DINO", "Descriptors", "Synthesis", "ViT", "Images", "Tensors", "Platform",
+                "MessagePassing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/dino-vit"),
@@ -80,6 +103,15 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/quality"),
+
+        // What the processes of a training exchange in a step, timed.
+        .executableTarget(
+            name: "communication",
+            dependencies: [
+                "MessagePassing", "Tensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/communication"),
 
         // Changed files put through every reader, for as long as one likes: see Tests/mutate.
         .executableTarget(

@@ -5,7 +5,7 @@ import Tensors
 import ViT
 
 /// Writes the class token's attention, head by head, as npy files and over the photos.
-struct AttentionCommand: ParsableCommand {
+struct AttentionCommand: ParsableCommand, RunsOnSeveralProcesses {
     static let configuration = CommandConfiguration(
         commandName: "attention",
         abstract: "Write the attention that the class token pays to the patches of a photo.",

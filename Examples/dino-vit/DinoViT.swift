@@ -47,17 +47,31 @@ struct DinoViT: ParsableCommand {
                 exit(withError: ExitCode.failure)
             }
         }
-        do {
-            var command = try parseAsRoot(arguments)
+        let outcome = Result {
+            let ranks = try Processes.joined()
+            let several = ranks.count > 1
+            // The same arguments everywhere: the first process reports what is wrong with them.
+            var command = try ranks.together { try parseAsRoot(arguments) }
+            if several && !(command is any RunsOnSeveralProcesses) {
+                throw Failure("this command runs as one process; start it without mpirun")
+            }
             try command.run()
-        } catch {
+        }
+        if case .failure(let error) = outcome, Processes.end() {
             switch exitCode(for: error) {
             case .success: Terminal.say(text: fullMessage(for: error))  // Requested help.
             case .failure:
                 Terminal.note("error: \(error)\(options(remedying: error))")
                 exit(withError: ExitCode.failure)
-            default: exit(withError: error)  // Wrong arguments.
+            default:  // Wrong arguments.
+                if Terminal.isMuted { exit(withError: exitCode(for: error)) }
+                exit(withError: error)
             }
+        } else if case .failure(let error) = outcome {
+            // The others go on: whatever failed here is known to this process alone.
+            Processes.abort(because: "\(error)")
+        } else if !Processes.end() {
+            Processes.abort(because: "the other processes have not ended")
         }
         Terminal.finish()
     }

@@ -7,7 +7,7 @@ import ViT
 
 extension Evaluate {
     /// Classifies by a weighted vote of the nearest training pictures.
-    struct KNN: ParsableCommand {
+    struct KNN: ParsableCommand, RunsOnSeveralProcesses {
         static let configuration = CommandConfiguration(
             commandName: "knn",
             abstract: "Classify by a weighted vote of the nearest training pictures.",
@@ -50,12 +50,24 @@ extension Evaluate {
             var progress = Progress(
                 run.train.paths.count + run.test.paths.count, of: "pictures", quiet: options.quiet)
             let sides = try [run.train, run.test].map { pictures in
-                try PictureFeatures(of: pictures, network: run.network, view: evaluation.view) {
+                try PictureFeatures(
+                    of: pictures, network: run.network, view: evaluation.view,
+                    across: Processes.all
+                ) {
                     for _ in 0..<$0 { progress.advance() }
                 }
             }
             progress.finish()
-            let (train, test) = (sides[0], sides[1])
+            try Processes.all.together {
+                // The vote is short.
+                if Processes.isFirst { try write(sides[0], sides[1], of: run, to: report) }
+            }
+        }
+
+        private func write(
+            _ train: PictureFeatures, _ test: PictureFeatures, of run: EvaluationRun,
+            to report: String
+        ) throws {
             if saveFeatures { try save(train, test, of: run) }
             let classifier = KNNClassifier(
                 features: train.features, labels: train.labels,

@@ -5,7 +5,7 @@ import ViT
 
 extension Evaluate {
     /// Trains a linear classifier on frozen features.
-    struct Linear: ParsableCommand {
+    struct Linear: ParsableCommand, RunsOnSeveralProcesses {
         static let configuration = CommandConfiguration(
             commandName: "linear",
             abstract: "Train and test a linear classifier on the features.",
@@ -79,7 +79,9 @@ extension Evaluate {
                 quiet: options.quiet)
             var epochs: [LinearEvaluation.Epoch] = []
             var report: Report?
-            try method(run.network, train: run.train, test: run.test) { event in
+            try method(
+                run.network, train: run.train, test: run.test, across: Processes.all
+            ) { event in
                 switch event {
                 case .pictures(let count):
                     for _ in 0..<count { progress.advance() }
@@ -87,7 +89,7 @@ extension Evaluate {
                     epochs.append(epoch)
                     let known = Report(
                         epochs, method: method, setting: run.setting(skipped: skipped))
-                    try writeJSON(known, to: file)
+                    if Processes.isFirst { try writeJSON(known, to: file) }
                     report = known
                 }
             }

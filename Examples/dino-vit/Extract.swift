@@ -4,7 +4,7 @@ import Tensors
 import ViT
 
 /// Writes descriptors of pictures as npy files.
-struct Extract: ParsableCommand {
+struct Extract: ParsableCommand, RunsOnSeveralProcesses {
     static let configuration = CommandConfiguration(
         abstract: "Write the descriptors of photos.",
         discussion: """

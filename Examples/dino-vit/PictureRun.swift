@@ -5,7 +5,7 @@ import Platform
 import Tensors
 import ViT
 
-/// Processes pictures in order; the next ones are decoded in parallel.
+/// Processes pictures in order; the next ones are decoded in parallel. Several processes take turns.
 ///
 /// A broken picture does not stop the others; the error thrown at the end names it.
 struct PictureRun {
@@ -58,29 +58,51 @@ extension [Picture] {
         for extractor: Extractor, displaySize: ((Int, Int) -> (width: Int, height: Int))?,
         quiet: Bool, _ body: (Picture, Photo) throws -> String?
     ) throws -> [String] {
+        let ranks = Processes.all
         var progress = Progress(count, of: "pictures", quiet: quiet)
         var failures: [String] = []
         let chunk = Parallelism.threadCount
-        for start in stride(from: 0, to: count, by: chunk) {
-            let next = Array(self[start..<Swift.min(start + chunk, count)])
-            let photos = inParallel(next.count) { index in
-                try Photo(
-                    contentsOf: next[index].path, preprocessing: extractor.preprocessing,
-                    for: extractor.model.configuration, displaySize: displaySize)
-            }
-            for (picture, photo) in zip(next, photos) {
-                do {
-                    let line = try body(picture, photo.get())
-                    progress.finish()
-                    if let line, !quiet { Terminal.say(line) }
-                } catch let failure as PictureFailure {
-                    failures.append(failure.description)
+        // Several processes meet rarely, since pictures differ in size.
+        let round = ranks.count > 1 ? 8 * chunk * ranks.count : chunk
+        for start in stride(from: 0, to: count, by: round) {
+            let places = start..<Swift.min(start + round, count)
+            let own = places.filter { $0 % ranks.count == ranks.rank }
+            var results: [PictureResult] = []
+            try ranks.together {
+                for first in stride(from: 0, to: own.count, by: chunk) {
+                    let next = own[first..<Swift.min(first + chunk, own.count)]
+                    results += try self.results([Int](next), for: extractor, displaySize, body)
                 }
-                progress.advance()
             }
+            for result in try PictureResult.gathered(results, across: ranks) {
+                progress.finish()
+                if let line = result.line, !quiet { Terminal.say(line) }
+                if let failure = result.failure { failures.append(failure) }
+            }
+            progress.advance(by: places.count)
         }
         progress.finish()
         return failures
+    }
+
+    /// Decodes some pictures in parallel and processes them in order.
+    private func results(
+        _ places: [Int], for extractor: Extractor,
+        _ displaySize: ((Int, Int) -> (width: Int, height: Int))?,
+        _ body: (Picture, Photo) throws -> String?
+    ) throws -> [PictureResult] {
+        let photos = inParallel(places.count) { index in
+            try Photo(
+                contentsOf: self[places[index]].path, preprocessing: extractor.preprocessing,
+                for: extractor.model.configuration, displaySize: displaySize)
+        }
+        return try zip(places, photos).map { place, photo in
+            do {
+                return PictureResult(place: place, line: try body(self[place], photo.get()))
+            } catch let failure as PictureFailure {
+                return PictureResult(place: place, failure: failure.description)
+            }
+        }
     }
 
     /// Throws a `Failure` that lists the failures, if there are any.
@@ -92,6 +114,23 @@ extension [Picture] {
         throw Failure(
             count == 1
                 ? sentences : "\(failures.count) of \(count) pictures gave no result: \(sentences)")
+    }
+}
+
+/// The summary of a picture, or why it has no result.
+private struct PictureResult: Codable {
+    var place: Int
+    var line: String?
+    var failure: String?
+
+    /// The results of all processes, in the pictures' order.
+    static func gathered(
+        _ own: [PictureResult], across ranks: any Communicator
+    ) throws -> [PictureResult] {
+        guard ranks.count > 1 else { return own }
+        return try ranks.gather(Array(JSONEncoder().encode(own))).flatMap { (bytes: [UInt8]) in
+            try JSONDecoder().decode([PictureResult].self, from: Data(bytes))
+        }.sorted { $0.place < $1.place }
     }
 }
 

@@ -4,7 +4,7 @@ import Images
 import ViT
 
 /// Writes saliency maps of pictures as npy files and over the photos.
-struct SaliencyCommand: ParsableCommand {
+struct SaliencyCommand: ParsableCommand, RunsOnSeveralProcesses {
     static let configuration = CommandConfiguration(
         commandName: "saliency",
         abstract: "Write the saliency of the patches of a photo.",

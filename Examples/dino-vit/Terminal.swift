@@ -27,12 +27,21 @@ enum Terminal {
         }
     }
 
+    /// Whether nothing is written, as by all but the first of several processes.
+    static var isMuted: Bool {
+        get { muted.load(ordering: .relaxed) }
+        set { muted.store(newValue, ordering: .relaxed) }
+    }
+
+    private static let muted = Atomic<Bool>(false)
+
     /// Writes a line of the summary to standard output.
     static func say(_ line: String) { say(text: printable(line)) }
 
     /// Writes the program's own text to standard output. After a failure it writes nothing more, but the
     /// work continues: results are in files, and are still wanted after `| head -1`.
     static func say(text: String) {
+        guard !isMuted else { return }
         outputFailure.withLock { failure in
             if failure == nil { failure = write(text + "\n", to: STDOUT_FILENO) }
         }
@@ -59,7 +68,8 @@ enum Terminal {
     }
 
     /// Writes the program's own text, which may contain control characters, to standard error.
-    static func show(_ text: String) {
+    static func show(_ text: String, evenIfMuted: Bool = false) {
+        guard !isMuted || evenIfMuted else { return }
         _ = write(text, to: STDERR_FILENO)
     }
 

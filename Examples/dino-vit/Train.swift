@@ -2,10 +2,11 @@ import ArgumentParser
 import DINO
 import Foundation
 import Images
+import Tensors
 import ViT
 
 /// Trains a network on a folder of pictures.
-struct Train: ParsableCommand {
+struct Train: ParsableCommand, RunsOnSeveralProcesses {
     static let configuration = CommandConfiguration(
         abstract: "Train a network on a folder of pictures, without labels (DINO).",
         discussion: """
@@ -18,6 +19,9 @@ struct Train: ParsableCommand {
 
             Defaults are the reference's, for a million pictures and days on many processors. For \
             smaller sets use --preset small (hours) or quick (minutes), and change single options.
+
+            Started by mpirun (where the package was built with the trait MPI), several processes train \
+            together, on one or several machines: --batch-size stays the pictures of all of them.
 
             Example: dino-vit train photos/ --output run --preset quick
             Example: dino-vit train photos/ --output run --resume
@@ -57,27 +61,47 @@ struct Train: ParsableCommand {
 
     func run() throws {
         options.apply()
-        let folder = try PictureFolder(pictures)
+        let ranks = Processes.all
+        let folder = try ranks.together { try PictureFolder(pictures) }
         if let summary = folder.passedOver.summary, !options.quiet {
             Terminal.note("passed over in \(pictures): \(summary)")
         }
-        let stored = resume ? try TrainingRun.configuration(in: output) : nil
-        let starting = try start.opened(heads: network.arch?.heads)
-        let features = try objectives.source(for: folder)
-        let configuration = try configuration(
-            starting, features, pictures: folder.count, stored: stored)
+        let stored = try storedConfiguration()
+        let starting = try ranks.together { try start.opened(heads: network.arch?.heads) }
+        let features = try ranks.together { try objectives.source(for: folder) }
+        let configuration = try ranks.together {
+            try self.configuration(starting, features, pictures: folder.count, stored: stored)
+        }
         if preset == .auto, stored == nil, !options.quiet {
             Terminal.note("for \(folder.count) pictures: \(configuration.sentenceOfDataSize)")
+        }
+        if ranks.count > 1, !options.quiet {
+            Terminal.note(
+                "\(ranks.count) processes train together:"
+                    + " \(configuration.picturesPerStep / ranks.count) of the"
+                    + " \(configuration.picturesPerStep) pictures of a step each,"
+                    + " \(Parallelism.threadCount) threads in the first")
         }
         var run = try TrainingRun(
             in: output, configuration: configuration, pictures: folder, resuming: resume,
             stepsPerCheckpoint: resources.saveEvery,
-            cacheBytes: (resources.cache ?? 1024) << 20, features: features,
+            cacheBytes: (resources.cache ?? 1024) << 20, features: features, across: ranks,
             start: { try starting.point() })
         let interruption = Interruption()
         var report = TrainingReport(run, quiet: options.quiet)
         let ending = try run.train(
             stoppingWhen: { interruption.isRequested }, observing: { report.show($0) })
         try report.end(run, ending)
+    }
+
+    /// The configuration of the run that is resumed, read by the first process; nil if there is none.
+    private func storedConfiguration() throws -> TrainingConfiguration? {
+        let ranks = Processes.all
+        let own = try ranks.together {
+            resume && ranks.rank == 0 ? try TrainingRun.configuration(in: output) : nil
+        }
+        guard ranks.count > 1 else { return own }
+        let text = try ranks.broadcast(Array(JSONEncoder().encode(own)))
+        return try JSONDecoder().decode(TrainingConfiguration?.self, from: Data(text))
     }
 }

@@ -27,6 +27,12 @@ extension Train {
             set(&result.options.epochs, schedule.epochs)
             result.fit(toPictures: pictures)
         }
+        if let stored {
+            result.options.shares = stored.options.shares
+        } else if Processes.all.count > 1 {
+            // Eight, so that up to as many processes can resume the run.
+            result.options.shares = max(8, Processes.all.count)
+        }
         try apply(to: &result, starting, features, isBeginning: isBeginning)
         if let stored, let preset {
             // If the run could be resumed but for the preset, its many values would hide what to do.
@@ -79,6 +85,7 @@ extension Train {
         set(&options.parameterRules.layerDecay, schedule.layerDecay)
         set(&options.parameterRules.patchEmbedding, schedule.patchEmbedLr)
         set(&options.seed, schedule.seed)
+        set(&options.shares, schedule.shares)
         set(&options.teacherMomentum, teacher.momentumTeacher)
         let temperature = options.loss.teacherTemperature
         options.loss.teacherTemperature = LinearWarmup(

@@ -119,6 +119,15 @@ struct ScheduleOptions: ParsableArguments {
             valueName: "batches"))
     var accumulate: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            The shares into which a step's pictures are divided, a power of two: up to as many \
+            processes can train together, with the same results. (default: 1; of several processes 8, \
+            or as many as there are)
+            """, valueName: "shares"))
+    var shares: Int?
+
     @Option(help: ArgumentHelp("Passes over the pictures. (default: 100)", valueName: "epochs"))
     var epochs: Int?
 
@@ -179,6 +188,7 @@ struct ScheduleOptions: ParsableArguments {
         typealias Bounds = DINOOptions.Bounds
         try check(batchSize, TrainingConfiguration.Bounds.batchSize, "--batch-size")
         try check(accumulate, TrainingConfiguration.Bounds.accumulation, "--accumulate")
+        try check(shares, Bounds.shares, "--shares")
         try check(epochs, Bounds.epochs, "--epochs")
         try check(warmupEpochs, Bounds.warmupEpochs, "--warmup-epochs")
         try check(freezeLastLayer, Bounds.frozenEpochs, "--freeze-last-layer")

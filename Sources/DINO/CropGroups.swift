@@ -17,28 +17,39 @@ struct CropGroup: Sendable {
     var places: [CropIndex] { passes.flatMap(\.self) }
 }
 
-/// The crops of a step in a fixed order: by view, large crops first, and within a view by picture across the
+/// The crops of a share of a step in a fixed order: by view, large crops first, and within a view by picture across the
 /// micro-batches.
 struct StepCrops {
     private let batches: [MultiCropBatch]
     /// The index of each micro-batch's first picture.
     private let firstPictures: [Int]
-    let pictures: Int
+    /// The share's pictures, by their index in the step.
+    let pictures: Range<Int>
+    /// The number of pictures of the whole step.
+    let stepPictures: Int
     let globalViews: Int
     let views: Int
 
-    init(_ batches: [MultiCropBatch]) {
+    /// Lays out a rank's crops.
+    ///
+    /// - Parameters:
+    ///   - batches: the rank's micro-batches.
+    ///   - communicator: the ranks, which have as many pictures each.
+    init(_ batches: [MultiCropBatch], across communicator: any Communicator) {
         self.batches = batches
-        var count = 0
+        let own = batches.reduce(0) { $0 + $1.count }
+        let first = communicator.rank * own
+        var count = first
         firstPictures = batches.map { batch in
             defer { count += batch.count }
             return count
         }
-        pictures = count
+        pictures = first..<count
+        stepPictures = communicator.count * own
         globalViews = batches.first?.globals.count ?? 0
         views = globalViews + (batches.first?.locals.count ?? 0)
         require(
-            pictures > 0
+            own > 0
                 && batches.allSatisfy {
                     $0.globals.count == globalViews && $0.locals.count == views - globalViews
                         && $0.features.count == batches[0].features.count
@@ -46,6 +57,31 @@ struct StepCrops {
                         && zip($0.globals + $0.locals, batches[0].globals + batches[0].locals)
                             .allSatisfy { $0.shape.dimensions[1...] == $1.shape.dimensions[1...] }
                 }, "DINOTrainer: micro-batches with different views")
+    }
+
+    private init(_ whole: StepCrops, pictures: Range<Int>) {
+        batches = whole.batches
+        firstPictures = whole.firstPictures
+        self.pictures = pictures
+        stepPictures = whole.stepPictures
+        (globalViews, views) = (whole.globalViews, whole.views)
+    }
+
+    /// The crops in shares of equally many pictures.
+    func shares(_ count: Int) -> [StepCrops] {
+        require(
+            count > 0 && pictures.count % count == 0,
+            "DINOTrainer: \(pictures.count) pictures do not divide into \(count) shares")
+        let size = pictures.count / count
+        return (0..<count).map {
+            let first = pictures.lowerBound + $0 * size
+            return StepCrops(self, pictures: first..<first + size)
+        }
+    }
+
+    /// The row of a crop in a table of the share's crops, view by view.
+    func row(of place: CropIndex) -> Int {
+        place.view * pictures.count + place.picture - pictures.lowerBound
     }
 
     /// The shape of a view's crops in the first micro-batch, `[batch, 3, height, width]`.
@@ -63,12 +99,12 @@ struct StepCrops {
     ///   - cost: the bytes needed by one crop of a batch `[batch, 3, height, width]`.
     func groups(of views: Range<Int>, limit: Int, cost: (Shape) -> Int) -> [CropGroup] {
         let costs = views.map { cost(shape(of: $0)) }
-        let total = costs.reduce(0, +) * pictures
+        let total = costs.reduce(0, +) * pictures.count
         let count = max(1, (total + limit - 1) / limit)
         var groups = [CropGroup](repeating: CropGroup(), count: count)
         var spent = 0
         for (view, cost) in zip(views, costs) {
-            for picture in 0..<pictures {
+            for picture in pictures {
                 // Lay all crops end to end by cost: a crop belongs to the group that holds its midpoint.
                 let group = min(count - 1, (2 * spent + cost) * count / (2 * total))
                 let place = CropIndex(view: view, picture: picture)
@@ -107,14 +143,20 @@ struct StepCrops {
 
     /// The feature teacher's vectors for a view's crops, as supplied with the batches.
     func features(ofView view: Int) -> TeacherFeatures {
-        TeacherFeatures(joining: batches.map { $0.features[view] })
+        TeacherFeatures(joining: batches.map { $0.features[view] }).rows(ownPictures)
     }
 
     /// The masks of the large crops, as supplied with the batches.
     var masks: StepMasks {
         StepMasks(
             batches[0].masks.indices.map { view in
-                PatchMask(patches: batches.flatMap { $0.masks[view].patches })
-            })
+                PatchMask(
+                    patches: Array(batches.flatMap { $0.masks[view].patches }[ownPictures]))
+            }, of: self)
+    }
+
+    /// The share's pictures, by their index among those of the batches.
+    private var ownPictures: Range<Int> {
+        pictures.lowerBound - firstPictures[0]..<pictures.upperBound - firstPictures[0]
     }
 }

@@ -105,12 +105,33 @@ public struct DINOHead: Sendable {
     /// - Returns: `[images, prototypes]`.
     /// - Complexity: O(images x parameters).
     public func callAsFunction(_ embeddings: Tensor) -> Tensor {
-        var x = embeddings
-        for (index, layer) in layers.enumerated() {
-            x = layer.linear(x, after: index == 0 ? .identity : .gelu)
-            if let norm = layer.norm { x = norm(x) }
+        DINOHead.outputs(of: [self], [embeddings], across: Alone())[0]
+    }
+
+    /// Applies a head to the shares of a batch; batch normalisation takes its statistics over all of them.
+    ///
+    /// - Parameters:
+    ///   - heads: the head for each of this rank's shares: the same parameters, tracked separately.
+    ///   - embeddings: the embeddings of each share, `[images, inputWidth]`.
+    ///   - communicator: the ranks that hold the shares.
+    /// - Returns: `[images, prototypes]` for each share.
+    static func outputs(
+        of heads: [DINOHead], _ embeddings: [Tensor], across communicator: any Communicator
+    ) -> [Tensor] {
+        var shares = embeddings
+        for (index, layer) in heads[0].layers.enumerated() {
+            for share in shares.indices {
+                shares[share] = heads[share].layers[index].linear(
+                    shares[share], after: index == 0 ? .identity : .gelu)
+            }
+            if layer.norm != nil {
+                shares = BatchNorm.outputs(
+                    of: heads.compactMap { $0.layers[index].norm }, shares, across: communicator)
+            }
         }
-        return x.normalizedRows().linear(directions: direction, magnitudes: magnitude)
+        return zip(heads, shares).map { head, x in
+            x.normalizedRows().linear(directions: head.direction, magnitudes: head.magnitude)
+        }
     }
 }
 

@@ -51,6 +51,9 @@ public struct DINOOptions: Sendable, Codable, Hashable {
     public var frozenNetworkEpochs = 0
     /// The probability of skipping a branch of the last block: `--drop_path_rate`.
     public var stochasticDepth = 0.1
+    /// The shares into which the pictures of a step are divided; a power of two. The gradient of each is computed by
+    /// itself, and they are added up in a fixed order: up to as many processes can train together with the same results.
+    public var shares = 1
     /// The seed of the initial parameters and of stochastic depth.
     public var seed: UInt64 = 0
     /// The approximate memory limit in bytes for the activations kept for gradients. If all crops of a step need
@@ -113,8 +116,8 @@ extension DINOOptions {
             objectives, distillation, epochs,
             learningRate,
             minimumLearningRate, warmupEpochs, weightDecay, finalWeightDecay, teacherMomentum,
-            gradientClip, frozenLastLayerEpochs, frozenNetworkEpochs, stochasticDepth, seed,
-            activationMemory
+            gradientClip, frozenLastLayerEpochs, frozenNetworkEpochs, stochasticDepth, shares,
+            seed, activationMemory
     }
 
     /// Decodes options; fields absent from older checkpoints get their defaults.
@@ -142,6 +145,7 @@ extension DINOOptions {
         try read(&seed, .seed)
         try read(&activationMemory, .activationMemory)
         // Absent from checkpoints of the first versions.
+        shares = try container.decodeIfPresent(Int.self, forKey: .shares) ?? 1
         initialization =
             try container.decodeIfPresent(Initialization.self, forKey: .initialization) ?? .plain
         objectives =

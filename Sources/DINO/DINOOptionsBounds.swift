@@ -20,6 +20,8 @@ extension DINOOptions: Bounded {
         package static let gradientClip = Bound("gradient clip", 0...1e9)
         /// Below 1: samples that pass through a branch are scaled by 1 / (1 - rate).
         package static let stochasticDepth = Bound("stochastic depth", 0...0.95)
+        /// Up to the pictures of the largest batch.
+        package static let shares = Bound("shares of a step", 1...1 << 16)
         /// From a mebibyte to more than any machine has; only what is needed is allocated.
         package static let activationMemory = Bound(
             "memory for activations", 1 << 20...1 << 50)
@@ -40,8 +42,9 @@ extension DINOOptions: Bounded {
             DistillationOptions.Bounds.weight.fault(objectives.ibot),
             DistillationOptions.Bounds.weight.fault(objectives.koLeo), distillation?.fault,
             patchHead?.fault, masking.fault, parameterRules.fault,
-            Bounds.activationMemory.fault(activationMemory))
+            Bounds.shares.fault(shares), Bounds.activationMemory.fault(activationMemory))
         if let single { return single }
+        if shares & (shares - 1) != 0 { return "\(shares) shares of a step are not a power of two" }
         if !objectives.usePrototypes && distillation == nil {
             return "no training objective is enabled"
         }

@@ -11,8 +11,11 @@ import ViT
 /// that of the whole batch. Then gradients are clipped, the optimiser updates the student, and the teacher and the
 /// centre follow.
 ///
-/// The same seed, pictures and options give the same bits on any number of threads, even if a training is stopped
-/// and resumed from its `state`.
+/// A step can be divided among several processes, each of which has a part of its pictures: see `communicator` and
+/// `DINOOptions.shares`.
+///
+/// The same seed, pictures and options give the same bits on any number of threads and of processes, even if a training
+/// is stopped and resumed from its `state`.
 public struct DINOTrainer: Sendable {
     /// The training's options.
     public let options: DINOOptions
@@ -28,6 +31,8 @@ public struct DINOTrainer: Sendable {
     public internal(set) var loss: DINOLoss
     /// The loss of masked patches, with a centre of its own.
     public internal(set) var patchLoss: DINOLoss
+    /// The processes that train together; each has the whole state.
+    public let communicator: any Communicator
     /// The number of completed steps, which is the index of the next one.
     public internal(set) var step = 0
     /// Whether all steps of the schedule are done.
@@ -44,17 +49,20 @@ public struct DINOTrainer: Sendable {
     ///   - options: the training's options.
     ///   - weights: the weights to start from; untrained ones by default.
     ///   - featureTeacher: the network whose features are distilled, if the options name one.
-    ///   - batchSize: the pictures of a step, across all its micro-batches; scales the learning rate.
+    ///   - batchSize: the pictures of a step, across all its micro-batches and processes; scales the learning rate.
     ///   - stepsPerEpoch: the number of steps in an epoch.
+    ///   - communicator: the processes that train together, which divide the options' shares.
     /// - Precondition: the weights fit the options' network, and the feature teacher is the one in the options.
     public init(
         _ options: DINOOptions, startingFrom weights: VisionTransformer? = nil,
-        featureTeacher: (any Backbone)? = nil, batchSize: Int, stepsPerEpoch: Int
+        featureTeacher: (any Backbone)? = nil, batchSize: Int, stepsPerEpoch: Int,
+        across communicator: any Communicator = Alone()
     ) {
         var generator = Xoshiro256(seed: options.seed)
         self.init(
             options, student: DINONetwork(options, backbone: weights, using: &generator),
-            featureTeacher: featureTeacher, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch)
+            featureTeacher: featureTeacher, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch,
+            across: communicator)
     }
 
     /// Starts a training from a network with its heads.
@@ -63,15 +71,16 @@ public struct DINOTrainer: Sendable {
     ///   - options: the training's options.
     ///   - student: the network to train, which is also the initial teacher.
     ///   - featureTeacher: the network whose features are distilled, if the options name one.
-    ///   - batchSize: the pictures of a step, across all its micro-batches; scales the learning rate.
+    ///   - batchSize: the pictures of a step, across all its micro-batches and processes; scales the learning rate.
     ///   - stepsPerEpoch: the number of steps in an epoch.
+    ///   - communicator: the processes that train together, which divide the options' shares.
     ///   - optimizer: makes the optimiser, with multipliers of rate and decay as you like; that of the options by default.
     ///   - isTrained: whether the parameter of a given name (`backbone.blocks.0.attn.qkv.weight`) is trained at all; the
     ///     options' frozen epochs apply beside it.
     /// - Precondition: the feature teacher is the one in the options.
     public init(
         _ options: DINOOptions, student: DINONetwork, featureTeacher: (any Backbone)? = nil,
-        batchSize: Int, stepsPerEpoch: Int,
+        batchSize: Int, stepsPerEpoch: Int, across communicator: any Communicator = Alone(),
         optimizer: ((DINONetwork) -> any Optimizer)? = nil,
         training isTrained: @escaping @Sendable (String) -> Bool = { _ in true }
     ) {
@@ -80,7 +89,11 @@ public struct DINOTrainer: Sendable {
                 featureTeacher?.fingerprint == fingerprint,
                 "DINOTrainer: the feature teacher differs from the options'")
         }
+        require(
+            options.shares % communicator.count == 0,
+            "DINOTrainer: \(communicator.count) processes do not divide \(options.shares) shares")
         self.options = options
+        self.communicator = communicator
         schedule = DINOSchedule(options, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch)
         self.student = student
         self.featureTeacher = featureTeacher
@@ -95,6 +108,7 @@ public struct DINOTrainer: Sendable {
 
     /// Performs one step on a batch.
     ///
+    /// - Parameter batch: the step's pictures; of several processes each has its part, in their order and of equal size.
     /// - Returns: what the step did.
     /// - Throws: `NonFiniteStep` if the loss or the gradient is not finite; nothing has changed then.
     public mutating func step(_ batch: MultiCropBatch) throws(NonFiniteStep) -> StepReport {
@@ -103,18 +117,21 @@ public struct DINOTrainer: Sendable {
 
     /// Performs one step on several micro-batches, equal to a step on all of them as one batch.
     ///
-    /// - Parameter batches: micro-batches with the same views.
+    /// - Parameter batches: micro-batches with the same views; of several processes each has its part of the step's
+    ///   pictures, in their order and of equal size.
     /// - Returns: what the step did.
     /// - Throws: `NonFiniteStep` if the loss or the gradient is not finite; nothing has changed then.
-    /// - Precondition: the micro-batches have the same views.
+    /// - Precondition: the micro-batches have the same views, and the number of pictures is a multiple of the process's
+    ///   shares.
     /// - Complexity: three times the student's arithmetic for all crops and the teacher's for the large ones;
     ///   memory for `options.activationMemory`, the crops, and five times the parameters.
     public mutating func step(_ batches: [MultiCropBatch]) throws(NonFiniteStep) -> StepReport {
-        let crops = StepCrops(batches)
+        let shares = shares(of: batches)
         let epoch = schedule.epoch(of: step)
-        let plan = plan(for: crops)
-        var gradients = Gradients(of: student)
-        let outcome = studentLosses(crops, plan.objectives, accumulatingInto: &gradients)
+        let plan = plan(for: shares)
+        let (outcomes, ownGradients) = studentLosses(shares, plan)
+        var gradients = ownGradients
+        let outcome = StepLosses(outcomes, across: communicator)
         guard outcome.loss.isFinite else {
             throw NonFiniteStep(step: step, quantity: .loss, value: outcome.loss)
         }
@@ -124,15 +141,17 @@ public struct DINOTrainer: Sendable {
             throw NonFiniteStep(step: step, quantity: .gradient, value: norm)
         }
 
-        let readings = FeatureReadings(of: plan.prototypes.embeddings ?? outcome.embeddings)
+        let prototypes = plan.shares.map(\.prototypes)
+        let embeddings = zip(prototypes, outcomes).map { $0.embeddings ?? $1.embeddings }
+        let readings = FeatureReadings(
+            ofShares: embeddings, pictures: shares[0].stepPictures, across: communicator)
         let report = StepReport(
             step: step, epoch: epoch, loss: outcome.loss, losses: outcome.losses,
             learningRate: schedule.learningRate[step], weightDecay: schedule.weightDecay[step],
             momentum: schedule.teacherMomentum[step],
             teacherTemperature: schedule.teacherTemperature[epoch],
-            teacherEntropy: (plan.prototypes.targets ?? plan.prototypes.patchTargets).map {
-                DINOLoss.entropy(of: $0)
-            },
+            teacherEntropy: DINOLoss.entropy(
+                of: prototypes.map { $0.targets ?? $0.patchTargets }, across: communicator),
             uniformEntropy: log(Double(options.head.prototypes)),
             deviation: readings.deviation, rank: readings.rank, gradientNorm: norm)
 
@@ -143,11 +162,36 @@ public struct DINOTrainer: Sendable {
         optimizer.step(
             &student, by: gradients, rate: report.learningRate, weightDecay: report.weightDecay)
         teacher.moveAverage(towards: student, momentum: report.momentum)
-        if let output = plan.prototypes.output { loss.moveCentre(by: output) }
-        if let output = plan.prototypes.patchOutput { patchLoss.moveCentre(by: output) }
+        if options.objectives.dino > 0 {
+            loss.moveCentre(by: prototypes.map(\.output), across: communicator)
+        }
+        if options.objectives.ibot > 0 {
+            patchLoss.moveCentre(by: prototypes.map(\.patchOutput), across: communicator)
+        }
         standardizations = plan.standardizations
         step += 1
         return report
+    }
+}
+
+/// The losses of a step over the shares of all ranks.
+private struct StepLosses {
+    var loss: Double
+    var losses: [ObjectiveName: Double]
+
+    init(_ outcomes: [ShareOutcome], across communicator: any Communicator) {
+        let names = ObjectiveName.allCases
+        // The loss, those of the objectives, and the number of shares that have each of them.
+        let sums = communicator.sum(
+            outcomes.map { outcome in
+                [outcome.loss] + names.map { outcome.losses[$0] ?? 0 }
+                    + names.map { outcome.losses[$0] == nil ? 0 : 1 }
+            })
+        loss = sums[0]
+        losses = [:]
+        for (index, name) in names.enumerated() where sums[1 + names.count + index] > 0 {
+            losses[name] = sums[1 + index]
+        }
     }
 }
 

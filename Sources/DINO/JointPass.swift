@@ -30,19 +30,36 @@ struct ClassTokenGradient {
     }
 }
 
-/// A head together with its input, so that the class tokens get a gradient too.
-struct HeadWithInput: Module {
-    static let inputName = "input"
+/// The heads of a rank's shares together with their inputs, so that the class tokens get a gradient too. The heads are
+/// the same, but each share's gradient is its own.
+struct HeadsWithInputs: Module {
+    struct Share {
+        var head: DINOHead?
+        var input: Tensor
+    }
 
-    var head: DINOHead?
-    var input: Tensor
+    private static let headName = "head"
+    private static let inputName = "input"
+
+    var shares: [Share]
 
     mutating func forEachParameter(_ body: (String, inout Tensor) throws -> Void) rethrows {
-        if var module = head {
-            head = nil
-            defer { head = module }
-            try module.forEachParameter(under: "head", body)
+        for index in shares.indices {
+            if var module = shares[index].head {
+                shares[index].head = nil
+                defer { shares[index].head = module }
+                try module.forEachParameter(under: "\(index).\(Self.headName)", body)
+            }
+            try body("\(index).\(Self.inputName)", &shares[index].input)
         }
-        try body(Self.inputName, &input)
     }
+
+    /// The name of a parameter within its share; nil for an input.
+    static func nameInNetwork(_ name: String) -> String? {
+        let own = String(name[name.index(after: name.firstIndex(of: ".") ?? name.startIndex)...])
+        return own == inputName ? nil : own
+    }
+
+    /// The number of parameters of each share, the last of which is the input.
+    var parametersPerShare: Int { parameters.count / shares.count }
 }

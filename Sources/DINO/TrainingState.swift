@@ -1,3 +1,4 @@
+import Foundation
 import Platform
 import Tensors
 import ViT
@@ -61,6 +62,30 @@ extension DINOTrainer {
         }
         restored.step = step
         self = restored
+    }
+
+    /// Replaces this process's state by that of the first of the processes that train together.
+    ///
+    /// - Complexity: O(parameters).
+    mutating func receiveState() throws {
+        guard communicator.count > 1 else { return }
+        struct Contents: Codable {
+            var step: Int
+            var shapes: [String: [Int]]
+        }
+        var tensors = state
+        let own = Contents(step: step, shapes: tensors.mapValues(\.shape.dimensions))
+        let text = communicator.broadcast(Array(try JSONEncoder().encode(own)))
+        let received = try JSONDecoder().decode(Contents.self, from: Data(text))
+        for (name, dimensions) in received.shapes.sorted(by: { $0.key < $1.key }) {
+            let shape = Shape(dimensions)
+            var tensor = tensors.removeValue(forKey: name) ?? Tensor(repeating: 0, shape: shape)
+            communicator.broadcast(&tensor)
+            tensors[name] = tensor
+        }
+        restore(step: received.step) { name, shape in
+            tensors[name] ?? Tensor(repeating: 0, shape: shape)
+        }
     }
 
     /// A message about what is wrong with a tensor to be restored, as a clause; nil if it is valid.

@@ -54,6 +54,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
     ///   - network: the network, which is not changed.
     ///   - train: the training pictures.
     ///   - test: the test pictures, of the same classes.
+    ///   - communicator: the processes among which the pictures are dealt out; each trains the same classifier.
     ///   - report: receives each event; an error that it throws ends the run.
     /// - Returns: the trained probe.
     /// - Throws: `EvaluationError`; what `report` throws.
@@ -61,13 +62,17 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
     @discardableResult
     public func callAsFunction(
         _ network: any Backbone, train: LabelledPictures, test: LabelledPictures,
+        across communicator: any Communicator = Alone(),
         report: (Event) throws -> Void
     ) throws -> LinearProbe {
         require(
             train.classes == test.classes,
             "LinearEvaluation: classes \(train.classes) and \(test.classes)")
         func shown(_ pictures: LabelledPictures) throws -> PictureFeatures {
-            try PictureFeatures(of: pictures, network: network, embedding: embedding, view: view) {
+            try PictureFeatures(
+                of: pictures, network: network, embedding: embedding, view: view,
+                across: communicator
+            ) {
                 try report(.pictures($0))
             }
         }
@@ -90,7 +95,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
                     continue
                 }
                 let features = try augmented(
-                    train, batch.map { readable[$0] }, network, epoch: epoch, report)
+                    train, batch.map { readable[$0] }, network, epoch: epoch, communicator, report)
                 skipped += features.skipped
                 guard !features.labels.isEmpty else { continue }
                 losses.append(probe.step(features.features, labels: features.labels, rate: rate))
@@ -107,7 +112,9 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
                 epoch: epoch, learningRate: rate,
                 trainLoss: losses.reduce(0, +) / Double(losses.count),
                 test: probe.score(tests.features, labels: tests.labels))
-            try report(.epoch(outcome, skipped: (skipped, tests.skipped)))
+            try communicator.together {
+                try report(.epoch(outcome, skipped: (skipped, tests.skipped)))
+            }
         }
         return probe
     }
@@ -132,7 +139,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
     /// The features of some pictures, augmented for an epoch.
     private func augmented(
         _ pictures: LabelledPictures, _ batch: [Int], _ network: any Backbone, epoch: Int,
-        _ report: (Event) throws -> Void
+        _ communicator: any Communicator, _ report: (Event) throws -> Void
     ) throws -> PictureFeatures {
         try PictureFeatures(
             of: pictures, batch, network: network, embedding: embedding, side: view.cropSize,
@@ -140,7 +147,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
                 augmentedView(
                     of: photo, index: index, epoch: epoch, for: network.configuration)
             },
-            progress: { try report(.pictures($0)) })
+            across: communicator, progress: { try report(.pictures($0)) })
     }
 
     /// The augmented view of a training picture in an epoch, `[3, cropSize, cropSize]`.

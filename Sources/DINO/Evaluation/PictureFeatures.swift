@@ -1,3 +1,4 @@
+import Foundation
 import Images
 import Tensors
 import ViT
@@ -20,19 +21,21 @@ public struct PictureFeatures: Sendable {
     ///   - network: the network.
     ///   - embedding: the features to extract.
     ///   - view: the view of each picture.
+    ///   - communicator: the processes among which the pictures are dealt out; each gets all features.
     ///   - progress: called with the number of further pictures processed.
     /// - Throws: `EvaluationError` if no picture can be read or features are not finite; what `progress` throws.
     /// - Precondition: the view's crop is at least a patch.
     public init(
         of pictures: LabelledPictures, network: any Backbone,
         embedding: FrozenEmbedding = FrozenEmbedding(), view: CentreView,
+        across communicator: any Communicator = Alone(),
         progress: (Int) throws -> Void = { _ in }
     ) throws {
         try self.init(
             of: pictures, Array(pictures.paths.indices), network: network, embedding: embedding,
             side: view.cropSize,
             view: { _, photo in try view.tensor(of: photo, for: network.configuration) },
-            progress: progress)
+            across: communicator, progress: progress)
         if indices.isEmpty, let first = skipped.first {
             throw EvaluationError.nothingReadable(
                 folder: pictures.folder, count: skipped.count, reason: first.reason)
@@ -44,9 +47,56 @@ public struct PictureFeatures: Sendable {
     /// - Parameters:
     ///   - side: the side of the network's input in pixels.
     ///   - view: returns the network's input, `[3, side, side]`, for a picture and its index; called in parallel.
+    ///   - communicator: the processes among which the pictures are dealt out.
     /// - Complexity: memory for the features and some thousand tokens.
     init(
         of pictures: LabelledPictures, _ selection: [Int], network: any Backbone,
+        embedding: FrozenEmbedding, side: Int, view: (Int, Image) throws -> Tensor,
+        across communicator: any Communicator, progress: (Int) throws -> Void
+    ) throws {
+        let (rank, count) = (communicator.rank, communicator.count)
+        let own = stride(from: rank, to: selection.count, by: count).map { selection[$0] }
+        var (done, seen) = (0, 0)
+        let part = try communicator.together {
+            try PictureFeatures(
+                ofOwn: pictures, own, network: network, embedding: embedding, side: side,
+                view: view
+            ) {
+                // The others are about as far.
+                done += $0
+                let all = done == own.count ? selection.count : done * count
+                try progress(all - seen)
+                seen = all
+            }
+        }
+        self = count == 1 ? part : try part.joined(selection, of: pictures, across: communicator)
+    }
+
+    /// The features of all processes, in the order of the pictures.
+    private func joined(
+        _ selection: [Int], of pictures: LabelledPictures, across communicator: any Communicator
+    ) throws -> PictureFeatures {
+        let indices = communicator.gather(self.indices).flatMap(\.self)
+        let width = features.shape[1]
+        let rows = communicator.gather(features.elements).flatMap(\.self)
+        let skipped = try communicator.gather(Array(JSONEncoder().encode(self.skipped))).flatMap {
+            (bytes: [UInt8]) in
+            try JSONDecoder().decode([SkippedPicture].self, from: Data(bytes))
+        }
+        let row = Dictionary(zip(indices, indices.indices), uniquingKeysWith: { $1 })
+        let skip = Dictionary(skipped.map { ($0.path, $0) }, uniquingKeysWith: { $1 })
+        let read = selection.filter { row[$0] != nil }
+        var result = self
+        result.features = Tensor(rows, shape: [indices.count, width])
+            .samples(read.compactMap { row[$0] })
+        result.indices = read
+        result.labels = read.map { pictures.labels[$0] }
+        result.skipped = selection.compactMap { skip[pictures.paths[$0]] }
+        return result
+    }
+
+    private init(
+        ofOwn pictures: LabelledPictures, _ selection: [Int], network: any Backbone,
         embedding: FrozenEmbedding, side: Int, view: (Int, Image) throws -> Tensor,
         progress: (Int) throws -> Void
     ) throws {

@@ -12,6 +12,8 @@ public struct BatchSource: Sendable {
     public let views: any ViewMaker
     /// The number of pictures in a batch.
     public let batchSize: Int
+    /// The pictures of each batch that are made, by their index in it: a process's part.
+    public let part: Range<Int>
     /// The seed of all random choices.
     public let seed: UInt64
     /// How patches of large crops are masked, and their grid.
@@ -27,13 +29,16 @@ public struct BatchSource: Sendable {
     ///   - batchSize: the number of pictures in a batch.
     ///   - seed: the seed of all random choices.
     ///   - masking: how patches of large crops are masked, and their grid.
-    /// - Precondition: `batchSize` is at least 1.
+    ///   - part: the pictures of each batch to make, by their index in it; all by default. Several processes each make
+    ///     their part of the same batches.
+    /// - Precondition: `batchSize` is at least 1, and the part is within it.
     public init(
         _ pictures: any PictureSource, views: any ViewMaker, batchSize: Int, seed: UInt64,
-        masking: (rule: PatchMasking, grid: PatchGrid)? = nil
+        masking: (rule: PatchMasking, grid: PatchGrid)? = nil, part: Range<Int>? = nil
     ) {
         self.init(
-            pictures, views: views, maps: nil, batchSize: batchSize, seed: seed, masking: masking)
+            pictures, views: views, maps: nil, batchSize: batchSize, seed: seed, masking: masking,
+            part: part)
     }
 
     /// Creates a source of batches with precomputed features of the pictures.
@@ -46,25 +51,31 @@ public struct BatchSource: Sendable {
     ///   - batchSize: the number of pictures in a batch.
     ///   - seed: the seed of all random choices.
     ///   - masking: how patches of large crops are masked, and their grid.
-    /// - Precondition: `batchSize` and `patchSize` are at least 1, and the maps are of the cache's folder.
+    ///   - part: the pictures of each batch to make, by their index in it; all by default.
+    /// - Precondition: `batchSize` and `patchSize` are at least 1, the part is within the batch, and the maps are of the cache's folder.
     public init(
         _ pictures: PictureCache, crops: MultiCrop, maps: TeacherMaps, patchSize: Int,
-        batchSize: Int, seed: UInt64, masking: (rule: PatchMasking, grid: PatchGrid)? = nil
+        batchSize: Int, seed: UInt64, masking: (rule: PatchMasking, grid: PatchGrid)? = nil,
+        part: Range<Int>? = nil
     ) {
         require(
             maps.pictures == pictures.folder && patchSize > 0,
             "BatchSource: maps of other pictures, or patches of \(patchSize) pixels")
         self.init(
             pictures, views: crops, maps: (maps, crops, patchSize), batchSize: batchSize,
-            seed: seed, masking: masking)
+            seed: seed, masking: masking, part: part)
     }
 
     private init(
         _ pictures: any PictureSource, views: any ViewMaker,
         maps: (teacher: TeacherMaps, crops: MultiCrop, patchSize: Int)?, batchSize: Int,
-        seed: UInt64, masking: (rule: PatchMasking, grid: PatchGrid)?
+        seed: UInt64, masking: (rule: PatchMasking, grid: PatchGrid)?, part: Range<Int>?
     ) {
         require(batchSize > 0, "BatchSource: batches of \(batchSize) pictures")
+        self.part = part ?? 0..<batchSize
+        require(
+            !self.part.isEmpty && self.part.clamped(to: 0..<batchSize) == self.part,
+            "BatchSource: pictures \(self.part) of batches of \(batchSize)")
         require(pictures.count > 0, "BatchSource: no pictures")
         self.pictures = pictures
         self.views = views
@@ -116,12 +127,12 @@ public struct BatchSource: Sendable {
             require(
                 0 <= step && step < source.stepsPerEpoch,
                 "batch: step \(step) of \(source.stepsPerEpoch)")
-            var batch = source.views.emptyBatch(count: source.batchSize)
+            var batch = source.views.emptyBatch(count: source.part.count)
             let maps = source.maps.map {
-                MapBatch($0.teacher, $0.crops, $0.patchSize, source.batchSize)
+                MapBatch($0.teacher, $0.crops, $0.patchSize, source.part.count)
             }
-            for index in 0..<source.batchSize {
-                let place = step * source.batchSize + index
+            for index in 0..<source.part.count {
+                let place = step * source.batchSize + source.part.lowerBound + index
                 let (picture, image) = try readablePicture(from: place)
                 var generator = generator(for: place)
                 guard let maps else {
@@ -141,7 +152,8 @@ public struct BatchSource: Sendable {
                 var generator = Xoshiro256(seed: source.seed, stream: number, -2, step)
                 batch.masks = rule.masks(
                     views: batch.globals.count, pictures: source.batchSize, grid: grid,
-                    using: &generator)
+                    using: &generator
+                ).map { PatchMask(patches: Array($0.patches[source.part])) }
             }
             return batch
         }

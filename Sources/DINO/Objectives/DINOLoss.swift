@@ -51,55 +51,92 @@ public struct DINOLoss: Sendable {
     }
 
     /// The targets: `softmax((output - centre) / temperature)` of each row, or with Sinkhorn-Knopp the balanced
-    /// outputs of all rows.
+    /// outputs of all rows of the step.
     ///
-    /// - Parameter output: the output of the teacher's head for the whole step, `[rows, prototypes]`.
+    /// - Parameters:
+    ///   - outputs: for each of this rank's shares the output of the teacher's head, `[rows, prototypes]`; nil if it has
+    ///     none.
+    ///   - temperature: the teacher's temperature.
+    ///   - communicator: the ranks that hold the shares.
     /// - Complexity: O(elements).
-    func targets(of output: Tensor, temperature: Double) -> Tensor {
+    func targets(
+        of outputs: [Tensor?], temperature: Double, across communicator: any Communicator
+    ) -> [Tensor?] {
         guard options.targets == .centring else {
-            return output.sinkhornKnopp(temperature: temperature)
+            return Tensor.sinkhornKnopp(
+                outputs, columns: centre.count, temperature: temperature, across: communicator)
         }
-        return output.softmax(centre: centre, temperature: Float(temperature))
+        return outputs.map { $0?.softmax(centre: centre, temperature: Float(temperature)) }
     }
 
-    /// Moves the centre towards the mean of the teacher's outputs in a step.
+    /// Moves the centre towards the mean of the teacher's outputs in a step, if there are any.
     ///
-    /// - Parameter output: the output of the teacher's head, `[rows, prototypes]`.
-    mutating func moveCentre(by output: Tensor) {
+    /// - Parameters:
+    ///   - outputs: for each of this rank's shares the output of the teacher's head, `[rows, prototypes]`; nil if it has
+    ///     none.
+    ///   - communicator: the ranks that hold the shares.
+    mutating func moveCentre(by outputs: [Tensor?], across communicator: any Communicator) {
         let count = centre.count
-        let rows = output.count / count
+        let rows = communicator.sum(outputs.map { [Double($0?.shape[0] ?? 0)] })[0]
+        guard rows > 0 else { return }
+        let sums = communicator.sum(outputs.map { $0.sumsOfColumns(count) })
         let kept = Float(options.centreMomentum)
         let share = Float(1 - options.centreMomentum) / Float(rows)
         let moved = Tensor(uninitialized: centre.shape)
-        withExtendedLifetime((output, centre, moved)) {
-            inChunks(of: count) { chunk in
-                let target = moved.mutableBase
-                for k in chunk { target[k] = 0 }
-                for row in 0..<rows {
-                    let line = output.base + row * count
-                    for k in chunk { target[k] += line[k] }
-                }
-                for k in chunk { target[k] = centre.base[k] * kept + target[k] * share }
+        withExtendedLifetime((sums, centre, moved)) {
+            let (sums, target) = (sums.base, moved.mutableBase)
+            inChunks(of: count) {
+                for k in $0 { target[k] = centre.base[k] * kept + sums[k] * share }
             }
         }
         centre = moved
     }
 
     /// The mean entropy in nats of rows that are distributions: 0 if each has a single prototype, log(prototypes)
-    /// if all are uniform.
-    static func entropy(of targets: Tensor) -> Double {
-        let count = targets.shape[-1]
-        let rows = targets.count / count
+    /// if all are uniform; nil if there are no rows.
+    ///
+    /// - Parameters:
+    ///   - targets: for each of this rank's shares its rows, `[rows, prototypes]`; nil if it has none.
+    ///   - communicator: the ranks that hold the shares.
+    static func entropy(of targets: [Tensor?], across communicator: any Communicator) -> Double? {
+        let sums = communicator.sum(
+            targets.map { [$0?.sumOfEntropies ?? 0, Double($0?.shape[0] ?? 0)] })
+        return sums[1] > 0 ? sums[0] / sums[1] : nil
+    }
+}
+
+extension Tensor? {
+    /// The sum of each column: `[columns]`; zeros for no rows.
+    fileprivate func sumsOfColumns(_ columns: Int) -> Tensor {
+        let sums = Tensor(repeating: 0, shape: [columns])
+        guard let self else { return sums }
+        withExtendedLifetime((self, sums)) {
+            let (source, target) = (self.base, sums.mutableBase)
+            inChunks(of: columns) { chunk in
+                for row in 0..<self.shape[0] {
+                    for k in chunk { target[k] += source[row * columns + k] }
+                }
+            }
+        }
+        return sums
+    }
+}
+
+extension Tensor {
+    /// The sum of the entropies of the rows.
+    fileprivate var sumOfEntropies: Double {
+        let count = shape[-1]
+        let rows = self.count / count
         let sums = Tensor(uninitialized: [rows])
-        withExtendedLifetime((targets, sums)) {
+        withExtendedLifetime((self, sums)) {
             Parallelism.perform(count: rows) { row in
-                let line = targets.base + row * count
+                let line = base + row * count
                 var sum = 0.0
                 for i in 0..<count where line[i] > 0 { sum -= Double(line[i] * log(line[i])) }
                 sums.mutableBase[row] = Float(sum)
             }
         }
-        return sums.elements.reduce(0) { $0 + Double($1) } / Double(rows)
+        return sums.elements.reduce(0) { $0 + Double($1) }
     }
 }
 

@@ -9,16 +9,14 @@ struct PatchDistillation: Objective {
     let name = ObjectiveName.patches
     let weight: Double
     let taps: [FeatureTap]
-    /// Standardised, per view: `[pictures, cells, channels]`.
-    let targets: [Tensor]
+    let targets: ViewTargets
 
     func taps(ofView view: Int) -> Set<FeatureTap> { Set(taps) }
 
     func term(of pass: StudentPass, by student: DINONetwork) -> Tensor? {
         guard let heads = student.distillation else { return nil }
         let target = targets.rows(of: pass.places)
-        let crops = targets.reduce(0) { $0 + $1.shape[0] }
-        let elements = Float(crops * taps.count * target.shape[1] * target.shape[2])
+        let elements = Float(targets.stepCrops * taps.count * target.shape[1] * target.shape[2])
         return zip(taps, heads.patches).map { tap, head in
             head(pass.features[tap].slices(in: pass.features.layout.patches))
                 .squaredError(to: target)
@@ -30,16 +28,15 @@ struct PatchDistillation: Objective {
 struct ClassDistillation: Objective {
     let name = ObjectiveName.classToken
     let weight: Double
-    /// Standardised, per view: `[pictures, channels]`.
-    let targets: [Tensor]
+    let targets: ViewTargets
 
     func term(
         ofClassTokens tokens: Tensor, _ places: [CropIndex], by student: DINONetwork
     ) -> Tensor? {
         guard let heads = student.distillation else { return nil }
-        let elements = targets.reduce(0) { $0 + $1.count }
-        return heads.classToken(tokens).squaredError(to: targets.rows(of: places))
-            .scaled(by: 1 / Float(elements))
+        let target = targets.rows(of: places)
+        return heads.classToken(tokens).squaredError(to: target)
+            .scaled(by: 1 / Float(targets.stepCrops * target.shape[1]))
     }
 }
 
@@ -48,16 +45,14 @@ struct ClassDistillation: Objective {
 struct AttentionDistillation: Objective {
     let name = ObjectiveName.attention
     let weight: Double
-    /// The teacher's attention as shares of each crop, per view: `[pictures, cells]`.
-    let targets: [Tensor]
+    let targets: ViewTargets
 
     func taps(ofView view: Int) -> Set<FeatureTap> { [.classAttention] }
 
     func term(of pass: StudentPass, by student: DINONetwork) -> Tensor? {
-        let crops = targets.reduce(0) { $0 + $1.shape[0] }
-        return pass.features[.classAttention].attentionCrossEntropy(
+        pass.features[.classAttention].attentionCrossEntropy(
             targets: targets.rows(of: pass.places), on: pass.features.layout.patches
-        ).scaled(by: 1 / Float(crops))
+        ).scaled(by: 1 / Float(targets.stepCrops))
     }
 }
 
@@ -65,14 +60,28 @@ extension FeatureTap {
     fileprivate static let classAttention = FeatureTap(layer: -1, facet: .classAttention)
 }
 
-extension [Tensor] {
+/// The targets of a share's crops.
+struct ViewTargets {
+    /// For each view a tensor, `[pictures, …]`.
+    let views: [Tensor]
+    /// The share's crops.
+    let crops: StepCrops
+
+    /// The number of crops in the whole step.
+    var stepCrops: Int { views.count * crops.stepPictures }
+
     /// The targets of some crops, which all have the same number of cells: for each crop a slice of its view's
     /// tensor.
-    fileprivate func rows(of places: [CropIndex]) -> Tensor {
+    func rows(of places: [CropIndex]) -> Tensor {
         Tensor.concatenated(
-            places.map { self[$0.view].rows($0.picture..<$0.picture + 1) })
+            places.map {
+                let row = $0.picture - crops.pictures.lowerBound
+                return views[$0.view].rows(row..<row + 1)
+            })
     }
+}
 
+extension [Tensor] {
     /// The sum of all tensors; nil if there are none.
     var sum: Tensor? {
         dropFirst().reduce(first) { sum, next in sum.map { $0 + next } }

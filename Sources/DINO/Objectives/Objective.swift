@@ -1,17 +1,14 @@
 import Tensors
 import ViT
 
-/// A term of a step's loss, with the targets of the step's crops.
+/// A term of a step's loss, with the targets of the crops of a share.
 ///
-/// Crops go through the network in groups, one after the other. The terms of all groups add up to that of the step:
-/// each is divided by counts over the whole step, never over a group.
+/// Crops go through the network in groups, one after the other. The terms of all groups, and of all shares of the step,
+/// add up to that of the step: each is divided by counts over the whole step, never over a group or a share.
 protocol Objective: Sendable {
     var name: ObjectiveName { get }
     /// Its weight in the loss.
     var weight: Double { get }
-
-    /// Whether the term needs the class tokens of all crops at once.
-    var isJoint: Bool { get }
 
     /// Whether the objective uses the crops of a view.
     func uses(view: Int) -> Bool
@@ -30,8 +27,6 @@ protocol Objective: Sendable {
 }
 
 extension Objective {
-    var isJoint: Bool { false }
-
     func uses(view: Int) -> Bool { true }
 
     func taps(ofView view: Int) -> Set<FeatureTap> { [] }
@@ -41,6 +36,38 @@ extension Objective {
     ) -> Tensor? { nil }
 
     func term(of pass: StudentPass, by student: DINONetwork) -> Tensor? { nil }
+}
+
+/// A term of a step's loss that needs the class tokens of all crops at once, in all groups and all shares.
+protocol JointObjective: Sendable {
+    var name: ObjectiveName { get }
+    /// Its weight in the loss.
+    var weight: Double { get }
+
+    /// Whether each rank has the term of the whole step, instead of those of its own shares.
+    var countsOnce: Bool { get }
+
+    /// Whether the objective uses the crops of a view.
+    func uses(view: Int) -> Bool
+
+    /// Its terms, called on all ranks.
+    ///
+    /// - Parameters:
+    ///   - tokens: for each of this rank's shares the class tokens of its crops, `[crops, width]`.
+    ///   - places: those crops.
+    ///   - students: the student for each share.
+    ///   - communicator: the ranks that hold the shares.
+    /// - Returns: a term for each share, or one for the whole step; none if there is none.
+    func terms(
+        ofClassTokens tokens: [Tensor], _ places: [[CropIndex]], by students: [DINONetwork],
+        across communicator: any Communicator
+    ) -> [Tensor]
+}
+
+extension JointObjective {
+    var countsOnce: Bool { false }
+
+    func uses(view: Int) -> Bool { true }
 }
 
 /// The names of the objectives in the log.

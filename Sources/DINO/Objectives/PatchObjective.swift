@@ -29,7 +29,7 @@ struct PatchObjective: Objective {
             rows += patches.map {
                 index * pass.features.layout.count + pass.features.layout.patches.lowerBound + $0
             }
-            let weight = 1 / Float(patches.count * masks.crops)
+            let weight = 1 / Float(patches.count * masks.stepCrops)
             weights += patches.indices.map { (first + $0, weight) }
         }
         guard !rows.isEmpty else { return nil }
@@ -49,15 +49,23 @@ struct PatchObjective: Objective {
     }
 }
 
-/// The masks of a step's large crops, view by view.
+/// The masks of a share's large crops, view by view.
 struct StepMasks: Sendable {
     private let masks: [[Int]]
     private let firstRows: [Int]
-    private let pictures: Int
+    private let pictures: Range<Int>
+    /// The number of large crops of the whole step, with and without a mask.
+    let stepCrops: Int
+    /// The number of views.
+    let views: Int
 
-    /// - Parameter masks: one per view, with an entry per picture.
-    init(_ masks: [PatchMask]) {
-        pictures = masks.first?.patches.count ?? 0
+    /// - Parameters:
+    ///   - masks: one per view, with an entry per picture of the share.
+    ///   - crops: the share's crops.
+    init(_ masks: [PatchMask], of crops: StepCrops) {
+        pictures = crops.pictures
+        views = masks.count
+        stepCrops = masks.count * crops.stepPictures
         self.masks = masks.flatMap(\.patches)
         var count = 0
         firstRows = self.masks.map { mask in
@@ -66,16 +74,17 @@ struct StepMasks: Sendable {
         }
     }
 
-    /// The number of large crops, with and without a mask.
-    var crops: Int { masks.count }
-    var views: Int { pictures > 0 ? crops / pictures : 0 }
-    /// The number of masked patches in all crops.
+    /// The number of masked patches in all crops of the share.
     var count: Int { masks.reduce(0) { $0 + $1.count } }
 
-    func patches(of place: CropIndex) -> [Int] { masks[place.view * pictures + place.picture] }
+    func patches(of place: CropIndex) -> [Int] { masks[row(of: place)] }
 
-    /// The number of masked patches in all crops before this one.
-    func firstRow(of place: CropIndex) -> Int { firstRows[place.view * pictures + place.picture] }
+    /// The number of masked patches in all crops of the share before this one.
+    func firstRow(of place: CropIndex) -> Int { firstRows[row(of: place)] }
+
+    private func row(of place: CropIndex) -> Int {
+        place.view * pictures.count + place.picture - pictures.lowerBound
+    }
 
     /// The masks of a pass's crops; nil if none has a masked patch.
     func mask(of places: [CropIndex]) -> PatchMask? {

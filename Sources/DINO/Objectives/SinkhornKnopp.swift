@@ -7,37 +7,78 @@ extension Tensor {
     ///
     ///     Q = exp(x / temperature);  three times: each column over its sum, then each row over its sum
     ///
-    /// The largest output is subtracted first to avoid overflow; it cancels. Sums are in double precision.
+    /// The largest output is subtracted first to avoid overflow; it cancels. Sums are in double precision. Columns are
+    /// summed over the rows of all shares.
     ///
-    /// - Returns: `[rows, prototypes]`, constants whose rows sum to 1.
-    /// - Complexity: O(count).
-    func sinkhornKnopp(temperature: Double, rounds: Int = 3) -> Tensor {
-        let (rows, columns) = (shape[0], shape[1])
-        let result = Tensor(uninitialized: shape)
-        let highest = withUnsafeElements { $0.max() ?? 0 }
+    /// - Parameters:
+    ///   - shares: the outputs of each of this rank's shares, `[rows, columns]`; nil if a share has none.
+    ///   - columns: the number of prototypes.
+    ///   - temperature: the teacher's temperature.
+    ///   - rounds: the number of rounds.
+    ///   - communicator: the ranks that hold the shares.
+    /// - Returns: for each share `[rows, prototypes]`, constants whose rows sum to 1.
+    /// - Complexity: O(elements).
+    static func sinkhornKnopp(
+        _ shares: [Tensor?], columns: Int, temperature: Double, rounds: Int = 3,
+        across communicator: any Communicator
+    ) -> [Tensor?] {
+        let highest = communicator.maximum(
+            shares.compactMap { $0?.withUnsafeElements { $0.max() } })
         let scale = Float(1 / temperature)
+        let results = shares.map { $0?.exponentials(scale: scale, highest: highest) }
+        for _ in 0..<rounds {
+            let sums = communicator.sum(results.map { $0.sumsOfColumns(columns) })
+            // A prototype with zero weight in every row stays at zero.
+            let factors = sums.map { $0 > 0 ? Float(1 / ($0 * Double(columns))) : 0 }
+            for result in results.compactMap(\.self) { result.scaleColumns(factors) }
+        }
+        return results
+    }
+
+    private func exponentials(scale: Float, highest: Float) -> Tensor {
+        let result = Tensor(uninitialized: shape)
         withExtendedLifetime((self, result)) {
-            let q = result.mutableBase
-            inChunks(of: count) { for i in $0 { q[i] = exp(scale * (base[i] - highest)) } }
-            for _ in 0..<rounds {
-                inChunks(of: columns) { chunk in
-                    for column in chunk {
-                        var sum = 0.0
-                        for row in 0..<rows { sum += Double(q[row * columns + column]) }
-                        // A prototype with zero weight in every row stays at zero.
-                        let factor = sum > 0 ? Float(1 / (sum * Double(columns))) : 0
-                        for row in 0..<rows { q[row * columns + column] *= factor }
-                    }
-                }
-                Parallelism.perform(count: rows) { row in
-                    let line = q + row * columns
-                    var sum = 0.0
-                    for i in 0..<columns { sum += Double(line[i]) }
-                    let factor = sum > 0 ? Float(1 / sum) : 0
-                    for i in 0..<columns { line[i] *= factor }
-                }
+            let (source, target) = (base, result.mutableBase)
+            inChunks(of: count) {
+                for i in $0 { target[i] = exp(scale * (source[i] - highest)) }
             }
         }
         return result
+    }
+
+    /// Multiplies each column of a new tensor by its factor, and divides each row by its sum then.
+    private func scaleColumns(_ factors: [Float]) {
+        let columns = factors.count
+        withExtendedLifetime(self) {
+            let q = mutableBase
+            Parallelism.perform(count: shape[0]) { row in
+                let line = q + row * columns
+                for column in 0..<columns { line[column] *= factors[column] }
+                var sum = 0.0
+                for i in 0..<columns { sum += Double(line[i]) }
+                let factor = sum > 0 ? Float(1 / sum) : 0
+                for i in 0..<columns { line[i] *= factor }
+            }
+        }
+    }
+}
+
+extension Tensor? {
+    /// The sum of each column in double precision; zeros for no rows.
+    fileprivate func sumsOfColumns(_ columns: Int) -> [Double] {
+        [Double](unsafeUninitializedCapacity: columns) { buffer, initialized in
+            initialized = columns
+            buffer.initialize(repeating: 0)
+            guard let self, let base = buffer.baseAddress else { return }
+            nonisolated(unsafe) let sums = base
+            withExtendedLifetime(self) {
+                let q = self.base
+                inChunks(of: columns) { chunk in
+                    for row in 0..<self.shape[0] {
+                        for column in chunk { sums[column] += Double(q[row * columns + column]) }
+                    }
+                }
+            }
+        }
     }
 }

@@ -52,6 +52,16 @@ public struct TeacherFeatures: Sendable {
         self.attention = attention.count == parts.count ? .concatenated(attention) : nil
     }
 
+    /// The vectors of some pictures.
+    func rows(_ pictures: Range<Int>) -> TeacherFeatures {
+        guard pictures != 0..<patches.shape[0] else { return self }
+        var result = self
+        result.patches = patches.rows(pictures)
+        result.classToken = classToken.rows(pictures)
+        result.attention = attention?.rows(pictures)
+        return result
+    }
+
     /// Creates the vectors from maps. A crop's vector is the mean over its cells, weighted by saliency if given.
     ///
     /// - Parameters:
@@ -125,31 +135,37 @@ struct Standardization: Sendable {
         self.variance = variance
     }
 
-    /// Computes mean and variance over the rows of all parts, `[…, channels]` each.
+    /// Computes mean and variance over the rows of all shares.
     ///
+    /// - Parameters:
+    ///   - shares: for each of this rank's shares its parts, `[…, channels]` each.
+    ///   - communicator: the ranks that hold the shares.
     /// - Complexity: O(elements).
-    init(of parts: [Tensor]) {
-        let channels = parts[0].shape[-1]
-        var (sums, squares) = (
-            [Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels)
-        )
-        let rows = parts.reduce(0) { $0 + $1.count / channels }
-        func forEach(_ body: (_ channel: Int, _ value: Double) -> Void) {
-            for part in parts {
-                part.withUnsafeElements { elements in
-                    for row in 0..<elements.count / channels {
-                        for channel in 0..<channels {
-                            body(channel, Double(elements[row * channels + channel]))
+    init(of shares: [[Tensor]], across communicator: any Communicator) {
+        let channels = shares[0][0].shape[-1]
+        func sum(_ term: (_ channel: Int, _ value: Double) -> Double) -> [Double] {
+            communicator.sum(
+                shares.map { parts in
+                    var sums = [Double](repeating: 0, count: channels)
+                    for part in parts {
+                        part.withUnsafeElements { elements in
+                            for row in 0..<elements.count / channels {
+                                for channel in 0..<channels {
+                                    let value = Double(elements[row * channels + channel])
+                                    sums[channel] += term(channel, value)
+                                }
+                            }
                         }
                     }
-                }
-            }
+                    return sums
+                })
         }
-        forEach { sums[$0] += $1 }
-        let means = sums.map { $0 / Double(rows) }
-        forEach { squares[$0] += ($1 - means[$0]) * ($1 - means[$0]) }
+        let rows = communicator.sum(
+            shares.map { [$0.reduce(0.0) { $0 + Double($1.count / channels) }] })[0]
+        let means = sum { $1 }.map { $0 / rows }
+        let squares = sum { ($1 - means[$0]) * ($1 - means[$0]) }
         mean = Tensor(means.map { Float($0) }, shape: [channels])
-        variance = Tensor(squares.map { Float($0 / Double(rows)) }, shape: [channels])
+        variance = Tensor(squares.map { Float($0 / rows) }, shape: [channels])
     }
 
     /// Combines the statistics of `steps` steps with those of one more that has equally many rows per step (Chan et

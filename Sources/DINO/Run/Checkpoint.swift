@@ -156,7 +156,7 @@ struct Checkpoint {
     /// - Complexity: O(parameters).
     func trainer(
         _ configuration: TrainingConfiguration, _ featureTeacher: (any Backbone)?,
-        stepsPerEpoch: Int
+        stepsPerEpoch: Int, across communicator: any Communicator
     ) throws(TrainingRunError) -> DINOTrainer {
         let steps = configuration.options.epochs * stepsPerEpoch
         guard 0...steps ~= step else {
@@ -165,7 +165,8 @@ struct Checkpoint {
         }
         var trainer = DINOTrainer(
             configuration.options, featureTeacher: featureTeacher,
-            batchSize: configuration.picturesPerStep, stepsPerEpoch: stepsPerEpoch)
+            batchSize: configuration.picturesPerStep, stepsPerEpoch: stepsPerEpoch,
+            across: communicator)
         do {
             let started = trainer
             try trainer.restore(step: step) { name, shape in

@@ -35,18 +35,61 @@ public struct FeatureReadings: Sendable, Hashable, Codable {
 }
 
 extension FeatureReadings {
+    /// Measures the features of a step, of whose views the first rows count as if they were in one tensor, view by view.
+    ///
+    /// - Parameters:
+    ///   - shares: for each of this rank's shares its features, `[views * pictures, width]`.
+    ///   - pictures: the number of pictures of the step.
+    ///   - communicator: the ranks that hold the shares.
+    init(ofShares shares: [Tensor], pictures: Int, across communicator: any Communicator) {
+        let width = shares[0].shape[1]
+        let own = pictures / communicator.count
+        let perShare = own / shares.count
+        let views = shares[0].shape[0] / perShare
+        let count = min(views * pictures, FeatureReadings.mostPictures)
+        // For each row its rank, and its share and row there.
+        func places(of rank: Int) -> [(share: Int, row: Int)] {
+            (0..<count).filter { $0 % pictures / own == rank }.map {
+                let (view, picture) = ($0 / pictures, $0 % pictures % own)
+                return (picture / perShare, view * perShare + picture % perShare)
+            }
+        }
+        var rows = communicator.gather(
+            places(of: communicator.rank).flatMap { shares[$0].rows($1..<$1 + 1).elements }
+        ).map { $0[...] }
+        var elements: [Float] = []
+        for row in 0..<count {
+            let rank = row % pictures / own
+            elements += rows[rank].prefix(width)
+            rows[rank] = rows[rank].dropFirst(width)
+        }
+        self.init(of: Tensor(elements, shape: [count, width]))
+    }
+
     /// The standard deviation of a picture's pixels, averaged over channels and the first eight pictures: 0 if all
     /// are blank.
     ///
     /// - Parameter crops: `[pictures, 3, height, width]`, normalised; a contrast near 1 is usual.
-    public static func contrast(of crops: Tensor) -> Double {
-        let pictures = min(crops.shape[0], 8)
-        let planes = pictures * crops.shape[1]
-        let size = crops.shape[2] * crops.shape[3]
-        guard planes * size > 0 else { return 0 }
-        return crops.withUnsafeElements { elements in
-            var total = 0.0
-            for plane in 0..<planes {
+    public static func contrast(of crops: Tensor) -> Double { contrast(of: crops, across: Alone()) }
+
+    /// The contrast of the first eight pictures of a step, of which each rank has a part of equal size.
+    static func contrast(of crops: Tensor, across communicator: any Communicator) -> Double {
+        let first = communicator.rank * crops.shape[0]
+        let own = min(max(0, 8 - first), crops.shape[0])
+        let deviations = communicator.gather(crops.deviationsOfPlanes(own * crops.shape[1]))
+            .flatMap(\.self)
+        return deviations.isEmpty
+            ? 0 : deviations.reduce(0, +) / Double(deviations.count)
+    }
+}
+
+extension Tensor {
+    /// The standard deviation of the pixels of each of the first planes of `[pictures, channels, height, width]`.
+    fileprivate func deviationsOfPlanes(_ planes: Int) -> [Double] {
+        let size = shape[2] * shape[3]
+        guard size > 0 else { return [] }
+        return withUnsafeElements { elements in
+            (0..<planes).map { plane in
                 let pixels = elements[plane * size..<(plane + 1) * size]
                 // Relative to the first pixel, so that equal pixels give exactly 0.
                 let first = Double(pixels[plane * size])
@@ -57,9 +100,8 @@ extension FeatureReadings {
                     squares += difference * difference
                 }
                 let mean = sum / Double(size)
-                total += max(squares / Double(size) - mean * mean, 0).squareRoot()
+                return max(squares / Double(size) - mean * mean, 0).squareRoot()
             }
-            return total / Double(planes)
         }
     }
 }

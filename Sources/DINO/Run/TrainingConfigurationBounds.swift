@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import ViT
 
@@ -15,11 +16,25 @@ extension TrainingConfiguration: Bounded {
             options.fault, crops.fault,
             Bounds.batchSize.fault(batchSize), Bounds.accumulation.fault(accumulation))
         if let single { return single }
+        if picturesPerStep % options.shares != 0 {
+            let largest = picturesPerStep & -picturesPerStep
+            return "the \(picturesPerStep) pictures of a step do not divide into"
+                + " \(options.shares) shares; \(largest) is the most that would do"
+        }
         let patch = options.network.patchSize
         let smallest =
             crops.localCount > 0 ? min(crops.globalSide, crops.localSide) : crops.globalSide
         return smallest >= patch
             ? nil : "a crop of \(smallest) pixels is smaller than a patch of \(patch)"
+    }
+
+    /// A message about why a number of processes cannot train with these options; nil if they can.
+    func fault(ofProcesses count: Int) -> String? {
+        let shares = options.shares
+        guard count > 1, shares % count != 0 else { return nil }
+        var most = 1
+        while most * 2 <= min(count, shares) { most *= 2 }
+        return "\(count) processes do not divide the \(shares) shares of a step; \(most) would do"
     }
 
     /// A message about why the source of features does not fit the options; nil if it does.
@@ -74,21 +89,27 @@ extension TrainingConfiguration: Bounded {
     /// gradients.
     ///
     /// - Precondition: there is no fault.
-    package var leastMemory: Double {
-        let copies = 3 + Double(options.optimizer.averages)
+    package var leastMemory: Double { leastMemory(processes: 1) }
+
+    /// As `leastMemory`, for each of several processes.
+    private func leastMemory(processes: Int) -> Double {
+        let pictures = Double(picturesPerStep) / Double(processes)
+        // Of several shares the sums of complete subtrees are kept.
+        let gradients = 1 + log2(Double(options.shares / processes)).rounded(.up)
+        let copies = 2 + gradients + Double(options.optimizer.averages)
         let parameters = copies * Double(parameterCounts.reduce(0) { $0 + $1.count })
         var outputs =
             options.objectives.dino > 0
-            ? 2 * 2 * Double(picturesPerStep) * Double(options.head.prototypes) : 0
+            ? 2 * 2 * pictures * Double(options.head.prototypes) : 0
         if let (rule, grid) = masking {
             // An upper bound.
             let share = rule.probability * rule.ratio.upperBound * Double(grid.count)
             outputs +=
-                2 * 2 * Double(picturesPerStep) * share
+                2 * 2 * pictures * share
                 * Double(options.effectivePatchHead.prototypes)
         }
         return Double(MemoryLayout<Float>.size) * (parameters + outputs)
-            + Double(picturesPerStep) * Double(crops.bytesPerPicture) + leastActivations
+            + pictures * Double(crops.bytesPerPicture) + leastActivations
     }
 
     /// The activations of a step: all of them if the options' limit allows it, and at least those of one crop.
@@ -99,15 +120,22 @@ extension TrainingConfiguration: Bounded {
         }
         let large = cost(crops.globalSide)
         let small = crops.localCount > 0 ? cost(crops.localSide) : 0
-        let all = Double(picturesPerStep) * (2 * large + Double(crops.localCount) * small)
+        let all =
+            Double(picturesPerStep / options.shares)
+            * (2 * large + Double(crops.localCount) * small)
         return max(large, small, min(all, Double(options.activationMemory)))
     }
 
     /// A message about why this machine has too little memory for a step; nil if it has enough.
     ///
-    /// - Parameter memory: the memory available to the process in bytes.
+    /// - Parameters:
+    ///   - memory: the memory available to the process in bytes.
+    ///   - processes: the processes that train together, which divide the shares.
     /// - Precondition: there is no fault.
-    package func shortage(of memory: Int = MachineMemory.bytes) -> String? {
+    package func shortage(
+        of memory: Int = MachineMemory.bytes, processes: Int = 1
+    ) -> String? {
+        let leastMemory = leastMemory(processes: processes)
         guard leastMemory > Double(memory) else { return nil }
         func gigabytes(_ bytes: Double) -> String { "\((bytes / 1e8).rounded(.up) / 10) GB" }
         return "a step needs at least \(gigabytes(leastMemory)) of memory, but this process can"

@@ -8,7 +8,7 @@ extension TrainingRun {
     /// those of the previous checkpoint.
     ///
     /// - Parameters:
-    ///   - isStopping: called after each step; true stops the training.
+    ///   - isStopping: called after each step; true stops the training, in the same step on all processes.
     ///   - observe: receives each event.
     /// - Returns: how the training ended.
     /// - Throws: if a file cannot be written, no picture can be read, or a loss or gradient is not finite; the last
@@ -18,24 +18,34 @@ extension TrainingRun {
         stoppingWhen isStopping: () -> Bool = { false },
         observing observe: (Event) -> Void = { _ in }
     ) throws -> Ending {
-        if trainer.step > 0 { try writeResults() }
+        if trainer.step > 0 {
+            try communicator.together { if communicator.rank == 0 { try writeResults() } }
+        }
         while !trainer.isComplete {
             let start = ContinuousClock.now
-            let record = try step(try loader.next(), since: start)
+            let batch = try communicator.together { try loader.next() }
+            let record = try step(batch, since: start)
             observe(.step(record))
             if let finding = watch.observe(record) { observe(.finding(finding)) }
-            let isStopped = isStopping()
             let endsEpoch = trainer.step % trainer.schedule.stepsPerEpoch == 0
-            if isStopped || trainer.isComplete
-                || rhythm.isDue(after: trainer.step, endsEpoch: endsEpoch)
-            {
+            // Any process may be told to stop; the first decides when to save.
+            var flags: [UInt8] = [
+                isStopping() ? 1 : 0,
+                communicator.rank == 0 && rhythm.isDue(after: trainer.step, endsEpoch: endsEpoch)
+                    ? 1 : 0,
+            ]
+            communicator.unite(&flags)
+            let isStopped = flags[0] != 0
+            if isStopped || trainer.isComplete || flags[1] != 0 {
                 try save()
                 observe(.saved(step: trainer.step))
             }
             if isStopped && !trainer.isComplete {
+                collectUnreadable()
                 return .interrupted(step: trainer.step)
             }
         }
+        collectUnreadable()
         return .complete
     }
 
@@ -43,7 +53,7 @@ extension TrainingRun {
     private mutating func step(
         _ batch: MultiCropBatch, since start: ContinuousClock.Instant
     ) throws -> TrainingRecord {
-        let contrast = FeatureReadings.contrast(of: batch.globals[0])
+        let contrast = FeatureReadings.contrast(of: batch.globals[0], across: communicator)
         let report: StepReport
         do throws(NonFiniteStep) {
             report = try trainer.step(batch)
@@ -52,7 +62,7 @@ extension TrainingRun {
         }
         let record = TrainingRecord(
             report, contrast: contrast, seconds: (ContinuousClock.now - start) / .seconds(1))
-        try log.append(record)
+        try communicator.together { try log?.file.append(record) }
         plot.add(record)
         return record
     }
@@ -61,9 +71,13 @@ extension TrainingRun {
     ///
     /// - Throws: if a file cannot be written; its previous version remains.
     public mutating func save() throws {
+        try communicator.together { if communicator.rank == 0 { try writeCheckpoint() } }
+    }
+
+    private mutating func writeCheckpoint() throws {
         let start = ContinuousClock.now
         // Before the checkpoint, so that the log is never behind it.
-        try log.synchronize()
+        try log?.file.synchronize()
         do {
             try Checkpoint.write(
                 trainer, configuration: configuration, pictures: fingerprint, contents: contents,

@@ -16,6 +16,9 @@ import ViT
 /// Each file except the log is written under a temporary name and renamed; the log grows by whole lines. A killed
 /// run resumes from its checkpoint and gives the same bits as an uninterrupted one. The other files belong to the
 /// run: they are rewritten with each checkpoint, and when a run is resumed.
+///
+/// Several processes can train together: each makes the same calls, reads its part of the pictures and holds the whole
+/// state, and the first alone uses the folder. If one of them fails, all throw.
 public struct TrainingRun: ~Copyable {
     /// The folder's path.
     public let folder: String
@@ -33,9 +36,14 @@ public struct TrainingRun: ~Copyable {
 
     let fingerprint: PictureFingerprint
     let contents: PictureContents
+    /// The processes that train together.
+    let communicator: any Communicator
     private let cache: PictureCache
+    /// The unreadable pictures of all processes, found when training ends.
+    private var unreadable: [Int: String] = [:]
     let loader: BatchLoader
-    var log: TrainingLog
+    /// The log, on the first process.
+    let log: OpenLog?
     var plot: LossPlot
     var rhythm: CheckpointSchedule
 
@@ -68,20 +76,32 @@ public struct TrainingRun: ~Copyable {
     ///     and every five minutes.
     ///   - cacheBytes: the memory limit for decoded pictures in bytes.
     ///   - features: the source of the features to distil, if the options ask for them.
-    ///   - start: returns the starting point of a new run.
+    ///   - communicator: the processes that train together, which divide the options' shares.
+    ///   - start: returns the starting point of a new run; called on the first process.
     /// - Throws: ``TrainingRunError``, also if the folder holds a run and `resuming` is false, or a run with other
     ///   options or pictures, or one without its checkpoint; what `start` throws.
     /// - Complexity: O(pictures), each of which is hashed, plus O(parameters).
     public init(
         in folder: String, configuration: TrainingConfiguration, pictures: PictureFolder,
         resuming: Bool, stepsPerCheckpoint: Int? = nil, cacheBytes: Int = 1 << 30,
-        features: FeatureSource? = nil,
+        features: FeatureSource? = nil, across communicator: any Communicator = Alone(),
         start: () throws -> StartingPoint = { StartingPoint() }
     ) throws {
-        if let fault = configuration.fault ?? configuration.shortage() {
-            throw TrainingRunError.options(fault)
+        let fingerprint = PictureFingerprint(pictures.files)
+        // The other processes compare their pictures and options with those of the first.
+        let differences = configuration.differences(from: TrainingConfiguration(preset: .reference))
+        let setting = Array("\(fingerprint) \(differences)".utf8)
+        let expected = communicator.broadcast(setting)
+        try communicator.together {
+            if let fault = configuration.fault
+                ?? configuration.fault(ofProcesses: communicator.count)
+                ?? configuration.shortage(processes: communicator.count)
+                ?? configuration.fault(of: features)
+            {
+                throw TrainingRunError.options(fault)
+            }
+            guard setting == expected else { throw TrainingRunError.otherProcess }
         }
-        if let fault = configuration.fault(of: features) { throw TrainingRunError.options(fault) }
         var maps: TeacherMaps?
         var featureTeacher: (any Backbone)?
         switch features {
@@ -91,66 +111,82 @@ public struct TrainingRun: ~Copyable {
         }
         let cache = PictureCache(pictures, byteLimit: cacheBytes)
         let (batchSize, seed) = (configuration.picturesPerStep, configuration.options.seed)
+        let own = batchSize / communicator.count
+        let part = communicator.rank * own..<(communicator.rank + 1) * own
         let source =
             maps.map {
                 BatchSource(
                     cache, crops: configuration.crops, maps: $0,
                     patchSize: configuration.options.network.patchSize, batchSize: batchSize,
-                    seed: seed, masking: configuration.masking)
+                    seed: seed, masking: configuration.masking, part: part)
             }
             ?? BatchSource(
                 cache, views: configuration.crops, batchSize: batchSize, seed: seed,
-                masking: configuration.masking)
+                masking: configuration.masking, part: part)
         let place = RunFolder(folder)
-        try place.make()
-        // Checked again below, while the log's lock excludes other processes.
-        _ = try place.hasCheckpoint()
-        var log = try TrainingLog(path: place.log)
-        place.removeLeftovers()
-        let fingerprint = PictureFingerprint(pictures.files)
-        let checkpoint =
-            try place.hasCheckpoint() ? Checkpoint(contentsOf: place.checkpoint) : nil
-        let trainer: DINOTrainer
-        var notices: [Notice] = []
-        if let checkpoint {
-            guard resuming else {
-                throw TrainingRunError.holdsRun(folder: folder, step: checkpoint.step)
-            }
-            try checkpoint.check(configuration, fingerprint, folder: folder)
-            trainer = try checkpoint.trainer(
-                configuration, featureTeacher, stepsPerEpoch: source.stepsPerEpoch)
-        } else {
-            let start = try start()
-            trainer = DINOTrainer(
-                configuration.options, startingFrom: start.network, featureTeacher: featureTeacher,
-                batchSize: configuration.picturesPerStep, stepsPerEpoch: source.stepsPerEpoch)
-            if resuming { notices.append(.startsAnew(folder: folder)) }
-            if !log.isEmpty { notices.append(.logSetAside(path: try log.setAside())) }
-        }
-        let contents = PictureContents(pictures)
-        let changed = try checkpoint?.contents().map(contents.indices(differingFrom:)) ?? []
-        if let first = changed.first {
-            notices.append(
-                .picturesChanged(
-                    count: changed.count, of: pictures.count, first: pictures.path(of: first)))
-        }
         let options = configuration.options
+        var trainer = DINOTrainer(
+            options, featureTeacher: featureTeacher, batchSize: batchSize,
+            stepsPerEpoch: source.stepsPerEpoch, across: communicator)
+        var contents = PictureContents(digests: Tensor(repeating: 0, shape: [pictures.count]))
         var plot = LossPlot(
             outputs: options.objectives.usePrototypes ? options.head.prototypes : nil)
         var watch = CollapseWatch(.init(configuration, pictures: pictures.count))
-        try log.cut(after: trainer.step) { record in
-            plot.add(record)
-            _ = watch.observe(record)
+        var notices: [Notice] = []
+        var log: OpenLog?
+        try communicator.together {
+            guard communicator.rank == 0 else { return }
+            try place.make()
+            // Checked again below, while the log's lock excludes other processes.
+            _ = try place.hasCheckpoint()
+            let opened = OpenLog(try TrainingLog(path: place.log))
+            place.removeLeftovers()
+            let checkpoint =
+                try place.hasCheckpoint() ? Checkpoint(contentsOf: place.checkpoint) : nil
+            if let checkpoint {
+                guard resuming else {
+                    throw TrainingRunError.holdsRun(folder: folder, step: checkpoint.step)
+                }
+                try checkpoint.check(configuration, fingerprint, folder: folder)
+                trainer = try checkpoint.trainer(
+                    configuration, featureTeacher, stepsPerEpoch: source.stepsPerEpoch,
+                    across: communicator)
+            } else {
+                if let network = try start().network {
+                    trainer = DINOTrainer(
+                        options, startingFrom: network, featureTeacher: featureTeacher,
+                        batchSize: batchSize, stepsPerEpoch: source.stepsPerEpoch,
+                        across: communicator)
+                }
+                if resuming { notices.append(.startsAnew(folder: folder)) }
+                if !opened.file.isEmpty {
+                    notices.append(.logSetAside(path: try opened.file.setAside()))
+                }
+            }
+            contents = PictureContents(pictures)
+            let changed = try checkpoint?.contents().map(contents.indices(differingFrom:)) ?? []
+            if let first = changed.first {
+                notices.append(
+                    .picturesChanged(
+                        count: changed.count, of: pictures.count, first: pictures.path(of: first)))
+            }
+            try opened.file.cut(after: trainer.step) { record in
+                plot.add(record)
+                _ = watch.observe(record)
+            }
+            if plot.lastStep < trainer.step {
+                notices.append(
+                    .logEndsEarly(
+                        path: place.log, step: plot.lastStep, checkpointStep: trainer.step))
+            }
+            log = opened
         }
-        if plot.lastStep < trainer.step {
-            notices.append(
-                .logEndsEarly(
-                    path: place.log, step: plot.lastStep, checkpointStep: trainer.step))
-        }
+        try trainer.receiveState()
         let (epoch, step) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
         loader = BatchLoader(
             source, epoch: epoch, step: step,
             lookAhead: configuration.bytesPerStep < 1 << 28 ? 2 : 1)
+        self.communicator = communicator
         self.cache = cache
         self.folder = folder
         self.configuration = configuration
@@ -176,6 +212,31 @@ public struct TrainingRun: ~Copyable {
             ? try Checkpoint(contentsOf: place.checkpoint).configuration : nil
     }
 
-    /// The reasons why pictures could not be read so far, one sentence each.
-    public var skipped: [String] { cache.unreadable.map { "\($0.reason)" } }
+    /// The reasons why pictures could not be read so far, one sentence each. Those of other processes are known once
+    /// training has ended.
+    public var skipped: [String] {
+        let own = Dictionary(
+            cache.unreadable.map { ($0.index, "\($0.reason)") }, uniquingKeysWith: { $1 })
+        return unreadable.merging(own) { $1 }.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// Collects the unreadable pictures of all processes.
+    mutating func collectUnreadable() {
+        let own = cache.unreadable.map { "\($0.index) \($0.reason)" }.joined(separator: "\0")
+        for list in communicator.gather(Array(own.utf8)) {
+            for text in list.split(separator: 0) {
+                let parts = text.split(separator: UInt8(ascii: " "), maxSplits: 1).map {
+                    String(decoding: $0, as: UTF8.self)
+                }
+                if let index = Int(parts[0]) { unreadable[index] = parts.last }
+            }
+        }
+    }
+}
+
+/// An open log, which some processes lack.
+final class OpenLog {
+    var file: TrainingLog
+
+    init(_ file: consuming TrainingLog) { self.file = file }
 }

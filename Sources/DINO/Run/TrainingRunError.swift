@@ -24,6 +24,8 @@ public enum TrainingRunError: Error, Sendable, Hashable {
     case otherPictures(folder: String, found: Int, expected: Int)
     /// The options are invalid, or need more memory than this machine has.
     case options(String)
+    /// This process was started with other options or pictures than the first of those that train together.
+    case otherProcess
     /// The loss or the gradient of a step was infinite or not a number; the step was discarded.
     case notFinite(CollapseWatch.Finding)
 }
@@ -57,6 +59,8 @@ extension TrainingRunError: CustomStringConvertible {
             "\(folder) holds a run over pictures with other names; a run can only be resumed"
                 + " with the same pictures"
         case .options(let fault): "training cannot be run: \(fault)"
+        case .otherProcess:
+            "its options or the names of its pictures differ from those of the first process"
         case .notFinite(let finding):
             "training stopped at step \(finding.step), which was discarded:"
                 + " \(finding.explanation)"

@@ -21,6 +21,20 @@ public struct BatchNorm: Sendable {
     public func callAsFunction(_ x: Tensor) -> Tensor {
         x.batchNorm(weight: weight, bias: bias, epsilon: epsilon)
     }
+
+    /// Normalises the shares of a batch by the mean and variance of all of them.
+    ///
+    /// - Parameters:
+    ///   - norms: the layer for each of this rank's shares: the same parameters, tracked separately.
+    ///   - shares: `[rows, width]` each.
+    ///   - communicator: the ranks that hold the shares.
+    package static func outputs(
+        of norms: [BatchNorm], _ shares: [Tensor], across communicator: any Communicator
+    ) -> [Tensor] {
+        Tensor.batchNorm(
+            shares, weights: norms.map(\.weight), biases: norms.map(\.bias),
+            epsilon: norms[0].epsilon, across: communicator)
+    }
 }
 
 extension BatchNorm: Module {

@@ -16,79 +16,197 @@ extension Tensor {
     /// - Precondition: there is at least one row.
     /// - Complexity: O(count).
     public func batchNorm(weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
+        Tensor.batchNorm(
+            [self], weights: [weight], biases: [bias], epsilon: epsilon, across: Alone())[0]
+    }
+
+    /// Batch normalisation of a batch that is cut into shares, with the statistics of all of them: the shares' sums are
+    /// added up in the order of `Communicator.sum`, in the backward pass too.
+    ///
+    /// - Parameters:
+    ///   - parts: this rank's shares, `[rows, width]` each.
+    ///   - weights: `[width]` for each share, with equal elements: each share has its own gradient.
+    ///   - biases: likewise.
+    ///   - epsilon: added to the variance.
+    ///   - communicator: the ranks that hold the shares.
+    /// - Returns: a tensor for each share.
+    /// - Precondition: each share has at least one row.
+    /// - Complexity: O(count).
+    package static func batchNorm(
+        _ parts: [Tensor], weights: [Tensor], biases: [Tensor], epsilon: Float,
+        across communicator: any Communicator
+    ) -> [Tensor] {
         require(
-            shape.rank == 2 && weight.count == shape[1] && bias.count == shape[1] && shape[0] > 0,
-            "batchNorm: \(shape) with weight \(weight.shape) and bias \(bias.shape)")
-        let (rows, width) = (shape[0], shape[1])
-        let result = Tensor(uninitialized: shape)
+            weights.count == parts.count && biases.count == parts.count
+                && parts.indices.allSatisfy {
+                    parts[$0].shape.rank == 2 && parts[$0].shape[0] > 0
+                        && weights[$0].count == parts[$0].shape[1]
+                        && biases[$0].count == parts[$0].shape[1]
+                },
+            "batchNorm: \(parts.map(\.shape)) with weights \(weights.map(\.shape)) and biases"
+                + " \(biases.map(\.shape))")
+        let width = parts[0].shape[1]
+        let rows = Float(
+            communicator.sum([parts.reduce(into: [0.0]) { $0[0] += Double($1.shape[0]) }])[0])
         // First row: the means; second row: 1 / sqrt(variance + epsilon).
         let statistics = Tensor(uninitialized: [2, width])
-        withExtendedLifetime((self, weight, bias, result, statistics)) {
-            let (x, y, weight, bias) = (base, result.mutableBase, weight.base, bias.base)
-            let mean = statistics.mutableBase
-            let scale = mean + width
-            inColumns(of: width) { columns in
-                for j in columns { (mean[j], scale[j]) = (0, 0) }
-                for r in 0..<rows {
-                    for j in columns { mean[j] += x[r * width + j] }
-                }
-                for j in columns { mean[j] /= Float(rows) }
-                for r in 0..<rows {
-                    for j in columns {
-                        let d = x[r * width + j] - mean[j]
-                        scale[j] += d * d
+        statistics.fillMeans(of: parts, rows: rows, epsilon: epsilon, across: communicator)
+        let results = parts.indices.map { index in
+            let (x, weight, bias) = (parts[index], weights[index], biases[index])
+            let result = Tensor(uninitialized: x.shape)
+            withExtendedLifetime((x, weight, bias, result, statistics)) {
+                let (x, y, weight, bias) = (x.base, result.mutableBase, weight.base, bias.base)
+                let mean = statistics.base
+                let scale = mean + width
+                inColumns(of: width) { columns in
+                    for r in 0..<result.shape[0] {
+                        for j in columns {
+                            y[r * width + j] =
+                                (x[r * width + j] - mean[j]) * scale[j] * weight[j] + bias[j]
+                        }
                     }
                 }
-                for j in columns { scale[j] = 1 / (scale[j] / Float(rows) + epsilon).squareRoot() }
+            }
+            return result
+        }
+        let tapes = parts.indices.map { Tape.of(parts[$0], weights[$0], biases[$0]) }
+        guard let tape = tapes.lazy.compactMap(\.self).first else { return results }
+        let shares = parts.indices.map { BatchNormShare(parts[$0], weights[$0], biases[$0]) }
+        // The shares' results are recorded one by one, and their gradients collected. The record before them, which is
+        // replayed after them, computes the gradients of all inputs at once.
+        let collected = CollectedGradients(count: parts.count)
+        let joint = tape.record(Tensor(repeating: 0, shape: [])) { _, cotangents in
+            let gradients = zip(collected.take(), shares).map {
+                $0 ?? Tensor(repeating: 0, shape: $1.x.shape)
+            }
+            let own = zip(shares, gradients).map { $0.sums($1, statistics) }
+            let totals = communicator.sum(own)
+            for (share, (gradient, sums)) in zip(shares, zip(gradients, own)) {
+                share.addGradients(
+                    gradient, own: sums, totals: totals, statistics, rows: rows, to: &cotangents)
+            }
+        }
+        return results.enumerated().map { index, result in
+            tape.record(result) { gradient, cotangents in
+                collected.set(index, gradient)
+                cotangents.add(Tensor(repeating: 0, shape: []), to: joint.trace?.index)
+            }
+        }
+    }
+
+    /// Fills `[2, width]` with means and scales.
+    private func fillMeans(
+        of parts: [Tensor], rows: Float, epsilon: Float, across communicator: any Communicator
+    ) {
+        let width = shape[1]
+        let (mean, scale) = (mutableBase, mutableBase + width)
+        func sum(_ term: (UnsafePointer<Float>, _ row: Int, _ column: Int) -> Float) -> Tensor {
+            communicator.sum(
+                parts.map { part in
+                    let sums = Tensor(repeating: 0, shape: [width])
+                    withExtendedLifetime((part, sums)) {
+                        let (x, sums) = (part.base, sums.mutableBase)
+                        inColumns(of: width) { columns in
+                            for r in 0..<part.shape[0] {
+                                for j in columns { sums[j] += term(x, r, j) }
+                            }
+                        }
+                    }
+                    return sums
+                })
+        }
+        withExtendedLifetime(self) {
+            sum { x, r, j in x[r * width + j] }.withUnsafeElements {
+                for j in 0..<width { mean[j] = $0[j] / rows }
+            }
+            sum { x, r, j in
+                let d = x[r * width + j] - mean[j]
+                return d * d
+            }.withUnsafeElements {
+                for j in 0..<width { scale[j] = 1 / ($0[j] / rows + epsilon).squareRoot() }
+            }
+        }
+    }
+}
+
+/// The inputs of a share.
+private struct BatchNormShare {
+    let x: Tensor
+    private let weight: Tensor
+    private let biasShape: Shape
+    private let indices: (x: Int?, weight: Int?, bias: Int?)
+
+    init(_ x: Tensor, _ weight: Tensor, _ bias: Tensor) {
+        self.x = x.untracked
+        self.weight = weight.untracked
+        biasShape = bias.shape
+        indices = (x.trace?.index, weight.trace?.index, bias.trace?.index)
+    }
+
+    /// First row: the sum of dy in each column; second row: that of dy n.
+    func sums(_ gradient: Tensor, _ statistics: Tensor) -> Tensor {
+        let (rows, width) = (x.shape[0], x.shape[1])
+        let totals = Tensor(repeating: 0, shape: [2, width])
+        withExtendedLifetime((x, gradient, statistics, totals)) {
+            let (dy, x) = (gradient.base, x.base)
+            let mean = statistics.base
+            let scale = mean + width
+            let sums = totals.mutableBase
+            let products = sums + width
+            inColumns(of: width) { columns in
                 for r in 0..<rows {
                     for j in columns {
-                        y[r * width + j] =
-                            (x[r * width + j] - mean[j]) * scale[j] * weight[j] + bias[j]
+                        sums[j] += dy[r * width + j]
+                        products[j] += dy[r * width + j] * (x[r * width + j] - mean[j]) * scale[j]
                     }
                 }
             }
         }
-        guard let tape = Tape.of(self, weight, bias) else { return result }
-        return tape.record(result) {
-            [
-                x = untracked, weight = weight.untracked, biasShape = bias.shape,
-                indices = (x: trace?.index, weight: weight.trace?.index, bias: bias.trace?.index)
-            ] gradient, cotangents in
-            // First row: the sum of dy in each column; second row: that of dy n.
-            let totals = Tensor(repeating: 0, shape: [2, width])
+        return totals
+    }
+
+    func addGradients(
+        _ gradient: Tensor, own: Tensor, totals: Tensor, _ statistics: Tensor, rows: Float,
+        to cotangents: inout Cotangents
+    ) {
+        let width = x.shape[1]
+        cotangents.update(indices.x, shape: x.shape) { target, isSum in
             withExtendedLifetime((x, weight, gradient, statistics, totals)) {
                 let (dy, x, weight) = (gradient.base, x.base, weight.base)
                 let mean = statistics.base
                 let scale = mean + width
-                let sums = totals.mutableBase
+                let sums = totals.base
                 let products = sums + width
                 inColumns(of: width) { columns in
-                    for r in 0..<rows {
+                    for r in 0..<self.x.shape[0] {
                         for j in columns {
-                            sums[j] += dy[r * width + j]
-                            products[j] +=
-                                dy[r * width + j] * (x[r * width + j] - mean[j]) * scale[j]
-                        }
-                    }
-                }
-                cotangents.update(indices.x, shape: [rows, width]) { target, isSum in
-                    inColumns(of: width) { columns in
-                        for r in 0..<rows {
-                            for j in columns {
-                                let i = r * width + j
-                                let n = (x[i] - mean[j]) * scale[j]
-                                let share =
-                                    weight[j] * scale[j]
-                                    * (dy[i] - (sums[j] + n * products[j]) / Float(rows))
-                                target[i] = isSum ? target[i] + share : share
-                            }
+                            let i = r * width + j
+                            let n = (x[i] - mean[j]) * scale[j]
+                            let share =
+                                weight[j] * scale[j]
+                                * (dy[i] - (sums[j] + n * products[j]) / rows)
+                            target[i] = isSum ? target[i] + share : share
                         }
                     }
                 }
             }
-            cotangents.add(totals.rows(1..<2).reshaped(to: weight.shape), to: indices.weight)
-            cotangents.add(totals.rows(0..<1).reshaped(to: biasShape), to: indices.bias)
         }
+        cotangents.add(own.rows(1..<2).reshaped(to: weight.shape), to: indices.weight)
+        cotangents.add(own.rows(0..<1).reshaped(to: biasShape), to: indices.bias)
+    }
+}
+
+/// The gradients of several results until all are known.
+private final class CollectedGradients {
+    private var gradients: [Tensor?]
+
+    init(count: Int) { gradients = Array(repeating: nil, count: count) }
+
+    func set(_ index: Int, _ gradient: Tensor) { gradients[index] = gradient }
+
+    func take() -> [Tensor?] {
+        defer { gradients = Array(repeating: nil, count: gradients.count) }
+        return gradients
     }
 }
 
