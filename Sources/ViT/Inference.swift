@@ -7,7 +7,7 @@ extension VisionTransformer {
     /// multiplied, which takes half the memory of a network that caches that form beside the weights; with integers, a
     /// quarter or an eighth.
     ///
-    /// The maps of the blocks are quantised (``Tensors/Linear/prepare(for:)``); the patch embedding, norms, activations,
+    /// The maps of the blocks are quantised (`Linear/prepare(for:)`); the patch embedding, norms, activations,
     /// attention and the sums between the blocks stay float32. A prepared network can be written, changed and trained
     /// like any other, from its rounded weights; a layer whose weights are changed is no longer prepared.
     ///
