@@ -35,11 +35,9 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     /// - Precondition: `set` is among those ``supported``, and nothing has been computed yet by another.
     public static func use(_ set: InstructionSet) {
         guard let index = supported.firstIndex(of: set) else {
-            require(
-                false,
+            fail(
                 "InstructionSet.use: this processor lacks \(set.rawValue); it has \(supportedNames)"
             )
-            return
         }
         Kernels.bestIndex.store(index, ordering: .relaxed)
         require(
@@ -52,7 +50,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
 extension Kernels {
     fileprivate var instructionSet: InstructionSet {
         guard let set = InstructionSet(rawValue: String(cString: name)) else {
-            fatalError("the kernels \(String(cString: name)) have no instruction set")
+            fail("InstructionSet: the kernels \(String(cString: name)) have no instruction set")
         }
         return set
     }
