@@ -21,18 +21,23 @@ let inputs = try Tensor(npy: arguments[2])
 let keyTap = FeatureTap(layer: -1, facet: .key)
 let tokenTap = FeatureTap(layer: -1, facet: .normedToken)
 
-func keys(of image: Int, stride: Int) -> Features {
-    model.features(
-        of: inputs.rows(image..<image + 1), at: [keyTap], stride: PatchStride(stride))
-}
+/// Prepared for inference, as the runtimes prepare theirs.
+let networks = Dictionary(
+    uniqueKeysWithValues: Precision.allCases.map { precision in
+        (precision, Lazy { model.prepared(for: precision) })
+    })
 
-func normedTokens(stride: Int) -> Tensor {
-    model.features(of: inputs.rows(0..<1), at: [tokenTap], stride: PatchStride(stride))[tokenTap]
+@MainActor
+func features(
+    at tap: FeatureTap, of image: Int = 0, stride: Int, precision: Precision = .float32
+) -> Features {
+    networks[precision]!.value.features(
+        of: inputs.rows(image..<image + 1), at: [tap], stride: PatchStride(stride))
 }
 
 let grids = (0..<2).map { image in
     DescriptorGrid(
-        keys(of: image, stride: 4), tap: keyTap,
+        features(at: keyTap, of: image, stride: 4), tap: keyTap,
         geometry: DescriptorGrid.Geometry(
             width: 224, height: 224, patchSize: model.configuration.patchSize,
             stride: PatchStride(4)))
@@ -64,15 +69,22 @@ let dinov2 = Lazy {
 }
 
 var work: [String: () throws -> Void] = [
-    "keys-785": { _ = keys(of: 0, stride: 8) },
-    "keys-3026": { _ = keys(of: 0, stride: 4) },
-    "whole-785": { _ = normedTokens(stride: 8) },
-    "whole-3026": { _ = normedTokens(stride: 4) },
     "dinov2-257": { _ = dinov2.value.tokens(side: 224) },
     "dinov2-1370": { _ = dinov2.value.tokens(side: 518) },
     "binning": { _ = grids[0].logBinned() },
     "buddies": { _ = bestBuddies(grids[0], grids[1]) },
 ]
+for precision in Precision.allCases {
+    let suffix = precision == .float32 ? "" : "-" + precision.rawValue
+    for (tokens, stride) in [(785, 8), (3026, 4)] {
+        work["keys-\(tokens)" + suffix] = {
+            _ = features(at: keyTap, stride: stride, precision: precision)
+        }
+        work["whole-\(tokens)" + suffix] = {
+            _ = features(at: tokenTap, stride: stride, precision: precision)[tokenTap]
+        }
+    }
+}
 for each in TrainingCase.all { work["step-" + each.name] = each.step() }
 if arguments.count == 5 {
     for (name, run) in try librariesWork(in: arguments[4]) { work[name] = run }
@@ -100,7 +112,7 @@ while let line = readLine() {
         answer("\(Parallelism.multiplyAddLimit())")
     } else if line.hasPrefix("check ") {
         let expected = try Tensor(npy: String(line.dropFirst(6)))
-        answer("\(relativeDifference(keys(of: 0, stride: 8)[keyTap], expected))")
+        answer("\(relativeDifference(features(at: keyTap, stride: 8)[keyTap], expected))")
     } else if let run = work[line] {
         try run()
         let duration = try ContinuousClock().measure(run)
