@@ -29,7 +29,8 @@ ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {
 
 // The processors on which paired products are the faster form. They need units that add beside those that multiply;
 // where both share them, two additions for a multiplication gain nothing. AMD numbers families from 0; 25 is also
-// Zen 3, which has no AVX-512. Others, such as Zen 5, are added once they are measured.
+// Zen 3, which has no AVX-512. On Zen 5, family 26, which has two full units for multiply-adds, the plain form is faster
+// by a tenth: in one sitting it reached 74 to 88% of their rate, the paired one 67 to 80%.
 static const struct { const char *vendor; int family; } PAIRED_PROCESSORS[] = {
     {"AuthenticAMD", 25},  // Zen 4: 1.2 to 1.3 times the rate of multiply-adds, measured
 };

@@ -31,6 +31,26 @@ struct Floors {
                 "attention.785 tokens": 84,
                 "attention.3026 tokens": 102,
             ]),
+        .avx512: Floors(
+            source: "AMD EPYC, family 26, model 2, 2 threads, 2026-11-29",
+            shares: [
+                "product.785x384x192": 76,
+                "product.785x1152x384": 83,
+                "product.785x384x384": 79,
+                "product.785x1536x384": 83,
+                "product.785x384x1536": 79,
+                "product.785x384x1536 bias GELU": 75,
+                "product.3025x384x192": 75,
+                "product.3025x1152x384": 82,
+                "product.3025x384x384": 80,
+                "product.3025x1536x384": 82,
+                "product.3025x384x1536": 81,
+                "product.3025x384x1536 bias GELU": 79,
+                "product.3025x3025x384": 82,
+                "product.3025x3025x6528": 82,
+                "attention.785 tokens": 73,
+                "attention.3026 tokens": 77,
+            ]),
         .avx2: Floors(
             source: "AMD EPYC, family 23, model 49, 2 threads, 2026-11-29",
             shares: [
