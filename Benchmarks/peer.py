@@ -140,7 +140,7 @@ def prepare(cache, weights):
             torch.onnx.export(
                 module, (torch.randn(1, 3, side, side),), os.path.join(folder, name + '.onnx'),
                 opset_version=17, dynamo=False)
-            if name.split('-')[1] in SIDES:
+            if name + '-int8' in dict(cases()):
                 write_integers(folder, name, side)
         torch.save(dinov2(518).state_dict(), os.path.join(folder, 'dinov2.pth'))
         photo(0).save(os.path.join(folder, 'a.jpg'), quality=95)
@@ -185,7 +185,7 @@ def onnxruntime(folder, threads):
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     work = {}
-    for name, side in [*cases(), *integer_cases()]:
+    for name, side in cases():
         session = ort.InferenceSession(
             os.path.join(folder, name + '.onnx'), options, providers=['CPUExecutionProvider'])
         feed = {session.get_inputs()[0].name: np.random.rand(1, 3, side, side).astype(np.float32)}
@@ -200,9 +200,9 @@ def openvino(folder, threads):
         'INFERENCE_PRECISION_HINT': 'f32', 'PERFORMANCE_HINT': 'LATENCY',
         'INFERENCE_NUM_THREADS': threads}
     work = {}
-    for file, name, side in [(name + '.onnx', name, side) for name, side in cases()] + [
-            (name + '.xml', name, side) for name, side in integer_cases()]:
-        model = core.read_model(os.path.join(folder, file))
+    for name, side in cases():
+        form = '.xml' if name.endswith('-int8') else '.onnx'
+        model = core.read_model(os.path.join(folder, name + form))
         request = core.compile_model(model, 'CPU', options).create_infer_request()
         x = np.random.rand(1, 3, side, side).astype(np.float32)
         work[name] = lambda request=request, x=x: request.infer({0: x})
@@ -211,11 +211,8 @@ def openvino(folder, threads):
 
 def cases():
     return [('dinov2-' + tokens, side) for tokens, side in DINOV2_SIDES.items()] + [
-        (kind + '-' + tokens, side) for tokens, side in SIDES.items() for kind in ('keys', 'whole')]
-
-
-def integer_cases():
-    return [(name + '-int8', side) for name, side in cases() if not name.startswith('dinov2')]
+        (f'{kind}-{tokens}{precision}', side) for tokens, side in SIDES.items() for kind in ('keys', 'whole')
+        for precision in ('', '-int8')]
 
 
 def serve(name, folder, threads, features):
