@@ -15,7 +15,8 @@ static double now(void) {
 
 int cmpi_start(int *rank, int *count, char host[CMPI_TEXT]) {
     int provided;
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) return 1;
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided) != MPI_SUCCESS) return 1;
+    if (provided < MPI_THREAD_SERIALIZED) return 1;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     char name[MPI_MAX_PROCESSOR_NAME];
     int length = 0;

@@ -42,33 +42,47 @@ extension DINOTrainer {
         var own = shares.map { _ in Gradients(of: student) }
         if !plan.joint.isEmpty { jointLosses(shares, plan, &outcomes, &classGradients, &own) }
         var sum = GradientSum(across: communicator)
-        for index in shares.indices {
+        func addShare(_ index: Int, _ whenComplete: ((_ index: Int, Tensor?) -> Void)?) -> Gradients
+        {
             var gradients = own[index]
             own[index].removeAll()
             addLosses(
                 of: shares[index], plan.shares[index].objectives, classGradients[index],
-                to: &outcomes[index], &gradients)
-            sum.add(gradients)
+                to: &outcomes[index], &gradients, whenComplete: whenComplete)
+            return gradients
         }
-        return (outcomes, sum.total(student.parameters.map(\.tensor.shape)))
+        for index in shares.indices.dropLast() { sum.add(addShare(index, nil)) }
+        // The ranks exchange the gradients of their last shares while others are computed.
+        let total = sum.completing(student.parameters.map(\.tensor.shape))
+        _ = addShare(shares.count - 1) { total.add($1, at: $0) }
+        return (outcomes, total.total())
     }
 
     /// Computes the losses of the objectives that take crops group by group, and injects the class tokens' gradient with
     /// respect to the others.
+    ///
+    /// - Parameter whenComplete: takes each parameter's gradient as soon as it is complete, instead of `gradients`.
     private func addLosses(
         of crops: StepCrops, _ objectives: [any Objective], _ classGradient: ClassTokenGradient?,
-        to outcome: inout ShareOutcome, _ gradients: inout Gradients
+        to outcome: inout ShareOutcome, _ gradients: inout Gradients,
+        whenComplete: ((_ index: Int, Tensor?) -> Void)?
     ) {
-        if objectives.isEmpty && classGradient == nil { return }
         var seen: [Tensor] = []
         let masks = options.objectives.ibot > 0 ? crops.masks : StepMasks([], of: crops)
-        for group in groups(of: crops) {
-            let needsPass = group.places.contains { place in
+        let used = groups(of: crops).filter { group in
+            group.places.contains { place in
                 objectives.contains { $0.uses(view: place.view) } || classGradient?[place] != nil
             }
-            guard needsPass else { continue }
+        }
+        if used.isEmpty, let whenComplete {
+            for index in gradients.tensors.indices {
+                whenComplete(index, gradients.tensors[index].take())
+            }
+        }
+        for (number, group) in used.enumerated() {
             _ = valueWithGradient(
-                at: student, addingTo: &gradients, tracking: isTrainable
+                at: student, addingTo: &gradients, tracking: isTrainable,
+                whenComplete: number == used.count - 1 ? whenComplete : nil
             ) { student in
                 let passes = passes(of: group, in: crops, masks, by: student.backbone, objectives)
                 let tokens = Tensor.concatenated(passes.map(\.classTokens))
@@ -90,7 +104,7 @@ extension DINOTrainer {
                 return terms.sum ?? tokens.weightedSum(Tensor(repeating: 0, shape: tokens.shape))
             }
         }
-        outcome.embeddings = .concatenated(seen)
+        if !seen.isEmpty { outcome.embeddings = .concatenated(seen) }
     }
 
     /// Handles the objectives that need all class tokens at once: a first pass over the groups of all shares computes

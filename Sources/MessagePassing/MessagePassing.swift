@@ -8,8 +8,7 @@ import Tensors
 
 /// The processes that a launcher of MPI started together (`mpirun`, `mpiexec`, `srun`): ranks on one or several machines.
 ///
-/// MPI is a trait of the package; without it a program runs as one process. All calls are made from one thread, the one
-/// that calls ``start(waiting:whenLost:)``.
+/// MPI is a trait of the package; without it a program runs as one process. Only one thread at a time may use the ranks.
 public enum MessagePassing {
     /// How long a rank waits for another one, by default: longer than ranks differ in the time that they need for their part
     /// of a step or for writing a checkpoint.

@@ -45,8 +45,7 @@ import Testing
                 if rank.rank == count - 1 && index == size - 1 { share.tensors[2] = part }
                 gradients.add(share)
             }
-            let total = gradients.total([[elements], [1], [elements]])
-            return (rank.sum(own), total)
+            return (rank.sum(own), gradients.total([[elements], [1], [elements]]))
         }
         for (tensor, total) in results {
             #expect(tensor.elements == expected)
@@ -54,6 +53,38 @@ import Testing
             #expect(total.tensors[1] == nil)
             #expect(total.tensors[2] == parts[7])
         }
+    }
+
+    /// In messages of any size, a parameter may be completed long before the others.
+    @Test(arguments: [1, 2, 4], [1, 100, 250, 1000])
+    func lastShareIsAddedParameterByParameter(count: Int, floatsPerMessage: Int) throws {
+        var generator = SplitMix64(seed: 5)
+        let shapes: [Shape] = [[30], [200], [7, 50], [2], [90], [400]]
+        let shares = (0..<4).map { share in
+            var gradients = Gradients(count: shapes.count)
+            for (index, shape) in shapes.enumerated() where index != 3 && index != 1 + share {
+                gradients.tensors[index] = .uniform(shape, in: -1...1, using: &generator)
+            }
+            return gradients
+        }
+        var expected = shares[0]
+        expected.add(shares[1])
+        var right = shares[2]
+        right.add(shares[3])
+        expected.add(right)
+        let results = try ThreadCommunicator.run(count) { rank in
+            let size = 4 / count
+            let own = Array(shares[rank.rank * size..<(rank.rank + 1) * size])
+            var sum = GradientSum(across: rank)
+            for share in own.dropLast() { sum.add(share) }
+            let total = sum.completing(shapes, floatsPerMessage: floatsPerMessage)
+            // Each rank completes them in another order.
+            for index in [4, 5, 1, 0, 3, 2].map({ ($0 + rank.rank) % 6 }) {
+                total.add(own[size - 1].tensors[index], at: index)
+            }
+            return total.total()
+        }
+        for result in results { #expect(result.tensors == expected.tensors) }
     }
 
     @Test func failureOfOneIsThrownEverywhere() throws {

@@ -22,8 +22,13 @@ package struct CandidateSearch {
     /// the longest row has the length 32767 at least, so |e| <= d |a| with d = sqrt(channels) / 2 / 32767, and the same
     /// for b: the product changes by at most (2 d + d²) |a| |b| (Cauchy-Schwarz). A sum over bins of such products
     /// changes by at most (2 d + d²) times the product of the binned descriptors' lengths (Cauchy-Schwarz again), the
-    /// similarity by 2 d + d². The rest is rounding in floats, likewise relative to |a| |b|: a product of paired
-    /// kernels is within 8 channels units, the sums over bins and the scaling of both searches within 100.
+    /// similarity by 2 d + d². The rest is rounding in floats, likewise relative to |a| |b|.
+    ///
+    /// Plain products are within channels units of 2^-24. Paired kernels add (a + b')(a' + b) and subtract a a' and b b',
+    /// rows and columns scaled to root mean squares between 0.7 and 2. Where r is the quotient of both, the sizes of
+    /// the first terms sum to (r + 1/r) |a| |b| at most, those of the others to half of that, 4.9 |a| |b| in all, and a term
+    /// is rounded channels / 2 + 20 times: within 2.5 channels + 98 units. 8 channels are assumed. The sums over bins and
+    /// the scaling of both searches are within 100.
     static func bound(channels: Int) -> Float {
         // Two per cent more, for the floats that quantisation itself computes with.
         let d = 1.02 * Double(channels).squareRoot() / 2 / 32767

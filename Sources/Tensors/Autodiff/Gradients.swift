@@ -65,6 +65,19 @@ public func valueWithGradient<Model: Module>(
     at model: Model, addingTo gradients: inout Gradients,
     tracking isTracked: (String) -> Bool = { _ in true }, _ loss: (Model) throws -> Tensor
 ) rethrows -> Tensor {
+    try valueWithGradient(
+        at: model, addingTo: &gradients, tracking: isTracked, whenComplete: nil, loss)
+}
+
+/// The same, but hands over each parameter's gradient, by the parameter's place in the module's order, as soon as it is
+/// complete.
+///
+/// - Parameter whenComplete: called once for each parameter, in any order; `gradients` is empty then.
+package func valueWithGradient<Model: Module>(
+    at model: Model, addingTo gradients: inout Gradients, tracking isTracked: (String) -> Bool,
+    whenComplete: ((_ index: Int, _ gradient: Tensor?) -> Void)?,
+    _ loss: (Model) throws -> Tensor
+) rethrows -> Tensor {
     let tape = Tape()
     var tracked: [Int] = []
     var position = 0
@@ -83,12 +96,26 @@ public func valueWithGradient<Model: Module>(
         gradients.tensors.count == position,
         "valueWithGradient: \(gradients.tensors.count) gradients for \(position) parameters")
     // Without a tracked parameter in it, the value has no gradient.
-    guard value.isTracked else { return value }
-    // Moved out and back, so that they have one owner while they are added to.
-    var sums = tracked.map { gradients.tensors[$0].take() }
-    tape.backward(from: value, into: &sums)
-    for (index, position) in tracked.enumerated() {
-        gradients.tensors[position] = sums[index].take()
+    if value.isTracked {
+        // Moved out and back, so that they have one owner while they are added to.
+        var sums = tracked.map { gradients.tensors[$0].take() }
+        if let whenComplete {
+            for position in Set(gradients.tensors.indices).subtracting(tracked) {
+                whenComplete(position, gradients.tensors[position].take())
+            }
+            tape.backward(
+                from: value, gradient: Tensor(repeating: 1, shape: value.shape), into: &sums
+            ) { whenComplete(tracked[$0], $1) }
+        } else {
+            tape.backward(from: value, into: &sums)
+            for (index, position) in tracked.enumerated() {
+                gradients.tensors[position] = sums[index].take()
+            }
+        }
+    } else if let whenComplete {
+        for position in gradients.tensors.indices {
+            whenComplete(position, gradients.tensors[position].take())
+        }
     }
     return value.untracked
 }

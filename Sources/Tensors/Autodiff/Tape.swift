@@ -17,8 +17,17 @@ package typealias Pullback = (_ gradient: inout Tensor, _ cotangents: inout Cota
 public final class Tape: @unchecked Sendable {
     /// One pullback per recorded value; `nil` for a leaf, and after its replay.
     private var entries: [Pullback?] = []
-    /// Indices of the tracked variables, in the order of the calls of `track`.
-    private var leaves: [Int] = []
+    /// The tracked variables, in the order of the calls of `track`.
+    private var leaves: [Leaf] = []
+    /// Positions in `leaves` by index.
+    private var positions: [Int: Int] = [:]
+
+    private struct Leaf {
+        let index: Int
+        /// The number of entries when an operation first asked for the variable's index, to record it: once the entries
+        /// from there on have been replayed, the variable's gradient is complete. `Int.max` if it was never used.
+        var firstUse = Int.max
+    }
 
     /// Creates an empty tape.
     public init() {}
@@ -30,8 +39,15 @@ public final class Tape: @unchecked Sendable {
     /// - Precondition: the tensor is not tracked.
     public func track(_ tensor: Tensor) -> Tensor {
         require(tensor.trace == nil, "track: the tensor \(tensor.shape) is already tracked")
-        leaves.append(entries.count)
+        positions[entries.count] = leaves.count
+        leaves.append(Leaf(index: entries.count))
         return append(tensor, nil)
+    }
+
+    /// Notes that an operation uses a recorded value.
+    fileprivate func noteUse(of index: Int) {
+        guard let position = positions[index], leaves[position].firstUse == .max else { return }
+        leaves[position].firstUse = entries.count
     }
 
     /// Records how `value`, just computed from tensors of this tape, passes its gradient back to them.
@@ -41,7 +57,7 @@ public final class Tape: @unchecked Sendable {
 
     private func append(_ value: Tensor, _ entry: Pullback?) -> Tensor {
         var tracked = value
-        tracked.trace = Trace(tape: self, index: entries.count)
+        tracked.trace = Trace(tape: self, place: entries.count)
         entries.append(entry)
         return tracked
     }
@@ -61,8 +77,12 @@ public final class Tape: @unchecked Sendable {
     }
 
     /// The same for a value of any shape: differentiates the sum of its elements weighted by those of `gradient`.
+    ///
+    /// - Parameter whenComplete: takes the gradient of each variable, by its position, as soon as it is complete; none are
+    ///   left in `gradients` then.
     package func backward(
-        from value: Tensor, gradient: Tensor, into gradients: inout [Tensor?]
+        from value: Tensor, gradient: Tensor, into gradients: inout [Tensor?],
+        whenComplete: ((_ position: Int, _ gradient: Tensor?) -> Void)? = nil
     ) {
         guard let trace = value.trace, trace.tape === self else {
             fail("backward: the value \(value.shape) is not recorded on this tape")
@@ -75,27 +95,49 @@ public final class Tape: @unchecked Sendable {
             "backward: \(gradients.count) gradients for \(leaves.count) leaves")
         var cotangents = Cotangents(count: entries.count)
         for (leaf, position) in zip(leaves, gradients.indices) {
-            cotangents.values[leaf] = gradients[position].take()
+            cotangents.values[leaf.index] = gradients[position].take()
         }
-        cotangents.add(gradient, to: trace.index)
+        cotangents.add(gradient, to: trace.place)
+        // The last used first.
+        var awaited = leaves.indices.sorted { leaves[$0].firstUse < leaves[$1].firstUse }
+        func handOver(usedFrom index: Int) {
+            guard let whenComplete else { return }
+            while let position = awaited.last, leaves[position].firstUse >= index {
+                awaited.removeLast()
+                whenComplete(position, cotangents.values[leaves[position].index].take())
+            }
+        }
+        handOver(usedFrom: entries.count)
         for index in entries.indices.reversed() {
-            guard let pullback = entries[index].take(),
+            if let pullback = entries[index].take(),
                 var gradient = cotangents.values[index].take()
-            else { continue }
-            pullback(&gradient, &cotangents)
+            {
+                pullback(&gradient, &cotangents)
+            }
+            handOver(usedFrom: index)
         }
         for (leaf, position) in zip(leaves, gradients.indices) {
-            gradients[position] = cotangents.values[leaf].take()
+            gradients[position] = cotangents.values[leaf.index].take()
+            require(
+                whenComplete == nil || gradients[position] == nil,
+                "backward: variable \(position) was used before its gradient was complete")
         }
         entries = []
         leaves = []
+        positions = [:]
     }
 }
 
 /// The position of a tracked tensor: its tape and its index there.
 package struct Trace: Sendable {
     package let tape: Tape
-    package let index: Int
+    fileprivate let place: Int
+
+    /// The index. Asking for it counts as a use of the tensor by the operation that is recorded next.
+    package var index: Int {
+        tape.noteUse(of: place)
+        return place
+    }
 }
 
 extension Tape {

@@ -38,17 +38,18 @@ extension Tensor {
         require(
             traces.allSatisfy { $0 == nil || $0?.tape === tape },
             "custom: inputs are recorded on different tapes")
+        let indices = traces.map { $0?.index }
         return tape.record(result) { gradient, cotangents in
             let gradients = pullback(constants, result, gradient)
             require(
                 gradients.count == constants.count,
                 "custom: \(gradients.count) gradients for \(constants.count) inputs")
-            for ((share, input), trace) in zip(zip(gradients, constants), traces) {
+            for ((share, input), index) in zip(zip(gradients, constants), indices) {
                 guard let share else { continue }
                 require(
                     share.shape == input.shape,
                     "custom: a gradient \(share.shape) for an input \(input.shape)")
-                cotangents.add(share.untracked, to: trace?.index)
+                cotangents.add(share.untracked, to: index)
             }
         }
     }

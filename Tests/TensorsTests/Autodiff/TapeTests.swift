@@ -68,6 +68,34 @@ import Testing
         #expect(doubled.tensors == whole.tensors)
     }
 
+    /// The parameters that are used last have complete gradients before the pullbacks of what comes before them run.
+    @Test func gradientsAreHandedOverAsSoonAsTheyAreComplete() {
+        var expected = Gradients(of: network)
+        _ = valueWithGradient(at: network, addingTo: &expected) { $0(x).sum() }
+        var (events, found) = ([String](), Gradients(of: network))
+        var gradients = Gradients(of: network)
+        let names = network.parameters.map(\.name)
+        func isTracked(_ name: String) -> Bool { name != "norm.bias" }
+        func receive(_ index: Int, _ gradient: Tensor?) {
+            found.tensors[index] = gradient
+            events.append(names[index])
+        }
+        _ = valueWithGradient(
+            at: network, addingTo: &gradients, tracking: isTracked, whenComplete: receive
+        ) { network in
+            let hidden = Tensor.custom(inputs: [network.first(x)], value: { $0[0] }) {
+                events.append("between")
+                return [$2]
+            }
+            return network.second(hidden.gelu(), after: .norm(network.norm)).sum()
+        }
+        #expect(gradients.tensors.allSatisfy { $0 == nil })
+        expected.tensors[3] = nil
+        #expect(found.tensors == expected.tensors)
+        #expect(Set(events.prefix(4)) == Set(names.suffix(4)))
+        #expect(events[4] == "between" && events.count == 7)
+    }
+
     @Test func onlyTrackedParametersHaveGradients() {
         var all = Gradients(of: network)
         _ = valueWithGradient(at: network, addingTo: &all) { $0(x).sum() }
