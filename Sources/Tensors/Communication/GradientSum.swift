@@ -53,12 +53,9 @@ public struct GradientSum {
         var flags: [UInt8] = gradients.tensors.map { $0 == nil ? 0 : 1 }
         communicator.unite(&flags)
         let used = flags.indices.filter { flags[$0] != 0 }
-        for index in used {
+        for index in used where gradients.tensors[index] == nil {
             // The neutral element of addition: 0 + -0 would be 0.
-            var tensor =
-                gradients.tensors[index].take() ?? Tensor(repeating: -0.0, shape: shapes[index])
-            tensor.makeUnique()
-            gradients.tensors[index] = tensor
+            gradients.tensors[index] = Tensor(repeating: -0.0, shape: shapes[index])
         }
         let most = min(GradientSum.floatsPerMessage, used.reduce(0) { $0 + shapes[$1].count })
         let message = UnsafeMutableBufferPointer<Float>.allocate(capacity: most)
@@ -68,17 +65,16 @@ public struct GradientSum {
         func copy(toMessage: Bool) {
             guard let base = message.baseAddress else { return }
             for piece in pieces {
-                guard let tensor = gradients.tensors[piece.tensor] else { continue }
-                // The tensors were made unique above.
-                let (own, other) = (tensor.mutableBase + piece.start, base + piece.place)
-                withExtendedLifetime(tensor) {
-                    nonisolated(unsafe) let (source, target) =
-                        toMessage ? (own, other) : (other, own)
+                guard var tensor = gradients.tensors[piece.tensor].take() else { continue }
+                withUnsafePointers(writing: &tensor) {
+                    let (own, other) = ($0 + piece.start, base + piece.place)
+                    let (source, target) = toMessage ? (own, other) : (other, own)
                     inChunks(of: piece.count) {
                         (target + $0.lowerBound).update(
                             from: source + $0.lowerBound, count: $0.count)
                     }
                 }
+                gradients.tensors[piece.tensor] = tensor
             }
         }
         func exchange() {
