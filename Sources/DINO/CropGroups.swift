@@ -124,8 +124,8 @@ struct StepCrops {
     /// The crops of a pass, `[crops, 3, height, width]`.
     func images(of pass: [CropIndex]) -> Tensor {
         let image = Shape(Array(shape(of: pass[0].view).dimensions.dropFirst()))
-        let images = Tensor(uninitialized: Shape([pass.count] + image.dimensions))
-        withExtendedLifetime((batches, images)) {
+        var images = Tensor(uninitialized: Shape([pass.count] + image.dimensions))
+        withUnsafePointers(writing: &images) { images in
             Parallelism.perform(count: pass.count) { row in
                 let (view, picture) = (pass[row].view, pass[row].picture)
                 // The last micro-batch that starts at or before this picture.
@@ -133,9 +133,11 @@ struct StepCrops {
                 let crops =
                     view < globalViews
                     ? batches[index].globals[view] : batches[index].locals[view - globalViews]
-                (images.mutableBase + row * image.count).update(
-                    from: crops.base + (picture - firstPictures[index]) * image.count,
-                    count: image.count)
+                withUnsafePointers(reading: crops) {
+                    (images + row * image.count).update(
+                        from: $0 + (picture - firstPictures[index]) * image.count,
+                        count: image.count)
+                }
             }
         }
         return images

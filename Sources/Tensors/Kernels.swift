@@ -17,12 +17,3 @@ extension Kernels {
         (0...).lazy.map { ck_set(Int32($0)) }.prefix { $0 != nil }.compactMap { $0?.pointee }
     }
 }
-
-/// Scratch memory from the pool, for one task of a kernel.
-package struct Scratch: ~Copyable {
-    let storage: Storage
-
-    package init(count: Int) {
-        storage = Storage(count: count)
-    }
-}

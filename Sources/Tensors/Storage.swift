@@ -36,15 +36,6 @@ extension Tensor: ElementMemory {
     package var unguardedPointer: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
 }
 
-extension Tensor {
-    /// Pointer to the first element. The caller keeps the tensor alive while using it; new code uses `withUnsafePointers`.
-    package var base: UnsafePointer<Float> { UnsafePointer(storage.base + offset) }
-    package var mutableBase: UnsafeMutablePointer<Float> { storage.base + offset }
-}
-extension Scratch {
-    package var base: UnsafeMutablePointer<Float> { storage.base }
-}
-
 extension Optional: ElementMemory where Wrapped: ElementMemory {
     package var unguardedPointer: Wrapped.Pointer? { map(\.unguardedPointer) }
 }

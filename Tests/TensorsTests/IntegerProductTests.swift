@@ -113,20 +113,21 @@ struct IntegerKernelSet: Sendable, CustomTestStringConvertible {
         _ x: Tensor, _ map: Twin.Map, _ factor: IntegerFactor, bias: Tensor? = nil,
         residual: Tensor? = nil
     ) -> Tensor {
-        let m = x.shape[0]
-        let result = Tensor(uninitialized: [m, factor.rows])
-        withExtendedLifetime((x, map, bias, residual, result)) {
-            let view: MatrixView.Map =
-                switch map {
-                case .identity: .identity
-                case .gelu: .gelu
-                case .norm(let weight, let bias):
-                    .layerNorm(weight: weight.base, bias: bias.base, epsilon: Twin.epsilon)
-                }
-            factor.multiply(
-                MatrixView(x.base, rows: m, columns: x.shape[1], map: view),
-                into: result.mutableBase, rowStride: factor.rows, bias: bias?.base,
-                residual: residual?.base, residualRowStride: factor.rows)
+        var result = Tensor(uninitialized: [x.shape[0], factor.rows])
+        func multiply(_ map: MatrixView.Map) {
+            withUnsafePointers(writing: &result, reading: x, bias, residual) {
+                factor.multiply(
+                    MatrixView($1, x.shape, map: map), into: $0, rowStride: factor.rows, bias: $2,
+                    residual: $3, residualRowStride: factor.rows)
+            }
+        }
+        switch map {
+        case .identity: multiply(.identity)
+        case .gelu: multiply(.gelu)
+        case .norm(let weight, let bias):
+            withUnsafePointers(reading: weight, bias) {
+                multiply(.layerNorm(weight: $0, bias: $1, epsilon: Twin.epsilon))
+            }
         }
         return result
     }
@@ -139,9 +140,9 @@ struct IntegerKernelSet: Sendable, CustomTestStringConvertible {
         var noise = Noise(seed: 4)
         for (rows, columns) in [(1, 1), (7, 100), (384, 49), (1000, 193)] {
             let weights = noise.tensor([columns, rows])
-            withExtendedLifetime(weights) {
+            withUnsafePointers(reading: weights) {
                 let view = MatrixView(
-                    weights.base, rows: rows, columns: columns, rowStride: 1, columnStride: rows)
+                    $0, rows: rows, columns: columns, rowStride: 1, columnStride: rows)
                 #expect(PackedFactor(view, set.kernels).transposed.isIdentical(to: weights))
             }
         }

@@ -45,6 +45,9 @@ extension Tensor {
     func isIdentical(to other: Tensor) -> Bool {
         shape == other.shape && bits(elements) == bits(other.elements)
     }
+
+    /// Where the first element is: tells whether elements are shared, or written in place.
+    var address: UInt { withUnsafePointers(reading: self) { UInt(bitPattern: $0) } }
 }
 
 /// The transpose of a matrix, element by element.

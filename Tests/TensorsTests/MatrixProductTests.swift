@@ -25,21 +25,16 @@ import Testing
             let bias = noise.tensor([e.n])
             let residual = noise.tensor([e.m, e.n])
             let result = GuardedMatrix(rows: e.m, columns: e.n)
-            withExtendedLifetime((a, b, bias, residual)) {
-                var left = MatrixView(a.base, rows: e.m, columns: e.k)
-                var right = MatrixView(b.base, rows: e.k, columns: e.n)
-                let transposes = (plainTranspose(a), plainTranspose(b))
-                if transposed {
-                    left = MatrixView(transposes.0.base, rows: e.k, columns: e.m).transposed
-                    right = MatrixView(transposes.1.base, rows: e.n, columns: e.k).transposed
-                }
-                withExtendedLifetime(transposes) {
-                    multiply(
-                        left, right, into: result.base, rowStride: result.rowStride,
-                        epilogue: Epilogue(
-                            bias: bias.base, residual: residual.base, residual_row_stride: e.n,
-                            slope_at: nil, slope_row_stride: 0), kernels: set.kernels)
-                }
+            let stored = transposed ? (plainTranspose(a), plainTranspose(b)) : (a, b)
+            withUnsafePointers(reading: stored.0, stored.1, bias, residual) {
+                let left = MatrixView($0, stored.0.shape)
+                let right = MatrixView($1, stored.1.shape)
+                multiply(
+                    transposed ? left.transposed : left, transposed ? right.transposed : right,
+                    into: result.base, rowStride: result.rowStride,
+                    epilogue: Epilogue(
+                        bias: $2, residual: $3, residual_row_stride: e.n, slope_at: nil,
+                        slope_row_stride: 0), kernels: set.kernels)
             }
             #expect(result.isWrittenExactly, "\(e)")
             let expected = plain(a, b)
@@ -63,24 +58,22 @@ import Testing
             let a = noise.tensor([e.m, e.k])
             let b = noise.tensor([e.k, e.n])
             let at = noise.tensor([e.m, e.n], scale: 3)
-            let transposedA = plainTranspose(a)
+            let storedA = transposed ? plainTranspose(a) : a
             let start = noise.tensor([e.m, e.n])
             let sum = GuardedMatrix(rows: e.m, columns: e.n)
             let result = GuardedMatrix(rows: e.m, columns: e.n)
             for i in 0..<e.m {
                 for j in 0..<e.n { sum.base[i * sum.rowStride + j] = start[i, j] }
             }
-            withExtendedLifetime((a, b, transposedA, at)) {
-                let left =
-                    transposed
-                    ? MatrixView(transposedA.base, rows: e.k, columns: e.m).transposed
-                    : MatrixView(a.base, rows: e.m, columns: e.k)
-                let right = MatrixView(b.base, rows: e.k, columns: e.n)
+            withUnsafePointers(reading: storedA, b, at) {
+                let view = MatrixView($0, storedA.shape)
+                let left = transposed ? view.transposed : view
+                let right = MatrixView($1, b.shape)
                 multiply(
                     left, right, into: sum.base, rowStride: sum.rowStride, accumulates: true,
                     kernels: set.kernels)
                 var epilogue = Epilogue()
-                epilogue.slope_at = at.base
+                epilogue.slope_at = $2
                 epilogue.slope_row_stride = e.n
                 multiply(
                     left, right, into: result.base, rowStride: result.rowStride,
@@ -114,28 +107,22 @@ import Testing
             var noise = Noise(seed: UInt64(e.m))
             let a = noise.tensor([e.m, e.k])
             let b = noise.tensor([e.k, e.n])
-            func mapped(_ x: Tensor) -> (tensor: Tensor, weight: Tensor, bias: Tensor) {
+            func mapped(_ x: Tensor) -> (tensor: Tensor, norm: [Tensor]) {
                 let weight = noise.tensor([x.shape[1]])
                 let bias = noise.tensor([x.shape[1]])
                 let values =
                     isNorm ? x.layerNorm(weight: weight, bias: bias, epsilon: 1e-6) : x.gelu()
-                return (values, weight, bias)
+                return (values, [weight, bias])
             }
             let (left, right) = (mapped(a), mapped(b))
-            func view(_ x: Tensor, _ m: (tensor: Tensor, weight: Tensor, bias: Tensor))
-                -> MatrixView
-            {
-                MatrixView(
-                    x.base, rows: x.shape[0], columns: x.shape[1],
-                    map: isNorm
-                        ? .layerNorm(weight: m.weight.base, bias: m.bias.base, epsilon: 1e-6)
-                        : .gelu)
+            func map(_ norm: [UnsafePointer<Float>]) -> MatrixView.Map {
+                isNorm ? .layerNorm(weight: norm[0], bias: norm[1], epsilon: 1e-6) : .gelu
             }
             let result = GuardedMatrix(rows: e.m, columns: e.n)
-            withExtendedLifetime((a, b, left, right)) {
+            withUnsafePointers(reading: a, b, left.norm, right.norm) {
                 multiply(
-                    view(a, left), view(b, right), into: result.base, rowStride: result.rowStride,
-                    kernels: set.kernels)
+                    MatrixView($0, a.shape, map: map($2)), MatrixView($1, b.shape, map: map($3)),
+                    into: result.base, rowStride: result.rowStride, kernels: set.kernels)
             }
             #expect(result.isWrittenExactly, "\(e)")
             // The maps have tests of their own. Terms reach a few units, the map of an instruction set may

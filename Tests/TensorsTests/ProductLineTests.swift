@@ -91,16 +91,12 @@ import Testing
             var result = start ?? Tensor(repeating: .nan, shape: [m, n])
             let a = transposed ? plainTranspose(self.a) : self.a
             let b = transposed ? plainTranspose(self.b) : self.b
-            withExtendedLifetime((a, b)) {
-                let left = MatrixView(a.base, rows: a.shape[0], columns: a.shape[1])
-                let right = MatrixView(b.base, rows: b.shape[0], columns: b.shape[1])
-                result.withUnsafeMutableElements {
-                    guard let target = $0.baseAddress else { return }
-                    multiply(
-                        transposed ? left.transposed : left, transposed ? right : right.transposed,
-                        into: target, rowStride: n, accumulates: start != nil, epilogue: epilogue,
-                        kernels: set.kernels)
-                }
+            withUnsafePointers(writing: &result, reading: a, b) {
+                let (left, right) = (MatrixView($1, a.shape), MatrixView($2, b.shape))
+                multiply(
+                    transposed ? left.transposed : left, transposed ? right : right.transposed,
+                    into: $0, rowStride: n, accumulates: start != nil, epilogue: epilogue,
+                    kernels: set.kernels)
             }
             return result.elements
         }
@@ -152,18 +148,18 @@ import Testing
             let start = noise.tensor([c.m, c.n])
             let bias = noise.tensor([c.n])
             let sums = c.product(set, accumulatingInto: start)
-            let (fused, sloped) = withExtendedLifetime((start, bias)) {
+            let (fused, sloped) = withUnsafePointers(reading: start, bias) {
                 (
                     c.product(
                         set,
                         epilogue: Epilogue(
-                            bias: bias.base, residual: start.base, residual_row_stride: c.n,
+                            bias: $1, residual: $0, residual_row_stride: c.n,
                             slope_at: nil, slope_row_stride: 0)),
                     c.product(
                         set,
                         epilogue: Epilogue(
                             bias: nil, residual: nil, residual_row_stride: 0,
-                            slope_at: start.base, slope_row_stride: c.n))
+                            slope_at: $0, slope_row_stride: c.n))
                 )
             }
             for index in 0..<c.m * c.n where c.isZero(index / c.n, index % c.n) {
@@ -188,15 +184,16 @@ import Testing
         let wide = noise.tensor([n, m])
         let weight = Tensor((0..<k).map { isZero(0, $0) ? 0 : noise.next() }, shape: [k])
         let bias = Tensor(repeating: 0, shape: [k])
-        withExtendedLifetime((x, other, wide, weight, bias)) {
+        withUnsafePointers(reading: x, other, wide, weight, bias) {
+            x, other, wide, weight, bias in
             for map in [
                 MatrixView.Map.gelu,
-                .layerNorm(weight: weight.base, bias: bias.base, epsilon: 1e-6),
+                .layerNorm(weight: weight, bias: bias, epsilon: 1e-6),
             ] {
-                let mapped = MatrixView(x.base, rows: m, columns: k, map: map)
+                let mapped = MatrixView(x, rows: m, columns: k, map: map)
                 let result = GuardedMatrix(rows: m, columns: n)
                 multiply(
-                    mapped, MatrixView(other.base, rows: k, columns: n), into: result.base,
+                    mapped, MatrixView(other, rows: k, columns: n), into: result.base,
                     rowStride: result.rowStride, kernels: set.kernels)
                 for row in 0..<m {
                     #expect((0..<n).allSatisfy { (result[row, $0] == 0) == (row % 3 == 1) })
@@ -204,7 +201,7 @@ import Testing
                 // As the right factor, as in a gradient of weights.
                 let products = GuardedMatrix(rows: n, columns: k)
                 multiply(
-                    MatrixView(wide.base, rows: n, columns: m), mapped, into: products.base,
+                    MatrixView(wide, rows: n, columns: m), mapped, into: products.base,
                     rowStride: products.rowStride, kernels: set.kernels)
                 for c in 0..<k {
                     #expect((0..<n).allSatisfy { (products[$0, c] == 0) == (c % 5 == 2) })

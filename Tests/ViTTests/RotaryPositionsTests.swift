@@ -38,7 +38,9 @@ enum PositionFixture {
         #expect(positions.periods == [1, 4])
         let grid = PatchGrid(rows: 2, columns: 3)
         let before = positions.angles(on: grid)
-        #expect(positions.angles(on: grid).sines.base == before.sines.base)
+        withUnsafePointers(reading: positions.angles(on: grid).sines, before.sines) {
+            #expect($0 == $1)
+        }
         positions.periods = [2, 4]
         let after = positions.angles(on: grid)
         // The second row's centre is at 1/2, half a period of 1 and a quarter of one of 2.

@@ -48,7 +48,7 @@ struct NeighbourSearch {
         for rows: Tensor, _ body: (Int, UnsafeBufferPointer<Neighbour>) -> Void
     ) {
         let most = min(rowsAtOnce, rows.shape[0])
-        let products = Tensor(uninitialized: [most, columnsAtOnce])
+        let products = Storage(count: most * columnsAtOnce)
         withUnsafeTemporaryAllocation(of: List.self, capacity: most) { lists in
             withUnsafeTemporaryAllocation(of: Neighbour.self, capacity: most * room) { memory in
                 nonisolated(unsafe) let lists = lists
@@ -70,22 +70,21 @@ struct NeighbourSearch {
     }
 
     private func search(
-        _ block: Tensor, lists: UnsafeMutableBufferPointer<List>, products: Tensor
+        _ block: Tensor, lists: UnsafeMutableBufferPointer<List>, products: Storage
     ) {
-        let width = candidates.shape[1]
+        let (rows, count, width) = (block.shape[0], candidates.shape[0], candidates.shape[1])
         nonisolated(unsafe) let lists = lists
-        withExtendedLifetime((block, candidates, products)) {
-            for first in stride(from: 0, to: candidates.shape[0], by: columnsAtOnce) {
-                let columns = min(columnsAtOnce, candidates.shape[0] - first)
+        withUnsafePointers(reading: block, candidates, products) { block, candidates, products in
+            for first in stride(from: 0, to: count, by: columnsAtOnce) {
+                let columns = min(columnsAtOnce, count - first)
                 multiply(
-                    MatrixView(block.base, rows: block.shape[0], columns: width),
+                    MatrixView(block, rows: rows, columns: width),
                     MatrixView(
-                        candidates.base + first * width, rows: columns, columns: width
+                        candidates + first * width, rows: columns, columns: width
                     ).transposed,
-                    into: products.mutableBase, rowStride: columnsAtOnce)
-                Parallelism.perform(count: block.shape[0]) { row in
-                    lists[row].add(
-                        products.base + row * columnsAtOnce, count: columns, first: first)
+                    into: products, rowStride: columnsAtOnce)
+                Parallelism.perform(count: rows) { row in
+                    lists[row].add(products + row * columnsAtOnce, count: columns, first: first)
                 }
             }
         }

@@ -101,10 +101,9 @@ public struct PictureFeatures: Sendable {
         progress: (Int) throws -> Void
     ) throws {
         let width = embedding.width(of: network)
-        let rows = Tensor(uninitialized: [selection.count, width])
         let grid = PatchGrid(side: side, patchSize: network.configuration.patchSize)
         let most = TokenLayout(grid: grid).imagesPerBatch
-        features = rows
+        features = Tensor(uninitialized: [selection.count, width])
         for start in stride(from: 0, to: selection.count, by: most) {
             let batch = Array(selection[start..<min(start + most, selection.count)])
             var inputs: [Tensor] = []
@@ -118,22 +117,21 @@ public struct PictureFeatures: Sendable {
                 }
             }
             if !inputs.isEmpty {
-                let features = embedding(
+                let rows = embedding(
                     network,
                     .concatenated(inputs.map { $0.reshaped(to: [1, 3, side, side]) }))
                 let first = indices.count - inputs.count
-                if let place = features.firstNonFinite {
+                if let place = rows.firstNonFinite {
                     throw EvaluationError.notFinite(
                         picture: pictures.paths[indices[first + place / width]])
                 }
-                withExtendedLifetime((rows, features)) {
-                    (rows.mutableBase + first * width).update(
-                        from: features.base, count: features.count)
+                withUnsafePointers(writing: &features, reading: rows) {
+                    ($0 + first * width).update(from: $1, count: rows.count)
                 }
             }
             try progress(batch.count)
         }
-        features = rows.rows(0..<indices.count)
+        features = features.rows(0..<indices.count)
         labels = indices.map { pictures.labels[$0] }
     }
 }

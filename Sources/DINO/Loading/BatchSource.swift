@@ -128,19 +128,19 @@ public struct BatchSource: Sendable {
                 0 <= step && step < source.stepsPerEpoch,
                 "batch: step \(step) of \(source.stepsPerEpoch)")
             var batch = source.views.emptyBatch(count: source.part.count)
-            let maps = source.maps.map {
+            var maps = source.maps.map {
                 MapBatch($0.teacher, $0.crops, $0.patchSize, source.part.count)
             }
             for index in 0..<source.part.count {
                 let place = step * source.batchSize + source.part.lowerBound + index
                 let (picture, image) = try readablePicture(from: place)
                 var generator = generator(for: place)
-                guard let maps else {
+                guard maps != nil else {
                     source.views.writeCrops(of: image, to: &batch, at: index, using: &generator)
                     continue
                 }
                 do throws(TeacherMapError) {
-                    try maps.writeCrops(
+                    try maps?.writeCrops(
                         of: picture, image, to: &batch, at: index, using: &generator)
                 } catch {
                     throw .map(error)

@@ -8,8 +8,8 @@ struct MapBatch {
     private let crops: MultiCrop
     private let grids: [PatchGrid]
     /// Per view, features `[pictures, cells, channels]` and saliency `[pictures, cells]`.
-    private let maps: [Tensor]
-    private let saliency: [Tensor]
+    private var maps: [Tensor]
+    private var saliency: [Tensor]
 
     init(_ teacher: TeacherMaps, _ crops: MultiCrop, _ patchSize: Int, _ pictures: Int) {
         self.teacher = teacher
@@ -22,7 +22,7 @@ struct MapBatch {
     }
 
     /// Makes the views of a picture, and resamples its maps to them.
-    func writeCrops(
+    mutating func writeCrops(
         of picture: Int, _ image: Image, to batch: inout MultiCropBatch, at index: Int,
         using generator: inout some RandomNumberGenerator
     ) throws(TeacherMapError) {
@@ -30,17 +30,17 @@ struct MapBatch {
         crops.writeCrops(views, of: image, to: &batch, at: index)
         let (width, height) = (Double(image.width), Double(image.height))
         let crops = views.enumerated().map { number, view in
-            let (part, cells) = (view.part, grids[number].count)
+            let part = view.part
             let (left, top) = (Double(part.x), Double(part.y))
             return TeacherMaps.Crop(
                 part: (
                     left / width...(left + Double(part.width)) / width,
                     top / height...(top + Double(part.height)) / height
-                ), isMirrored: view.mirrored, grid: grids[number],
-                features: maps[number].mutableBase + index * cells * teacher.channels,
-                saliency: saliency.isEmpty ? nil : saliency[number].mutableBase + index * cells)
+                ), isMirrored: view.mirrored, grid: grids[number])
         }
-        try teacher.write(picture: picture, size: (image.width, image.height), crops: crops)
+        try teacher.write(
+            picture: picture, size: (image.width, image.height), crops: crops, to: &maps,
+            &saliency, at: index)
     }
 
     var features: [TeacherFeatures] {

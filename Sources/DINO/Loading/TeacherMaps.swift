@@ -48,44 +48,52 @@ public struct TeacherMaps: Sendable {
         self.channels = channels ?? 0
     }
 
-    /// A crop, and where to write its features `[cells, channels]` and saliency `[cells]`.
+    /// The part of a picture that a crop shows, as shares of width and height, and the crop's grid.
     struct Crop {
         var part: (x: ClosedRange<Double>, y: ClosedRange<Double>)
         var isMirrored: Bool
         var grid: PatchGrid
-        var features: UnsafeMutablePointer<Float>
-        var saliency: UnsafeMutablePointer<Float>?
     }
 
     /// Resamples a picture's maps to some of its crops.
     ///
-    /// - Parameter size: the picture's size in pixels.
+    /// - Parameters:
+    ///   - size: the picture's size in pixels.
+    ///   - features: for each crop, receives its features: `[pictures, cells, channels]`.
+    ///   - saliency: likewise its saliency, `[pictures, cells]`, if there are such maps.
+    ///   - place: the picture's index in these.
     /// - Throws: if a file cannot be read, contains non-finite numbers or negative saliency, or does not match the
     ///   picture's aspect ratio.
     func write(
-        picture index: Int, size: (width: Int, height: Int), crops: [Crop]
+        picture index: Int, size: (width: Int, height: Int), crops: [Crop],
+        to features: inout [Tensor], _ saliency: inout [Tensor], at place: Int
     ) throws(TeacherMapError) {
         let name = pictures.files[index]
         let map = try read(Self.path(of: name, in: folder), rank: 3, size)
-        var saliency: Tensor?
+        var weights: Tensor?
         if let saliencyFolder {
             let path = Self.path(of: name, in: saliencyFolder)
             let values = try read(path, rank: 2, size)
             if values.withUnsafeElements({ $0.contains { $0 < 0 } }) {
                 throw .values(path: path, reason: "a negative saliency")
             }
-            saliency = values
+            weights = values
         }
-        for crop in crops {
-            func sample(_ map: Tensor, _ channels: Int, _ target: UnsafeMutablePointer<Float>?) {
-                guard let target else { return }
+        for (number, crop) in crops.enumerated() {
+            func sample(_ map: Tensor, _ channels: Int, to target: inout Tensor) {
                 let sampling = MapSampling(
                     from: PatchGrid(rows: map.shape[0], columns: map.shape[1]), to: crop.grid,
                     part: crop.part, isMirrored: crop.isMirrored)
-                map.withUnsafeElements { sampling.sample($0, channels: channels, into: target) }
+                withUnsafePointers(writing: &target) { target in
+                    map.withUnsafeElements {
+                        sampling.sample(
+                            $0, channels: channels,
+                            into: target + place * crop.grid.count * channels)
+                    }
+                }
             }
-            sample(map, channels, crop.features)
-            if let saliency { sample(saliency, 1, crop.saliency) }
+            sample(map, channels, to: &features[number])
+            if let weights { sample(weights, 1, to: &saliency[number]) }
         }
     }
 

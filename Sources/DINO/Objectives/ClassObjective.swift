@@ -23,14 +23,14 @@ struct ClassObjective: Objective {
         let count = targets.shape[1]
         let terms = crops.globalViews * crops.views - crops.globalViews
         // Target of each crop: the sum of the teacher's distributions for the picture's other large crops.
-        let targetSums = Tensor(uninitialized: [places.count, count])
-        withExtendedLifetime((targets, targetSums)) {
+        var targetSums = Tensor(uninitialized: [places.count, count])
+        withUnsafePointers(writing: &targetSums, reading: targets) { target, targets in
             Parallelism.perform(count: places.count) { row in
-                let target = targetSums.mutableBase + row * count
+                let target = target + row * count
                 target.update(repeating: 0, count: count)
                 for view in 0..<crops.globalViews where view != places[row].view {
                     let place = CropIndex(view: view, picture: places[row].picture)
-                    let source = targets.base + crops.row(of: place) * count
+                    let source = targets + crops.row(of: place) * count
                     for i in 0..<count { target[i] += source[i] }
                 }
             }

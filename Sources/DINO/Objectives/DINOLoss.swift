@@ -82,11 +82,10 @@ public struct DINOLoss: Sendable {
         let sums = communicator.sum(outputs.map { $0.sumsOfColumns(count) })
         let kept = Float(options.centreMomentum)
         let share = Float(1 - options.centreMomentum) / Float(rows)
-        let moved = Tensor(uninitialized: centre.shape)
-        withExtendedLifetime((sums, centre, moved)) {
-            let (sums, target) = (sums.base, moved.mutableBase)
+        var moved = Tensor(uninitialized: centre.shape)
+        withUnsafePointers(writing: &moved, reading: centre, sums) { target, centre, sums in
             inChunks(of: count) {
-                for k in $0 { target[k] = centre.base[k] * kept + sums[k] * share }
+                for k in $0 { target[k] = centre[k] * kept + sums[k] * share }
             }
         }
         centre = moved
@@ -108,10 +107,9 @@ public struct DINOLoss: Sendable {
 extension Tensor? {
     /// The sum of each column: `[columns]`; zeros for no rows.
     fileprivate func sumsOfColumns(_ columns: Int) -> Tensor {
-        let sums = Tensor(repeating: 0, shape: [columns])
+        var sums = Tensor(repeating: 0, shape: [columns])
         guard let self else { return sums }
-        withExtendedLifetime((self, sums)) {
-            let (source, target) = (self.base, sums.mutableBase)
+        withUnsafePointers(writing: &sums, reading: self) { target, source in
             inChunks(of: columns) { chunk in
                 for row in 0..<self.shape[0] {
                     for k in chunk { target[k] += source[row * columns + k] }
@@ -127,13 +125,13 @@ extension Tensor {
     fileprivate var sumOfEntropies: Double {
         let count = shape[-1]
         let rows = self.count / count
-        let sums = Tensor(uninitialized: [rows])
-        withExtendedLifetime((self, sums)) {
+        var sums = Tensor(uninitialized: [rows])
+        withUnsafePointers(writing: &sums, reading: self) { sums, x in
             Parallelism.perform(count: rows) { row in
-                let line = base + row * count
+                let line = x + row * count
                 var sum = 0.0
                 for i in 0..<count where line[i] > 0 { sum -= Double(line[i] * log(line[i])) }
-                sums.mutableBase[row] = Float(sum)
+                sums[row] = Float(sum)
             }
         }
         return sums.elements.reduce(0) { $0 + Double($1) }

@@ -34,13 +34,10 @@ struct PatchObjective: Objective {
         }
         guard !rows.isEmpty else { return nil }
         let count = targets.shape[1]
-        let weightedTargets = Tensor(uninitialized: [rows.count, count])
-        withExtendedLifetime((targets, weightedTargets)) {
+        var weightedTargets = Tensor(uninitialized: [rows.count, count])
+        withUnsafePointers(writing: &weightedTargets, reading: targets) { target, source in
             Parallelism.perform(count: rows.count) { index in
-                let (source, target) = (
-                    targets.base + weights[index].row * count,
-                    weightedTargets.mutableBase + index * count
-                )
+                let (source, target) = (source + weights[index].row * count, target + index * count)
                 for i in 0..<count { target[i] = weights[index].weight * source[i] }
             }
         }

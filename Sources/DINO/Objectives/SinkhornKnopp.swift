@@ -25,20 +25,19 @@ extension Tensor {
         let highest = communicator.maximum(
             shares.compactMap { $0?.withUnsafeElements { $0.max() } })
         let scale = Float(1 / temperature)
-        let results = shares.map { $0?.exponentials(scale: scale, highest: highest) }
+        var results = shares.map { $0?.exponentials(scale: scale, highest: highest) }
         for _ in 0..<rounds {
             let sums = communicator.sum(results.map { $0.sumsOfColumns(columns) })
             // A prototype with zero weight in every row stays at zero.
             let factors = sums.map { $0 > 0 ? Float(1 / ($0 * Double(columns))) : 0 }
-            for result in results.compactMap(\.self) { result.scaleColumns(factors) }
+            for index in results.indices { results[index]?.scaleColumns(factors) }
         }
         return results
     }
 
     private func exponentials(scale: Float, highest: Float) -> Tensor {
-        let result = Tensor(uninitialized: shape)
-        withExtendedLifetime((self, result)) {
-            let (source, target) = (base, result.mutableBase)
+        var result = Tensor(uninitialized: shape)
+        withUnsafePointers(writing: &result, reading: self) { target, source in
             inChunks(of: count) {
                 for i in $0 { target[i] = exp(scale * (source[i] - highest)) }
             }
@@ -46,12 +45,11 @@ extension Tensor {
         return result
     }
 
-    /// Multiplies each column of a new tensor by its factor, and divides each row by its sum then.
-    private func scaleColumns(_ factors: [Float]) {
-        let columns = factors.count
-        withExtendedLifetime(self) {
-            let q = mutableBase
-            Parallelism.perform(count: shape[0]) { row in
+    /// Multiplies each column by its factor, and divides each row by its sum then.
+    private mutating func scaleColumns(_ factors: [Float]) {
+        let (rows, columns) = (shape[0], factors.count)
+        withUnsafePointers(writing: &self) { q in
+            Parallelism.perform(count: rows) { row in
                 let line = q + row * columns
                 for column in 0..<columns { line[column] *= factors[column] }
                 var sum = 0.0
@@ -71,8 +69,7 @@ extension Tensor? {
             buffer.initialize(repeating: 0)
             guard let self, let base = buffer.baseAddress else { return }
             nonisolated(unsafe) let sums = base
-            withExtendedLifetime(self) {
-                let q = self.base
+            withUnsafePointers(reading: self) { q in
                 inChunks(of: columns) { chunk in
                     for row in 0..<self.shape[0] {
                         for column in chunk { sums[column] += Double(q[row * columns + column]) }

@@ -24,20 +24,18 @@ public struct TeacherFeatures: Sendable {
     /// its attention, averaged over heads.
     init(_ features: Features, patches: FeatureTap, attention: FeatureTap, on grid: PatchGrid) {
         let tokens = features[patches]
-        let heads = features[attention]
         let (images, width) = (tokens.shape[0], tokens.shape[2])
         let whole = MapSampling(from: features.grid, to: grid)
-        let maps = Tensor(uninitialized: [images, grid.count, width])
-        let weights = Tensor(uninitialized: [images, grid.count])
-        withExtendedLifetime((tokens, heads, maps, weights)) {
+        var maps = Tensor(uninitialized: [images, grid.count, width])
+        var weights = Tensor(uninitialized: [images, grid.count])
+        withUnsafePointers(writing: &maps, &weights) { maps, weights in
             for image in 0..<images {
                 features.patches(at: patches, image: image).withUnsafeElements {
-                    whole.sample(
-                        $0, channels: width, into: maps.mutableBase + image * grid.count * width)
+                    whole.sample($0, channels: width, into: maps + image * grid.count * width)
                 }
                 let attention = features.classAttention(inLayer: attention.layer, image: image)
                 attention.meanOfRows().withUnsafeElements {
-                    whole.sample($0, channels: 1, into: weights.mutableBase + image * grid.count)
+                    whole.sample($0, channels: 1, into: weights + image * grid.count)
                 }
             }
         }
@@ -73,13 +71,13 @@ public struct TeacherFeatures: Sendable {
         let shares =
             saliency?.sharesOfRows()
             ?? Tensor(repeating: 1 / Float(cells), shape: [pictures, cells])
-        let means = Tensor(repeating: 0, shape: [pictures, channels])
-        withExtendedLifetime((maps, shares, means)) {
+        var means = Tensor(repeating: 0, shape: [pictures, channels])
+        withUnsafePointers(writing: &means, reading: maps, shares) { means, maps, shares in
             Parallelism.perform(count: pictures) { picture in
-                let target = means.mutableBase + picture * channels
+                let target = means + picture * channels
                 for cell in 0..<cells {
-                    let share = shares.base[picture * cells + cell]
-                    let source = maps.base + (picture * cells + cell) * channels
+                    let share = shares[picture * cells + cell]
+                    let source = maps + (picture * cells + cell) * channels
                     for i in 0..<channels { target[i] += share * source[i] }
                 }
             }
@@ -199,15 +197,13 @@ struct Standardization: Sendable {
         let channels = mean.count
         let usual = variance.elements.reduce(0, +) / Float(channels)
         let scales = variance.elements.map { 1 / max($0, usual / 100, 1e-30).squareRoot() }
-        let result = Tensor(uninitialized: x.shape)
-        withExtendedLifetime((x, mean, result)) {
+        var result = Tensor(uninitialized: x.shape)
+        withUnsafePointers(writing: &result, reading: x, mean) { target, source, mean in
             scales.withUnsafeBufferPointer { scales in
                 nonisolated(unsafe) let scales = scales
                 Parallelism.perform(count: x.count / channels) { row in
-                    let (source, target) = (
-                        x.base + row * channels, result.mutableBase + row * channels
-                    )
-                    for i in 0..<channels { target[i] = (source[i] - mean.base[i]) * scales[i] }
+                    let (source, target) = (source + row * channels, target + row * channels)
+                    for i in 0..<channels { target[i] = (source[i] - mean[i]) * scales[i] }
                 }
             }
         }

@@ -23,7 +23,7 @@ final class CandidateCollector: @unchecked Sendable {
     /// The most candidates of each kind. Beyond, as between pictures without detail, a search in floats is faster.
     private let budget: Int
     /// For each column of the source, the second greatest similarity of each target cell.
-    private var seconds: Tensor
+    private let seconds: Storage
     /// For each column of the source, the candidates of its cells.
     private let pairs: UnsafeMutableBufferPointer<[Pair]>
     private var ofTarget: [[Int32]] = []
@@ -34,7 +34,7 @@ final class CandidateCollector: @unchecked Sendable {
         pitch = plan.pitch
         self.window = window
         budget = 8 * (plan.source.count + plan.target.count)
-        seconds = Tensor(uninitialized: [plan.source.columns * plan.pitch])
+        seconds = Storage(count: plan.source.columns * plan.pitch)
         pairs = .allocate(capacity: plan.source.columns)
         pairs.initialize(repeating: [])
     }
@@ -47,7 +47,9 @@ final class CandidateCollector: @unchecked Sendable {
     private var isFull: Bool { count.load(ordering: .relaxed) > budget }
 
     func startBand() {
-        seconds = Tensor(repeating: -.infinity, shape: seconds.shape)
+        withUnsafePointers(reading: seconds) {
+            $0.update(repeating: -.infinity, count: source.columns * pitch)
+        }
     }
 
     /// As `SimilarityKernels.updateBest`, and collects the cell's candidates.
@@ -57,9 +59,11 @@ final class CandidateCollector: @unchecked Sendable {
         columnBest: UnsafeMutablePointer<Float>, columnIndex: UnsafeMutablePointer<Int32>
     ) {
         guard !isFull else { return }
-        SimilarityKernels.updateSeconds(
-            products: products, count: count, scale: scale, scales: scales,
-            columnBest: UnsafePointer(columnBest), seconds: seconds.mutableBase + column * pitch)
+        withUnsafePointers(reading: seconds) {
+            SimilarityKernels.updateSeconds(
+                products: products, count: count, scale: scale, scales: scales,
+                columnBest: UnsafePointer(columnBest), seconds: $0 + column * pitch)
+        }
         SimilarityKernels.updateBest(
             products: products, count: count, first: first, scale: scale, scales: scales,
             cell: cell, best: &best, columnBest: columnBest, columnIndex: columnIndex)
@@ -83,7 +87,7 @@ final class CandidateCollector: @unchecked Sendable {
     ) {
         guard !isFull else { return }
         var added = 0
-        seconds.withUnsafeElements { seconds in
+        withUnsafePointers(reading: seconds) { seconds in
             for cell in 0..<cells {
                 var greatest = -Float.infinity
                 for column in 0..<source.columns {

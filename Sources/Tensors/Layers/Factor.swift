@@ -48,6 +48,8 @@ enum Factor: Sendable {
         guard case .plain(let weights, _) = self, Kernels.best.has_fused_multiply_add else {
             return self
         }
-        return .packed(PackedFactor(weights.matrix.transposed, .best))
+        return withUnsafePointers(reading: weights) {
+            .packed(PackedFactor(MatrixView($0, weights.shape).transposed, .best))
+        }
     }
 }

@@ -30,12 +30,15 @@ extension Tensor {
     /// `attention(heads:)` with the log-sum-exp that its pullback needs: the base-2 logarithm of the sum of the
     /// exponentials of each query's scores, `[batch, heads, tokens]`.
     package func attentionWithLogSumExp(heads: Int) -> (output: Tensor, logSumExp: Tensor) {
-        let logSumExp = Tensor(uninitialized: [shape[0], heads, shape[1]])
-        return (attention(heads: heads, logSumExp: logSumExp), logSumExp)
+        var logSumExp = Tensor(uninitialized: [shape[0], heads, shape[1]])
+        let output = withUnsafePointers(writing: &logSumExp) {
+            attention(heads: heads, logSumExp: $0)
+        }
+        return (output, logSumExp)
     }
 
-    /// - Parameter logSumExp: a new tensor to fill, `[batch, heads, tokens]`, or nil.
-    private func attention(heads: Int, logSumExp: Tensor?) -> Tensor {
+    /// - Parameter logSumExp: memory to fill, `[batch, heads, tokens]`, or nil.
+    private func attention(heads: Int, logSumExp: UnsafeMutablePointer<Float>?) -> Tensor {
         require(
             shape.rank == 3 && shape[2] % (3 * heads) == 0,
             "attention: \(shape) with \(heads) heads")
@@ -43,12 +46,12 @@ extension Tensor {
         let tokens = shape[1]
         let width = shape[2] / 3
         let headWidth = width / heads
-        let result = Tensor(uninitialized: [batch, tokens, width])
+        var result = Tensor(uninitialized: [batch, tokens, width])
 
         let vectors = (tokens + queryVector - 1) / queryVector
         let groups = (vectors + attentionGroup - 1) / attentionGroup
         let prepared = preparedKeys(heads: heads)
-        withExtendedLifetime((self, prepared, result, logSumExp)) {
+        withUnsafePointers(writing: &result, reading: self, prepared) { result, joined, prepared in
             Parallelism.perform(count: batch * heads * groups) { task in
                 let image = task / (heads * groups)
                 let head = task / groups % heads
@@ -56,21 +59,23 @@ extension Tensor {
                 // Equal groups of whole vectors: the last group is not thin, and only the last vector has unused lanes.
                 let first = queryVector * (vectors * group / groups)
                 let queries = min(queryVector * (vectors * (group + 1) / groups), tokens) - first
-                let projection = base + image * tokens * 3 * width + head * headWidth
-                let scratch = Scratch(count: ck_attention_scratch(headWidth))
-                Kernels.best.attention(
-                    ck_attention_task(
-                        query: projection + first * 3 * width, key: projection + width,
-                        value: projection + 2 * width, row_stride: 3 * width,
-                        prepared: prepared.map { $0.base + (image * heads + head) * $0.shape[1] },
-                        output: result.mutableBase + (image * tokens + first) * width
-                            + head * headWidth,
-                        output_row_stride: width,
-                        log_sum_exp: logSumExp.map {
-                            $0.mutableBase + (image * heads + head) * tokens + first
-                        }, queries: queries, keys: tokens,
-                        width: headWidth, scale: 1 / Float(headWidth).squareRoot()),
-                    scratch.base)
+                let projection = joined + image * tokens * 3 * width + head * headWidth
+                let row = image * heads + head
+                withUnsafePointers(reading: Storage(count: ck_attention_scratch(headWidth))) {
+                    Kernels.best.attention(
+                        ck_attention_task(
+                            query: projection + first * 3 * width, key: projection + width,
+                            value: projection + 2 * width, row_stride: 3 * width,
+                            prepared: prepared.map {
+                                $0 + row * ck_prepared_keys(tokens, headWidth)
+                            },
+                            output: result + (image * tokens + first) * width + head * headWidth,
+                            output_row_stride: width,
+                            log_sum_exp: logSumExp.map { $0 + row * tokens + first },
+                            queries: queries, keys: tokens, width: headWidth,
+                            scale: 1 / Float(headWidth).squareRoot()),
+                        $0)
+                }
             }
         }
         return result
@@ -84,15 +89,15 @@ extension Tensor {
         let tokens = shape[1]
         let width = shape[2] / 3
         let headWidth = width / heads
-        let result = Tensor(
-            uninitialized: [shape[0] * heads, ck_prepared_keys(tokens, headWidth)])
-        withExtendedLifetime((self, result)) {
+        let length = ck_prepared_keys(tokens, headWidth)
+        var result = Tensor(uninitialized: [shape[0] * heads, length])
+        withUnsafePointers(writing: &result, reading: self) { prepared, joined in
             Parallelism.perform(count: shape[0] * heads) { row in
                 let query =
-                    base + row / heads * tokens * shape[2] + row % heads * headWidth
+                    joined + row / heads * tokens * shape[2] + row % heads * headWidth
                 Kernels.best.prepare_keys(
                     tokens, headWidth, query + width, query + 2 * width, shape[2],
-                    result.mutableBase + row * result.shape[1])
+                    prepared + row * length)
             }
         }
         return result

@@ -48,18 +48,16 @@ extension Tensor {
         let width = parts[0].shape[1]
         let rows = Float(
             communicator.sum([parts.reduce(into: [0.0]) { $0[0] += Double($1.shape[0]) }])[0])
-        // First row: the means; second row: 1 / sqrt(variance + epsilon).
-        let statistics = Tensor(uninitialized: [2, width])
-        statistics.fillMeans(of: parts, rows: rows, epsilon: epsilon, across: communicator)
+        let statistics = statistics(of: parts, rows: rows, epsilon: epsilon, across: communicator)
         let results = parts.indices.map { index in
-            let (x, weight, bias) = (parts[index], weights[index], biases[index])
-            let result = Tensor(uninitialized: x.shape)
-            withExtendedLifetime((x, weight, bias, result, statistics)) {
-                let (x, y, weight, bias) = (x.base, result.mutableBase, weight.base, bias.base)
-                let mean = statistics.base
+            let part = parts[index]
+            var result = Tensor(uninitialized: part.shape)
+            withUnsafePointers(
+                writing: &result, reading: part, weights[index], biases[index], statistics
+            ) { y, x, weight, bias, mean in
                 let scale = mean + width
                 inColumns(of: width) { columns in
-                    for r in 0..<result.shape[0] {
+                    for r in 0..<part.shape[0] {
                         for j in columns {
                             y[r * width + j] =
                                 (x[r * width + j] - mean[j]) * scale[j] * weight[j] + bias[j]
@@ -94,18 +92,16 @@ extension Tensor {
         }
     }
 
-    /// Fills `[2, width]` with means and scales.
-    private func fillMeans(
+    /// First row: the means; second row: `1 / sqrt(variance + epsilon)`.
+    private static func statistics(
         of parts: [Tensor], rows: Float, epsilon: Float, across communicator: any Communicator
-    ) {
-        let width = shape[1]
-        let (mean, scale) = (mutableBase, mutableBase + width)
+    ) -> Tensor {
+        let width = parts[0].shape[1]
         func sum(_ term: (UnsafePointer<Float>, _ row: Int, _ column: Int) -> Float) -> Tensor {
             communicator.sum(
                 parts.map { part in
-                    let sums = Tensor(repeating: 0, shape: [width])
-                    withExtendedLifetime((part, sums)) {
-                        let (x, sums) = (part.base, sums.mutableBase)
+                    var sums = Tensor(repeating: 0, shape: [width])
+                    withUnsafePointers(writing: &sums, reading: part) { sums, x in
                         inColumns(of: width) { columns in
                             for r in 0..<part.shape[0] {
                                 for j in columns { sums[j] += term(x, r, j) }
@@ -115,7 +111,9 @@ extension Tensor {
                     return sums
                 })
         }
-        withExtendedLifetime(self) {
+        var statistics = Tensor(uninitialized: [2, width])
+        withUnsafePointers(writing: &statistics) { mean in
+            let scale = mean + width
             sum { x, r, j in x[r * width + j] }.withUnsafeElements {
                 for j in 0..<width { mean[j] = $0[j] / rows }
             }
@@ -126,6 +124,7 @@ extension Tensor {
                 for j in 0..<width { scale[j] = 1 / ($0[j] / rows + epsilon).squareRoot() }
             }
         }
+        return statistics
     }
 }
 
@@ -146,12 +145,10 @@ private struct BatchNormShare {
     /// First row: the sum of dy in each column; second row: that of dy n.
     func sums(_ gradient: Tensor, _ statistics: Tensor) -> Tensor {
         let (rows, width) = (x.shape[0], x.shape[1])
-        let totals = Tensor(repeating: 0, shape: [2, width])
-        withExtendedLifetime((x, gradient, statistics, totals)) {
-            let (dy, x) = (gradient.base, x.base)
-            let mean = statistics.base
+        var totals = Tensor(repeating: 0, shape: [2, width])
+        withUnsafePointers(writing: &totals, reading: gradient, x, statistics) {
+            sums, dy, x, mean in
             let scale = mean + width
-            let sums = totals.mutableBase
             let products = sums + width
             inColumns(of: width) { columns in
                 for r in 0..<rows {
@@ -171,11 +168,9 @@ private struct BatchNormShare {
     ) {
         let width = x.shape[1]
         cotangents.update(indices.x, shape: x.shape) { target, isSum in
-            withExtendedLifetime((x, weight, gradient, statistics, totals)) {
-                let (dy, x, weight) = (gradient.base, x.base, weight.base)
-                let mean = statistics.base
+            withUnsafePointers(reading: gradient, x, weight, statistics, totals) {
+                dy, x, weight, mean, sums in
                 let scale = mean + width
-                let sums = totals.base
                 let products = sums + width
                 inColumns(of: width) { columns in
                     for r in 0..<self.x.shape[0] {

@@ -27,40 +27,39 @@ extension Tensor {
         let sizes = Sizes(
             batch: query.shape[0], tokens: keysAndValues.shape[1], width: query.shape[1],
             heads: heads)
-        let weights = Tensor(uninitialized: [sizes.batch, heads, sizes.tokens])
-        let result = Tensor(uninitialized: query.shape)
-        withExtendedLifetime((query, keysAndValues, weights, result)) {
-            Parallelism.perform(count: sizes.batch * heads) { task in
-                sizes.attend(
-                    task, query: query.base, keysAndValues: keysAndValues.base,
-                    weights: weights.mutableBase, result: result.mutableBase)
+        var weights = Tensor(uninitialized: [sizes.batch, heads, sizes.tokens])
+        var result = Tensor(uninitialized: query.shape)
+        withUnsafePointers(writing: &weights, &result, reading: query, keysAndValues) {
+            p, result, q, kv in
+            Parallelism.perform(count: sizes.batch * heads) {
+                sizes.attend($0, query: q, keysAndValues: kv, weights: p, result: result)
             }
         }
         guard let tape = Tape.of(query, keysAndValues) else { return result }
         return tape.record(result) {
             [
-                q = query.untracked, kv = keysAndValues.untracked,
+                query = query.untracked, keysAndValues = keysAndValues.untracked, weights,
                 indices = (q: query.trace?.index, kv: keysAndValues.trace?.index)
             ] gradient, cotangents in
             // The gradient of the scores, kept apart because both gradients below need it.
-            let scores = Tensor(uninitialized: weights.shape)
-            withExtendedLifetime((q, kv, weights, scores, gradient)) {
-                let (dy, ds) = (gradient.base, scores.mutableBase)
+            var scores = Tensor(uninitialized: weights.shape)
+            withUnsafePointers(
+                writing: &scores, reading: query, keysAndValues, weights, gradient
+            ) { ds, q, kv, p, dy in
                 Parallelism.perform(count: sizes.batch * heads) {
-                    sizes.scoreGradient(
-                        $0, of: dy, keysAndValues: kv.base, weights: weights.base, into: ds)
+                    sizes.scoreGradient($0, of: dy, keysAndValues: kv, weights: p, into: ds)
                 }
-                cotangents.update(indices.q, shape: q.shape) { sum, isSum in
-                    if !isSum { fill(sum, count: q.count, with: 0) }
+                cotangents.update(indices.q, shape: query.shape) { sum, isSum in
+                    if !isSum { fill(sum, count: query.count, with: 0) }
                     Parallelism.perform(count: sizes.batch * heads) {
-                        sizes.addQueryGradient($0, keysAndValues: kv.base, scores: ds, to: sum)
+                        sizes.addQueryGradient($0, keysAndValues: kv, scores: ds, to: sum)
                     }
                 }
-                cotangents.update(indices.kv, shape: kv.shape) { sum, isSum in
-                    if !isSum { fill(sum, count: kv.count, with: 0) }
+                cotangents.update(indices.kv, shape: keysAndValues.shape) { sum, isSum in
+                    if !isSum { fill(sum, count: keysAndValues.count, with: 0) }
                     Parallelism.perform(count: sizes.batch * heads) {
                         sizes.addKeyAndValueGradients(
-                            $0, of: dy, query: q.base, weights: weights.base, scores: ds, to: sum)
+                            $0, of: dy, query: q, weights: p, scores: ds, to: sum)
                     }
                 }
             }

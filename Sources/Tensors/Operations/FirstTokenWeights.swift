@@ -24,17 +24,16 @@ extension Tensor {
         let width = keys.shape[2]
         let headWidth = width / heads
         let scale = 1 / Float(headWidth).squareRoot()
-        let result = Tensor(uninitialized: [batch, heads, tokens])
-        withExtendedLifetime((query, keys, result)) {
+        var result = Tensor(uninitialized: [batch, heads, tokens])
+        withUnsafePointers(writing: &result, reading: query, keys) { result, query, keys in
             for row in 0..<batch * heads {
                 let image = row / heads
                 let channel = row % heads * headWidth
-                let scores = result.mutableBase + row * tokens
+                let scores = result + row * tokens
                 multiply(
+                    MatrixView(query + image * width + channel, rows: 1, columns: headWidth),
                     MatrixView(
-                        query.base + image * width + channel, rows: 1, columns: headWidth),
-                    MatrixView(
-                        keys.base + image * tokens * width + channel, rows: tokens,
+                        keys + image * tokens * width + channel, rows: tokens,
                         columns: headWidth, rowStride: width
                     ).transposed,
                     into: scores, rowStride: tokens)
@@ -45,16 +44,14 @@ extension Tensor {
         guard let tape = Tape.of(query, keys) else { return result }
         return tape.record(result) {
             [
-                q = query.untracked, k = keys.untracked,
+                query = query.untracked, keys = keys.untracked, weights = result,
                 indices = (q: query.trace?.index, k: keys.trace?.index)
             ] gradient, cotangents in
-            let scores = Tensor(uninitialized: result.shape)
-            withExtendedLifetime((q, k, result, scores, gradient)) {
-                let (dp, ds) = (gradient.base, scores.mutableBase)
+            var scores = Tensor(uninitialized: weights.shape)
+            withUnsafePointers(writing: &scores, reading: query, keys, weights, gradient) {
+                ds, q, k, p, dp in
                 Parallelism.perform(count: batch * heads) { row in
-                    let (p, dp, ds) = (
-                        result.base + row * tokens, dp + row * tokens, ds + row * tokens
-                    )
+                    let (p, dp, ds) = (p + row * tokens, dp + row * tokens, ds + row * tokens)
                     let mean = Float(Kernels.best.dot(tokens, p, dp))
                     for t in 0..<tokens { ds[t] = scale * p[t] * (dp[t] - mean) }
                 }
@@ -63,20 +60,20 @@ extension Tensor {
                     let first = row / heads * tokens * width + row % heads * headWidth
                     for t in 0..<tokens { body(ds[row * tokens + t], first + t * width) }
                 }
-                cotangents.update(indices.q, shape: q.shape) { sum, isSum in
-                    if !isSum { fill(sum, count: q.count, with: 0) }
+                cotangents.update(indices.q, shape: query.shape) { sum, isSum in
+                    if !isSum { fill(sum, count: query.count, with: 0) }
                     Parallelism.perform(count: batch * heads) { row in
                         let target = sum + row * headWidth
                         forEachKey(row) { slope, place in
-                            let key = k.base + place
+                            let key = k + place
                             for i in 0..<headWidth { target[i] += slope * key[i] }
                         }
                     }
                 }
-                cotangents.update(indices.k, shape: k.shape) { sum, isSum in
-                    if !isSum { fill(sum, count: k.count, with: 0) }
+                cotangents.update(indices.k, shape: keys.shape) { sum, isSum in
+                    if !isSum { fill(sum, count: keys.count, with: 0) }
                     Parallelism.perform(count: batch * heads) { row in
-                        let query = q.base + row * headWidth
+                        let query = q + row * headWidth
                         forEachKey(row) { slope, place in
                             let target = sum + place
                             for i in 0..<headWidth { target[i] += slope * query[i] }
@@ -109,12 +106,12 @@ extension Tensor {
         let (batch, heads, all, count) = (shape[0], shape[1], shape[2], tokens.count)
         // Attention that underflowed to 0 is raised to the smallest normal number, to keep its logarithm finite.
         let least = Float.leastNormalMagnitude
-        let means = Tensor(uninitialized: [batch, count])
-        let losses = Tensor(uninitialized: [batch])
-        withExtendedLifetime((self, targets, means, losses)) {
+        var means = Tensor(uninitialized: [batch, count])
+        var losses = Tensor(uninitialized: [batch])
+        withUnsafePointers(writing: &means, &losses, reading: self, targets) { m, losses, x, t in
             Parallelism.perform(count: batch) { image in
-                let (m, t) = (means.mutableBase + image * count, targets.base + image * count)
-                let x = base + image * heads * all + tokens.lowerBound
+                let (m, t) = (m + image * count, t + image * count)
+                let x = x + image * heads * all + tokens.lowerBound
                 var (loss, total, weight) = (0.0, 0.0, 0.0)
                 for p in 0..<count {
                     var sum: Float = 0
@@ -124,19 +121,20 @@ extension Tensor {
                     total += Double(m[p])
                     weight += Double(t[p])
                 }
-                losses.mutableBase[image] = Float(loss + weight * log(total))
+                losses[image] = Float(loss + weight * log(total))
             }
         }
         let result = Tensor(
             repeating: Float(losses.elements.reduce(0.0) { $0 + Double($1) }), shape: [])
         guard let trace else { return result }
-        return trace.tape.record(result) { [shape, index = trace.index] gradient, cotangents in
+        return trace.tape.record(result) {
+            [shape, means, index = trace.index] gradient, cotangents in
             let factor = gradient[] / Float(heads)
             cotangents.update(index, shape: shape) { sum, isSum in
                 if !isSum { fill(sum, count: shape.count, with: 0) }
-                withExtendedLifetime((targets, means)) {
+                withUnsafePointers(reading: means, targets) { m, t in
                     Parallelism.perform(count: batch) { image in
-                        let (m, t) = (means.base + image * count, targets.base + image * count)
+                        let (m, t) = (m + image * count, t + image * count)
                         let target = sum + image * heads * all + tokens.lowerBound
                         var (total, weight) = (0.0, 0.0)
                         for p in 0..<count {

@@ -12,10 +12,10 @@ package struct IntegerFactor: Sendable {
     package let columns: Int
 
     private let kernels: IntegerKernels
-    private let memory: Tensor
+    private let memory: Storage
     private let scalesOfRows: Tensor
-    /// 32-bit integers; empty if the kernels need none.
-    private let offsets: Tensor
+    /// 32-bit integers; nil if the kernels need none.
+    private let offsets: Storage?
     /// The first row in memory: the start of a strip.
     private let first: Int
 
@@ -30,12 +30,11 @@ package struct IntegerFactor: Sendable {
         let columns = matrix.shape[1]
         self.init(rows: matrix.shape[0], columns: columns, bits: bits, kernels) {
             rows, target, scales in
-            withExtendedLifetime(matrix) {
-                let line = Scratch(count: columns)
+            withUnsafePointers(reading: matrix, Storage(count: columns)) { matrix, line in
                 var map = ck_row_map(kind: CK_IDENTITY, weight: nil, bias: nil, epsilon: 0)
                 kernels.quantize(
-                    rows.count, columns, matrix.base + rows.lowerBound * columns, columns, &map,
-                    Int32(bits), false, target, scales, line.base)
+                    rows.count, columns, matrix + rows.lowerBound * columns, columns, &map,
+                    Int32(bits), false, target, scales, line)
             }
         }
     }
@@ -54,10 +53,10 @@ package struct IntegerFactor: Sendable {
         let depth = ck_integer_depth(columns)
         self.init(rows: integers.shape[0], columns: columns, bits: bits, kernels) {
             rows, target, factors in
-            withExtendedLifetime((integers, scales)) {
+            withUnsafePointers(reading: integers, scales) { integers, scales in
                 for (line, row) in rows.enumerated() {
-                    factors[line] = scales.base[row]
-                    let source = integers.base + row * columns
+                    factors[line] = scales[row]
+                    let source = integers + row * columns
                     let target = target + line * depth
                     for column in 0..<depth {
                         target[column] = column < columns ? Int16(source[column]) : 0
@@ -77,45 +76,44 @@ package struct IntegerFactor: Sendable {
         let depth = ck_integer_depth(columns)
         let strips = (rows + strip - 1) / strip
         let stripBytes = strip * depth * bits / 8
-        let needsOffsets = kernels.multipliesBytes(bits: bits)
         let group = bits == 8 ? kernels.byte_group : 2
-        memory = Tensor(uninitialized: [(strips * stripBytes + 3) / 4])
-        scalesOfRows = Tensor(uninitialized: [strips * strip])
-        offsets = Tensor(uninitialized: [needsOffsets ? strips * strip : 0])
-        (self.rows, self.columns, self.bits, self.kernels, first) = (
-            rows, columns, bits, kernels, 0
-        )
-        let base = UnsafeMutableRawPointer(memory.mutableBase)
-        let scales = scalesOfRows.mutableBase
-        let sums = UnsafeMutableRawPointer(offsets.mutableBase)
-        Parallelism.perform(count: strips) { index in
-            let range = index * strip..<min((index + 1) * strip, rows)
-            withUnsafeTemporaryAllocation(of: Int16.self, capacity: strip * depth) { lines in
-                guard let lines = lines.baseAddress else { return }
-                lines.initialize(repeating: 0, count: strip * depth)
-                fill(range, lines, scales + range.lowerBound)
-                let target = base + index * stripBytes
-                for row in 0..<strip {
-                    let line = lines + row * depth
-                    var sum: Int32 = 0
-                    for p in 0..<depth {
-                        let place = p / group * strip * group + row * group + p % group
-                        if bits == 8 {
-                            target.storeBytes(
-                                of: Int8(truncatingIfNeeded: line[p]), toByteOffset: place,
-                                as: Int8.self)
-                        } else {
-                            target.storeBytes(of: line[p], toByteOffset: 2 * place, as: Int16.self)
+        let memory = Storage(count: (strips * stripBytes + 3) / 4)
+        let offsets = kernels.multipliesBytes(bits: bits) ? Storage(count: strips * strip) : nil
+        var scales = Tensor(uninitialized: [strips * strip])
+        withUnsafePointers(writing: &scales, reading: memory, offsets) { scales, base, offsets in
+            let (base, sums) = (UnsafeMutableRawPointer(base), UnsafeMutableRawPointer(offsets))
+            Parallelism.perform(count: strips) { index in
+                let range = index * strip..<min((index + 1) * strip, rows)
+                withUnsafeTemporaryAllocation(of: Int16.self, capacity: strip * depth) { lines in
+                    guard let lines = lines.baseAddress else { return }
+                    lines.initialize(repeating: 0, count: strip * depth)
+                    fill(range, lines, scales + range.lowerBound)
+                    let target = base + index * stripBytes
+                    for row in 0..<strip {
+                        let line = lines + row * depth
+                        var sum: Int32 = 0
+                        for p in 0..<depth {
+                            let place = p / group * strip * group + row * group + p % group
+                            if bits == 8 {
+                                target.storeBytes(
+                                    of: Int8(truncatingIfNeeded: line[p]), toByteOffset: place,
+                                    as: Int8.self)
+                            } else {
+                                target.storeBytes(
+                                    of: line[p], toByteOffset: 2 * place, as: Int16.self)
+                            }
+                            sum += Int32(line[p])
                         }
-                        sum += Int32(line[p])
-                    }
-                    if needsOffsets {
-                        sums.storeBytes(
+                        sums?.storeBytes(
                             of: -128 * sum, toByteOffset: 4 * (index * strip + row), as: Int32.self)
                     }
                 }
             }
         }
+        (self.memory, scalesOfRows, self.offsets) = (memory, scales, offsets)
+        (self.rows, self.columns, self.bits, self.kernels, first) = (
+            rows, columns, bits, kernels, 0
+        )
     }
 
     private init(_ factor: IntegerFactor, rows: Range<Int>) {
@@ -156,24 +154,22 @@ package struct IntegerFactor: Sendable {
         let strip = Int(CK_INTEGER_STRIP)
         let depth = ck_integer_depth(columns)
         let group = bits == 8 ? kernels.byte_group : 2
-        let columns = columns
-        return Tensor(shape: [range.count, columns]) { target in
-            nonisolated(unsafe) let target = target
-            withExtendedLifetime(memory) {
-                let base = UnsafeRawPointer(memory.base)
-                Parallelism.perform(count: range.count) { index in
-                    let row = first + range.lowerBound + index
-                    let start = row / strip * strip * depth + row % strip * group
-                    for p in 0..<columns {
-                        let place = start + p / group * strip * group + p % group
-                        target[index * columns + p] =
-                            bits == 8
-                            ? Float(base.load(fromByteOffset: place, as: Int8.self))
-                            : Float(base.load(fromByteOffset: 2 * place, as: Int16.self))
-                    }
+        var result = Tensor(uninitialized: [range.count, columns])
+        withUnsafePointers(writing: &result, reading: memory) { target, base in
+            let base = UnsafeRawPointer(base)
+            Parallelism.perform(count: range.count) { index in
+                let row = first + range.lowerBound + index
+                let start = row / strip * strip * depth + row % strip * group
+                for p in 0..<columns {
+                    let place = start + p / group * strip * group + p % group
+                    target[index * columns + p] =
+                        bits == 8
+                        ? Float(base.load(fromByteOffset: place, as: Int8.self))
+                        : Float(base.load(fromByteOffset: 2 * place, as: Int16.self))
                 }
             }
         }
+        return result
     }
 
     /// Why a row of integers and its scale cannot be a factor's; nil if they can.
@@ -216,73 +212,76 @@ package struct IntegerFactor: Sendable {
         let m = a.rows
         guard m > 0, rows > 0 else { return }
         func product(_ left: QuantizedRows, from row: Int, columns range: Range<Int>) {
-            let part = IntegerFactor(self, rows: range)
-            let elements = part.first * ck_integer_depth(columns)
-            kernels.product(
-                left.count, range.count, columns, Int32(bits),
-                ck_quantized(integers: left.integers, scales: left.scales),
-                ck_quantized(
-                    integers: UnsafeRawPointer(memory.base) + elements * bits / 8,
-                    scales: scalesOfRows.base + part.first),
-                offsets.count == 0
-                    ? nil
-                    : (UnsafeRawPointer(offsets.base) + 4 * part.first).assumingMemoryBound(
-                        to: Int32.self),
-                c + row * rowStride + range.lowerBound, rowStride,
-                bias.map { $0 + range.lowerBound },
-                residual.map { $0 + row * residualRowStride + range.lowerBound },
-                residualRowStride)
+            let first = first + range.lowerBound
+            let elements = first * ck_integer_depth(columns)
+            withUnsafePointers(reading: left, memory, scalesOfRows, offsets) {
+                quantized, memory, scales, offsets in
+                kernels.product(
+                    left.count, range.count, columns, Int32(bits), quantized,
+                    ck_quantized(
+                        integers: UnsafeRawPointer(memory) + elements * bits / 8,
+                        scales: scales + first),
+                    offsets.map {
+                        (UnsafeRawPointer($0) + 4 * first).assumingMemoryBound(to: Int32.self)
+                    },
+                    c + row * rowStride + range.lowerBound, rowStride,
+                    bias.map { $0 + range.lowerBound },
+                    residual.map { $0 + row * residualRowStride + range.lowerBound },
+                    residualRowStride)
+            }
         }
-        withExtendedLifetime((memory, scalesOfRows, offsets)) {
-            guard m < 2 * rowsOfTask else {
-                // An even number of tasks, so that no thread waits long for the last.
-                let tasks = (m + 2 * rowsOfTask - 1) / (2 * rowsOfTask) * 2
-                Parallelism.perform(count: tasks) { task in
-                    let range = m * task / tasks..<m * (task + 1) / tasks
-                    let left = QuantizedRows(count: range.count, columns: columns)
-                    left.quantize(a.rows(range), at: 0, bits: bits, kernels)
-                    product(left, from: range.lowerBound, columns: 0..<rows)
-                    withExtendedLifetime(left) {}
-                }
-                return
+        guard m < 2 * rowsOfTask else {
+            // An even number of tasks, so that no thread waits long for the last.
+            let tasks = (m + 2 * rowsOfTask - 1) / (2 * rowsOfTask) * 2
+            Parallelism.perform(count: tasks) { task in
+                let range = m * task / tasks..<m * (task + 1) / tasks
+                let left = QuantizedRows(count: range.count, columns: columns)
+                left.quantize(a.rows(range), at: 0, bits: bits, kernels)
+                product(left, from: range.lowerBound, columns: 0..<rows)
             }
-            let left = QuantizedRows(count: m, columns: columns)
-            Parallelism.perform(count: (m + 15) / 16) { piece in
-                let range = 16 * piece..<min(16 * (piece + 1), m)
-                left.quantize(a.rows(range), at: range.lowerBound, bits: bits, kernels)
-            }
-            Parallelism.perform(count: (rows + groupWidth - 1) / groupWidth) { group in
-                let range = group * groupWidth..<min((group + 1) * groupWidth, rows)
-                product(left, from: 0, columns: range)
-            }
-            withExtendedLifetime(left) {}
+            return
+        }
+        let left = QuantizedRows(count: m, columns: columns)
+        Parallelism.perform(count: (m + 15) / 16) { piece in
+            let range = 16 * piece..<min(16 * (piece + 1), m)
+            left.quantize(a.rows(range), at: range.lowerBound, bits: bits, kernels)
+        }
+        Parallelism.perform(count: (rows + groupWidth - 1) / groupWidth) { group in
+            let range = group * groupWidth..<min((group + 1) * groupWidth, rows)
+            product(left, from: 0, columns: range)
         }
     }
 }
 
 /// Rows of integers and their scales, for a left factor.
-private struct QuantizedRows {
+private struct QuantizedRows: ElementMemory {
     let count: Int
-    private let memory: Tensor
+    /// The scales, then the integers.
+    private let memory: Storage
     private let depth: Int
 
     init(count: Int, columns: Int) {
         self.count = count
         depth = ck_integer_depth(columns)
-        memory = Tensor(uninitialized: [count * (depth + 1) / 2 + 1 + count])
+        memory = Storage(count: count * (depth + 1) / 2 + 1 + count)
     }
 
-    var scales: UnsafeMutablePointer<Float> { memory.mutableBase }
-    var integers: UnsafeMutableRawPointer { UnsafeMutableRawPointer(memory.mutableBase + count) }
+    var unguardedPointer: ck_quantized {
+        let scales = memory.unguardedPointer
+        let integers = scales + count
+        return ck_quantized(integers: integers, scales: scales)
+    }
 
     /// Quantises some rows, the first of which is row `first` here.
     func quantize(_ rows: MatrixView, at first: Int, bits: Int, _ kernels: IntegerKernels) {
         let size = kernels.multipliesBytes(bits: bits) ? 1 : 2
-        let line = Scratch(count: rows.columns)
         var map = rows.map.ofRows
-        kernels.quantize(
-            rows.rows, rows.columns, rows.base, rows.rowStride, &map, Int32(bits), true,
-            integers + first * depth * size, scales + first, line.base)
+        withUnsafePointers(reading: memory, Storage(count: rows.columns)) { scales, line in
+            kernels.quantize(
+                rows.rows, rows.columns, rows.base, rows.rowStride, &map, Int32(bits), true,
+                UnsafeMutableRawPointer(scales + count) + first * depth * size, scales + first,
+                line)
+        }
     }
 }
 

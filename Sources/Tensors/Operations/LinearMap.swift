@@ -49,22 +49,16 @@ extension Tensor {
         require(
             residual == nil || residual?.shape == resultShape,
             "linear: residual \(residual?.shape ?? []) for a result \(resultShape)")
-        let result = Tensor(uninitialized: resultShape)
+        var result = Tensor(uninitialized: resultShape)
         let tape =
             Tape.of(self, factor.plain, bias, residual) ?? map.tracked?.trace?.tape
         guard let tape else {
-            withExtendedLifetime(result) {
-                linear(factor, bias: bias, after: map, adding: residual, into: result.mutableBase)
-            }
+            linear(factor, bias: bias, after: map, adding: residual, into: &result)
             return result
         }
         let weight = factor.weights
-        withExtendedLifetime(result) {
-            // Weights that are trained change after every use: they are not cached.
-            linear(
-                .plain(weight, nil), bias: bias, after: map, adding: residual,
-                into: result.mutableBase)
-        }
+        // Weights that are trained change after every use: they are not cached.
+        linear(.plain(weight, nil), bias: bias, after: map, adding: residual, into: &result)
         let isInputNeeded = weight.isTracked || map.needsInput(isTracked: isTracked)
         return tape.record(result) {
             [
@@ -76,8 +70,8 @@ extension Tensor {
                 ), biasShape = bias?.shape, mapIndices = map.indices
             ] gradient, cotangents in
             cotangents.add(gradient, to: indices.residual)
-            withExtendedLifetime((gradient, x, weight)) {
-                let rows = gradient.matrix
+            withUnsafePointers(reading: gradient, weight) { [rowsShape = gradient.shape] in
+                let (rows, factor) = (MatrixView($0, rowsShape), MatrixView($1, weight.shape))
                 if let biasShape {
                     cotangents.update(indices.bias, shape: biasShape, rows.addColumnSums)
                 }
@@ -94,63 +88,63 @@ extension Tensor {
                     _ target: UnsafeMutablePointer<Float>, _ isSum: Bool, _ epilogue: Epilogue?
                 ) {
                     multiply(
-                        rows, weight.matrix, into: target, rowStride: shape[-1],
-                        accumulates: isSum, epilogue: epilogue)
+                        rows, factor, into: target, rowStride: shape[-1], accumulates: isSum,
+                        epilogue: epilogue)
                 }
                 switch map {
                 case .identity:
                     cotangents.update(indices.x, shape: shape) { multiplyByWeight($0, $1, nil) }
                 case .gelu:
                     guard let x, let index = indices.x else { return }
-                    let first = Tensor(uninitialized: shape)
-                    var epilogue = Epilogue()
-                    epilogue.slope_at = x.base
-                    epilogue.slope_row_stride = shape[-1]
-                    withExtendedLifetime(first) {
-                        multiplyByWeight(first.mutableBase, false, epilogue)
+                    var first = Tensor(uninitialized: shape)
+                    withUnsafePointers(writing: &first, reading: x) {
+                        var epilogue = Epilogue()
+                        epilogue.slope_at = $1
+                        epilogue.slope_row_stride = shape[-1]
+                        multiplyByWeight($0, false, epilogue)
                     }
                     cotangents.add(first, to: index)
                 case .norm(let norm):
                     guard let x else { return }
-                    let normed = Tensor(uninitialized: shape)
-                    withExtendedLifetime(normed) {
-                        multiplyByWeight(normed.mutableBase, false, nil)
-                    }
+                    var normed = Tensor(uninitialized: shape)
+                    withUnsafePointers(writing: &normed) { multiplyByWeight($0, false, nil) }
                     x.pullBackLayerNorm(norm, normed, (indices.x, mapIndices), &cotangents)
                 }
             }
         }
     }
 
-    /// Computes the value only, into memory for the result's elements.
+    /// Computes the value only, into a tensor just made.
     private func linear(
         _ factor: Factor, bias: Tensor?, after map: InputMap, adding residual: Tensor?,
-        into target: UnsafeMutablePointer<Float>
+        into result: inout Tensor
     ) {
         let outputs = factor.shape[0]
-        func multiply(_ weights: MatrixView, _ packed: PackedFactor?) {
-            var epilogue = Epilogue()
-            epilogue.bias = bias?.base
-            epilogue.residual = residual?.base
-            epilogue.residual_row_stride = outputs
-            withMatrix(after: map) {
-                Tensors.multiply(
-                    $0, weights, packed: packed, into: target, rowStride: outputs,
-                    epilogue: bias == nil && residual == nil ? nil : epilogue)
+        withUnsafePointers(writing: &result, reading: bias, residual) { target, bias, residual in
+            func multiply(_ weights: MatrixView, _ packed: PackedFactor?) {
+                var epilogue = Epilogue()
+                epilogue.bias = bias
+                epilogue.residual = residual
+                epilogue.residual_row_stride = outputs
+                withMatrix(after: map) {
+                    Tensors.multiply(
+                        $0, weights, packed: packed, into: target, rowStride: outputs,
+                        epilogue: bias == nil && residual == nil ? nil : epilogue)
+                }
             }
-        }
-        withExtendedLifetime((factor, bias, residual)) {
             switch factor {
             case .plain(let weight, let cache):
-                let view = weight.matrix.transposed
-                multiply(view, cache?.factor(view))
+                withUnsafePointers(reading: weight) {
+                    let view = MatrixView($0, weight.shape).transposed
+                    multiply(view, cache?.factor(view))
+                }
             case .packed(let packed):
-                multiply(packed.view, packed)
+                withUnsafePointers(reading: packed) { multiply(packed.view(at: $0), packed) }
             case .integers(let integers):
                 withMatrix(after: map) {
                     integers.multiply(
-                        $0, into: target, rowStride: outputs, bias: bias?.base,
-                        residual: residual?.base, residualRowStride: outputs)
+                        $0, into: target, rowStride: outputs, bias: bias, residual: residual,
+                        residualRowStride: outputs)
                 }
             }
         }
@@ -158,15 +152,17 @@ extension Tensor {
 
     /// Calls `body` with a view of the elements to which the map is applied.
     private func withMatrix(after map: InputMap, _ body: (MatrixView) -> Void) {
-        withExtendedLifetime((self, map)) {
-            switch map {
-            case .identity: body(matrix)
-            case .gelu: body(matrix(map: .gelu))
-            case .norm(let norm):
+        switch map {
+        case .identity:
+            withUnsafePointers(reading: self) { body(MatrixView($0, shape)) }
+        case .gelu:
+            withUnsafePointers(reading: self) { body(MatrixView($0, shape, map: .gelu)) }
+        case .norm(let norm):
+            withUnsafePointers(reading: self, norm.weight, norm.bias) {
                 body(
-                    matrix(
-                        map: .layerNorm(
-                            weight: norm.weight.base, bias: norm.bias.base, epsilon: norm.epsilon)))
+                    MatrixView(
+                        $0, shape,
+                        map: .layerNorm(weight: $1, bias: $2, epsilon: norm.epsilon)))
             }
         }
     }

@@ -77,72 +77,81 @@ struct BlockedProduct {
         // Enough rows to be worth a pass over B, few enough to stay in cache; an even number of tasks, so that no
         // thread waits long for the last.
         let chunks = (m + 2 * fewRows - 1) / (2 * fewRows) * 2
-        Parallelism.perform(count: chunks) { chunk in
-            let range = share(chunk, of: chunks)
-            withRows(range) { rows in
-                let lines = Scratch(count: preparedCount(rows.rows, deepest))
-                for (index, block) in blocks.enumerated() {
-                    // After the last block comes the first, with which the next task begins.
-                    multiply(
-                        prepare(rows.columns(block), at: lines.base), block,
-                        by: packed.block(index), next: packed.block((index + 1) % blocks.count),
-                        row: range.lowerBound, columns: 0..<n)
+        withUnsafePointers(reading: packed) { factor in
+            Parallelism.perform(count: chunks) { chunk in
+                let range = share(chunk, of: chunks)
+                withRows(range) { rows in
+                    let scratch = Storage(count: preparedCount(rows.rows, deepest))
+                    withUnsafePointers(reading: scratch) { lines in
+                        for (index, block) in blocks.enumerated() {
+                            // After the last block comes the first, with which the next task begins.
+                            let next = (index + 1) % blocks.count
+                            multiply(
+                                prepare(rows.columns(block), at: lines), block,
+                                by: factor + packed.place(ofBlock: index),
+                                next: factor + packed.place(ofBlock: next),
+                                row: range.lowerBound, columns: 0..<n)
+                        }
+                    }
                 }
-                withExtendedLifetime(lines) {}
             }
         }
-        withExtendedLifetime(packed) {}
     }
 
     /// For many columns: A is converted as a whole, and each task computes some columns.
     func multiplyByColumns(_ packed: PackedFactor?) {
         let blocks = blocks
         let places = b.placesOfBlocks { preparedCount(m, $0) }
-        let lines = Tensor(uninitialized: [needsPreparing ? places[blocks.count] : 0])
-        defer { withExtendedLifetime(lines) {} }
-        let base = lines.mutableBase
-        let pieces = (m + 63) / 64
-        Parallelism.perform(count: needsPreparing ? pieces : 0) { piece in
-            let first = 64 * piece
-            withRows(first..<min(first + 64, m)) { rows in
-                for (block, place) in zip(blocks, places) {
-                    _ = prepare(
-                        rows.columns(block),
-                        at: base + place + preparedCount(first, block.count))
+        let lines = Storage(count: needsPreparing ? places[blocks.count] : 0)
+        withUnsafePointers(reading: lines, packed) { lines, factor in
+            let pieces = (m + 63) / 64
+            Parallelism.perform(count: needsPreparing ? pieces : 0) { piece in
+                let first = 64 * piece
+                withRows(first..<min(first + 64, m)) { rows in
+                    for (block, place) in zip(blocks, places) {
+                        _ = prepare(
+                            rows.columns(block),
+                            at: lines + place + preparedCount(first, block.count))
+                    }
+                }
+            }
+
+            // An even number of tasks, and more than two if that leaves each enough rows to be worth the packing, so
+            // that no thread waits long for the last.
+            let across = (n + groupWidth - 1) / groupWidth
+            var down = (m + 2047) / 2048
+            while m / (down + 1) >= fewRows {
+                let count = across * down
+                guard count % 2 != 0 || count < 4 && m / (down + 1) >= 512 else { break }
+                down += 1
+            }
+            Parallelism.perform(count: across * down) { task in
+                let rows = share(task / across, of: down)
+                let first = task % across * groupWidth
+                let columns = first..<min(first + groupWidth, n)
+                let scratch = Storage(
+                    count: packed == nil ? ck_packed_block(deepest, columns.count) : 0)
+                withUnsafePointers(reading: scratch) { scratch in
+                    for (index, (block, place)) in zip(blocks, places).enumerated() {
+                        var right = UnsafePointer(scratch)
+                        if let packed, let factor {
+                            right = factor + packed.place(ofBlock: index, column: first)
+                        } else {
+                            b.pack(block, columns, into: scratch, kernels)
+                        }
+                        let left =
+                            needsPreparing
+                            ? MatrixView(
+                                lines + place + preparedCount(rows.lowerBound, block.count),
+                                rows: rows.count, columns: block.count)
+                            : a.rows(rows).columns(block)
+                        multiply(
+                            left, block, by: right, next: nil, row: rows.lowerBound,
+                            columns: columns)
+                    }
                 }
             }
         }
-
-        // An even number of tasks, and more than two if that leaves each enough rows to be worth the packing, so that
-        // no thread waits long for the last.
-        let across = (n + groupWidth - 1) / groupWidth
-        var down = (m + 2047) / 2048
-        while m / (down + 1) >= fewRows {
-            let count = across * down
-            guard count % 2 != 0 || count < 4 && m / (down + 1) >= 512 else { break }
-            down += 1
-        }
-        Parallelism.perform(count: across * down) { task in
-            let rows = share(task / across, of: down)
-            let first = task % across * groupWidth
-            let columns = first..<min(first + groupWidth, n)
-            let scratch = Scratch(
-                count: packed == nil ? ck_packed_block(deepest, columns.count) : 0)
-            for (index, (block, place)) in zip(blocks, places).enumerated() {
-                if packed == nil { b.pack(block, columns, into: scratch.base, kernels) }
-                let left =
-                    needsPreparing
-                    ? MatrixView(
-                        base + place + preparedCount(rows.lowerBound, block.count),
-                        rows: rows.count, columns: block.count) : a.rows(rows).columns(block)
-                let right =
-                    packed?.columns(from: first, block: index) ?? UnsafePointer(scratch.base)
-                multiply(
-                    left, block, by: right, next: nil, row: rows.lowerBound, columns: columns)
-            }
-            withExtendedLifetime(scratch) {}
-        }
-        withExtendedLifetime(packed) {}
     }
 
     /// The rows of a task: its share in whole strips, except for the last.
@@ -172,9 +181,9 @@ struct BlockedProduct {
     private func withRows(_ range: Range<Int>, _ body: (MatrixView) -> Void) {
         let rows = a.rows(range)
         guard rows.isLayerNorm else { return body(rows) }
-        let normed = Scratch(count: rows.rows * k)
-        body(rows.laidOut(at: normed.base, kernels))
-        withExtendedLifetime(normed) {}
+        withUnsafePointers(reading: Storage(count: rows.rows * k)) {
+            body(rows.laidOut(at: $0, kernels))
+        }
     }
 
     /// Whether `prepare` has anything to do.
@@ -203,12 +212,12 @@ struct BlockedProduct {
         if part.isMapped {
             // Strip by strip, so that the mapped values are still in the first-level cache when they are read again.
             let strip = Int(CK_STRIP)
-            let scratch = Scratch(count: strip * part.columns)
-            for first in stride(from: 0, to: part.rows, by: strip) {
-                let rows = part.rows(first..<min(first + strip, part.rows))
-                balance(rows.laidOut(at: scratch.base, kernels), from: first)
+            withUnsafePointers(reading: Storage(count: strip * part.columns)) { scratch in
+                for first in stride(from: 0, to: part.rows, by: strip) {
+                    let rows = part.rows(first..<min(first + strip, part.rows))
+                    balance(rows.laidOut(at: scratch, kernels), from: first)
+                }
             }
-            withExtendedLifetime(scratch) {}
         } else {
             balance(part, from: 0)
         }

@@ -103,11 +103,3 @@ package struct MatrixView {
         return MatrixView(target, rows: rows, columns: columns)
     }
 }
-
-extension Tensor {
-    /// All elements as a matrix whose columns are the innermost dimension. The caller keeps the tensor alive while
-    /// using it (`withExtendedLifetime`).
-    var matrix: MatrixView { matrix(map: .identity) }
-
-    func matrix(map: MatrixView.Map) -> MatrixView { MatrixView(base, shape, map: map) }
-}

@@ -22,17 +22,19 @@ package struct PackedFactor: Sendable {
         let blocks = factor.depthBlocks
         let columns = factor.columns
         let places = factor.placesOfBlocks { ck_packed_block($0, columns) }
-        let floats = Tensor(uninitialized: [places[blocks.count]])
+        var floats = Tensor(uninitialized: [places[blocks.count]])
         // A factor with a map is packed by whole rows.
         let width = factor.isMapped ? columns : groupWidth
         let across = (columns + width - 1) / width
-        Parallelism.perform(count: blocks.count * across) { task in
-            let block = task / across
-            let first = task % across * width
-            factor.pack(
-                blocks[block], first..<min(first + width, columns),
-                into: floats.mutableBase + places[block]
-                    + ck_packed_block(blocks[block].count, first), kernels)
+        withUnsafePointers(writing: &floats) { floats in
+            Parallelism.perform(count: blocks.count * across) { task in
+                let block = task / across
+                let first = task % across * width
+                factor.pack(
+                    blocks[block], first..<min(first + width, columns),
+                    into: floats + places[block] + ck_packed_block(blocks[block].count, first),
+                    kernels)
+            }
         }
         self.floats = floats
         self.places = places
@@ -59,29 +61,32 @@ package struct PackedFactor: Sendable {
     ///
     /// - Complexity: O(elements).
     package var transposed: Tensor {
-        let rows = rows
-        return Tensor(shape: [columns, rows]) { target in
-            guard let base = target.baseAddress else { return }
+        var result = Tensor(uninitialized: [columns, rows])
+        withUnsafePointers(writing: &result, reading: self) { target, packed in
             for (index, depth) in depths.enumerated() {
                 kernels.unpack(
-                    depth, columns, block(index), base + depths[..<index].reduce(0, +), rows)
+                    depth, columns, packed + place(ofBlock: index),
+                    target + depths[..<index].reduce(0, +), rows)
             }
-            withExtendedLifetime(floats) {}
         }
+        return result
     }
 
     /// A view with the factor's extents, for a product that reads it in packed form only.
-    var view: MatrixView {
-        MatrixView(floats.base, rows: rows, columns: columns, rowStride: 1, columnStride: rows)
+    ///
+    /// - Parameter base: the factor's memory.
+    func view(at base: UnsafePointer<Float>) -> MatrixView {
+        MatrixView(base, rows: rows, columns: columns, rowStride: 1, columnStride: rows)
     }
 
-    /// Pointer to a depth block; valid as long as the factor is alive.
-    func block(_ index: Int) -> UnsafePointer<Float> { columns(from: 0, block: index) }
-
-    /// Pointer to a block's columns from `first` on, which must start a group of columns.
-    func columns(from column: Int, block index: Int) -> UnsafePointer<Float> {
-        floats.base + places[index] + ck_packed_block(depths[index], first + column)
+    /// The offset in memory of a depth block's columns from `column` on, which must start a group of columns.
+    func place(ofBlock index: Int, column: Int = 0) -> Int {
+        places[index] + ck_packed_block(depths[index], first + column)
     }
+}
+
+extension PackedFactor: ElementMemory {
+    package var unguardedPointer: UnsafePointer<Float> { floats.unguardedPointer }
 }
 
 /// Caches a weight matrix in packed form from its second use on. Weights that change after every use, as in training,
@@ -125,12 +130,13 @@ extension MatrixView {
         _ block: Range<Int>, _ columns: Range<Int>, into packed: UnsafeMutablePointer<Float>,
         _ kernels: Kernels
     ) {
-        var part = rows(block).columns(columns)
-        let scratch = Scratch(count: part.isMapped ? part.rows * part.columns : 0)
-        if part.isMapped { part = part.laidOut(at: scratch.base, kernels) }
-        kernels.pack(
-            part.rows, part.columns, part.base, part.rowStride, part.columnStride, packed)
-        withExtendedLifetime(scratch) {}
+        let part = rows(block).columns(columns)
+        let scratch = Storage(count: part.isMapped ? part.rows * part.columns : 0)
+        withUnsafePointers(reading: scratch) {
+            let part = part.isMapped ? part.laidOut(at: $0, kernels) : part
+            kernels.pack(
+                part.rows, part.columns, part.base, part.rowStride, part.columnStride, packed)
+        }
     }
 }
 

@@ -160,12 +160,13 @@ import Testing
                 }
             }
             let addresses =
-                [pair.first.base, pair.second.base] + optimizer.state.dropLast().map(\.tensor.base)
+                [pair.first.address, pair.second.address]
+                + optimizer.state.dropLast().map(\.tensor.address)
             optimizer.step(
                 &pair, by: gradients, rate: 0.01 * Double(step + 1), weightDecay: 0.3)
             #expect(
-                addresses == [pair.first.base, pair.second.base]
-                    + optimizer.state.dropLast().map(\.tensor.base), "not updated in place")
+                addresses == [pair.first.address, pair.second.address]
+                    + optimizer.state.dropLast().map(\.tensor.address), "not updated in place")
             expectNear(pair.first, try file.tensor(named: "\(name).value\(step)0"), name)
             expectNear(pair.second, try file.tensor(named: "\(name).value\(step)1"), name)
             if step == 1 {

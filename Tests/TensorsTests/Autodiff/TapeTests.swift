@@ -49,11 +49,11 @@ import Testing
 
         var parts = Gradients(of: network)
         var sum: Float = 0
-        var addresses: [UnsafePointer<Float>?] = []
+        var addresses: [UInt?] = []
         for rows in [0..<2, 2..<3, 3..<5] {
             sum += valueWithGradient(at: network, addingTo: &parts) { $0(x.rows(rows)).sum() }[]
-            if !addresses.isEmpty { #expect(parts.tensors.map { $0?.base } == addresses) }
-            addresses = parts.tensors.map { $0?.base }
+            if !addresses.isEmpty { #expect(parts.tensors.map { $0?.address } == addresses) }
+            addresses = parts.tensors.map { $0?.address }
         }
         #expect(abs(sum - value[]) < 1e-5)
         for (a, b) in zip(whole.tensors, parts.tensors) {
@@ -142,7 +142,7 @@ import Testing
     @Test func movingAverageMatchesFormulaAndStaysInPlace() {
         var teacher = Network(seed: 3)
         let before = teacher
-        let addresses = teacher.parameters.map(\.tensor.base)
+        let addresses = teacher.parameters.map(\.tensor.address)
         #expect(addresses.count == 6)
         teacher.moveAverage(towards: network, momentum: 0.75)
         for (index, parameter) in teacher.parameters.enumerated() {
@@ -152,8 +152,8 @@ import Testing
                 #expect(abs(x - (0.75 * old[i] + 0.25 * new[i])) <= 1e-6)
             }
         }
-        let shared = teacher.parameters.map(\.tensor.base)
+        let shared = teacher.parameters.map(\.tensor.address)
         teacher.moveAverage(towards: network, momentum: 0.5)
-        #expect(teacher.parameters.map(\.tensor.base) == shared, "not updated in place")
+        #expect(teacher.parameters.map(\.tensor.address) == shared, "not updated in place")
     }
 }
