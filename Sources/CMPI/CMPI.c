@@ -30,67 +30,110 @@ int cmpi_start(int *rank, int *count, char host[CMPI_TEXT]) {
     return 0;
 }
 
-// Waits without occupying a processor that another rank may need: at first it only yields, then it sleeps ever longer, up
-// to a tenth of a millisecond.
-static enum cmpi_outcome await(int count, MPI_Request requests[], double limit, int *error) {
-    const double start = now();
-    for (;;) {
-        int done = 0;
-        *error = MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE);
-        if (*error != MPI_SUCCESS) return CMPI_FAILED;
-        if (done) return CMPI_DONE;
-        const double waited = now() - start;
-        if (waited > limit) return CMPI_LATE;
-        if (waited < 1e-3) {
-            sched_yield();
-        } else {
-            const struct timespec pause = {0, waited < 1e-2 ? 20000 : 100000};
-            nanosleep(&pause, NULL);
-        }
+// A wait for another rank. Time in which this process itself was stopped is not the partner's, so what passes between two
+// looks counts as a second at most.
+struct patience {
+    double last;
+    double waited; // since something arrived or was sent
+    double total;
+};
+
+// Lets a moment pass without occupying a processor that another rank may need: at first it only yields, then it sleeps ever
+// longer, up to a tenth of a millisecond. Returns whether the wait has lasted longer than the limit.
+static int pause_beyond(struct patience *p, double limit) {
+    const double time = now();
+    const double passed = time - p->last < 1 ? time - p->last : 1;
+    p->last = time;
+    p->waited += passed;
+    p->total += passed;
+    if (p->waited > limit) return 1;
+    if (p->total < 1e-3) {
+        sched_yield();
+    } else {
+        const struct timespec pause = {0, p->total < 1e-2 ? 20000 : 100000};
+        nanosleep(&pause, NULL);
     }
+    return 0;
+}
+
+// One direction of an exchange, in pieces of which several are under way. One long message would wait for the other
+// direction's: its partner's permission to send travels behind that.
+enum { PIECE = 1 << 18, PIECES = 8 };
+
+struct direction {
+    char *at;
+    size_t left;
+    int count; // pieces under way, the oldest at first
+    int first;
+    MPI_Request requests[PIECES];
+};
+
+static int start_pieces(struct direction *d, int is_sending, int partner) {
+    while (d->count < PIECES && d->left > 0) {
+        const int length = d->left < PIECE ? (int)d->left : PIECE;
+        MPI_Request *request = &d->requests[(d->first + d->count) % PIECES];
+        const int error =
+            is_sending ? MPI_Isend(d->at, length, MPI_BYTE, partner, 0, MPI_COMM_WORLD, request)
+                       : MPI_Irecv(d->at, length, MPI_BYTE, partner, 0, MPI_COMM_WORLD, request);
+        if (error != MPI_SUCCESS) return error;
+        d->at += length;
+        d->left -= length;
+        d->count++;
+    }
+    return MPI_SUCCESS;
+}
+
+static int end_pieces(struct direction *d, int *has_ended) {
+    while (d->count > 0) {
+        int done = 0;
+        const int error = MPI_Test(&d->requests[d->first], &done, MPI_STATUS_IGNORE);
+        if (error != MPI_SUCCESS || !done) return error;
+        d->first = (d->first + 1) % PIECES;
+        d->count--;
+        *has_ended = 1;
+    }
+    return MPI_SUCCESS;
 }
 
 enum cmpi_outcome cmpi_exchange(
     const void *bytes, size_t sent, void *buffer, size_t received, int partner, double limit,
     char reason[CMPI_TEXT]) {
-    // Counts are ints, so long messages go in pieces; the partner cuts them alike.
-    const size_t most = (size_t)1 << 30;
-    size_t out = 0, in = 0;
+    struct direction out = {.at = (char *)bytes, .left = sent};
+    struct direction in = {.at = buffer, .left = received};
+    struct patience patience = {.last = now()};
     int error = MPI_SUCCESS;
-    enum cmpi_outcome outcome = CMPI_DONE;
-    while (outcome == CMPI_DONE && (out < sent || in < received)) {
-        MPI_Request requests[2];
-        int count = 0;
-        const size_t next_in = received - in < most ? received - in : most;
-        const size_t next_out = sent - out < most ? sent - out : most;
-        if (next_in > 0 && error == MPI_SUCCESS)
-            error = MPI_Irecv(
-                (char *)buffer + in, (int)next_in, MPI_BYTE, partner, 0, MPI_COMM_WORLD,
-                &requests[count++]);
-        if (next_out > 0 && error == MPI_SUCCESS)
-            error = MPI_Isend(
-                (const char *)bytes + out, (int)next_out, MPI_BYTE, partner, 0, MPI_COMM_WORLD,
-                &requests[count++]);
-        outcome = error == MPI_SUCCESS ? await(count, requests, limit, &error) : CMPI_FAILED;
-        in += next_in;
-        out += next_out;
+    while (out.left > 0 || in.left > 0 || out.count > 0 || in.count > 0) {
+        int has_ended = 0;
+        if ((error = start_pieces(&in, 0, partner)) != MPI_SUCCESS ||
+            (error = start_pieces(&out, 1, partner)) != MPI_SUCCESS ||
+            (error = end_pieces(&in, &has_ended)) != MPI_SUCCESS ||
+            (error = end_pieces(&out, &has_ended)) != MPI_SUCCESS)
+            break;
+        if (has_ended)
+            patience.waited = 0;
+        else if (pause_beyond(&patience, limit))
+            return CMPI_LATE;
     }
-    if (outcome == CMPI_FAILED) {
-        char text[MPI_MAX_ERROR_STRING];
-        int length = 0;
-        if (MPI_Error_string(error, text, &length) != MPI_SUCCESS) length = 0;
-        if (length > CMPI_TEXT - 1) length = CMPI_TEXT - 1;
-        memcpy(reason, text, length);
-        reason[length] = 0;
-    }
-    return outcome;
+    if (error == MPI_SUCCESS) return CMPI_DONE;
+    char text[MPI_MAX_ERROR_STRING];
+    int length = 0;
+    if (MPI_Error_string(error, text, &length) != MPI_SUCCESS) length = 0;
+    if (length > CMPI_TEXT - 1) length = CMPI_TEXT - 1;
+    memcpy(reason, text, length);
+    reason[length] = 0;
+    return CMPI_FAILED;
 }
 
 enum cmpi_outcome cmpi_meet(double limit) {
     MPI_Request request;
-    int error;
     if (MPI_Ibarrier(MPI_COMM_WORLD, &request) != MPI_SUCCESS) return CMPI_FAILED;
-    return await(1, &request, limit, &error);
+    struct patience patience = {.last = now()};
+    for (;;) {
+        int done = 0;
+        if (MPI_Test(&request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) return CMPI_FAILED;
+        if (done) return CMPI_DONE;
+        if (pause_beyond(&patience, limit)) return CMPI_LATE;
+    }
 }
 
 void cmpi_finish(void) { MPI_Finalize(); }

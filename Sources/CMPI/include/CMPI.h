@@ -16,10 +16,10 @@ enum cmpi_outcome {
 /// The length of the texts that are returned, with the terminating zero.
 #define CMPI_TEXT 512
 
-/// Starts MPI, for calls from the calling thread only. Returns 0, or another number if MPI cannot be started.
+/// Starts MPI, for calls from one thread at a time. Returns 0, or another number if MPI cannot be started.
 int cmpi_start(int *rank, int *count, char host[CMPI_TEXT]);
 
-/// Sends bytes to a partner while receiving bytes from it; for `limit` seconds at most. In case of failure `reason` is MPI's
+/// Sends bytes to a partner while receiving bytes from it, unless nothing happens for `limit` seconds. In case of failure `reason` is MPI's
 /// text for it.
 enum cmpi_outcome cmpi_exchange(
     const void *bytes, size_t sent, void *buffer, size_t received, int partner, double limit,
