@@ -30,7 +30,11 @@ public enum MessagePassing {
             var (rank, count) = (Int32(0), Int32(1))
             var host = [CChar](repeating: 0, count: Int(CMPI_TEXT))
             guard cmpi_start(&rank, &count, &host) == 0 else { throw .notStarted }
-            guard count > 1 else { return Alone() }
+            guard count > 1 else {
+                // Open MPI takes a process that starts MPI without ending it for one that has failed.
+                cmpi_finish()
+                return Alone()
+            }
             var ranks = MPIRanks(
                 rank: Int(rank), count: Int(count), host: text(host), hosts: [],
                 limit: limit / .seconds(1), report: report)
