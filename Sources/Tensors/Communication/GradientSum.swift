@@ -145,11 +145,8 @@ package final class CompletingSum: @unchecked Sendable {
         var flags: [UInt8] = sums.map { $0 == nil ? 0 : 1 }
         communicator.unite(&flags)
         let used = range.filter { flags[$0 - range.lowerBound] != 0 }
-        for index in used {
-            // The neutral element of addition: 0 + -0 would be 0.
-            totals.tensors[index] =
-                sums[index - range.lowerBound] ?? Tensor(repeating: -0.0, shape: shapes[index])
-        }
+        // New tensors: to write into those of this rank, which the caller still holds, would copy them first.
+        for index in used { totals.tensors[index] = Tensor(uninitialized: shapes[index]) }
         let elements = used.reduce(0) { $0 + shapes[$1].count }
         let messages = max(1, elements / floatsPerMessage)
         let most = (elements + messages - 1) / messages
@@ -157,22 +154,32 @@ package final class CompletingSum: @unchecked Sendable {
         defer { message.deallocate() }
         var pieces: [(tensor: Int, start: Int, place: Int, count: Int)] = []
         var filled = 0
-        func copy(toMessage: Bool) {
-            guard let base = message.baseAddress else { return }
+        func fillMessage(at base: UnsafeMutablePointer<Float>) {
+            for piece in pieces {
+                withUnsafePointers(reading: sums[piece.tensor - range.lowerBound]) { own in
+                    if let own {
+                        (base + piece.place).update(from: own + piece.start, count: piece.count)
+                    } else {
+                        // The neutral element of addition: 0 + -0 would be 0.
+                        (base + piece.place).update(repeating: -0.0, count: piece.count)
+                    }
+                }
+            }
+        }
+        func keepMessage(at base: UnsafeMutablePointer<Float>) {
             for piece in pieces {
                 guard var tensor = totals.tensors[piece.tensor].take() else { continue }
                 withUnsafePointers(writing: &tensor) {
-                    let (own, other) = ($0 + piece.start, base + piece.place)
-                    let (source, target) = toMessage ? (own, other) : (other, own)
-                    target.update(from: source, count: piece.count)
+                    ($0 + piece.start).update(from: base + piece.place, count: piece.count)
                 }
                 totals.tensors[piece.tensor] = tensor
             }
         }
         func exchange() {
-            copy(toMessage: true)
+            guard let base = message.baseAddress else { return }
+            fillMessage(at: base)
             communicator.sumAcrossRanks(UnsafeMutableBufferPointer(rebasing: message[..<filled]))
-            copy(toMessage: false)
+            keepMessage(at: base)
             (pieces, filled) = ([], 0)
         }
         for index in used {
