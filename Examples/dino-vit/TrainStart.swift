@@ -14,13 +14,13 @@ struct StartOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Epochs for which the network is frozen and only the new head learns. (default: 0, or 1 \
-            with --init-weights)
+            Epochs, or part of one, for which the network is frozen and only the new head learns, at \
+            the peak rate. (default: 0, or 1 with --init-weights)
             """, valueName: "epochs"))
-    var freezeBackbone: Int?
+    var freezeBackbone: Double?
 
     func validate() throws {
-        try check(freezeBackbone, DINOOptions.Bounds.frozenEpochs, "--freeze-backbone")
+        try check(freezeBackbone, DINOOptions.Bounds.frozenNetworkEpochs, "--freeze-backbone")
     }
 }
 

@@ -56,9 +56,9 @@ static void prepare_keys(
         const ptrdiff_t count = key_block_start(block + 1, keys, BLOCK_KEYS, BLOCK_ROWS)
             - key_block_start(block, keys, BLOCK_KEYS, BLOCK_ROWS);
 #if PAIRED
-        balance_rows(count, width, key, row_stride, 1, prepared);
+        balance_rows(count, width, (ck_matrix){key, row_stride, 1}, prepared);
         prepared += balanced_block(count, width);
-        balance_rows(width, count, value, 1, row_stride, prepared);
+        balance_rows(width, count, (ck_matrix){value, 1, row_stride}, prepared);
         prepared += balanced_block(width, count);
 #else
         prepared = copy_block(count, width, key, value, row_stride, prepared);

@@ -43,10 +43,24 @@ bool ck_prefers_paired(const char *vendor, int family) {
 }
 
 extern const ck_kernels ck_baseline;
+extern const ck_integer_kernels ck_integer_baseline;
 #if defined(__x86_64__)
 #include <cpuid.h>
 
 extern const ck_kernels ck_avx512_paired, ck_avx512, ck_avx2, ck_avx2_paired;
+extern const ck_integer_kernels ck_integer_avx512_vnni, ck_integer_avx512, ck_integer_avx_vnni, ck_integer_avx2;
+
+// Whether the processor has what the sources for AVX-512 are compiled for.
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+}
+
+// Whether the processor has VNNI in the encoding of AVX, which the compiler's own test does not know everywhere.
+static bool has_avx_vnni(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
 
 // Whether the table above has this processor: leaf 0 has the vendor in EBX, EDX and ECX, leaf 1 the family.
 static bool is_paired_processor(void) {
@@ -64,8 +78,7 @@ const ck_kernels *ck_set(int index) {
     const ck_kernels *sets[5] = {0};
     int count = 0;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
-        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+    if (has_avx512()) {
         const bool is_paired = is_paired_processor();
         sets[count++] = is_paired ? &ck_avx512_paired : &ck_avx512;
         sets[count++] = is_paired ? &ck_avx512 : &ck_avx512_paired;
@@ -76,5 +89,22 @@ const ck_kernels *ck_set(int index) {
     }
 #endif
     sets[count++] = &ck_baseline;
+    return index >= 0 && index < count ? sets[index] : 0;
+}
+
+const ck_integer_kernels *ck_integer_set(int index) {
+    const ck_integer_kernels *sets[6] = {0};
+    int count = 0;
+#if defined(__x86_64__)
+    if (has_avx512()) {
+        if (__builtin_cpu_supports("avx512vnni")) sets[count++] = &ck_integer_avx512_vnni;
+        sets[count++] = &ck_integer_avx512;
+    }
+    if (__builtin_cpu_supports("avx2")) {
+        if (has_avx_vnni()) sets[count++] = &ck_integer_avx_vnni;
+        sets[count++] = &ck_integer_avx2;
+    }
+#endif
+    sets[count++] = &ck_integer_baseline;
     return index >= 0 && index < count ? sets[index] : 0;
 }

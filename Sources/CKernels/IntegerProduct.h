@@ -149,14 +149,11 @@ static void tile_of_bytes(ptrdiff_t rows, integer_tile t) {
     integer_tile_by(MULTIPLIER == VNNI ? FOURS : BYTES, rows, t);
 }
 
-static void integer_product(
-    ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int bits, ck_quantized left, ck_quantized right,
-    const int32_t *offsets, float *c, ptrdiff_t c_row, const float *bias, const float *residual,
-    ptrdiff_t residual_row) {
-    const ptrdiff_t depth = ck_integer_depth(k);
-    const ptrdiff_t words_of_depth = bits == 8 ? depth / BYTE_GROUP : depth / 2;
+static void integer_product(ck_integer_product_task t) {
+    const ptrdiff_t m = t.rows, n = t.columns, depth = ck_integer_depth(t.depth);
+    const ptrdiff_t words_of_depth = t.bits == 8 ? depth / BYTE_GROUP : depth / 2;
     // Bytes of a word of B in memory: pairs of bytes have half a word.
-    const ptrdiff_t size = bits == 8 && BYTE_GROUP == 2 ? 2 : 4;
+    const ptrdiff_t size = t.bits == 8 && BYTE_GROUP == 2 ? 2 : 4;
     const ptrdiff_t column_bytes = words_of_depth * size > 0 ? words_of_depth * size : 1;
     ptrdiff_t group = INTEGER_GROUP_BYTES / column_bytes / INTEGER_PANEL * INTEGER_PANEL;
     if (group < INTEGER_PANEL) group = INTEGER_PANEL;
@@ -168,23 +165,23 @@ static void integer_product(
             const ptrdiff_t first = m * s / strips, rows = m * (s + 1) / strips - first;
             for (ptrdiff_t j = first_column; j < end; j += INTEGER_PANEL) {
                 const ptrdiff_t strip = j / CK_INTEGER_STRIP * CK_INTEGER_STRIP;
-                const integer_tile t = {
+                const integer_tile tile = {
                     .columns = end - j < INTEGER_PANEL ? end - j : INTEGER_PANEL,
-                    .a = (const uint32_t *)left.integers + first * words_of_depth,
-                    .b = (const char *)right.integers + strip * words_of_depth * size,
+                    .a = (const uint32_t *)t.left.integers + first * words_of_depth,
+                    .b = (const char *)t.right.integers + strip * words_of_depth * size,
                     .a_row = words_of_depth,
                     .words_of_depth = words_of_depth,
                     .first_lane = j - strip,
-                    .row_scales = left.scales + first,
-                    .scales = right.scales + j,
-                    .bias = bias ? bias + j : 0,
-                    .residual = residual ? residual + first * residual_row + j : 0,
-                    .offsets = offsets ? offsets + j : 0,
-                    .residual_row = residual_row,
-                    .c = c + first * c_row + j,
-                    .c_row = c_row,
+                    .row_scales = t.left.scales + first,
+                    .scales = t.right.scales + j,
+                    .bias = t.bias ? t.bias + j : 0,
+                    .residual = t.residual ? t.residual + first * t.residual_row_stride + j : 0,
+                    .offsets = t.offsets ? t.offsets + j : 0,
+                    .residual_row = t.residual_row_stride,
+                    .c = t.c + first * t.c_row_stride + j,
+                    .c_row = t.c_row_stride,
                 };
-                if (bits == 8) tile_of_bytes(rows, t); else tile_of_words(rows, t);
+                if (t.bits == 8) tile_of_bytes(rows, tile); else tile_of_words(rows, tile);
             }
         }
     }

@@ -263,37 +263,37 @@ static void finish(ptrdiff_t m, ptrdiff_t n, float *c, ptrdiff_t c_row, ck_epilo
 
 // Packs a block of the right factor for `product`: panel by panel, each followed by room for its
 // balancing terms.
-static void pack(
-    ptrdiff_t depth, ptrdiff_t columns, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
-    float *packed) {
+static void pack(ptrdiff_t depth, ptrdiff_t columns, ck_matrix b, float *packed) {
     for (ptrdiff_t j = 0; j < columns; j += PANEL) {
         const ptrdiff_t left = columns - j < PANEL ? columns - j : PANEL;
 #if PAIRED
-        pack_balanced(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed);
+        pack_balanced(
+            depth, left, b.first + j * b.column_stride, b.row_stride, b.column_stride, 1.0f, packed);
 #else
-        pack_panel(depth, left, b + j * b_column, b_row, b_column, 1.0f, packed, 0);
+        pack_panel(
+            depth, left, b.first + j * b.column_stride, b.row_stride, b.column_stride, 1.0f, packed,
+            0);
 #endif
         packed += panel_width(left) * (depth + BESIDE);
     }
 }
 
-static void product(
-    ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const float *packed, const float *next, float *c, ptrdiff_t c_row,
-    bool accumulates, const ck_epilogue *epilogue) {
-    const ck_epilogue e = epilogue ? *epilogue : NOTHING;
+static void product(ck_product_task t) {
+    const ptrdiff_t m = t.rows, n = t.columns, depth = t.depth, c_row = t.c_row_stride;
+    const ck_epilogue e = t.epilogue;
     const strips strips = strips_of(PAIRED, m);
     // Process columns in groups that stay in the second-level cache while all rows use them.
     for (ptrdiff_t first_column = 0; first_column < n; first_column += GROUP) {
         const ptrdiff_t end = n - first_column < GROUP ? n : first_column + GROUP;
         for (ptrdiff_t s = 0; s < strips.count; s++) {
             const ptrdiff_t first = strip_start(strips, s), rows = strip_rows(strips, s, m);
-            const float *a_strip = a + (PAIRED ? balanced_block(first, depth) : first * a_row);
-            float *c_strip = c + first * c_row;
+            const float *a_strip =
+                t.left.first + (PAIRED ? balanced_block(first, depth) : first * t.left.row_stride);
+            float *c_strip = t.c + first * c_row;
             for (ptrdiff_t j = first_column; j < end; j += PANEL) {
                 const ptrdiff_t columns = end - j < PANEL ? end - j : PANEL;
                 const ptrdiff_t width = panel_width(columns);
-                const float *panel = packed + j * (depth + BESIDE);
+                const float *panel = t.packed + j * (depth + BESIDE);
                 const bool isWider = columns < width;  // The panel exceeds the rest of C.
                 float edge[STRIP * PANEL];
                 float *target = isWider ? edge : c_strip + j;
@@ -305,7 +305,7 @@ static void product(
                     .slope_at = e.slope_at ? e.slope_at + first * e.slope_row_stride + j : 0,
                     .slope_row_stride = e.slope_row_stride,
                 };
-                if (isWider && accumulates) {
+                if (isWider && t.accumulates) {
                     copy_rows(rows, columns, c_strip + j, c_row, edge, width);
                 }
                 // The tile adds bias and residual itself if they are as wide as it is.
@@ -315,10 +315,10 @@ static void product(
                 // or packed by another thread come from far away.
                 const ptrdiff_t share = width * (depth + BESIDE) / strips.count * s;
                 const float *ahead = j + GROUP < n ? panel + GROUP * (depth + BESIDE) + share
-                    : end == n && next ? next + (j - first_column) * (depth + BESIDE) + share
+                    : end == n && t.next ? t.next + (j - first_column) * (depth + BESIDE) + share
                     : panel;
                 paired_tile(
-                    rows, width, depth, a_strip, panel, ahead, target, target_row, accumulates,
+                    rows, width, depth, a_strip, panel, ahead, target, target_row, t.accumulates,
                     within);
 #else
                 // The strip below, which uses this panel in its turn.
@@ -326,8 +326,8 @@ static void product(
                     prefetch_row(r, 0, columns, c_strip + j, c_row, left);
                 }
                 tile(
-                    rows, width, depth, a_strip, a_row, a_column, panel, target, target_row,
-                    accumulates, within);
+                    rows, width, depth, a_strip, t.left.row_stride, t.left.column_stride, panel, target,
+                    target_row, t.accumulates, within);
 #endif
                 if (!isWider) left.bias = left.residual = 0;
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);

@@ -130,13 +130,11 @@ static void pack_balanced(
 
 // Lays out a block of A as the left factor of `product`: strips of CK_STRIP rows, each packed like columns
 // of B. A tile thus broadcasts from three streams of elements.
-static void balance_rows(
-    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-    float *balanced) {
+static void balance_rows(ptrdiff_t rows, ptrdiff_t depth, ck_matrix a, float *balanced) {
     for (ptrdiff_t first = 0; first < rows; first += CK_STRIP) {
         const ptrdiff_t some = rows - first < CK_STRIP ? rows - first : CK_STRIP;
         pack_balanced(
-            depth, some, a + first * a_row, a_column, a_row, 1.0f,
+            depth, some, a.first + first * a.row_stride, a.column_stride, a.row_stride, 1.0f,
             balanced + balanced_block(first, depth));
     }
 }

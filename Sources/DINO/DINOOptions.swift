@@ -46,9 +46,9 @@ public struct DINOOptions: Sendable, Codable, Hashable {
     public var gradientClip: Double? = 3
     /// The initial epochs in which the heads' last layers are frozen: `--freeze_last_layer`.
     public var frozenLastLayerEpochs = 1
-    /// The initial epochs in which only the heads are trained: protects pretrained weights from the first gradients
-    /// of a new head.
-    public var frozenNetworkEpochs = 0
+    /// The initial epochs, or part of one, in which only the heads are trained, at the peak learning rate: protects
+    /// pretrained weights from the gradients of new heads (Kumar et al. 2022).
+    public var frozenNetworkEpochs = 0.0
     /// The probability of skipping a branch of the last block: `--drop_path_rate`.
     public var stochasticDepth = 0.1
     /// The shares into which the pictures of a step are divided; a power of two. The gradient of each is computed by
@@ -183,6 +183,8 @@ public struct DINOSchedule: Sendable, Hashable {
     public let stepsPerEpoch: Int
     /// The learning rate by step.
     public let learningRate: CosineSchedule
+    /// The number of initial steps in which only the heads are trained.
+    public let frozenNetworkSteps: Int
     /// The weight decay by step.
     public let weightDecay: CosineSchedule
     /// The momentum of the teacher's moving average, by step.
@@ -200,9 +202,11 @@ public struct DINOSchedule: Sendable, Hashable {
     public init(_ options: DINOOptions, batchSize: Int, stepsPerEpoch: Int) {
         let steps = options.epochs * stepsPerEpoch
         self.stepsPerEpoch = stepsPerEpoch
+        frozenNetworkSteps = Int((options.frozenNetworkEpochs * Double(stepsPerEpoch)).rounded())
         learningRate = CosineSchedule(
             from: options.learningRate * Double(batchSize) / 256, to: options.minimumLearningRate,
-            steps: steps, warmupSteps: options.warmupEpochs * stepsPerEpoch)
+            steps: steps, warmupSteps: options.warmupEpochs * stepsPerEpoch,
+            heldSteps: frozenNetworkSteps)
         weightDecay = CosineSchedule(
             from: options.weightDecay, to: options.finalWeightDecay, steps: steps)
         teacherMomentum = CosineSchedule(from: options.teacherMomentum, to: 1, steps: steps)

@@ -11,6 +11,8 @@ extension DINOOptions: Bounded {
             "warm-up epochs", 0...epochs.range.upperBound)
         package static let frozenEpochs = Bound(
             "frozen epochs", 0...epochs.range.upperBound)
+        package static let frozenNetworkEpochs = Bound(
+            "frozen epochs of the network", 0...Double(epochs.range.upperBound))
         /// LARS is used with rates in the tens.
         package static let learningRate = Bound("learning rate", 0...1e6)
         package static let weightDecay = Bound("weight decay", 0...1e3)
@@ -36,7 +38,7 @@ extension DINOOptions: Bounded {
             Bounds.weightDecay.fault(finalWeightDecay), Bounds.momentum.fault(teacherMomentum),
             Bounds.gradientClip.fault(gradientClip),
             Bounds.frozenEpochs.fault(frozenLastLayerEpochs),
-            Bounds.frozenEpochs.fault(frozenNetworkEpochs),
+            Bounds.frozenNetworkEpochs.fault(frozenNetworkEpochs),
             Bounds.stochasticDepth.fault(stochasticDepth),
             DistillationOptions.Bounds.weight.fault(objectives.dino),
             DistillationOptions.Bounds.weight.fault(objectives.ibot),

@@ -4,6 +4,7 @@ import Platform
 /// A quantity that varies with the training step: a linear warm-up from 0 to `peak`, then half a cosine from `peak`
 /// to `end` (Loshchilov and Hutter 2017; `cosine_scheduler` of utils.py).
 ///
+///     heldSteps > step:    peak
 ///     warmupSteps > step:  peak * step / (warmupSteps - 1)
 ///     else:                end + (peak - end) / 2 * (1 + cos(pi * s)),
 ///                          s = (step - warmupSteps) / (steps - warmupSteps)
@@ -16,6 +17,8 @@ public struct CosineSchedule: Sendable, Codable, Hashable {
     public let steps: Int
     /// The number of steps of the warm-up; the last of them has the value `peak`.
     public let warmupSteps: Int
+    /// The number of initial steps that have the value `peak`; warm-up and cosine count from the first step all the same.
+    public let heldSteps: Int
 
     /// Creates a schedule.
     ///
@@ -24,8 +27,11 @@ public struct CosineSchedule: Sendable, Codable, Hashable {
     ///   - end: the value approached at the end of training.
     ///   - steps: the number of steps of the training.
     ///   - warmupSteps: the number of steps of the warm-up.
+    ///   - heldSteps: the number of initial steps that have the value `peak`.
     /// - Precondition: the warm-up is no longer than the training.
-    public init(from peak: Double, to end: Double, steps: Int, warmupSteps: Int = 0) {
+    public init(
+        from peak: Double, to end: Double, steps: Int, warmupSteps: Int = 0, heldSteps: Int = 0
+    ) {
         require(
             0 <= warmupSteps && warmupSteps <= steps,
             "CosineSchedule: a warm-up of \(warmupSteps) steps in \(steps)")
@@ -33,10 +39,12 @@ public struct CosineSchedule: Sendable, Codable, Hashable {
         self.end = end
         self.steps = steps
         self.warmupSteps = warmupSteps
+        self.heldSteps = heldSteps
     }
 
     /// The value at a step, counted from 0; `end` after the last.
     public subscript(step: Int) -> Double {
+        if step < heldSteps { return peak }
         if step < warmupSteps {
             return warmupSteps > 1 ? peak * Double(step) / Double(warmupSteps - 1) : 0
         }

@@ -187,12 +187,12 @@ extension DINOTrainer {
 
     /// Whether a parameter of the student is trained in this step.
     private func isTrainable(_ name: String) -> Bool {
-        isTrained(name) && frozenEpochs(name).map { schedule.epoch(of: step) >= $0 } ?? false
+        isTrained(name) && frozenSteps(name).map { step >= $0 } ?? false
     }
 
-    /// The number of initial epochs in which a parameter of the student is frozen; nil if it always is.
-    func frozenEpochs(_ name: String) -> Int? {
-        if name.hasPrefix("backbone.") { return options.frozenNetworkEpochs }
+    /// The number of initial steps in which a parameter of the student is frozen; nil if it always is.
+    func frozenSteps(_ name: String) -> Int? {
+        if name.hasPrefix("backbone.") { return schedule.frozenNetworkSteps }
         let head: DINOHead.Options
         switch name {
         case _ where name.hasPrefix("head.last_layer."): head = options.head
@@ -200,7 +200,7 @@ extension DINOTrainer {
         default: return 0
         }
         return head.learnsMagnitude || !name.hasSuffix("weight_g")
-            ? options.frozenLastLayerEpochs : nil
+            ? options.frozenLastLayerEpochs * schedule.stepsPerEpoch : nil
     }
 
     /// The student's passes over the crops of a group, with the features that the objectives use.

@@ -105,8 +105,7 @@ extension DINOTrainer {
         guard name == Self.countsName else { return nil }
         let exact: Float = 0x1p24
         for (parameter, count) in zip(student.parameters.map(\.name), tensor.elements) {
-            let learnt =
-                frozenEpochs(parameter).map { max(0, step - $0 * schedule.stepsPerEpoch) } ?? 0
+            let learnt = frozenSteps(parameter).map { max(0, step - $0) } ?? 0
             let most = min(Float(learnt), exact)
             let least = isTrainedInEveryStep(parameter) ? most : 0
             guard count == count.rounded(), least...most ~= min(count, exact)

@@ -19,7 +19,7 @@ public enum MessagePassing {
     /// - Parameters:
     ///   - limit: how long a rank waits for another one before it gives up.
     ///   - report: receives a sentence that names a rank that was lost; all ranks are then ended.
-    /// - Returns: the ranks; ``Alone`` if no launcher started this process.
+    /// - Returns: the ranks; `Alone` if no launcher started this process.
     /// - Throws: ``MessagePassingError``.
     public static func start(
         waiting limit: Duration = usualLimit,

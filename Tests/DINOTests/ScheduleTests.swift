@@ -19,6 +19,10 @@ import Testing
         #expect(abs(plain[2] - 0.22) < 1e-15)
         // np.linspace(0, peak, 1) has only its start.
         #expect(CosineSchedule(from: 2, to: 1, steps: 3, warmupSteps: 1)[0] == 0)
+
+        let held = CosineSchedule(from: 0.5, to: 0.1, steps: 10, warmupSteps: 5, heldSteps: 2)
+        #expect((0..<2).allSatisfy { held[$0] == 0.5 })
+        #expect((2..<10).allSatisfy { held[$0] == schedule[$0] })
     }
 
     @Test func linearWarmUpMatchesNumPy() {

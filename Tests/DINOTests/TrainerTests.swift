@@ -174,6 +174,15 @@ import ViT
             #expect((old.tensor == new.tensor) == isFixed, "\(new.name)")
         }
     }
+
+    @Test func networkMayBeFrozenForPartOfAnEpoch() throws {
+        var options = options()
+        options.frozenNetworkEpochs = 0.5
+        let schedule = DINOSchedule(options, batchSize: 256, stepsPerEpoch: 7)
+        #expect(schedule.frozenNetworkSteps == 4)
+        #expect(schedule.learningRate[3] == options.learningRate)
+        #expect(schedule.learningRate[4] < options.learningRate)
+    }
 }
 
 extension Tensor {

@@ -229,22 +229,25 @@ extension Kernels {
             let start = k * block / blocks
             let depth = k * (block + 1) / blocks - start
             let packed = GuardedFloats(count: ck_packed_block(depth, columns.count))
+            let right = b.base + start * b.rowStride + columns.lowerBound * b.columnStride
             pack(
                 depth, columns.count,
-                b.base + start * b.rowStride + columns.lowerBound * b.columnStride, b.rowStride,
-                b.columnStride, packed.base)
-            var left = a.base + rows.lowerBound * a.rowStride + start * a.columnStride
+                ck_matrix(first: right, row_stride: b.rowStride, column_stride: b.columnStride),
+                packed.base)
+            var left = ck_matrix(
+                first: a.base + rows.lowerBound * a.rowStride + start * a.columnStride,
+                row_stride: a.rowStride, column_stride: a.columnStride)
             let balanced = GuardedFloats(count: ck_balanced_block(rows.count, depth))
             if let balance {
-                balance(rows.count, depth, left, a.rowStride, a.columnStride, balanced.base)
-                left = balanced.base
+                balance(rows.count, depth, left, balanced.base)
+                left = ck_matrix(first: balanced.base, row_stride: 0, column_stride: 0)
             }
-            withUnsafePointer(to: epilogue) {
-                product(
-                    rows.count, columns.count, depth, left, a.rowStride, a.columnStride,
-                    packed.base, block % 2 == 0 ? packed.base : nil, result.base, result.rowStride,
-                    block > 0, block == blocks - 1 ? $0 : nil)
-            }
+            product(
+                ck_product_task(
+                    rows: rows.count, columns: columns.count, depth: depth, left: left,
+                    packed: packed.base, next: block % 2 == 0 ? packed.base : nil, c: result.base,
+                    c_row_stride: result.rowStride, accumulates: block > 0,
+                    epilogue: block == blocks - 1 ? epilogue : ck_epilogue()))
         }
     }
 }

@@ -19,11 +19,11 @@ import ViT
     }
 
     /// Of width 192, so that parts of packed layers are taken without copies.
-    private func wideNetwork() -> VisionTransformer {
+    private func wideNetwork(depth: Int = 3) -> VisionTransformer {
         var generator = Xoshiro256(seed: 7)
         return VisionTransformer(
             untrained: .init(
-                width: 192, depth: 3, heads: 3, patchSize: 8,
+                width: 192, depth: depth, heads: 3, patchSize: 8,
                 positionGrid: PatchGrid(rows: 4, columns: 4)), using: &generator)
     }
 
@@ -106,6 +106,28 @@ import ViT
             message { _ = try file.network(for: other) }
                 == "\(path) cannot be used: its weights are stored as \(precision.rawValue); they"
                 + " cannot be used as \(other.rawValue)")
+    }
+
+    @Test func firstQuarterOfTheBlocksKeepsSixteenBits() throws {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let network = wideNetwork(depth: 5).prepared(for: .int8)
+        try network.writeIntegers(to: path)
+        let stored = try TensorFile(contentsOf: path)
+        for block in 0..<5 {
+            for map in ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"] {
+                let type = stored.elementType(of: "blocks.\(block).\(map).weight")
+                #expect(type == (block == 0 ? .int16 : .int8), "block \(block), \(map)")
+            }
+        }
+        let file = try WeightFile(contentsOf: path)
+        #expect(file.precision == .int8)
+        let read = try file.network()
+        #expect(read.precision == .int8)
+        let (found, expected) = (try features(read), try features(network))
+        for tap in taps {
+            let (a, b) = (try #require(found[tap]), try #require(expected[tap]))
+            #expect(identical(a, b), "\(tap)")
+        }
     }
 
     @Test func damagedIntegersAreRefusedWithASentence() throws {

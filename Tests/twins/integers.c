@@ -78,9 +78,20 @@ static void check_case(const ck_integer_kernels *set, int bits, ptrdiff_t m, ptr
         }
     }
     matrix c = unwritten(m, n, BY_ROWS);
-    set->product(
-        m, n, k, bits, (ck_quantized){left, scales}, (ck_quantized){packed, columns}, as_bytes ? offsets : 0,
-        c.base, c.row, bias.base, residual.base, residual.row);
+    set->product((ck_integer_product_task){
+        .rows = m,
+        .columns = n,
+        .depth = k,
+        .bits = bits,
+        .left = {left, scales},
+        .right = {packed, columns},
+        .offsets = as_bytes ? offsets : 0,
+        .c = c.base,
+        .c_row_stride = c.row,
+        .bias = bias.base,
+        .residual = residual.base,
+        .residual_row_stride = residual.row,
+    });
     expect(is_written_exactly(c), "integer product writes %td x %td and nothing else", m, n);
 
     float *row = guarded_floats(k), *scratch = guarded_floats(k);

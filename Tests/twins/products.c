@@ -11,17 +11,26 @@ void multiply(
     for (ptrdiff_t block = 0; block < blocks; block++) {
         const ptrdiff_t start = k * block / blocks, depth = k * (block + 1) / blocks - start;
         float *packed = guarded_floats(ck_packed_block(depth, c.columns));
-        const float *left = a.base + first_row * a.row + start * a.column;
+        ck_matrix left = {a.base + first_row * a.row + start * a.column, a.row, a.column};
         set->pack(
-            depth, c.columns, b.base + start * b.row + first_column * b.column, b.row, b.column, packed);
+            depth, c.columns, (ck_matrix){b.base + start * b.row + first_column * b.column, b.row, b.column}, packed);
         if (set->balance) {
             float *balanced = guarded_floats(ck_balanced_block(c.rows, depth));
-            set->balance(c.rows, depth, left, a.row, a.column, balanced);
-            left = balanced;
+            set->balance(c.rows, depth, left, balanced);
+            left = (ck_matrix){balanced, 0, 0};
         }
-        set->product(
-            c.rows, c.columns, depth, left, a.row, a.column, packed, block % 2 == 0 ? packed : 0, c.base, c.row,
-            accumulates || block > 0, block == blocks - 1 ? epilogue : 0);
+        set->product((ck_product_task){
+            .rows = c.rows,
+            .columns = c.columns,
+            .depth = depth,
+            .left = left,
+            .packed = packed,
+            .next = block % 2 == 0 ? packed : 0,
+            .c = c.base,
+            .c_row_stride = c.row,
+            .accumulates = accumulates || block > 0,
+            .epilogue = epilogue && block == blocks - 1 ? *epilogue : (ck_epilogue){0},
+        });
     }
 }
 

@@ -12,7 +12,14 @@
 
 #include "IntegerKernels.h"
 
-// Operations on a matrix product C before it is stored: C = (C + bias + residual) gelu'(slope_at).
+// A matrix; element (i, j) is at first[i row_stride + j column_stride].
+typedef struct {
+    const float *_Nonnull first;
+    ptrdiff_t row_stride, column_stride;
+} ck_matrix;
+
+// Operations on a matrix product C before it is stored: C = (C + bias + residual) gelu'(slope_at). Those whose operand is
+// NULL are left out.
 typedef struct {
     const float *_Nullable bias;      // one value per column
     const float *_Nullable residual;  // a matrix of C's shape, not overlapping C
@@ -20,6 +27,18 @@ typedef struct {
     const float *_Nullable slope_at;  // a matrix of C's shape
     ptrdiff_t slope_row_stride;
 } ck_epilogue;
+
+// A task of a matrix product: C = A B or C += A B for one block of the depth.
+typedef struct {
+    ptrdiff_t rows, columns, depth;  // A is [rows, depth], B [depth, columns]
+    ck_matrix left;                  // A; of what `balance` wrote only `first` is read
+    const float *_Nonnull packed;    // B as `pack` wrote it
+    const float *_Nullable next;     // the block of B to be multiplied next, prefetched meanwhile; or NULL
+    float *_Nonnull c;               // [rows, columns]
+    ptrdiff_t c_row_stride;
+    bool accumulates;                // C += A B
+    ck_epilogue epilogue;            // for the last block only
+} ck_product_task;
 
 // A task of attention: `queries` rows of one head against all its keys.
 typedef struct {
@@ -69,11 +88,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
     bool has_fused_multiply_add;
 
     // A product C = A B is computed one block of its depth k at a time; there are ck_depth_blocks(k), of
-    // even size. `pack` writes a block of B, `depth` of its rows, to ck_packed_block(depth, columns)
-    // floats; element (p, j) of B is at b[p b_row + j b_column].
-    void (*_Nonnull pack)(
-        ptrdiff_t depth, ptrdiff_t columns, const float *_Nonnull b, ptrdiff_t b_row,
-        ptrdiff_t b_column, float *_Nonnull packed);
+    // even size. `pack` writes a block of B, `depth` of its rows, to ck_packed_block(depth, columns) floats.
+    void (*_Nonnull pack)(ptrdiff_t depth, ptrdiff_t columns, ck_matrix b, float *_Nonnull packed);
 
     // The elements of a packed block, as they were: element (p, j) goes to b[p + j b_column].
     void (*_Nonnull unpack)(
@@ -82,20 +98,13 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
 
     // If not NULL, `product` requires blocks of A in another layout, which this writes: strips of CK_STRIP
     // rows (PairedProduct.h) in ck_balanced_block(rows, depth) floats. The strips from a row on start at
-    // ck_balanced_block(row, depth). `product` then ignores the strides of A.
+    // ck_balanced_block(row, depth).
     void (*_Nullable balance)(
-        ptrdiff_t rows, ptrdiff_t depth, const float *_Nonnull a, ptrdiff_t a_row,
-        ptrdiff_t a_column, float *_Nonnull balanced);
+        ptrdiff_t rows, ptrdiff_t depth, ck_matrix a, float *_Nonnull balanced);
 
-    // C = A B or C += A B for one depth block; pass the epilogue with the last block only. Element (i, p) of A
-    // is at a[i a_row + p a_column]; rows of C are c_row apart. Each element of C is summed in an order that
-    // depends only on k, so that the result is bit-identical however C is split. `next`: the block of B to be
-    // multiplied next, prefetched meanwhile; or NULL.
-    void (*_Nonnull product)(
-        ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *_Nonnull a, ptrdiff_t a_row,
-        ptrdiff_t a_column, const float *_Nonnull packed, const float *_Nullable next,
-        float *_Nonnull c, ptrdiff_t c_row, bool accumulates,
-        const ck_epilogue *_Nullable epilogue);
+    // Each element of C is summed in an order that depends only on k, so that the result is bit-identical however C
+    // is split.
+    void (*_Nonnull product)(ck_product_task task);
 
     // Applies the epilogue in place, to a product computed elsewhere.
     void (*_Nonnull finish)(

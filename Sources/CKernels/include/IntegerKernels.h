@@ -26,6 +26,23 @@ typedef struct {
     const float *_Nonnull scales;
 } ck_quantized;
 
+// A task of a product: c = left rightᵀ + bias + residual.
+typedef struct {
+    ptrdiff_t rows, columns, depth;
+    int bits;                  // 8 or 16
+    ck_quantized left;         // `rows` rows as `quantize` writes them
+    // `columns` rows in packed form: strips of CK_INTEGER_STRIP, in each of which groups of adjacent integers follow one
+    // another by columns of C, and the lines of a strip by depth.
+    ck_quantized right;
+    // -128 times the sum of each column's integers, read for 8 bits if `byte_group` is 4; NULL otherwise.
+    const int32_t *_Nullable offsets;
+    float *_Nonnull c;         // [rows, columns]
+    ptrdiff_t c_row_stride;
+    const float *_Nullable bias;      // one value per column, or NULL
+    const float *_Nullable residual;  // [rows, columns], or NULL
+    ptrdiff_t residual_row_stride;
+} ck_integer_product_task;
+
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_integer_kernels {
     // "AVX-512 VNNI", "AVX-512", "AVX-VNNI", "AVX2", "baseline"
     const char *_Nonnull name;
@@ -44,15 +61,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_integer_kernels {
         const ck_row_map *_Nonnull map, int bits, bool is_left, void *_Nonnull integers,
         float *_Nonnull scales, float *_Nonnull line);
 
-    // c = A B + bias + residual for a left factor of m rows, as `quantize` writes them, and a packed right factor of n
-    // columns: strips of CK_INTEGER_STRIP columns, in each of which groups of adjacent integers follow one another by
-    // columns, and the lines of a strip by depth. `offsets` is -128 times the sum of each column's integers, read for
-    // 8 bits if `byte_group` is 4; NULL otherwise. The product is scaled by the row's times the column's scale, then
-    // bias and residual are added in turn; each operation rounds.
-    void (*_Nonnull product)(
-        ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int bits, ck_quantized left, ck_quantized right,
-        const int32_t *_Nullable offsets, float *_Nonnull c, ptrdiff_t c_row,
-        const float *_Nullable bias, const float *_Nullable residual, ptrdiff_t residual_row);
+    // The product is scaled by the row's times the column's scale, then bias and residual are added in turn; each
+    // operation rounds.
+    void (*_Nonnull product)(ck_integer_product_task task);
 } ck_integer_kernels;
 
 // Columns of a strip of packed integers.

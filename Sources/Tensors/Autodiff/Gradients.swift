@@ -95,27 +95,21 @@ package func valueWithGradient<Model: Module>(
     require(
         gradients.tensors.count == position,
         "valueWithGradient: \(gradients.tensors.count) gradients for \(position) parameters")
+    require(value.count == 1, "valueWithGradient: a value of shape \(value.shape), not one element")
     // Without a tracked parameter in it, the value has no gradient.
-    if value.isTracked {
-        // Moved out and back, so that they have one owner while they are added to.
-        var sums = tracked.map { gradients.tensors[$0].take() }
-        if let whenComplete {
-            for position in Set(gradients.tensors.indices).subtracting(tracked) {
-                whenComplete(position, gradients.tensors[position].take())
-            }
-            tape.backward(
-                from: value, gradient: Tensor(repeating: 1, shape: value.shape), into: &sums
-            ) { whenComplete(tracked[$0], $1) }
-        } else {
-            tape.backward(from: value, into: &sums)
-            for (index, position) in tracked.enumerated() {
-                gradients.tensors[position] = sums[index].take()
-            }
-        }
-    } else if let whenComplete {
-        for position in gradients.tensors.indices {
+    let variables = value.isTracked ? tracked : []
+    if let whenComplete {
+        for position in Set(gradients.tensors.indices).subtracting(variables) {
             whenComplete(position, gradients.tensors[position].take())
         }
+    }
+    if value.isTracked {
+        // Moved out and back, so that they have one owner while they are added to.
+        var sums = variables.map { gradients.tensors[$0].take() }
+        tape.backward(
+            from: value, gradient: Tensor(repeating: 1, shape: value.shape), into: &sums,
+            whenComplete: whenComplete.map { handOver in { handOver(variables[$0], $1) } })
+        for (sum, position) in zip(sums, variables) { gradients.tensors[position] = sum }
     }
     return value.untracked
 }

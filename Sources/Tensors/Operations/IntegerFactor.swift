@@ -217,17 +217,22 @@ package struct IntegerFactor: Sendable {
             withUnsafePointers(reading: left, memory, scalesOfRows, offsets) {
                 quantized, memory, scales, offsets in
                 kernels.product(
-                    left.count, range.count, columns, Int32(bits), quantized,
-                    ck_quantized(
-                        integers: UnsafeRawPointer(memory) + elements * bits / 8,
-                        scales: scales + first),
-                    offsets.map {
-                        (UnsafeRawPointer($0) + 4 * first).assumingMemoryBound(to: Int32.self)
-                    },
-                    c + row * rowStride + range.lowerBound, rowStride,
-                    bias.map { $0 + range.lowerBound },
-                    residual.map { $0 + row * residualRowStride + range.lowerBound },
-                    residualRowStride)
+                    ck_integer_product_task(
+                        rows: left.count, columns: range.count, depth: columns,
+                        bits: Int32(bits), left: quantized,
+                        right: ck_quantized(
+                            integers: UnsafeRawPointer(memory) + elements * bits / 8,
+                            scales: scales + first),
+                        offsets: offsets.map {
+                            (UnsafeRawPointer($0) + 4 * first)
+                                .assumingMemoryBound(to: Int32.self)
+                        },
+                        c: c + row * rowStride + range.lowerBound, c_row_stride: rowStride,
+                        bias: bias.map { $0 + range.lowerBound },
+                        residual: residual.map {
+                            $0 + row * residualRowStride + range.lowerBound
+                        },
+                        residual_row_stride: residualRowStride))
             }
         }
         guard m < 2 * rowsOfTask else {

@@ -168,13 +168,12 @@ struct BlockedProduct {
     ) {
         let isLast = block.upperBound == k
         let part = isLast ? epilogue?.part(row: row, column: columns.lowerBound) : nil
-        func run(_ epilogue: UnsafePointer<Epilogue>?) {
-            kernels.product(
-                left.rows, columns.count, block.count, left.base, left.rowStride,
-                left.columnStride, packed, next, c + row * rowStride + columns.lowerBound,
-                rowStride, accumulates || block.lowerBound > 0, epilogue)
-        }
-        if let part { withUnsafePointer(to: part, run) } else { run(nil) }
+        kernels.product(
+            ck_product_task(
+                rows: left.rows, columns: columns.count, depth: block.count,
+                left: left.elements, packed: packed, next: next,
+                c: c + row * rowStride + columns.lowerBound, c_row_stride: rowStride,
+                accumulates: accumulates || block.lowerBound > 0, epilogue: part ?? Epilogue()))
     }
 
     /// Calls `body` with some rows of A; a layer norm, which needs whole rows, is applied first.
@@ -206,7 +205,7 @@ struct BlockedProduct {
         }
         func balance(_ rows: MatrixView, from first: Int) {
             balanceRows(
-                rows.rows, rows.columns, rows.base, rows.rowStride, rows.columnStride,
+                rows.rows, rows.columns, rows.elements,
                 target + preparedCount(first, part.columns))
         }
         if part.isMapped {

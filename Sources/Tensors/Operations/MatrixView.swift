@@ -70,6 +70,11 @@ package struct MatrixView {
             rowStride: rowStride, columnStride: columnStride, map: map)
     }
 
+    /// The elements, without the map, as the kernels take them.
+    var elements: ck_matrix {
+        ck_matrix(first: base, row_stride: rowStride, column_stride: columnStride)
+    }
+
     var isMapped: Bool { if case .identity = map { false } else { true } }
 
     var isLayerNorm: Bool { if case .layerNorm = map { true } else { false } }

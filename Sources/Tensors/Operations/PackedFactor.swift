@@ -134,8 +134,7 @@ extension MatrixView {
         let scratch = Storage(count: part.isMapped ? part.rows * part.columns : 0)
         withUnsafePointers(reading: scratch) {
             let part = part.isMapped ? part.laidOut(at: $0, kernels) : part
-            kernels.pack(
-                part.rows, part.columns, part.base, part.rowStride, part.columnStride, packed)
+            kernels.pack(part.rows, part.columns, part.elements, packed)
         }
     }
 }
