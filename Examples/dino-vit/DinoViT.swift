@@ -68,7 +68,7 @@ struct DinoViT: ParsableCommand {
                 exit(withError: error)
             }
         } else if case .failure(let error) = outcome {
-            // The others go on: whatever failed here is known to this process alone.
+            // The others are still running: only this process knows of the failure.
             Processes.abort(because: "\(error)")
         } else if !Processes.end() {
             Processes.abort(because: "the other processes have not ended")

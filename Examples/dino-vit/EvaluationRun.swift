@@ -28,7 +28,7 @@ struct EvaluationRun {
                     : "\(outside.count) in no class's folder: "
                         + shortened(outside.map { folder.files[$0] }, separator: ", "),
             ]
-            return notices.compactMap { $0.map { "passed over in \(folder.path): \($0)" } }
+            return notices.compactMap { $0.map { "ignored in \(folder.path): \($0)" } }
         }
         network = try options.network()
         output = try OutputFolder(options.place.output, keeping: options.file.inputs)

@@ -62,13 +62,13 @@ struct ObjectiveOptions: ParsableArguments {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "The range of the share of their patches that is masked. (default: 0.1 0.5)",
+            "The range of the share of a crop's patches that is masked. (default: 0.1 0.5)",
             valueName: "low> <high"))
     var maskRatio: [Double] = []
 
     @Option(
         help: ArgumentHelp(
-            "Distillation: a trained network, whose features of the same crops the student learns.",
+            "Distillation: a trained network; the student learns its features of the same crops.",
             valueName: "file"))
     var teacherWeights: String?
 

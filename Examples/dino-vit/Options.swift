@@ -13,7 +13,7 @@ struct RunOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The instruction set to compute with, to compare them. (default: the best that the \
+            The instruction set to compute with, for comparisons. (default: the best that the \
             processor supports)
             """, valueName: "set"))
     var instructionSet: InstructionSet?
@@ -76,7 +76,7 @@ struct WeightOptions: ParsableArguments {
 
     @Option(
         help: """
-            Whose rule interpolates positions for sizes other than the trained one: official, \
+            The rule for interpolating positions at sizes other than the trained one: official, \
             transformers or timm. (default: official)
             """)
     var positions: PositionRule?
@@ -90,7 +90,7 @@ struct WeightOptions: ParsableArguments {
 
     @Option(
         help: """
-            The numbers in which the network's linear maps multiply: float32, int16 (nearly exact, half the \
+            The precision of the network's linear maps: float32, int16 (nearly exact, half the \
             memory) or int8 (a quarter). (default: as stored in the file, or float32)
             """)
     var precision: Precision?
@@ -160,7 +160,7 @@ struct PatchOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The step from patch to patch. (default: 4; of extract, saliency and attention the patch \
+            The step between patches. (default: 4; for extract, saliency and attention the patch \
             size)
             """, valueName: "pixels"))
     var stride: Int?
@@ -171,10 +171,10 @@ struct PatchOptions: ParsableArguments {
         try check(stride, PatchStride.steps, "--stride")
     }
 
-    /// The features of a network that are taken.
+    /// The features to extract.
     ///
-    /// - Parameter overlapping: whether patches overlap if no step is given, by the library's fine step,
-    ///   with a note if that differs from the usual one.
+    /// - Parameter overlapping: whether patches overlap if no step is given: the library's fine step is used,
+    ///   with a note if it differs from the usual one.
     func options(
         for network: VisionTransformer.Configuration, overlapping: Bool, layer: Int? = nil,
         facet: Facet
@@ -185,7 +185,7 @@ struct PatchOptions: ParsableArguments {
             step = .fine(for: network)
             if step != usual {
                 Note.write(
-                    "the step from patch to patch is \(step.vertical) pixels, the side of the"
+                    "the step between patches is \(step.vertical) pixels, the side of the"
                         + " network's patches, not \(usual.vertical)")
             }
         }
@@ -201,8 +201,8 @@ struct FeatureArguments: ParsableArguments {
 
     @Option(
         help: """
-            The layer, counted from 0, or from the end, -1 being the last. (default: -1; of match at \
-            three quarters of the depth, 9 of twelve)
+            The layer, counted from 0, or from the end, -1 being the last. (default: -1; for match \
+            at three quarters of the depth, 9 of twelve)
             """)
     var layer: Int?
 
@@ -227,7 +227,7 @@ extension Extractor {
     ///
     /// - Parameters:
     ///   - weights: the network.
-    ///   - options: the features of a network that are taken.
+    ///   - options: the features to extract.
     init(
         _ weights: WeightOptions, _ options: (VisionTransformer.Configuration) -> FeatureOptions
     ) throws {

@@ -37,7 +37,7 @@ struct OutputFolder {
     }
 }
 
-/// Checks that a result can be written to a path that the user named, before the work begins.
+/// Checks before the work begins that a result can be written to a path named by the user.
 ///
 /// - Parameters:
 ///   - path: the result's file.

@@ -2,7 +2,7 @@ import Descriptors
 import Images
 import ViT
 
-/// Why one picture has no result, in one sentence; the others are still processed.
+/// Why one picture has no result, in one sentence; the other pictures are still processed.
 struct PictureFailure: Error, CustomStringConvertible {
     let description: String
 

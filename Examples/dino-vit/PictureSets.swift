@@ -92,7 +92,7 @@ struct PictureSets {
             progress.advance()
         }
         progress.finish()
-        if let passedOver, !quiet { Terminal.note("passed over in \(root): \(passedOver)") }
+        if let passedOver, !quiet { Terminal.note("ignored in \(root): \(passedOver)") }
         guard !failures.isEmpty else { return }
         throw Failure(
             "\(failures.count) of \(names.count) sets failed: "

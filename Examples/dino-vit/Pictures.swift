@@ -40,12 +40,12 @@ struct NamedPictures {
         case nil:
             throw Failure("\(argument) cannot be read: there is no such file or folder")
         case .brokenLink:
-            throw Failure("\(argument) cannot be read: it is a link that leads nowhere")
+            throw Failure("\(argument) cannot be read: it is a broken link")
         case .folder:
             let folder = try PictureFolder(argument, isDeep: false)
             pictures += folder.files.indices.map { Picture(path: folder.path(of: $0)) }
             if let summary = folder.passedOver.summary {
-                passedOver.append("passed over in \(argument): \(summary)")
+                passedOver.append("ignored in \(argument): \(summary)")
             }
         default: pictures.append(Picture(path: argument))
         }

@@ -6,11 +6,11 @@ import Tensors
 /// A command that several processes can run together, as `mpirun` starts them.
 protocol RunsOnSeveralProcesses {}
 
-/// The processes that were started together. The first one writes messages; the others are mute.
+/// The processes that were started together. Only the first one writes messages.
 enum Processes {
     private static let joinedRanks = Mutex<any Communicator>(Alone())
 
-    /// All processes; only this one before `joined()`, or if it was started alone.
+    /// All processes; before `joined()`, or if started alone, only this one.
     static var all: any Communicator { joinedRanks.withLock(\.self) }
 
     /// Whether this process reports to the user.
@@ -36,10 +36,10 @@ enum Processes {
         Parallelism.threadCount = max(1, installed / ranks)
     }
 
-    /// Leaves the others; whether they end, too.
+    /// Leaves the others, and returns whether they end, too.
     static func end() -> Bool { MessagePassing.end(all, waiting: .seconds(10)) }
 
-    /// Ends all processes, because this one alone cannot go on.
+    /// Ends all processes, because this one cannot continue.
     static func abort(because reason: String) -> Never {
         let ranks = all
         let place = ranks.rank == 0 ? "" : "rank \(ranks.rank) on \(ranks.host): "

@@ -31,7 +31,7 @@ struct Progress {
     /// Advances the count.
     ///
     /// - Parameters:
-    ///   - count: by how much.
+    ///   - count: the increment.
     ///   - note: additional text, evaluated only when shown.
     mutating func advance(by count: Int = 1, noting note: @autoclosure () -> String = "") {
         done += count

@@ -20,8 +20,8 @@ struct Train: ParsableCommand, RunsOnSeveralProcesses {
             Defaults are the reference's, for a million pictures and days on many processors. For \
             smaller sets use --preset small (hours) or quick (minutes), and change single options.
 
-            Started by mpirun (where the package was built with the trait MPI), several processes train \
-            together, on one or several machines: --batch-size stays the pictures of all of them.
+            Several processes started by mpirun (if the package was built with the trait MPI) train \
+            together, on one or several machines; --batch-size counts the pictures of all of them.
 
             Example: dino-vit train photos/ --output run --preset quick
             Example: dino-vit train photos/ --output run --resume
@@ -64,7 +64,7 @@ struct Train: ParsableCommand, RunsOnSeveralProcesses {
         let ranks = Processes.all
         let folder = try ranks.together { try PictureFolder(pictures) }
         if let summary = folder.passedOver.summary, !options.quiet {
-            Terminal.note("passed over in \(pictures): \(summary)")
+            Terminal.note("ignored in \(pictures): \(summary)")
         }
         let stored = try storedConfiguration()
         let starting = try ranks.together { try start.opened(heads: network.arch?.heads) }

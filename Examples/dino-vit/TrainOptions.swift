@@ -122,9 +122,9 @@ struct ScheduleOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The shares into which a step's pictures are divided, a power of two: up to as many \
-            processes can train together, with the same results. (default: 1; of several processes 8, \
-            or as many as there are)
+            The number of shares of a step's pictures, a power of two: up to that many processes can train \
+            together, with the same results. (default: 1; for several processes 8, or their number if it \
+            is larger)
             """, valueName: "shares"))
     var shares: Int?
 
@@ -159,7 +159,7 @@ struct ScheduleOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The maximum norm of a parameter's gradient; 0 for no limit. (default: 3)",
+            "The maximum norm of each parameter's gradient; 0 for no limit. (default: 3)",
             valueName: "norm"))
     var clipGrad: Double?
 
@@ -171,7 +171,7 @@ struct ScheduleOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The factor of the learning rate from each block to the one before it. (default: 1)",
+            "The learning rate's factor from each block to the preceding one. (default: 1)",
             valueName: "factor"))
     var layerDecay: Double?
 

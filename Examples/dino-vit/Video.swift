@@ -96,7 +96,7 @@ struct VideoCommand: ParsableCommand {
             file.network(), first: Image(contentsOf: frames[0].path), labels: first.labels,
             naming: frames[0].path,
             mask: firstMask, options: segmenterOptions)
-        // Checked first, so that a mask that does not fit the others is found before the work.
+        // Checked first, so that a mask that does not fit the others is found before any work is done.
         for (index, truth) in (truths ?? []).enumerated() {
             _ = try first.truth(truth, isFirst: index == 0)
         }

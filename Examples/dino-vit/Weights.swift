@@ -68,8 +68,8 @@ struct WeightsCommand: ParsableCommand {
 
         @Option(
             help: """
-                The numbers in which linear maps are stored: float32, int16 or int8, with --format dino. Commands \
-                that read the file compute with them.
+                The precision in which linear maps are stored: float32, int16 or int8, with --format \
+                dino. Commands that read the file compute with it.
                 """)
         var precision = Precision.float32
 

@@ -22,7 +22,8 @@ struct Figures: Codable {
     var parts: Double
 }
 
-/// Measures networks on the same pictures, which none of them has seen but for those that kinds are looked up in.
+/// Measures networks on the same pictures. None was trained on them, except on those of the gallery in which kinds are
+/// looked up.
 struct Measurement {
     private let gallery: [Creature]
     private let test: CreatureSeries
@@ -84,7 +85,7 @@ struct Measurement {
         return 100 * overlaps.reduce(0, +) / Double(overlaps.count)
     }
 
-    /// The agreement of horizontal bands of the true outline, as many as parts are asked for, with the true parts.
+    /// The agreement with the true parts of horizontal bands of the true outline, one band per requested part.
     private func partsByHeight() -> Double {
         let bands = Double(Parts.count)
         let labels = jointed.creatures.map { creature in

@@ -36,8 +36,8 @@ struct Illustrations {
         ])
     }
 
-    /// Where the networks' class tokens look: the picture, saliency by each network, and the object that the trained one
-    /// cuts out.
+    /// The attention of the networks' class tokens: the picture, saliency by each network, and the object cut out by the
+    /// trained one.
     func saliency(_ networks: Networks) throws -> Image {
         let shown = series.unseen(3 * Self.columns, size: Self.side).suffix(Self.columns)
         let images = shown.map(\.image)

@@ -11,7 +11,7 @@ struct Page {
     /// The training, once it is complete.
     var training: Training?
 
-    /// What a trained network is worth, and how it was trained.
+    /// The scores of a trained network, and how it was trained.
     struct Training {
         var results: Results
         var journal: Journal
@@ -27,15 +27,15 @@ struct Page {
         <html lang="en">
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>Features that know parts of things</title>
+        <title>Features that recognise parts</title>
         <style>
         \(Self.style)
         </style>
         <main>
         <header>
-        <h1>Features that know parts of things</h1>
+        <h1>Features that recognise parts</h1>
         <p class="lead">A vision transformer describes each place of a picture by a vector. Places with similar
-        vectors show the same part of a thing, in creatures of other kinds and colours, too.</p>
+        vectors show the same part of the body, even in creatures of different kinds and colours.</p>
         </header>
         \(defaultSection)
         \(training.map(trainedSections) ?? waitingSection)
@@ -52,8 +52,8 @@ struct Page {
         """
         <section>
         <h2>Matched by the default network</h2>
-        <p>Pairs of points whose descriptors are each other's nearest neighbours. The network that comes with the
-        package has never seen such creatures: it has learned from photos.</p>
+        <p>Pairs of points whose descriptors are each other's nearest neighbours. The bundled network was trained
+        on photos and has never seen such creatures.</p>
         \(picture("default/matches.png", "two creatures with numbered pairs of points"))
         <pre>dino-vit match A.png B.png</pre>
         <p>Parts that all these pictures have in common, one colour for each.</p>
@@ -89,9 +89,9 @@ struct Page {
         """
         <section>
         <h2>Pictures to learn from</h2>
-        <p>Each is generated from a number: a creature of one of several kinds (\(kinds.joined(separator: ", "))) in a
-        random pose and random colours. Its kind, parts (\(legend)) and sixteen keypoints are known, but only used to
-        measure: the training sees no labels.</p>
+        <p>Each shows a generated creature of one of several kinds (\(kinds.joined(separator: ", "))) in a random pose
+        and random colours. Its kind, parts (\(legend)) and sixteen keypoints are known, but used only for evaluation:
+        the training sees no labels.</p>
         \(picture("creatures.png", "creatures, and their parts and keypoints"))
         </section>
         """
@@ -150,11 +150,11 @@ struct Page {
         """
         <section>
         <h2>Before and after</h2>
-        <p>Keypoints of the creature on the left, transferred to another kind by the most similar descriptors: by the
-        network before its first step in the middle, after training on the right. A white ring marks a correct
-        place, within 0.1 of the creature's box.</p>
+        <p>Keypoints of the creature on the left, transferred to another kind by the most similar descriptors: in the
+        middle by the untrained network, on the right by the trained one. A white ring marks a correct place, within
+        0.1 of the creature's box.</p>
         \(picture("keypoints.png", "keypoints transferred from creature to creature"))
-        <p>Points matched by the trained network alone.</p>
+        <p>Points matched by the trained network.</p>
         \(picture("matches.png", "two creatures with numbered pairs of points"))
         <p>Parts. From above: the true ones; found by the untrained network; by the trained one; by the default
         one.</p>

@@ -4,13 +4,13 @@ import Scores
 import Synthesis
 
 /// The parts of creatures, found in all pictures together: each creature is cut out by the network's attention and the
-/// edges of colours, and what is left is divided by the network's descriptors.
+/// edges of colours, and then divided by the network's descriptors.
 struct Parts {
     let creatures: [Creature]
     /// The parts at the pictures' size, numbered from 1; 0 outside the objects.
     let maps: [LabelMap]
 
-    /// The number of parts: those of the truth but for ears, which are small.
+    /// The number of parts: the true ones except ears, which are small.
     static let count = 4
 
     init(of creatures: [Creature], by network: Network) throws {

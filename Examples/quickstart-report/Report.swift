@@ -5,7 +5,7 @@ import Synthesis
 import Tensors
 import ViT
 
-/// Measures the networks of the quickstart and writes its page: first with what the default network finds, and again
+/// Measures the networks of the quickstart and writes its page: first with the default network's results, and again
 /// once a network has been trained.
 struct Report {
     private let folder: String

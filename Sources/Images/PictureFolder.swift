@@ -155,7 +155,7 @@ extension PictureFolder.PassedOver.Reason {
 extension [PictureFolder.PassedOver] {
     /// A description of the skipped entries, shortened if there are many; nil if there are none.
     ///
-    /// For example `3 .webp files, a link that leads nowhere: a.webp, b.webp, c.webp, d.png`.
+    /// For example `3 .webp files, a broken link: a.webp, b.webp, c.webp, d.png`.
     public var summary: String? {
         guard !isEmpty else { return nil }
         var counts: [(what: PictureFolder.PassedOver.Reason, count: Int)] = []
@@ -173,7 +173,7 @@ extension [PictureFolder.PassedOver] {
                 count == 1
                     ? "a pipe, socket or device" : "\(count) pipes, sockets or devices"
             case .brokenLink:
-                count == 1 ? "a link that leads nowhere" : "\(count) links that lead nowhere"
+                count == 1 ? "a broken link" : "\(count) broken links"
             case .folder: count == 1 ? "a folder of pictures" : "\(count) folders of pictures"
             case .result:
                 count == 1
@@ -207,7 +207,7 @@ public enum PictureFolderError: Error, Hashable, Sendable, CustomStringConvertib
             "the folder \(folder) cannot be read: \(reason)"
         case .empty(let folder, let passedOver):
             "the folder \(folder) holds no .png, .jpg or .jpeg file"
-                + (passedOver.summary.map { "; passed over: \($0)" } ?? "")
+                + (passedOver.summary.map { "; ignored: \($0)" } ?? "")
         }
     }
 }

@@ -119,7 +119,7 @@ import Testing
         #expect(
             pictures.passedOver.summary
                 == "9 pictures drawn by this program, 2 .webp files, a .heic file, "
-                + "a link that leads nowhere, a pipe, socket or device: a.attention-11.png, "
+                + "a broken link, a pipe, socket or device: a.attention-11.png, "
                 + "a.mask.overlay.png, a.mask.png, a.parts.overlay.png, a.parts.png, and 9 more")
         #expect(
             try PictureFolder(folder.path, isDeep: false).files

@@ -114,7 +114,7 @@ import Testing
         #expect(outcome.status == 0)
         #expect(
             outcome.errors
-                == "passed over in photos: a link that leads nowhere, a pipe, socket or device, "
+                == "ignored in photos: a broken link, a pipe, socket or device, "
                 + "a .webp file: gone.png, pipe.jpg, second.webp\n")
         #expect(folder.names(in: "results") == ["first.npy"])
         let named = try shell("\"$0\" extract <(cat photos/first.png) \(network)")
@@ -124,7 +124,7 @@ import Testing
         #expect(
             try folder.data("results/first.npy") == folder.data("results/\(results.first ?? "")"))
         let broken = try shell("\"$0\" extract photos/gone.png \(network)")
-        #expect(broken.status == 1 && broken.message?.contains("leads nowhere") == true)
+        #expect(broken.status == 1 && broken.message?.contains("broken link") == true)
     }
 
     /// These are pictures in subfolders that are not read and, in evaluations, those outside the classes' folders.
@@ -136,7 +136,7 @@ import Testing
         }
         let outcome = try shell("\"$0\" extract photos \(network)")
         #expect(outcome.status == 0)
-        #expect(outcome.errors == "passed over in photos: a folder of pictures: more\n")
+        #expect(outcome.errors == "ignored in photos: a folder of pictures: more\n")
         #expect(folder.names(in: "results") == ["a.npy"])
         for side in ["train", "test"] {
             for name in ["k/1.png", "l/2.png", "loose.png", "k/3.webp"] {
@@ -148,10 +148,10 @@ import Testing
                 + " --heads 6 --load-size 48 --output results")
         #expect(evaluated.status == 0)
         for side in ["train", "test"] {
-            #expect(evaluated.errors.contains("passed over in \(side): a .webp file: k/3.webp\n"))
+            #expect(evaluated.errors.contains("ignored in \(side): a .webp file: k/3.webp\n"))
             #expect(
                 evaluated.errors.contains(
-                    "passed over in \(side): 1 in no class's folder: loose.png\n"))
+                    "ignored in \(side): 1 in no class's folder: loose.png\n"))
         }
     }
 
@@ -178,7 +178,7 @@ import Testing
         let outcome = try shell("\"$0\" extract photos \(network)")
         #expect(outcome.status == 0)
         #expect(
-            outcome.errors.hasPrefix("passed over in photos: 17 pictures drawn by this program: "))
+            outcome.errors.hasPrefix("ignored in photos: 17 pictures drawn by this program: "))
         #expect(folder.names(in: "results") == ["a.npy", "b.npy"])
         // One that is named as an argument is read.
         let named = try shell("\"$0\" extract photos/a.saliency.png \(network)")
