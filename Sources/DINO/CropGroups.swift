@@ -34,7 +34,7 @@ struct StepCrops {
     ///
     /// - Parameters:
     ///   - batches: the rank's micro-batches.
-    ///   - communicator: the ranks, which have as many pictures each.
+    ///   - communicator: the ranks, each with the same number of pictures.
     init(_ batches: [MultiCropBatch], across communicator: any Communicator) {
         self.batches = batches
         let own = batches.reduce(0) { $0 + $1.count }
@@ -67,7 +67,7 @@ struct StepCrops {
         (globalViews, views) = (whole.globalViews, whole.views)
     }
 
-    /// The crops in shares of equally many pictures.
+    /// The crops divided into shares with equal numbers of pictures.
     func shares(_ count: Int) -> [StepCrops] {
         require(
             count > 0 && pictures.count % count == 0,

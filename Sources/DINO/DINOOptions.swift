@@ -51,8 +51,9 @@ public struct DINOOptions: Sendable, Codable, Hashable {
     public var frozenNetworkEpochs = 0.0
     /// The probability of skipping a branch of the last block: `--drop_path_rate`.
     public var stochasticDepth = 0.1
-    /// The shares into which the pictures of a step are divided; a power of two. The gradient of each is computed by
-    /// itself, and they are added up in a fixed order: up to as many processes can train together with the same results.
+    /// The number of shares into which the pictures of a step are divided; a power of two. Each share's gradient is
+    /// computed separately, and the gradients are added up in a fixed order: up to this many processes can train
+    /// together with the same results.
     public var shares = 1
     /// The seed of the initial parameters and of stochastic depth.
     public var seed: UInt64 = 0

@@ -76,7 +76,7 @@ public struct DINOTrainer: Sendable {
     ///   - communicator: the processes that train together, which divide the options' shares.
     ///   - optimizer: makes the optimiser, with multipliers of rate and decay as you like; that of the options by default.
     ///   - isTrained: whether the parameter of a given name (`backbone.blocks.0.attn.qkv.weight`) is trained at all; the
-    ///     options' frozen epochs apply beside it.
+    ///     options' frozen epochs apply in addition.
     /// - Precondition: the feature teacher is the one in the options.
     public init(
         _ options: DINOOptions, student: DINONetwork, featureTeacher: (any Backbone)? = nil,
@@ -108,7 +108,8 @@ public struct DINOTrainer: Sendable {
 
     /// Performs one step on a batch.
     ///
-    /// - Parameter batch: the step's pictures; of several processes each has its part, in their order and of equal size.
+    /// - Parameter batch: the step's pictures; with several processes this process's part. Parts are of equal size, in
+    ///   the order of the processes.
     /// - Returns: what the step did.
     /// - Throws: `NonFiniteStep` if the loss or the gradient is not finite; nothing has changed then.
     public mutating func step(_ batch: MultiCropBatch) throws(NonFiniteStep) -> StepReport {
@@ -117,8 +118,8 @@ public struct DINOTrainer: Sendable {
 
     /// Performs one step on several micro-batches, equal to a step on all of them as one batch.
     ///
-    /// - Parameter batches: micro-batches with the same views; of several processes each has its part of the step's
-    ///   pictures, in their order and of equal size.
+    /// - Parameter batches: micro-batches with the same views; with several processes they hold this process's part of
+    ///   the step's pictures. Parts are of equal size, in the order of the processes.
     /// - Returns: what the step did.
     /// - Throws: `NonFiniteStep` if the loss or the gradient is not finite; nothing has changed then.
     /// - Precondition: the micro-batches have the same views, and the number of pictures is a multiple of the process's

@@ -31,7 +31,7 @@ struct ClassTokenGradient {
 }
 
 /// The heads of a rank's shares together with their inputs, so that the class tokens get a gradient too. The heads are
-/// the same, but each share's gradient is its own.
+/// the same, but each share has a gradient of its own.
 struct HeadsWithInputs: Module {
     struct Share {
         var head: DINOHead?

@@ -2,8 +2,8 @@ import Images
 import Tensors
 import ViT
 
-// The forms for tasks: they compute on threads of their own (see `Parallelism.background`), so that other tasks go on. One
-// that is cancelled while it waits for a thread ends when its turn comes.
+// The asynchronous forms: they compute on separate threads (see `Parallelism.background`), so that other tasks can run.
+// A call that is cancelled while it waits for a thread ends when its turn comes.
 
 extension Extractor {
     /// Extracts the features of a resized picture without holding a thread of the cooperative pool.

@@ -28,7 +28,7 @@ public struct DescriptorGrid: Sendable {
                 + "\(geometry.grid.rows)x\(geometry.grid.columns)")
         require(
             classToken.map { $0.shape == [values.shape[2]] } ?? true,
-            "DescriptorGrid: class token \(classToken?.shape ?? []) beside values \(values.shape)")
+            "DescriptorGrid: class token \(classToken?.shape ?? []) with values \(values.shape)")
         self.values = values
         self.classToken = classToken
         self.geometry = geometry

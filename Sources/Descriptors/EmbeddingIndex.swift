@@ -28,7 +28,7 @@ public struct EmbeddingIndex: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - photos: the photos, of any sizes.
-    ///   - names: what results are called by, such as paths; one for each photo.
+    ///   - names: the names that results have, such as paths; one for each photo.
     ///   - extractor: the network.
     ///   - view: the part of each photo that is embedded.
     /// - Throws: `ExtractionError`.
@@ -50,7 +50,7 @@ public struct EmbeddingIndex: Equatable, Sendable {
     /// Makes an index of embeddings that were computed elsewhere.
     ///
     /// - Parameters:
-    ///   - names: what results are called by, such as paths.
+    ///   - names: the names that results have, such as paths.
     ///   - embeddings: `[names, width]`, of any length.
     /// - Precondition: there is an embedding for each name, and all are finite.
     public init(names: [String], embeddings: Tensor) {
@@ -135,8 +135,8 @@ extension EmbeddingIndex {
     }
 }
 
-/// The vectors are stored as the bytes of their elements, float32 little-endian, which JSON takes as base64: exact, and a
-/// third of the size of decimals.
+/// The vectors are stored as the bytes of their elements, float32 little-endian, in base64: exact, and a third of the
+/// size of decimals.
 extension EmbeddingIndex: Codable {
     private enum CodingKeys: String, CodingKey {
         case names, width, vectors, network, view
@@ -155,8 +155,8 @@ extension EmbeddingIndex: Codable {
 
     /// Decodes an index.
     ///
-    /// - Throws: `DecodingError`, also if there are more or fewer numbers than names and width say, one is not finite, or
-    ///   the view is not valid.
+    /// - Throws: `DecodingError`, also if the number of elements does not match names and width, an element is not
+    ///   finite, or the view is not valid.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let names = try container.decode([String].self, forKey: .names)
@@ -181,7 +181,7 @@ extension EmbeddingIndex: Codable {
         self.names = names
         vectors = Tensor(elements, shape: [names.count, width])
         network = try container.decodeIfPresent(String.self, forKey: .network)
-        // It is shown in an error.
+        // The fingerprint is shown in error messages.
         if let network, network.count > 200 || printable(network) != network {
             throw DecodingError.dataCorruptedError(
                 forKey: .network, in: container,

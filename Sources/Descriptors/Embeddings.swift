@@ -3,8 +3,8 @@ import Tensors
 import ViT
 
 extension Extractor {
-    /// The embedding of a photo as a whole: the class token after the last norm, by whose cosine photos are compared. The
-    /// extractor's load size, stride and features play no part.
+    /// The embedding of a photo as a whole: the class token after the last norm. Photos are compared by the cosines of
+    /// their embeddings. The extractor's load size, stride and features have no effect.
     ///
     /// - Parameters:
     ///   - photo: the photo, of any size.
@@ -23,7 +23,7 @@ extension Extractor {
     ///
     /// - Returns: `[photos, width]`.
     /// - Throws: ``ExtractionError``.
-    /// - Complexity: a pass for each photo; memory for the activations of some thousand tokens.
+    /// - Complexity: a pass for each photo; memory for the activations of a few thousand tokens.
     public func embeddings(
         of photos: [Image], view: CentreView = CentreView()
     ) throws(ExtractionError) -> Tensor {

@@ -61,7 +61,7 @@ extension ExtractionError: CustomStringConvertible {
     }
 }
 
-/// Extracts features of pictures: a network, and which of its features are taken, and how.
+/// Extracts features of pictures: a network with the options of extraction.
 ///
 /// Within a task that is cancelled every function that runs the network, synchronous or not, throws
 /// `ExtractionError.cancelled` before the network's next block.
@@ -70,7 +70,7 @@ public struct Extractor: Sendable {
     public var model: any Backbone
     /// Resizing and normalisation of pictures for the network.
     public var preprocessing: Preprocessing
-    /// The step from patch to patch, in pixels of the resized picture.
+    /// The step between patches, in pixels of the resized picture.
     public var stride: PatchStride
     /// The features that become descriptors.
     public var tap: FeatureTap
@@ -85,9 +85,9 @@ public struct Extractor: Sendable {
     ///
     /// - Parameters:
     ///   - model: the network.
-    ///   - options: which features are taken, and how; by default the keys of the last layer at steps of 4 pixels, as
-    ///     extractor.py takes them. To find corresponding points, take the layer at three quarters of the depth, as
-    ///     `correspondences` does: it describes more of where a patch lies.
+    ///   - options: which features to extract, and how; by default the keys of the last layer at steps of 4 pixels, as
+    ///     in extractor.py. To find corresponding points, use the layer at three quarters of the depth, as
+    ///     `correspondences` does: it encodes more of where a patch lies.
     public init(_ model: any Backbone, _ options: FeatureOptions = FeatureOptions()) {
         self.model = model
         preprocessing = options.preprocessing

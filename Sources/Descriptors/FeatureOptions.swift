@@ -1,7 +1,7 @@
 import Tensors
 import ViT
 
-/// Which features of a photo are taken, and how. The defaults are those of dino-vit-features, extractor.py.
+/// Which features of a photo to extract, and how. The defaults are those of dino-vit-features, extractor.py.
 public struct FeatureOptions: Hashable, Sendable, Codable {
     /// The layer of the descriptors, counted from 0, or from the end as a negative number; nil: the last,
     /// which is the reference's 11 of twelve, or for `correspondences` the one at three quarters of the
@@ -9,7 +9,7 @@ public struct FeatureOptions: Hashable, Sendable, Codable {
     public var layer: Int?
     /// The output of the layer; one that describes patches (`Facet.describesPatches`).
     public var facet: Facet
-    /// The step from patch to patch; nil: `PatchStride.fine(for:)`.
+    /// The step between patches; nil: `PatchStride.fine(for:)`.
     public var stride: PatchStride?
     /// The shorter side that photos are resized to, in pixels; nil leaves them as they are. The default is
     /// that of `Preprocessing`.

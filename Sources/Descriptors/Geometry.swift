@@ -11,7 +11,7 @@ extension DescriptorGrid {
         public var imageHeight: Int
         /// Side of a square patch in pixels of the network's image.
         public var patchSize: Int
-        /// The step from patch to patch in pixels of the network's image.
+        /// The step between patches in pixels of the network's image.
         public var stride: PatchStride
         /// Width of the original photo in pixels.
         public var photoWidth: Int

@@ -1,6 +1,6 @@
 import Platform
 
-/// The pictures that this package's program draws of others. They are often stored beside the photos or in subfolders
+/// The pictures that this package's program draws of others. They are often stored next to the photos or in subfolders
 /// of theirs, so listing photos skips them.
 package enum DrawnPicture: String, CaseIterable, Sendable {
     case saliency
@@ -18,9 +18,9 @@ package enum DrawnPicture: String, CaseIterable, Sendable {
         "\(stem).\(attention)-\(head).png"
     }
 
-    /// The picture of matched points, and the report beside it.
+    /// The picture of matched points, and the report next to it.
     package static let matches = (picture: "matches.png", report: "matches.json")
-    /// The plot of a training run, and the log beside it.
+    /// The plot of a training run, and the log next to it.
     package static let loss = (picture: "loss.png", log: "log.jsonl")
 
     private static let attention = "attention"

@@ -8,7 +8,7 @@ import ViT
 package struct PatchView: Sendable, Hashable {
     /// The size that a photo's shorter side is resized to, in pixels.
     package var loadSize: Int
-    /// The step from patch to patch in pixels.
+    /// The step between patches in pixels.
     package var stride: Int
     /// The side of a patch in pixels.
     package var patchSize: Int

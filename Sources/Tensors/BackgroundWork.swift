@@ -1,8 +1,9 @@
 import Foundation
 
 extension Parallelism {
-    /// Runs long work outside Swift's cooperative thread pool, whose few threads it would hold until it ends: other tasks
-    /// go on. At most one such work for each processor runs at a time; the others wait, those of high priority least.
+    /// Runs long work outside Swift's cooperative thread pool, so that it does not occupy one of the pool's few threads
+    /// and other tasks can run. At most one call per processor runs at a time; the others wait, those of high priority
+    /// least.
     ///
     /// The work stays part of the calling task: its cancellation (`Task.isCancelled`), priority and task-local values.
     ///
@@ -27,7 +28,7 @@ final class BackgroundThreads: TaskExecutor, @unchecked Sendable {
     static let name = "background"
 
     private let condition = NSCondition()
-    /// The jobs that wait, by falling priority and in their order.
+    /// The waiting jobs, by descending priority, then in the order of their arrival.
     private var jobs: [(priority: JobPriority, job: UnownedJob)] = []
 
     private init() {

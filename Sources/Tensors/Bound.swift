@@ -1,8 +1,7 @@
 /// The range of values that an option accepts, and its name in error messages.
 ///
-/// Each bound is declared once, beside its option, and checks command-line arguments, configurations made in code and
-/// those read from files alike. The comment beside it gives the reason: the largest value in use, or the cost of the
-/// limit.
+/// Each bound is declared once, next to its option, and checks command-line arguments, configurations made in code and
+/// those read from files alike. Its comment gives the reason: the largest value in use, or the cost of the limit.
 package struct Bound<Value: Comparable & Sendable>: Sendable {
     package let name: String
     package let range: ClosedRange<Value>

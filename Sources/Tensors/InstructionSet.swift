@@ -3,8 +3,8 @@ import Synchronization
 
 /// An instruction set that the vector kernels are compiled for.
 ///
-/// The kernels of the best one that the processor supports are used, unless ``use(_:)`` chooses another: to compare
-/// them, or to measure on one processor what others would do. Results differ by rounding.
+/// The kernels of the best one that the processor supports are used, unless ``use(_:)`` chooses another, for
+/// comparisons or to measure the kernels of other processors. Results differ by rounding.
 public enum InstructionSet: String, CaseIterable, Sendable {
     /// AVX-512 with products that add and multiply in parallel, for processors with units that only add.
     case avx512Paired = "avx512-paired"
@@ -14,25 +14,25 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     case avx2
     /// AVX2 with the paired products; never the default.
     case avx2Paired = "avx2-paired"
-    /// What every processor of the architecture has: SSE2 on x86-64, NEON on 64-bit ARM.
+    /// The instructions that every processor of the architecture has: SSE2 on x86-64, NEON on 64-bit ARM.
     case baseline
 
-    /// Those that this processor supports, the default first.
+    /// The instruction sets that this processor supports, the default first.
     public static let supported = Kernels.available.map(\.instructionSet)
 
-    /// Those that this processor supports, in one line for a message.
+    /// The supported ones in one line, for a message.
     public static var supportedNames: String {
         supported.map(\.rawValue).joined(separator: ", ")
     }
 
-    /// The instruction set in use. Asking for it fixes it.
+    /// The instruction set in use. Reading it fixes the choice.
     public static var current: InstructionSet { Kernels.best.instructionSet }
 
-    /// Chooses the kernels that all operations on tensors use from now on. Those of pictures are not affected: their
-    /// results are the same to the bit with every instruction set.
+    /// Chooses the kernels that all operations on tensors use from now on. Operations on pictures are not affected:
+    /// their results are bit-identical with every instruction set.
     ///
     /// - Parameter set: the instruction set.
-    /// - Precondition: `set` is among those ``supported``, and nothing has been computed yet by another.
+    /// - Precondition: `set` is among ``supported``, and nothing has been computed yet with another one.
     public static func use(_ set: InstructionSet) {
         guard let index = supported.firstIndex(of: set) else {
             fail(
@@ -42,7 +42,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
         Kernels.bestIndex.store(index, ordering: .relaxed)
         require(
             current == set,
-            "InstructionSet.use: \(current.rawValue) is in use already, and \(set.rawValue) is wanted"
+            "InstructionSet.use: \(set.rawValue) was requested, but \(current.rawValue) is already in use"
         )
     }
 }

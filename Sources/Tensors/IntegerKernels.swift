@@ -15,7 +15,7 @@ extension IntegerKernels {
         return available.first { $0.vector_bits <= widest } ?? available[0]
     }()
 
-    /// Those of every instruction set that this processor supports, best first. Their results are the same bits.
+    /// The kernels of every instruction set that this processor supports, best first. Their results are bit-identical.
     package static var available: [IntegerKernels] {
         (0...).lazy.map { ck_integer_set(Int32($0)) }.prefix { $0 != nil }.compactMap {
             $0?.pointee

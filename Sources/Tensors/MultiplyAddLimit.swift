@@ -5,7 +5,7 @@ extension Parallelism {
     /// Clock speeds drift with heat and load, so measure it next to whatever is compared with it.
     ///
     /// - Returns: operations per second.
-    /// - Complexity: some milliseconds per thread.
+    /// - Complexity: a few milliseconds per thread.
     public static func multiplyAddLimit() -> Double {
         // Many short tasks, so that a thread that starts late or is interrupted leaves its share to others.
         let tasks = 16 * threadCount

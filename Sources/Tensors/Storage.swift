@@ -48,8 +48,8 @@ extension Array: ElementMemory where Element: ElementMemory {
 /// returns.
 ///
 /// - Parameters:
-///   - memory: tensors, optional ones (whose pointers are nil if they are), arrays of them (of whose pointers there is
-///     an array), or scratch memory, which may be written.
+///   - memory: tensors, optional tensors (nil gives a nil pointer), arrays of tensors (which give arrays of pointers),
+///     or scratch memory, which may be written.
 ///   - body: must not let the pointers escape.
 package func withUnsafePointers<each Memory: ElementMemory, Result, Failure: Error>(
     reading memory: repeat each Memory,

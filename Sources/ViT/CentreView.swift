@@ -37,7 +37,7 @@ public struct CentreView: Hashable, Sendable, Codable {
         of photo: Image, for network: VisionTransformer.Configuration,
         normalization: Normalization? = nil
     ) throws(PreprocessingError) -> Tensor {
-        // Whatever the network: its patches divide the crop, not the resized picture.
+        // Independent of the patch size: the patches divide the crop, not the resized picture.
         let image = try Preprocessing(loadSize: loadSize, filter: .bicubic)
             .networkImage(of: photo, for: .small()).image
         // torchvision's CenterCrop rounds half to even.

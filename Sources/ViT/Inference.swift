@@ -4,15 +4,15 @@ import Tensors
 
 extension VisionTransformer {
     /// The network prepared for inference: its linear maps keep their weights only in the form in which they are
-    /// multiplied, which takes half the memory of a network that caches that form beside the weights; with integers, a
+    /// multiplied, which takes half the memory of a network that caches that form in addition; with integers, a
     /// quarter or an eighth.
     ///
     /// The maps of the blocks are quantised (`Linear/prepare(for:)`); the patch embedding, norms, activations,
-    /// attention and the sums between the blocks stay float32. A prepared network can be written, changed and trained
+    /// attention and the residual sums stay float32. A prepared network can be written, changed and trained
     /// like any other, from its rounded weights; a layer whose weights are changed is no longer prepared.
     ///
-    /// - Parameter precision: the numbers in which the maps of the blocks multiply. Those that are integers already stay
-    ///   as they are.
+    /// - Parameter precision: the precision of the blocks' linear maps. Maps that consist of integers already are not
+    ///   changed.
     /// - Complexity: O(parameters).
     public consuming func prepared(for precision: Precision) -> VisionTransformer {
         var network = self
@@ -23,7 +23,7 @@ extension VisionTransformer {
         return network
     }
 
-    /// The numbers in which the linear maps of the blocks multiply: the smallest, if they differ.
+    /// The precision of the blocks' linear maps: the lowest one, if they differ.
     public var precision: Precision {
         let bits = blocks.flatMap { $0.linearMaps.compactMap(\.layer.quantized?.bits) }.min()
         return Precision.allCases.first { $0.integerBits == bits } ?? .float32
@@ -41,9 +41,9 @@ extension Block {
         ]
     }
 
-    /// Blocks that keep 16 bits where the others have 8: what is rounded in the first ones passes through all others, and
-    /// their inputs, patches with positions, have the largest outliers.
-    /// Few of a shallow network's, of which most should be small.
+    /// The number of first blocks that keep 16 bits where the others have 8: their rounding errors pass through all
+    /// other blocks, and their inputs, patches with positions, have the largest outliers. A shallow network has fewer,
+    /// so that most of it is small.
     private static func blocksWithMoreBits(depth: Int) -> Int { min(2, depth / 4) }
 
     mutating func prepare(for wanted: Precision, index: Int, depth: Int) {

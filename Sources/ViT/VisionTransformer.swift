@@ -79,7 +79,7 @@ public struct VisionTransformer: Sendable {
     /// position codes normal with standard deviation 0.02, truncated at ±2; biases 0; norms 1; the patch embedding
     /// uniform (see `PatchEmbedding`).
     ///
-    /// The same generator gives the same parameters to the bit.
+    /// The same generator gives bit-identical parameters.
     ///
     /// - Parameters:
     ///   - configuration: the architecture.

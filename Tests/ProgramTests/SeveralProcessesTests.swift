@@ -61,10 +61,10 @@ struct SeveralProcessesTests {
             #expect(messages.count == 1 && messages[0].contains(text), "\(outcome.errors)")
         }
         try expectMessage(
-            "3 processes do not divide the 4 shares of a step; 2 would do", 3,
+            "3 processes do not divide the 4 shares of a step; use 2", 3,
             training.arguments("run", epochs: 1, ["--shares", "4"]))
         try expectMessage(
-            "the 8 pictures of a step do not divide into 16 shares; 8 is the most that would do", 2,
+            "the 8 pictures of a step do not divide into 16 shares; at most 8 are possible", 2,
             training.arguments("run", epochs: 1, ["--shares", "16"]))
         #expect(try run(2, training.arguments("run", epochs: 1)).status == 0)
         try expectMessage(

@@ -6,7 +6,7 @@ public struct LabelledPictures: Sendable, Hashable {
     public let folder: String
     /// The names of the classes, in ascending order of their bytes.
     public let classes: [String]
-    /// The paths of the PNG and JPEG files in the classes' folders. Files beside these folders are excluded.
+    /// The paths of the PNG and JPEG files in the classes' folders. Files outside these folders are excluded.
     public let paths: [String]
     /// The index of each picture's class.
     public let labels: [Int]

@@ -54,7 +54,7 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
     ///   - network: the network, which is not changed.
     ///   - train: the training pictures.
     ///   - test: the test pictures, of the same classes.
-    ///   - communicator: the processes among which the pictures are dealt out; each trains the same classifier.
+    ///   - communicator: the processes that divide the pictures among them; each trains the same classifier.
     ///   - report: receives each event; an error that it throws ends the run.
     /// - Returns: the trained probe.
     /// - Throws: `EvaluationError`; what `report` throws.

@@ -21,7 +21,7 @@ public struct PictureFeatures: Sendable {
     ///   - network: the network.
     ///   - embedding: the features to extract.
     ///   - view: the view of each picture.
-    ///   - communicator: the processes among which the pictures are dealt out; each gets all features.
+    ///   - communicator: the processes that divide the pictures among them; each gets all features.
     ///   - progress: called with the number of further pictures processed.
     /// - Throws: `EvaluationError` if no picture can be read or features are not finite; what `progress` throws.
     /// - Precondition: the view's crop is at least a patch.
@@ -47,8 +47,8 @@ public struct PictureFeatures: Sendable {
     /// - Parameters:
     ///   - side: the side of the network's input in pixels.
     ///   - view: returns the network's input, `[3, side, side]`, for a picture and its index; called in parallel.
-    ///   - communicator: the processes among which the pictures are dealt out.
-    /// - Complexity: memory for the features and some thousand tokens.
+    ///   - communicator: the processes that divide the pictures among them.
+    /// - Complexity: memory for the features and a few thousand tokens.
     init(
         of pictures: LabelledPictures, _ selection: [Int], network: any Backbone,
         embedding: FrozenEmbedding, side: Int, view: (Int, Image) throws -> Tensor,

@@ -33,7 +33,7 @@ public struct DistillationOptions: Sendable, Codable, Hashable {
     /// The weight of the class token's loss.
     public var classWeight = 1.0
     /// The weight of the attention loss: the cross-entropy of the class token's attention in the last layer,
-    /// averaged over heads, with the teacher's attention or the saliency stored beside the maps.
+    /// averaged over heads, with the teacher's attention or the saliency stored with the maps.
     public var attentionWeight = 0.1
 
     /// Creates options with default taps and weights.

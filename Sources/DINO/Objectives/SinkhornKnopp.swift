@@ -45,7 +45,7 @@ extension Tensor {
         return result
     }
 
-    /// Multiplies each column by its factor, and divides each row by its sum then.
+    /// Multiplies each column by its factor, then divides each row by its sum.
     private mutating func scaleColumns(_ factors: [Float]) {
         let (rows, columns) = (shape[0], factors.count)
         withUnsafePointers(writing: &self) { q in

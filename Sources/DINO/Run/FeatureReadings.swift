@@ -35,7 +35,8 @@ public struct FeatureReadings: Sendable, Hashable, Codable {
 }
 
 extension FeatureReadings {
-    /// Measures the features of a step, of whose views the first rows count as if they were in one tensor, view by view.
+    /// Measures the features of a step as if those of all shares were in one tensor, view by view; as above, only its
+    /// first rows are used.
     ///
     /// - Parameters:
     ///   - shares: for each of this rank's shares its features, `[views * pictures, width]`.
@@ -47,7 +48,7 @@ extension FeatureReadings {
         let perShare = own / shares.count
         let views = shares[0].shape[0] / perShare
         let count = min(views * pictures, FeatureReadings.mostPictures)
-        // For each row its rank, and its share and row there.
+        // The rows that a rank holds, each as its share and its row there.
         func places(of rank: Int) -> [(share: Int, row: Int)] {
             (0..<count).filter { $0 % pictures / own == rank }.map {
                 let (view, picture) = ($0 / pictures, $0 % pictures % own)

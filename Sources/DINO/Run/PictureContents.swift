@@ -35,7 +35,7 @@ struct PictureContents {
     func indices(differingFrom other: PictureContents) -> [Int] {
         require(
             digests.shape == other.digests.shape,
-            "indices: \(digests.shape) pictures beside \(other.digests.shape)")
+            "indices: \(digests.shape) pictures against \(other.digests.shape)")
         return zip(digests.elements, other.digests.elements).enumerated()
             .filter { $0.element.0 != $0.element.1 }.map(\.offset)
     }

@@ -19,7 +19,7 @@ extension TrainingConfiguration: Bounded {
         if picturesPerStep % options.shares != 0 {
             let largest = picturesPerStep & -picturesPerStep
             return "the \(picturesPerStep) pictures of a step do not divide into"
-                + " \(options.shares) shares; \(largest) is the most that would do"
+                + " \(options.shares) shares; at most \(largest) are possible"
         }
         let patch = options.network.patchSize
         let smallest =
@@ -34,7 +34,7 @@ extension TrainingConfiguration: Bounded {
         guard count > 1, shares % count != 0 else { return nil }
         var most = 1
         while most * 2 <= min(count, shares) { most *= 2 }
-        return "\(count) processes do not divide the \(shares) shares of a step; \(most) would do"
+        return "\(count) processes do not divide the \(shares) shares of a step; use \(most)"
     }
 
     /// A message about why the source of features does not fit the options; nil if it does.
@@ -94,7 +94,7 @@ extension TrainingConfiguration: Bounded {
     /// As `leastMemory`, for each of several processes.
     private func leastMemory(processes: Int) -> Double {
         let pictures = Double(picturesPerStep) / Double(processes)
-        // Of several shares the sums of complete subtrees are kept.
+        // With several shares, the sums of complete subtrees are kept.
         let gradients = 1 + log2(Double(options.shares / processes)).rounded(.up)
         let copies = 2 + gradients + Double(options.optimizer.averages)
         let parameters = copies * Double(parameterCounts.reduce(0) { $0 + $1.count })

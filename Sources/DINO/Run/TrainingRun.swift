@@ -75,7 +75,7 @@ public struct TrainingRun: ~Copyable {
     ///   - stepsPerCheckpoint: the number of steps between checkpoints; nil for checkpoints at the ends of epochs
     ///     and every five minutes.
     ///   - cacheBytes: the memory limit for decoded pictures in bytes.
-    ///   - features: the source of the features to distil, if the options ask for them.
+    ///   - features: the source of the features to distil, if the options require them.
     ///   - communicator: the processes that train together, which divide the options' shares.
     ///   - start: returns the starting point of a new run; called on the first process.
     /// - Throws: ``TrainingRunError``, also if the folder holds a run and `resuming` is false, or a run with other

@@ -48,7 +48,7 @@ public struct SegmentationFeatures: Sendable {
 /// How descriptors and saliency are extracted from a picture. The defaults are those of
 /// dino-vit-features, cosegmentation.py.
 public struct SegmentationTaps: Hashable, Sendable {
-    /// Which features are taken.
+    /// Which features to extract.
     public var features: FeatureOptions
     /// Whether descriptors are compared together with their surroundings.
     public var binning = Binning.none
@@ -70,7 +70,7 @@ public struct SegmentationTaps: Hashable, Sendable {
     /// Options with their defaults, except for the features.
     public init(features: FeatureOptions = FeatureOptions()) {
         self.features = features
-        // The files of models state it.
+        // Resolved, because the files of models state the layer.
         self.features.layer = features.layerOrLast
     }
 
@@ -175,7 +175,7 @@ public struct SegmentationTaps: Hashable, Sendable {
 }
 
 extension SegmentationTaps: Codable {
-    /// The keys beside those of `features`, which are not nested: so are saved models.
+    /// The keys in addition to those of `features`, which are not nested, as in the files of saved models.
     private enum CodingKeys: CodingKey { case binning, saliency, network }
 
     /// Reads what `encode(to:)` writes.

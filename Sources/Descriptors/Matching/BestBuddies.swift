@@ -30,7 +30,7 @@ public struct BestBuddy: Hashable, Sendable, Codable {
 /// - Precondition: both grids have the same number of channels.
 /// - Complexity: O(levels * cells * cells * channels) time; without binning there is one level.
 ///   Neither binned descriptors nor the cells x cells similarities are stored: working memory is at
-///   most 144 MiB for grids up to some hundreds of cells a side.
+///   most 144 MiB for grids up to a few hundred cells a side.
 public func bestBuddies(
     _ a: DescriptorGrid, _ b: DescriptorGrid, binning: Binning = .logarithmic()
 ) -> [BestBuddy] {

@@ -20,7 +20,7 @@ final class CandidateCollector: @unchecked Sendable {
     private let source: PatchGrid
     private let window: Float
     private let pitch: Int
-    /// The most candidates of each kind. Beyond, as between pictures without detail, a search in floats is faster.
+    /// The most candidates of each kind. With more, as between pictures without detail, a search in floats is faster.
     private let budget: Int
     /// For each column of the source, the second greatest similarity of each target cell.
     private let seconds: Storage

@@ -1,9 +1,9 @@
 import Tensors
 import ViT
 
-/// Finds mutual nearest neighbours by similarities in integers, which single out a few candidates for each cell, and
-/// compares the candidates by the similarities of a search in floats: the result is that of `NearestNeighbours` to the
-/// bit, in less time.
+/// Finds mutual nearest neighbours: selects a few candidates for each cell by similarities in integers, and compares
+/// the candidates by the similarities of a search in floats. The result is bit-identical to that of
+/// `NearestNeighbours`, in less time.
 ///
 /// A similarity in integers differs from that in floats by at most `bound`. The nearest cell's similarity in integers
 /// is therefore at most twice the bound below the greatest.
@@ -16,7 +16,7 @@ package struct CandidateSearch {
     private let source: SearchSide
     private let target: SearchSide
 
-    /// How far the similarities of both searches can be apart.
+    /// The largest possible difference between the similarities of the two searches.
     ///
     /// Let a, b be descriptors, and a + e, b + f their quantised forms. Rounding changes an integer by at most 1/2, and
     /// the longest row has the length 32767 at least, so |e| <= d |a| with d = sqrt(channels) / 2 / 32767, and the same
@@ -24,19 +24,19 @@ package struct CandidateSearch {
     /// changes by at most (2 d + d²) times the product of the binned descriptors' lengths (Cauchy-Schwarz again), the
     /// similarity by 2 d + d². The rest is rounding in floats, likewise relative to |a| |b|.
     ///
-    /// Plain products are within channels units of 2^-24. Paired kernels add (a + b')(a' + b) and subtract a a' and b b',
-    /// rows and columns scaled to root mean squares between 0.7 and 2. Where r is the quotient of both, the sizes of
-    /// the first terms sum to (r + 1/r) |a| |b| at most, those of the others to half of that, 4.9 |a| |b| in all, and a term
-    /// is rounded channels / 2 + 20 times: within 2.5 channels + 98 units. 8 channels are assumed. The sums over bins and
-    /// the scaling of both searches are within 100.
+    /// Plain products are within channels units of 2^-24. Paired kernels add (a + b')(a' + b) and subtract a a' and
+    /// b b', rows and columns scaled to root mean squares between 0.7 and 2. With r the quotient of both, the sizes of
+    /// the first terms sum to (r + 1/r) |a| |b| at most, those of the others to half of that, 4.9 |a| |b| in all, and a
+    /// term is rounded channels / 2 + 20 times: within 2.5 channels + 98 units. The bound allows 8 * channels units for
+    /// the products, and 100 for the sums over bins and the scaling of both searches.
     static func bound(channels: Int) -> Float {
-        // Two per cent more, for the floats that quantisation itself computes with.
+        // Two per cent more for rounding within the quantisation itself.
         let d = 1.02 * Double(channels).squareRoot() / 2 / 32767
         return Float(1.001 * (2 * d + d * d + Double(8 * channels + 100) * 0x1p-24))
     }
 
-    /// The mutual nearest neighbours in the order of the source; nil if the search in floats is the better one, or its
-    /// products do not come from the package's kernels.
+    /// The mutual nearest neighbours in the order of the source; nil if the search in floats is faster, or its products
+    /// do not come from the package's kernels.
     ///
     /// - Parameter memoryBudget: working memory in bytes; see `SearchPlan`.
     /// - Precondition: the grids have the same number of channels.
@@ -47,7 +47,7 @@ package struct CandidateSearch {
         guard Kernels.best.has_fused_multiply_add, a.channels > 0 else { return nil }
         let source = SearchSide(a, binning: binning)
         var target = SearchSide(b, binning: binning)
-        // Not those of infinities, NaN, or lengths beyond floats.
+        // Descriptors with infinities, NaN, or lengths beyond floats cannot be quantised.
         guard source.isFinite, target.isFinite else { return nil }
         target.quantize()
         let plan = SearchPlan(

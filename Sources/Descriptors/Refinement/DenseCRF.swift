@@ -41,7 +41,7 @@ public struct DenseCRF: Sendable, Codable, Hashable {
     ///   - image: the picture whose edges the labels follow.
     /// - Returns: `[labels, rows, columns]`; the labels of a pixel add up to 1.
     /// - Precondition: there is at least one label, rows and columns are the image's, and deviations are
-    ///   above 0 and large enough that the image spans at most some thousand of them.
+    ///   above 0 and large enough that the image spans at most a few thousand of them.
     /// - Complexity: O(pixels * labels * iterations); about 300 bytes of memory per pixel, and 8 to 64
     ///   more per pixel and label.
     public func probabilities(unaries: Tensor, image: Image) -> Tensor {

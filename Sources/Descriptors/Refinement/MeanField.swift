@@ -3,7 +3,7 @@ import Tensors
 /// Mean-field inference with Gaussian kernels and the Potts model.
 ///
 /// As beliefs add up to 1 and filters are linear, the last label's need not be filtered: its result is
-/// the filter's sums minus the results of the others. Five labels so take only four channels, one vector.
+/// the filter's sums minus the results of the others. So five labels take only four channels, one vector.
 struct MeanField {
     private let labels: Int
     private let pixels: Int

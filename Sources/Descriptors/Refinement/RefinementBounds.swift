@@ -7,7 +7,7 @@ extension DenseCRF: Bounded {
         /// Below a hundredth of a pixel or of a colour level the lattice's vertices no longer fit their
         /// integers; the upper limit is wider than a picture.
         package static let deviation = Bound("deviation of the CRF", Float(0.01)...1e5)
-        /// Negative log-probabilities are some tens; at the upper limit the kernel outweighs them entirely.
+        /// Negative log-probabilities are in the tens; at the upper limit the kernel outweighs them entirely.
         package static let weight = Bound("weight of the CRF", Float(0)...1e6)
     }
 

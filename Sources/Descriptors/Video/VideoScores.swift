@@ -27,8 +27,8 @@ public struct VideoScores: Sendable, Hashable, Codable {
     /// Starts without frames.
     ///
     /// - Parameter first: the first frame's true mask. Its labels other than 0 are the objects. 255 is
-    ///   an object only if it is the only one; beside others it marks ignored pixels and counts as
-    ///   background.
+    ///   an object only if it is the only one; if there are others it marks ignored pixels and counts
+    ///   as background.
     public init(first: LabelMap) {
         let labels = first.objects.filter { $0 != 0 }
         objects = (labels == [255] ? labels : labels.filter { $0 != 255 }).map { Object(label: $0) }

@@ -24,8 +24,8 @@ public final class Tape: @unchecked Sendable {
 
     private struct Leaf {
         let index: Int
-        /// The number of entries when an operation first asked for the variable's index, to record it: once the entries
-        /// from there on have been replayed, the variable's gradient is complete. `Int.max` if it was never used.
+        /// The number of entries when an operation first used the variable: once the entries from there on have been
+        /// replayed, the variable's gradient is complete. `Int.max` if it was never used.
         var firstUse = Int.max
     }
 
@@ -133,7 +133,7 @@ package struct Trace: Sendable {
     package let tape: Tape
     fileprivate let place: Int
 
-    /// The index. Asking for it counts as a use of the tensor by the operation that is recorded next.
+    /// The index. Reading it counts as a use of the tensor by the operation that is recorded next.
     package var index: Int {
         tape.noteUse(of: place)
         return place

@@ -1,12 +1,13 @@
 import Platform
 
-/// A process among those that work on one task together, its ranks: by default there is only one, ``Alone``.
+/// One of several processes, called ranks, that work on a task together; by default there is only one, ``Alone``.
 ///
-/// All ranks run the same program and meet in the operations below, which each of them must call in the same order. A
-/// communicator provides one primitive, the exchange of bytes between two ranks; sums, gathering and broadcasts are built
-/// on it, in the same order of additions for any number of ranks.
+/// All ranks run the same program and must call the operations below in the same order. A communicator provides one
+/// primitive, the exchange of bytes between two ranks; sums, gathering and broadcasts are built on it, in the same
+/// order of additions for any number of ranks.
 ///
-/// If a rank is lost, its partners cannot go on: `exchange` then ends the process with a message instead of returning.
+/// If a rank is lost, its partners cannot continue: `exchange` then ends the process with a message instead of
+/// returning.
 public protocol Communicator: Sendable {
     /// This process's index among the ranks, from 0.
     var rank: Int { get }

@@ -53,7 +53,7 @@ public struct GradientSum {
     /// - Parameters:
     ///   - shapes: the parameters' shapes, in the module's order.
     ///   - floatsPerMessage: the fewest floats in a message, unless there are fewer in all. By default messages of 16 to 32
-    ///     MiB keep their copies small beside the gradients.
+    ///     MiB keep their copies small compared with the gradients.
     /// - Precondition: with the last share, a power of two of shares has been added.
     package consuming func completing(_ shapes: [Shape], floatsPerMessage: Int = 1 << 22)
         -> CompletingSum
@@ -67,8 +67,8 @@ public struct GradientSum {
     }
 }
 
-/// A sum of gradients that lacks only this rank's last share. What is complete is exchanged between the ranks on a thread of
-/// its own, meanwhile.
+/// A sum of gradients that lacks only this rank's last share. Complete gradients are exchanged between the ranks on a
+/// separate thread while others are still being added.
 ///
 /// Parameters are exchanged from the module's last to its first, as the backward pass completes them. While it is in use
 /// the communicator must not be used otherwise.

@@ -1,8 +1,8 @@
 import Platform
 
 // Sums over the shares of a batch. Shares are the leaves of a binary tree: neighbours are added, then the sums of
-// neighbouring pairs, and so on. Each rank holds the shares of one subtree and adds them up by itself; between ranks the
-// same tree goes on. Hence a sum is the same to the bit for any number of ranks.
+// neighbouring pairs, and so on. Each rank holds the shares of one subtree and adds them up by itself; the upper levels
+// of the tree are the sums between ranks. Hence a sum is bit-identical for any number of ranks.
 
 extension Communicator {
     /// The sum of tensors over all shares, on all ranks.
@@ -18,7 +18,7 @@ extension Communicator {
 
     /// The sums of double-precision numbers over all shares, on all ranks; as for tensors.
     ///
-    /// - Parameter parts: for each of this rank's shares as many numbers.
+    /// - Parameter parts: the numbers of each of this rank's shares, equally many for each.
     public func sum(_ parts: [[Double]]) -> [Double] {
         var sums = sumOfTree(parts) { sum, next in
             for index in sum.indices { sum[index] += next[index] }

@@ -1,7 +1,7 @@
 import Platform
 
 /// The files of a model stored as a folder: weights under the names that Hugging Face's `save_pretrained` gives them,
-/// and JSON texts beside them.
+/// and JSON texts next to them.
 package enum ModelFiles {
     /// In order of preference.
     static let weightNames = [

@@ -94,7 +94,7 @@ public struct Linear: Sendable {
     /// row, each time that the layer is applied. Given the same floats, the result has the same bits on every processor.
     /// Recorded for differentiation, the layer computes in floats with the rounded weights.
     ///
-    /// - Parameter precision: the numbers to multiply. Weights that are integers already stay as they are.
+    /// - Parameter precision: the precision to compute in. Weights that are integers already are not changed.
     /// - Complexity: O(weights).
     public mutating func prepare(for precision: Precision) {
         factor = factor.prepared(for: precision)

@@ -21,7 +21,7 @@ public struct ParameterSource<Failure: Error> {
 
     private let make: Make
     private let makeQuantized: MakeQuantized?
-    /// What the linear maps of a model's blocks are prepared for as they are created; nil: nothing.
+    /// The precision that the linear maps of a model's blocks are prepared for as they are created; nil: none.
     package let precision: Precision?
 
     /// Creates a source.
@@ -35,7 +35,7 @@ public struct ParameterSource<Failure: Error> {
     /// Creates a source of a model for inference.
     ///
     /// - Parameters:
-    ///   - precision: what the linear maps of a model's blocks are prepared for.
+    ///   - precision: the precision that the linear maps of a model's blocks are prepared for.
     ///   - quantized: returns the matrices that are quantised already.
     ///   - make: returns the other tensors.
     package init(

@@ -1,8 +1,8 @@
-/// The numbers in which linear maps multiply, for inference. Activations stay float32 between the maps.
+/// The precision in which linear maps compute, for inference. Activations stay float32 between the maps.
 public enum Precision: String, Hashable, Sendable, Codable, CaseIterable {
     /// 32-bit floats.
     case float32
-    /// 16-bit integers with a scale for each row: nearly the exactness of float32, in half the memory.
+    /// 16-bit integers with a scale for each row: nearly the accuracy of float32, in half the memory.
     case int16
     /// 8-bit integers with a scale for each row: a quarter of the memory.
     case int8

@@ -25,7 +25,7 @@ extension Tensor {
         }
     }
 
-    /// The sum of the products of two tensors' elements, accumulated in double precision except within blocks of some
+    /// The sum of the products of two tensors' elements, accumulated in double precision except within blocks of a few
     /// hundred.
     ///
     /// - Complexity: O(count).

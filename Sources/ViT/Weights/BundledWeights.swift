@@ -1,7 +1,7 @@
 import Foundation
 
-// The bundled network: a small one that the package itself trained on few pictures. Docs/DefaultWeights.md
-// describes its training and its quality.
+// The bundled network: a small one that this package trained. Docs/DefaultWeights.md describes its training and its
+// quality.
 
 extension VisionTransformer {
     /// Opens the bundled network.
@@ -16,7 +16,7 @@ extension VisionTransformer {
 extension WeightFile {
     /// Opens the bundled weights, a safetensors file whose `metadata` records their origin.
     ///
-    /// The build puts the file beside the program, into the folder dino-vit_ViT.resources, which must be copied
+    /// The build puts the file next to the program, into the folder dino-vit_ViT.resources, which must be copied
     /// along with the program. If that is missing, the search continues in `../share/dino-vit`, relative to the
     /// program's folder, and then in the sources that the program was built from.
     ///

@@ -45,7 +45,7 @@ struct ModelConfig: Codable, Hashable, Sendable {
         return (place, config)
     }
 
-    /// Reads a JSON object from a file beside a weight file.
+    /// Reads a JSON object from a file next to a weight file.
     static func read<Value: Decodable>(
         _: Value.Type, _ name: String, besides path: String
     ) throws(WeightsError) -> (path: String, value: Value)? {

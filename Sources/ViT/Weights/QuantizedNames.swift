@@ -47,7 +47,7 @@ struct QuantizedNames {
         scales = Set(matrices.map(Self.scale))
     }
 
-    /// Throws if a parameter other than a block's linear map consists of integers, or one only in part.
+    /// Throws if a parameter other than a block's linear map consists of integers, or a linear map only in part.
     func check(_ sources: [String: [String?]], of file: TensorFile) throws(WeightsError) {
         for (parameter, parts) in sources {
             let count = parts.count(where: { $0.map(matrices.contains) ?? false })

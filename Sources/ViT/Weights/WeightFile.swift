@@ -13,7 +13,7 @@ import Tensors
 /// A model without any `qkv.bias` gets zeros there.
 public struct WeightFile: Sendable {
     /// The architecture, inferred from the tensors' names and shapes. The number of heads and the epsilon of the
-    /// layer norms, which these do not determine, come from the file's metadata or the `config.json` beside it; by
+    /// layer norms, which these do not determine, come from the file's metadata or the `config.json` next to it; by
     /// default there is one head per 64 channels and the epsilon is that of the published networks.
     public let configuration: VisionTransformer.Configuration
     /// Whether the number of heads was not specified anywhere, so that one per 64 channels is assumed.
@@ -104,7 +104,7 @@ public struct WeightFile: Sendable {
 
     /// Opens a file and checks the tensors' names and shapes.
     ///
-    /// A `config.json` is read in a folder, and beside a file with timm's or Hugging Face's names.
+    /// A `config.json` is read in a folder, and next to a file with timm's or Hugging Face's names.
     ///
     /// - Parameters:
     ///   - path: a file, the index of a model in several files, or a folder with either.
@@ -173,7 +173,7 @@ public struct WeightFile: Sendable {
         }
     }
 
-    /// The JSON files beside the weights that describe them, such as index and configuration, and `path` itself.
+    /// The JSON files next to the weights that describe them, such as index and configuration, and `path` itself.
     package var companions: [String] {
         let folder = FileSystem.isFolder(path) ? path : Path.folder(of: path)
         return ModelFiles.textNames.map { Path.joined(folder, $0) }
@@ -185,10 +185,10 @@ public struct WeightFile: Sendable {
 
     /// Reads the parameters, each directly into its place.
     ///
-    /// - Parameter precision: what the network is prepared for (``VisionTransformer/prepared(for:)``), block by block as
-    ///   it is read, so that only one block's weights are in memory twice; nil: it is not prepared, but what is stored as
-    ///   integers is used as such. Integers stored with one precision cannot be used with another; with float32 they
-    ///   become floats.
+    /// - Parameter precision: the precision that the network is prepared for (``VisionTransformer/prepared(for:)``),
+    ///   block by block as it is read, so that only one block's weights are in memory twice; nil: the network is not
+    ///   prepared, but stored integers are used as such. Integers of one precision cannot be used with another; with
+    ///   float32 they become floats.
     /// - Returns: the network.
     /// - Throws: `WeightsError.file` if the file cannot be read, or has integers of another precision; `notFinite` if a
     ///   parameter has elements that are infinite or not a number.
@@ -225,7 +225,7 @@ public struct WeightFile: Sendable {
         guard damaged.isEmpty else { throw .notFinite(path: path, damaged) }
         if precision != nil {
             network.patchEmbedding.projection.prepare(for: .float32)
-            // The floats that were read and packed; a pass needs other sizes.
+            // Frees the buffers of the floats that have been packed: a pass needs other sizes.
             StoragePool.shared.drain()
         }
         return network
