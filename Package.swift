@@ -26,7 +26,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
     ],
     targets: [
-        // What the package stands on: C libraries of the system, and its own vector kernels.
+        // The basis of the package: C libraries of the system, and its own vector kernels.
         .systemLibrary(name: "CBLAS", providers: [.apt(["libblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
@@ -41,7 +41,7 @@ let package = Package(
         // Decoders whose errors are long jumps, kept in C, and the resampling kernels.
         .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
 
-        // The floors. A target depends only on those above it in this list.
+        // The layers. A target depends only on those above it in this list.
         .target(name: "Platform"),
         .target(name: "Tensors", dependencies: ["CKernels", "CBLAS", "Platform"]),
         .target(
@@ -57,9 +57,9 @@ let package = Package(
         .target(name: "DINO", dependencies: ["ViT", "Tensors", "Images", "Platform"]),
         .target(name: "Descriptors", dependencies: ["ViT", "Tensors", "Images", "Platform"]),
 
-        // Made-up pictures with the truth known, for the program, the examples and the tests.
+        // Synthetic pictures with ground truth, for the program, the examples and the tests.
         .target(name: "Synthesis", dependencies: ["Tensors", "Images", "Platform"]),
-        // What features are worth, for the quickstart and for the table of the default weights.
+        // Scores of features, for the quickstart and for the table of the default weights.
         .target(
             name: "Scores",
             dependencies: [
@@ -95,7 +95,7 @@ let package = Package(
                 "Platform",
             ],
             path: "Examples/quickstart-report"),
-        // Here, as the nested package of benchmarks does not see what is no product.
+        // Here, because the nested package of benchmarks sees only products.
         .executableTarget(
             name: "quality",
             dependencies: [
@@ -104,7 +104,7 @@ let package = Package(
             ],
             path: "Benchmarks/quality"),
 
-        // What the processes of a training exchange in a step, timed.
+        // Times the exchanges of training processes in a step.
         .executableTarget(
             name: "communication",
             dependencies: [
@@ -113,7 +113,7 @@ let package = Package(
             ],
             path: "Benchmarks/communication"),
 
-        // Changed files put through every reader, for as long as one likes: see Tests/mutate.
+        // Passes changed files through every reader, for any length of time: see Tests/mutate.
         .executableTarget(
             name: "mutations",
             dependencies: [
@@ -142,12 +142,12 @@ let package = Package(
             dependencies: ["Scores", "Descriptors", "DINO", "ViT", "Tensors", "Images"],
             exclude: ["Fixtures"]),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Images", "Tensors"]),
-        // The code of Docs/Tutorials: like a reader's, it sees only what is public.
+        // The code of Docs/Tutorials: like a client's, it uses only the public API.
         .testTarget(
             name: "TutorialTests",
             dependencies: ["DINO", "Descriptors", "ViT", "Tensors", "Images"],
             packageAccess: false),
-        // All floors together, as a program uses them.
+        // All layers together, as a program uses them.
         .testTarget(
             name: "LibraryTests", dependencies: ["DINO", "Descriptors", "ViT", "Tensors", "Images"]),
         .testTarget(

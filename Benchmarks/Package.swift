@@ -2,7 +2,7 @@
 
 import PackageDescription
 
-// A package of its own, so that whoever imports the library resolves nothing of it.
+// A separate package, so that clients of the library do not resolve its dependencies.
 let package = Package(
     name: "Benchmarks",
     platforms: [.macOS(.v15)],
@@ -11,7 +11,7 @@ let package = Package(
         .package(url: "https://github.com/google/swift-benchmark", from: "0.1.2"),
     ],
     targets: [
-        // What the two below share: inputs, and steps of training.
+        // Inputs and training steps, shared by the two below.
         .target(
             name: "Cases",
             dependencies: [
@@ -32,7 +32,7 @@ let package = Package(
                 .product(name: "DINO", package: "dino-vit"),
                 .product(name: "Descriptors", package: "dino-vit"),
             ]),
-        // This package's side of `compare`: stays alive and times one thing when asked.
+        // This package's side of `compare`: stays alive and times one piece of work per request.
         .executableTarget(
             name: "worker",
             dependencies: [

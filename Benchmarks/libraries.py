@@ -1,9 +1,9 @@
-"""The other peers of `compare`: who trains, augments, clusters and refines without being a runtime.
+"""The other peers of `compare`: libraries that train, augment, cluster and refine.
 
     libraries.py prepare FOLDER WEIGHTS PHOTO PHOTO PHOTO PHOTO
     libraries.py serve NAME FOLDER THREADS [--dino DIR]
 
-`prepare` makes of four photos what the work is on. A served peer answers as `turns.py` says.
+`prepare` makes the inputs from four photos. `serve` answers requests as described in `turns.py`.
 """
 import argparse, functools, os, random, sys, warnings
 
@@ -23,7 +23,7 @@ OBJECTIVES = ['dino', 'ibot', 'distillation']
 STEPS = {
     f'step-{shape}' + ('' if objective == 'dino' else f'-{objective}'): (shape, objective)
     for shape in SHAPES for objective in OBJECTIVES}
-FEATURES = 384  # channels of the features that are learnt
+FEATURES = 384  # channels of the distilled features
 
 
 def prepare(folder, weights, paths):
@@ -32,7 +32,7 @@ def prepare(folder, weights, paths):
     from peer import Keys, network
     photos = [Image.open(path).convert('RGB') for path in paths]
     ImageOps.fit(photos[0], (500, 375)).save(os.path.join(folder, '500x375.png'))
-    keys = Keys(network(440, weights)).eval()  # 3,025 cells a photo, as stride 4 gives of 224 pixels
+    keys = Keys(network(440, weights)).eval()  # 3,025 cells a photo, as from 224 pixels at stride 4
     points = []
     for index, photo in enumerate(photos):
         ImageOps.fit(photo, (SIDE, SIDE)).save(os.path.join(folder, f'{index}.png'))
@@ -51,8 +51,8 @@ def pictures(folder):
 
 
 def dino(folder, threads, checkout):
-    """A step of training with facebookresearch/dino's networks, head, clipping and groups of parameters: by
-    DINO's objective, by DINO's, iBOT's and KoLeo's together, or on the features of another network."""
+    """A training step with facebookresearch/dino's networks, head, clipping and parameter groups: by DINO's
+    objective, by those of DINO, iBOT and KoLeo together, or on the features of another network."""
     import torch
     from torch import nn
     from torch.nn import functional as F
@@ -65,7 +65,7 @@ def dino(folder, threads, checkout):
         return -(wanted * found).sum(-1)
 
     def tokens(network, images, mask=None, last=None):
-        """After the norm; masked patches are replaced. `last` gets what enters the last block."""
+        """The tokens after the norm, with masked patches replaced. `last` receives the input of the last block."""
         x = network.patch_embed(images)
         if mask is not None:
             x = torch.where(mask[..., None], network.mask_token, x)
@@ -85,7 +85,7 @@ def dino(folder, threads, checkout):
 
     @functools.cache
     def trainer(name):
-        """A step; made when first asked for, since each holds gigabytes."""
+        """A step, created at its first call, since each takes gigabytes."""
         shape, objective = STEPS[name]
         kind, patch, side, locals_, local_side, batch, prototypes = SHAPES[shape]
 

@@ -3,8 +3,8 @@
     peer.py prepare CACHE [--weights FILE]
     peer.py serve NAME FOLDER THREADS [--dino-vit-features DIR]
 
-`prepare` makes weights, inputs, photos and ONNX files once and prints their folder. A served peer
-answers as `turns.py` says.
+`prepare` makes weights, inputs, photos and ONNX files once and prints their folder. `serve` answers
+requests as described in `turns.py`.
 """
 import argparse, hashlib, os, sys, types, warnings
 
@@ -16,14 +16,14 @@ import turns
 
 warnings.filterwarnings('ignore')
 torch.set_grad_enabled(False)
-# A runtime without a stride meets stride 4's number of tokens in a larger image: 55x55 patches of 8.
+# A runtime without strides gets the number of tokens of stride 4 from a larger image: 55x55 patches of 8.
 SIDES = {'785': 224, '3026': 440}
-# DINOv2's ViT-S/14, at the size that most use and at the one that it was trained for.
+# DINOv2's ViT-S/14, at the most common size and at the one that it was trained for.
 DINOV2_SIDES = {'257': 224, '1370': 518}
 
 
 class Keys(torch.nn.Module):
-    """The network up to the keys of its last layer, and nothing after."""
+    """The network up to the keys of its last layer."""
 
     def __init__(self, network):
         super().__init__()
@@ -58,14 +58,14 @@ def network(side, weights=None):
         'vit_small_patch8_224.dino', pretrained=False, num_classes=0, img_size=side).eval()
     if weights:
         state = torch.load(weights, map_location='cpu', weights_only=True)
-        if side != 224:  # the grid differs; position codes cost the same whatever they hold
+        if side != 224:  # the grid differs; the values of position codes do not affect the time
             state = {name: value for name, value in state.items() if name != 'pos_embed'}
         made.load_state_dict(state, strict=side == 224)
     return made
 
 
 def dinov2(side):
-    """With factors that are not trivial; the same whatever the side, but for the position codes."""
+    """DINOv2's ViT-S/14 with non-trivial LayerScale factors; only the position codes depend on the side."""
     torch.manual_seed(0)
     made = timm.create_model(
         'vit_small_patch14_dinov2.lvd142m', pretrained=False, num_classes=0, img_size=side).eval()
@@ -78,13 +78,13 @@ def dinov2(side):
 
 
 def write_integers(folder, name, side):
-    """The ONNX file with 8 bits, as each runtime's own tools make it with their defaults for transformers."""
+    """Quantises the ONNX file to 8 bits by each runtime's own tools with their defaults for transformers."""
     import nncf
     import openvino as ov
     from onnxruntime.quantization import quantize_dynamic
     path = os.path.join(folder, name)
     quantize_dynamic(path + '.onnx', path + '-int8.onnx')
-    # Ranges that are calibrated on noise serve for a timing: the operations are the same.
+    # Calibration on noise is good enough for timing: the operations are the same.
     samples = np.random.default_rng(1).standard_normal((4, 1, 3, side, side), dtype=np.float32)
     model = nncf.quantize(ov.Core().read_model(path + '.onnx'), nncf.Dataset(list(samples)),
                           model_type=nncf.ModelType.TRANSFORMER, subset_size=len(samples))
@@ -118,8 +118,8 @@ def prepare(cache, weights):
         if not os.path.exists(weights):
             state = network(224).state_dict()
             for name, value in state.items():
-                # Queries and keys five times an untrained network's: attention that is nearly
-                # uniform could be unlike a trained network's in time too.
+                # Queries and keys are enlarged fivefold, because nearly uniform attention might
+                # take another time than a trained network's.
                 if name.endswith('attn.qkv.weight'):
                     value[:2 * value.shape[1]] *= 5
             torch.save(state, weights)
@@ -163,7 +163,7 @@ def pytorch(folder, threads, features):
     binned = {}
 
     def buddies():
-        """Of descriptors that are binned already: their making is not counted."""
+        """Matches descriptors that are already binned: binning is not counted."""
         if not binned:
             binned['a'], binned['b'] = torch.randn(3025, 6528), torch.randn(3025, 6528)
         similarity = normalize(binned['a'], dim=1) @ normalize(binned['b'], dim=1).T
@@ -173,7 +173,7 @@ def pytorch(folder, threads, features):
     if features:
         sys.path.insert(0, features)
         from extractor import ViTExtractor
-        # All that its log-binning reads of an extractor.
+        # The only attributes of an extractor that its log-binning reads.
         state = types.SimpleNamespace(num_patches=(55, 55), device='cpu')
         keys = torch.randn(1, 6, 3025, 64)
         work['binning'] = lambda: ViTExtractor._log_bin(state, keys)

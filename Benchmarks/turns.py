@@ -3,8 +3,8 @@ import sys, time
 
 
 def serve(version, work):
-    """Prints "ready VERSION", then answers each line that names a piece of work with the
-    milliseconds that it took, after one run that is not timed."""
+    """Prints "ready VERSION", then answers each line, the name of a piece of work, with the
+    milliseconds that it took, after one untimed run."""
     print('ready', version, flush=True)
     for line in sys.stdin:
         call = work[line.strip()]

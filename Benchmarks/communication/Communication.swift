@@ -4,7 +4,7 @@ import MessagePassing
 import Synchronization
 import Tensors
 
-/// Times what the processes of a training exchange in a step, beside the model of Docs/SeveralMachines.md.
+/// Times the exchanges of training processes in a step and compares them with the model of Docs/SeveralMachines.md.
 ///
 ///     swift build -c release --traits MPI --product communication
 ///     mpirun -n 2 .build/release/communication --parameters 43000000
@@ -13,15 +13,15 @@ struct Communication: ParsableCommand {
     @Option(help: "The number of trained parameters.")
     var parameters = 43_000_000
 
-    @Option(help: "Sums to time; the median counts.")
+    @Option(help: "The number of sums to time, whose median is shown.")
     var repetitions = 5
 
     func run() throws {
         let ranks = try MessagePassing.start { print("error: \($0)") }
         guard ranks.count > 1 else {
-            throw ValidationError("start it by mpirun, as a power of two of processes")
+            throw ValidationError("start it with mpirun, as a power-of-two number of processes")
         }
-        // One way of a message of 8 bytes, and of 16 MiB both ways, between neighbours.
+        // Exchanges between neighbours: 8 bytes for the latency, 16 MiB each way for the bandwidth.
         let latency = time(of: 8, times: 500, across: ranks)
         let bandwidth = Double(1 << 24) / time(of: 1 << 24, times: 10, across: ranks)
         let meter = Meter(ranks)

@@ -4,13 +4,13 @@ import Images
 import Tensors
 import ViT
 
-/// How far the features of a network with integers agree with those in float32.
+/// The agreement of a quantised network's features with those in float32.
 struct Agreement: CustomStringConvertible {
     private var kept = 0
     private var pairs = 0
     private var cosines: [Float] = []
 
-    /// Compares the descriptors of photos and their best buddies in each two photos that follow one another.
+    /// Compares the descriptors of photos, and the best buddies of consecutive photos.
     init(
         _ exact: VisionTransformer, _ rounded: VisionTransformer, _ options: FeatureOptions,
         binning: Binning, photosIn folder: String

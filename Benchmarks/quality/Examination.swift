@@ -5,20 +5,20 @@ import Images
 import Scores
 import Synthesis
 
-/// The pictures, and what is measured on them.
+/// The test pictures and the scores measured on them.
 struct Examination {
     private let flowers: (train: LabelledPictures, test: LabelledPictures)?
     private let animals: AnimalFrames?
     private let sequences: MaskedSequences?
     private let wall: WallViews?
     private let creatures: CreatureSeries?
-    /// Those whose parts are looked for.
+    /// The creatures whose parts are segmented.
     private let jointed: CreatureSeries?
     private let isQuick: Bool
 
     /// - Parameters:
-    ///   - isQuick: whether fewer pictures are looked at.
-    ///   - only: names of what to measure; nil for all.
+    ///   - isQuick: whether to use fewer pictures.
+    ///   - only: the names of the measures to take; nil for all.
     init(data: String, isQuick: Bool, only: Set<String>?) throws {
         self.isQuick = isQuick
         func isRequested(_ name: String) -> Bool { only?.contains(name) ?? true }
@@ -50,7 +50,7 @@ struct Examination {
             : nil
     }
 
-    /// What a network or a baseline is worth; a baseline has no figures that need a class token.
+    /// The scores of a network or a baseline; a baseline has none that need a class token.
     func figures(of describer: some Describer) throws -> [Figure] {
         var figures: [Figure] = []
         func add(_ name: String, _ value: Double) {
@@ -107,9 +107,9 @@ struct Examination {
         return figures
     }
 
-    /// What features in files are worth, those of the pictures with keypoints, compared as they are.
+    /// The scores of features in files, for the pictures with keypoints; the features are compared without binning.
     ///
-    /// - Parameter folder: holds `keypoints/NAME.npy`, a map of each picture.
+    /// - Parameter folder: contains `keypoints/NAME.npy`, a map for each picture.
     func figures(ofMapsIn folder: String) throws -> [Figure] {
         guard let animals else { return [] }
         let grids = try zip(animals.names, animals.pictures).map { name, picture in

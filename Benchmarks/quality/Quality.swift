@@ -6,15 +6,15 @@ import Scores
 import Tensors
 import ViT
 
-/// Prints what networks are worth, beside themselves untrained and beside baselines made by hand.
+/// Prints the scores of a network, of the same network untrained, and of handcrafted baselines.
 @main
 struct Quality: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quality",
-        abstract: "Tell what a network's features are worth, beside baselines.",
+        abstract: "Score a network's features and compare them with baselines.",
         discussion: """
-            DATA holds folders as Docs/DefaultWeights.md says: flowers5 (train and val), keypoints, \
-            davis and graf; figures of one that is missing are left out.
+            DATA contains the folders described in Docs/DefaultWeights.md: flowers5 (train and val), \
+            keypoints, davis and graf; the scores of missing ones are left out.
 
             Example: swift run -c release quality --data DATA --weights run/teacher.safetensors
             """)
@@ -28,7 +28,7 @@ struct Quality: ParsableCommand {
     @Option(help: "The network's attention heads.")
     var heads: Int?
 
-    @Option(help: "The numbers in which its linear maps multiply: float32, int16 or int8.")
+    @Option(help: "The precision of its linear maps: float32, int16 or int8.")
     var precision = Precision.float32
 
     @Option(
@@ -39,11 +39,11 @@ struct Quality: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "An architecture whose untrained network is measured where there are no weights.",
+            "The architecture of the untrained network, if no weights are given.",
             valueName: "widthxdepthxheads"))
     var arch: String?
 
-    @Option(help: "The patches' side in pixels of --arch.")
+    @Option(help: "The patch size of --arch, in pixels.")
     var patchSize = 8
 
     @Option(help: "The seed of the untrained network.")
@@ -51,18 +51,18 @@ struct Quality: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A folder of features in files, to be measured too: keypoints/NAME.npy for each picture of keypoints.",
+            "A folder of features to score as well: keypoints/NAME.npy for each picture of keypoints.",
             valueName: "dir"))
     var maps: String?
 
     @Option(
-        help: "The layer of the descriptors, from 0. (default: three quarters up, 9 of twelve)")
+        help: "The layer of the descriptors, from 0. (default: at three quarters of the depth)")
     var layer: Int?
 
-    @Option(help: "What is compared of it: key, query, value, token or classAttention.")
+    @Option(help: "The output of the layer: key, query, value, token or classAttention.")
     var facet = Facet.key
 
-    @Option(help: "The step from patch to patch. (default: 4; 8 with --quick)")
+    @Option(help: "The step between patches. (default: 4; 8 with --quick)")
     var stride: Int?
 
     @Option(help: "The photos' shorter side for descriptors.")
@@ -71,10 +71,10 @@ struct Quality: ParsableCommand {
     @Flag(help: "Compare descriptors without log-binning.")
     var noBin = false
 
-    @Flag(help: "Fewer places and smaller pictures: for comparing many networks.")
+    @Flag(help: "Use fewer patches and smaller pictures, to compare many networks.")
     var quick = false
 
-    @Flag(help: "Leave out the baselines made by hand.")
+    @Flag(help: "Leave out the handcrafted baselines.")
     var noBaselines = false
 
     @Flag(help: "Leave out the untrained network.")
@@ -84,10 +84,10 @@ struct Quality: ParsableCommand {
     var json = false
 
     @Option(
-        help: "Figures to take, of: knn, keypoints, foreground, creatures, wall. (default: all)")
+        help: "Measures to take: knn, keypoints, foreground, creatures, wall. (default: all)")
     var only: [String] = []
 
-    @Option(help: "The most threads that work at once.")
+    @Option(help: "The maximum number of threads.")
     var threads: Int?
 
     func run() throws {
@@ -134,7 +134,7 @@ struct Quality: ParsableCommand {
                 loadSize: loadSize, stride: cellStride, patchSize: configuration?.patchSize ?? 8)
             try measure("colour") { ColourDescriber(view) }
             try measure("HOG") { GradientDescriber(view) }
-            // Beyond what a baseline is asked to be: with as wide a view as a network's.
+            // Stronger baselines: with log-binning, as the network's descriptors have.
             try measure("colour, log-binned") { ColourDescriber(view, binning: .logarithmic()) }
             try measure("HOG, log-binned") { GradientDescriber(view, binning: .logarithmic()) }
         }

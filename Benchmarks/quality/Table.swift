@@ -1,11 +1,11 @@
 import Foundation
 
-/// Rows of figures, printed when all are there.
+/// Rows of figures, printed as a table once all have been added.
 struct Table {
     private let isJSON: Bool
     private var rows: [(title: String, figures: [Figure], seconds: Double)] = []
 
-    /// - Parameter isJSON: whether each row is printed as a line of JSON too, as soon as it is there.
+    /// - Parameter isJSON: whether each row is also printed as a line of JSON as soon as it is added.
     init(isJSON: Bool) {
         self.isJSON = isJSON
     }
@@ -21,7 +21,7 @@ struct Table {
     }
 
     func finish() {
-        // In the order in which the rows have them; not every row has every figure.
+        // In order of first occurrence; not every row has every figure.
         let names = rows.reduce(into: [String]()) { names, row in
             names += row.figures.map(\.name).filter { !names.contains($0) }
         }

@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// The arguments of the process, less those that every program of this package takes:
-/// `--instruction-set NAME`, which is applied. Ends the process where the processor lacks it.
+/// The arguments of the process without `--instruction-set NAME`, which every program of this package
+/// takes and which is applied here. Ends the process if the processor lacks that instruction set.
 public func remainingArguments() -> [String] {
     var arguments = CommandLine.arguments
     while let index = arguments.firstIndex(of: "--instruction-set") {

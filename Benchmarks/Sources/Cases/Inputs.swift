@@ -26,7 +26,7 @@ public func scene(side: Int, shift: Int) -> Image {
 }
 
 /// A ViT-S/8 with seeded weights. Its queries and keys are five times as large as in an untrained
-/// network: attention that is nearly uniform could be unlike a trained network's in time too.
+/// network, because nearly uniform attention might take another time than a trained network's.
 public func vitSmall8() -> VisionTransformer {
     var generator = Xoshiro256(seed: 1)
     var model = VisionTransformer(untrained: .small(patchSize: 8), using: &generator)
@@ -40,7 +40,7 @@ public func vitSmall8() -> VisionTransformer {
     return model
 }
 
-/// Made when it is first needed: a filter leaves most benchmarks out.
+/// A value created at its first use: a filter excludes most benchmarks.
 public final class Lazy<Value> {
     private let make: () -> Value
     public lazy var value = make()

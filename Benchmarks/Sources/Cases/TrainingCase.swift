@@ -4,10 +4,10 @@ import ViT
 
 /// One step of training: the networks, the gradient, clipping, AdamW and the teacher's average.
 public struct TrainingCase: Sendable {
-    /// What is learnt.
+    /// The objectives.
     public enum Objective: String, Sendable, CaseIterable {
         case dino
-        /// DINO's, iBOT's and KoLeo's together, by one head.
+        /// Those of DINO, iBOT and KoLeo together, with one head.
         case ibot
         /// The features of another network, of 384 channels, and where it looks.
         case distillation
@@ -46,20 +46,20 @@ public struct TrainingCase: Sendable {
         objective == .dino ? size.name : "\(size.name)-\(objective.rawValue)"
     }
 
-    /// What the step is of.
+    /// The step's shape, as text.
     public var work: String {
         "2x\(size.globals)+\(size.locals.count)x\(size.locals.side) batch \(size.batch) out"
             + " \(size.prototypes)"
     }
 
-    /// A step on crops of noise, with a trainer that is made when it first runs.
+    /// A step on crops of noise, with a trainer that is created at the first run.
     public func step() -> () -> Void {
         let crops = Lazy { batch }
         let trainer = Lazy {
             DINOTrainer(options, batchSize: size.batch, stepsPerEpoch: 1000)
         }
         return {
-            // Noise and the rates of a warm-up give no loss that is not finite.
+            // On noise, with the rates of a warm-up, the loss is always finite.
             _ = try? trainer.value.step(crops.value)
         }
     }
@@ -75,7 +75,7 @@ public struct TrainingCase: Sendable {
         case .ibot:
             options.network.hasMaskToken = true
             options.objectives = ObjectiveWeights(dino: 1, ibot: 1, koLeo: 0.1)
-            // KoLeo sees all class tokens: PyTorch, too, keeps everything.
+            // KoLeo needs all class tokens, so PyTorch, too, keeps all activations.
             options.activationMemory = 1 << 33
         case .distillation:
             options.objectives.dino = 0

@@ -1,11 +1,12 @@
 import Tensors
 
 /// The least share of the multiply-add limit that each kernel must reach, by instruction set. A share below its floor
-/// says that a change has made the kernel slower: other processes on the machine slow the kernel and the limit alike.
+/// means that a change has made the kernel slower: other processes on the machine slow the kernel and the limit alike.
 ///
-/// A floor is nine tenths of the share measured, rounded down: medians of runs on one machine differ by some percent. Sets that are missing have not been measured.
+/// A floor is nine tenths of the share measured, rounded down: medians of runs on one machine differ by a few per cent.
+/// Missing sets have not been measured.
 struct Floors {
-    /// The processor that they were measured on, and the day.
+    /// The processor and the date of the measurement.
     let source: String
     /// Percent of the limit, by suite and name.
     let shares: [String: Double]

@@ -2,8 +2,8 @@ import Benchmark
 import Foundation
 import Tensors
 
-/// What swift-benchmark does not measure: beside each time the limit of the processor at that
-/// moment and the page faults, as columns of its table.
+/// Adds columns to swift-benchmark's table: for each run the operations per second, their share of the
+/// processor's limit at that moment, and the page faults.
 final class Record {
     private struct Entry {
         var operations: Double
@@ -20,8 +20,8 @@ final class Record {
 
     /// Adds a benchmark to a suite.
     ///
-    /// - Parameter operations: its float32 operations, a multiply-add counted as two; 0 where they
-    ///   are not what it is about.
+    /// - Parameter operations: its float32 operations, a multiply-add counted as two; 0 if their rate is of
+    ///   no interest.
     func add(
         _ name: String, to suite: BenchmarkSuite, operations: Double = 0,
         _ body: @escaping () -> Void
@@ -37,12 +37,12 @@ final class Record {
         }
     }
 
-    /// Makes the columns known to swift-benchmark.
+    /// Registers the columns with swift-benchmark.
     func registerColumns() {
         column("GFLOP/s", "%.0f") { entry, nanoseconds in
             entry.operations > 0 ? entry.operations / median(nanoseconds) : nil
         }
-        // Each run by the limit that was measured just before it: a clock that drifts cancels out.
+        // Each run is divided by the limit measured just before it: a drifting clock cancels out.
         column("of limit", "%.1f %%") { entry, nanoseconds in
             guard entry.operations > 0 else { return nil }
             let shares = zip(nanoseconds, entry.limits.suffix(nanoseconds.count)).map {
@@ -55,8 +55,8 @@ final class Record {
         }
     }
 
-    /// Prints the share of the multiply-add limit of each kernel that has a floor beside it. A share below the floor is
-    /// measured twice more, and the best counts: other processes disturb for seconds, a slower kernel stays slow.
+    /// Prints each kernel's share of the multiply-add limit next to its floor. A share below the floor is measured
+    /// twice more, and the best counts: other processes disturb for seconds, a slower kernel stays slow.
     ///
     /// - Returns: whether none is below its floor.
     func check(_ floors: Floors) -> Bool {
@@ -74,7 +74,8 @@ final class Record {
         return holds
     }
 
-    /// Percent of the limit: the median of runs for half a second, each by the mean of the limits before and after it.
+    /// Percent of the limit: the median of runs for half a second, each divided by the mean of the limits before and
+    /// after.
     private func share(of entry: Entry) -> Double {
         let clock = ContinuousClock()
         let start = clock.now
@@ -89,7 +90,7 @@ final class Record {
         return median(shares)
     }
 
-    /// A column whose cell stays empty where `value` gives nothing.
+    /// A column whose cell stays empty if `value` returns nil.
     private func column(
         _ name: String, _ format: String, value: @escaping (Entry, [Double]) -> Double?
     ) {
@@ -108,7 +109,7 @@ private func median(_ values: some Collection<Double>) -> Double {
     values.isEmpty ? 0 : values.sorted()[values.count / 2]
 }
 
-/// Pages that this process has been given so far.
+/// The minor page faults of this process so far.
 private func pageFaults() -> Int {
     var usage = rusage()
     let itself: Int32 = 0  // RUSAGE_SELF, which Glibc and Darwin import as different types

@@ -29,7 +29,7 @@ func products(_ record: Record) -> BenchmarkSuite {
         add(tokens, 384, 1536, after: .gelu)
     }
     add(3025, 3025, 384)  // similarities of plain descriptors
-    add(3025, 3025, 6528)  // of binned ones, which `bestBuddies` spares
+    add(3025, 3025, 6528)  // similarities of binned ones, which `bestBuddies` avoids
     return suite
 }
 
@@ -111,7 +111,7 @@ func matching(_ record: Record, model: Lazy<VisionTransformer>) -> BenchmarkSuit
 }
 
 /// The crops of one picture of 500x375 with the default options, 2 of 224 and 8 of 96 pixels, on one
-/// thread. Each run draws anew: the time is of the mean crop, not of one seed's.
+/// thread. Each run draws new crops: the time is that of an average crop, not of one seed's.
 func multiCrop(_ record: Record) -> BenchmarkSuite {
     let suite = BenchmarkSuite(name: "multi-crop")
     let picture = Lazy {

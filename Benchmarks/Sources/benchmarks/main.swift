@@ -22,7 +22,7 @@ if arguments == ["--check"] {
     print("Shares of the multiply-add limit, \(set.rawValue); floors from \(floors.source).")
     exit(record.check(floors) ? 0 : 1)
 }
-// Two runs in advance: the first makes the inputs and fills the pool of storage.
+// Two warm-up runs: the first creates the inputs and fills the storage pool.
 Benchmark.main(
     suites, settings: BenchmarkArguments.parseOrExit(arguments).settings,
     customDefaults: [Columns(Record.columns), TimeUnit(.ms), WarmupIterations(2)])

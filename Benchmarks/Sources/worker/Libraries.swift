@@ -4,10 +4,10 @@ import Foundation
 import Images
 import Tensors
 
-/// What libraries do too that are no runtimes of networks, on the inputs that libraries.py made.
+/// The work compared with libraries other than runtimes, on the inputs made by libraries.py.
 func librariesWork(in folder: String) throws -> [String: () -> Void] {
     let threads = Parallelism.threadCount
-    /// The libraries here have one thread.
+    /// These libraries run on one thread.
     func onOneThread(_ body: () -> Void) {
         Parallelism.threadCount = 1
         body()

@@ -1,9 +1,9 @@
 // worker WEIGHTS INPUTS.npy THREADS [FOLDER] [--instruction-set NAME]
 //
-// This package's side of `compare`. Prints "ready", then answers each line that names a piece of
-// work with the milliseconds that it took, after one run that is not timed.
+// This package's side of `compare`. Prints "ready", then answers each line, the name of a piece of
+// work, with the milliseconds that it took, after one untimed run.
 //
-// INPUTS.npy holds two normalised images, [2, 3, 224, 224], FOLDER what libraries.py prepared.
+// INPUTS.npy contains two normalised images, [2, 3, 224, 224], FOLDER the inputs made by libraries.py.
 
 import Cases
 import Descriptors
@@ -90,7 +90,7 @@ if arguments.count == 5 {
     for (name, run) in try librariesWork(in: arguments[4]) { work[name] = run }
 }
 
-/// |a - b| / |b|, so that nobody times something else than the others.
+/// |a - b| / |b|, to check that all peers compute the same.
 func relativeDifference(_ a: Tensor, _ b: Tensor) -> Double {
     precondition(a.shape == b.shape, "relativeDifference: \(a.shape) and \(b.shape)")
     func squares(_ values: some Sequence<Float>) -> Double {
@@ -100,7 +100,7 @@ func relativeDifference(_ a: Tensor, _ b: Tensor) -> Double {
     return (squares(differences) / squares(b.elements)).squareRoot()
 }
 
-/// Answers are read one by one: none may wait in a buffer.
+/// Flushed, because answers are read one by one.
 func answer(_ text: String) {
     print(text)
     fflush(nil)
