@@ -152,7 +152,7 @@ extension ObjectiveOptions {
         }
     }
 
-    /// Applies the given options to a training's options.
+    /// Applies the given options to the training options.
     func apply(
         to options: inout DINOOptions, _ source: FeatureSource?, isBeginning: Bool
     ) throws {

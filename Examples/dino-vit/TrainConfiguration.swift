@@ -30,7 +30,7 @@ extension Train {
         if let stored {
             result.options.shares = stored.options.shares
         } else if Processes.all.count > 1 {
-            // Eight, so that up to as many processes can resume the run.
+            // At least eight, so that up to eight processes can resume the run.
             result.options.shares = max(8, Processes.all.count)
         }
         try apply(to: &result, starting, features, isBeginning: isBeginning)

@@ -33,7 +33,7 @@ public struct DINONetwork: Sendable, Module {
         self.distillation = distillation
     }
 
-    /// Creates the network at the start of a training.
+    /// Creates the network at the start of training.
     ///
     /// - Parameters:
     ///   - options: the training's options.

@@ -193,7 +193,7 @@ public struct DINOSchedule: Sendable, Hashable {
     /// The teacher's temperature by epoch.
     public let teacherTemperature: LinearWarmup
 
-    /// Creates the schedule of a training.
+    /// Creates the schedule of a training run.
     ///
     /// - Parameters:
     ///   - options: the training's options.

@@ -18,7 +18,7 @@ extension DINOOptions: Bounded {
         package static let weightDecay = Bound("weight decay", 0...1e3)
         /// From no average to a teacher that never changes.
         package static let momentum = Bound("teacher momentum", 0.0...1)
-        /// Above the norm of any gradient of a training that still converges.
+        /// Above the norm of any gradient of a run that still converges.
         package static let gradientClip = Bound("gradient clip", 0...1e9)
         /// Below 1: samples that pass through a branch are scaled by 1 / (1 - rate).
         package static let stochasticDepth = Bound("stochastic depth", 0...0.95)

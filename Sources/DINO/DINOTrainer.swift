@@ -3,7 +3,7 @@ import Platform
 import Tensors
 import ViT
 
-/// DINO's training, step by step (`train_one_epoch` of main_dino.py). The value holds the complete state of a
+/// DINO's training, step by step (`train_one_epoch` of main_dino.py). The value holds the complete state of
 /// training.
 ///
 /// A step runs the teacher on the large crops, then the student on all crops, in groups whose activations fit the
@@ -14,7 +14,7 @@ import ViT
 /// A step can be divided among several processes, each of which has a part of its pictures: see `communicator` and
 /// `DINOOptions.shares`.
 ///
-/// The same seed, pictures and options give the same bits on any number of threads and of processes, even if a training
+/// The same seed, pictures and options give the same bits on any number of threads and of processes, even if training
 /// is stopped and resumed from its `state`.
 public struct DINOTrainer: Sendable {
     /// The training's options.
@@ -43,7 +43,7 @@ public struct DINOTrainer: Sendable {
     /// Whether the parameter of a given name is trained at all.
     let isTrained: @Sendable (String) -> Bool
 
-    /// Starts a training.
+    /// Starts training.
     ///
     /// - Parameters:
     ///   - options: the training's options.
@@ -65,7 +65,7 @@ public struct DINOTrainer: Sendable {
             across: communicator)
     }
 
-    /// Starts a training from a network with its heads.
+    /// Starts training from a network with its heads.
     ///
     /// - Parameters:
     ///   - options: the training's options.

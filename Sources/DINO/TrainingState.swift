@@ -3,7 +3,7 @@ import Platform
 import Tensors
 import ViT
 
-// The state of a training as named tensors and the index of its next step, for storing and resuming.
+// The state of training as named tensors and the index of its next step, for storing and resuming.
 
 extension DINOTrainer {
     /// Everything that steps change except `step`: the student (`student.backbone.cls_token`,

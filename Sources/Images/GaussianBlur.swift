@@ -36,7 +36,7 @@ extension Image {
 }
 
 extension CImageBox {
-    /// The box of which three in sequence have the variance of a Gaussian. The operations are in Pillow's order and in
+    /// The box that, applied three times, has the variance of a Gaussian. The operations are in Pillow's order and in
     /// float32 like Pillow's.
     fileprivate init(deviation: Float) {
         let variance = deviation * deviation / 3

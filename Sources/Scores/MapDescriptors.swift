@@ -10,13 +10,13 @@ extension DescriptorGrid {
     /// - Parameters:
     ///   - path: an npy file `[rows, columns, channels]` whose cells divide the whole photo evenly.
     ///   - photo: the photo that they describe.
-    /// - Throws: `TensorFileError` where the file is no such array.
+    /// - Throws: `TensorFileError` if the file cannot be read, `MapError` if its array has another form.
     package init(map path: String, of photo: Image) throws {
         let map = try Tensor(npy: path)
         guard map.shape.rank == 3, map.count > 0 else {
             throw MapError(path: path, shape: map.shape)
         }
-        // A grid's cells are whole pixels apart, so its photo is taken to have a pixel for each cell.
+        // A grid's cells are whole pixels apart, so the network's image is defined to have one pixel per cell.
         self.init(
             values: map,
             geometry: Geometry(
@@ -25,7 +25,7 @@ extension DescriptorGrid {
     }
 }
 
-/// An npy file that holds no map of descriptors.
+/// An npy file that does not contain a map of descriptors.
 package struct MapError: Error, CustomStringConvertible {
     var path: String
     var shape: Shape

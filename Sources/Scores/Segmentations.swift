@@ -48,7 +48,7 @@ extension CreatureSeries {
 extension [Creature] {
     /// Agreement of labels with the true parts: the adjusted Rand index, times 100, over all pixels of the creatures.
     ///
-    /// - Parameter labels: of each picture, one for each pixel.
+    /// - Parameter labels: for each picture, one label per pixel.
     package func partAgreement(with labels: [[UInt8]]) -> Double {
         var pairs = ContingencyTable()
         for (creature, labels) in zip(self, labels) {

@@ -12,8 +12,8 @@ package struct WallViews {
         self.folder = folder
     }
 
-    /// Counts the best buddies of the first view and another whose true place is in the other view
-    /// (`all`), and those of them that lie within some pixels of it (`right`).
+    /// Counts the best buddies of the first view and another: those whose true place is in the other view
+    /// (`all`), and those among them that lie within `pixels` of it (`right`).
     package func share(
         of describer: some Describer, to view: Int, within pixels: Double = 8
     ) throws -> (right: Int, all: Int) {

@@ -2,7 +2,7 @@ import DINO
 import Tensors
 import ViT
 
-/// One step of training: the networks, the gradient, clipping, AdamW and the teacher's average.
+/// One training step: the networks, the gradient, clipping, AdamW and the teacher's average.
 public struct TrainingCase: Sendable {
     /// The objectives.
     public enum Objective: String, Sendable, CaseIterable {

@@ -1,7 +1,7 @@
 import Benchmark
 import Cases
 
-/// Steps of training.
+/// Training steps.
 func steps(_ record: Record) -> BenchmarkSuite {
     let suite = BenchmarkSuite(name: "step")
     for each in TrainingCase.all {

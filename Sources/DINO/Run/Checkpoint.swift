@@ -3,7 +3,7 @@ import Platform
 import Tensors
 import ViT
 
-/// `checkpoint.safetensors`: the complete state of a training.
+/// `checkpoint.safetensors`: the complete state of a training run.
 ///
 /// Tensors: those of `DINOTrainer.state`, with the networks' parameters in the shapes of the official files, so
 /// that the checkpoint is a weight file too; and a hash of each picture. Metadata: the configuration as JSON, the

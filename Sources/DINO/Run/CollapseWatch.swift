@@ -1,6 +1,6 @@
 import Foundation
 
-/// Monitors a training and reports when the network stops learning: the kind of collapse, its likely causes and
+/// Monitors training and reports when the network stops learning: the kind of collapse, its likely causes and
 /// their remedies.
 ///
 /// Self-distillation collapses in two ways, both with student and teacher in agreement: the output is uniform, or
@@ -92,7 +92,7 @@ public struct CollapseWatch: Sendable {
     /// The verdicts that have been reported since their conditions began to hold.
     private var reported: Set<Verdict> = []
 
-    /// Creates a watch for a training.
+    /// Creates a watch for a training run.
     public init(_ circumstances: Circumstances) {
         self.circumstances = circumstances
     }

@@ -73,7 +73,7 @@ extension FeatureReadings {
     /// - Parameter crops: `[pictures, 3, height, width]`, normalised; a contrast near 1 is usual.
     public static func contrast(of crops: Tensor) -> Double { contrast(of: crops, across: Alone()) }
 
-    /// The contrast of the first eight pictures of a step, of which each rank has a part of equal size.
+    /// The contrast of the first eight pictures of a step, whose pictures are divided equally among the ranks.
     static func contrast(of crops: Tensor, across communicator: any Communicator) -> Double {
         let first = communicator.rank * crops.shape[0]
         let own = min(max(0, 8 - first), crops.shape[0])

@@ -1,6 +1,6 @@
 import ViT
 
-/// The initial state of a training, in addition to its options.
+/// The initial state of a training run, in addition to its options.
 public struct StartingPoint: Sendable {
     /// The network to start from; nil for an untrained one.
     public var network: VisionTransformer?
@@ -13,14 +13,14 @@ public struct StartingPoint: Sendable {
     }
 }
 
-/// The source of the features that a training distils.
+/// The source of the features that training distils.
 public enum FeatureSource: Sendable {
     /// A network that is run on the crops.
     case network(any Backbone)
     /// Files with precomputed features.
     case maps(TeacherMaps)
 
-    /// The description of the source in the options of a training.
+    /// The description of the source in the training options.
     public var teacher: DistillationOptions.Teacher {
         switch self {
         case .network(let network): .network(fingerprint: network.fingerprint)

@@ -10,7 +10,7 @@ extension TrainingConfiguration: Bounded {
         package static let accumulation = Bound("batches per step", 1...1 << 16)
     }
 
-    /// A message about the first invalid option or combination of options; nil if they define a training.
+    /// A message about the first invalid option or combination of options; nil if training can start.
     public var fault: String? {
         let single = firstFault(
             options.fault, crops.fault,

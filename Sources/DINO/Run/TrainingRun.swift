@@ -47,7 +47,7 @@ public struct TrainingRun: ~Copyable {
     var plot: LossPlot
     var rhythm: CheckpointSchedule
 
-    /// Progress of a training.
+    /// Progress of training.
     public enum Event: Sendable {
         /// A step has ended.
         case step(TrainingRecord)
@@ -57,7 +57,7 @@ public struct TrainingRun: ~Copyable {
         case saved(step: Int)
     }
 
-    /// How a training ended.
+    /// How training ended.
     public enum Ending: Sendable, Hashable {
         /// All steps were taken.
         case complete

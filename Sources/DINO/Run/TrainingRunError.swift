@@ -4,7 +4,7 @@ import Tensors
 
 /// Why a training run cannot start or continue; the `description` is one sentence.
 public enum TrainingRunError: Error, Sendable, Hashable {
-    /// A file cannot be read, or is not what a training writes.
+    /// A file cannot be read, or is not what a training run writes.
     case unreadable(path: String, reason: String)
     /// A file cannot be written; its previous version remains.
     case unwritable(path: String, reason: String)
@@ -24,7 +24,7 @@ public enum TrainingRunError: Error, Sendable, Hashable {
     case otherPictures(folder: String, found: Int, expected: Int)
     /// The options are invalid, or need more memory than this machine has.
     case options(String)
-    /// This process was started with other options or pictures than the first of those that train together.
+    /// This process has other options or pictures than the first of the processes that train together.
     case otherProcess
     /// The loss or the gradient of a step was infinite or not a number; the step was discarded.
     case notFinite(CollapseWatch.Finding)

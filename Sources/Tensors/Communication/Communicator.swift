@@ -37,7 +37,7 @@ public struct Alone: Communicator {
     public var rank: Int { 0 }
     /// 1.
     public var count: Int { 1 }
-    /// The name of no machine in particular.
+    /// A phrase in place of the machine's name.
     public var host: String { "this machine" }
 
     /// Never called: there is no other rank.
@@ -146,7 +146,7 @@ extension Communicator {
 
     /// Sets each flag's bits to those that are set on any rank.
     ///
-    /// - Parameter flags: as many on all ranks.
+    /// - Parameter flags: the same number on all ranks.
     /// - Complexity: at most 2 log2(ranks) messages for a rank.
     public func unite(_ flags: inout [UInt8]) {
         var others = [UInt8](repeating: 0, count: flags.count)

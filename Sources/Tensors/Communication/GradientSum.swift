@@ -12,7 +12,7 @@ public struct GradientSum {
 
     /// Creates an empty sum.
     ///
-    /// - Parameter communicator: the ranks that hold the shares, as many each.
+    /// - Parameter communicator: the ranks that hold the shares, the same number each.
     public init(across communicator: any Communicator) {
         self.communicator = communicator
     }

@@ -29,7 +29,7 @@ extension Communicator {
     /// Runs `body` on every rank as ``together(_:)`` does, and unites flags in the same messages.
     ///
     /// - Parameters:
-    ///   - flags: as many on all ranks; united as by ``unite(_:)`` after `body` has run.
+    ///   - flags: the same number on all ranks; united as by ``unite(_:)`` after `body` has run.
     ///   - body: this rank's part of the work.
     package func together<Result>(
         uniting flags: inout [UInt8], _ body: () throws -> Result

@@ -1,6 +1,6 @@
 /// How a linear layer holds its weights `[outputs, inputs]`.
 enum Factor: Sendable {
-    /// As they are, with a cache of the packed form, if one is wanted.
+    /// As they are, optionally with a cache of the packed form.
     case plain(Tensor, PackedFactorCache?)
     /// In the layout of the float kernels alone.
     case packed(PackedFactor)
