@@ -39,7 +39,7 @@ enum Terminal {
     static func say(_ line: String) { say(text: printable(line)) }
 
     /// Writes the program's own text to standard output. After a failure it writes nothing more, but the
-    /// work continues: results are in files, and are still wanted after `| head -1`.
+    /// work continues: results are in files, which are still needed after `| head -1`.
     static func say(text: String) {
         guard !isMuted else { return }
         outputFailure.withLock { failure in

@@ -28,7 +28,7 @@ extension TrainingRun {
             observe(.step(record))
             if let finding = watch.observe(record) { observe(.finding(finding)) }
             let endsEpoch = trainer.step % trainer.schedule.stepsPerEpoch == 0
-            // Any process may be told to stop; the first decides when to save.
+            // Any process may receive the request to stop; the first one decides when to save.
             var flags: [UInt8] = [
                 isStopping() ? 1 : 0,
                 communicator.rank == 0 && rhythm.isDue(after: trainer.step, endsEpoch: endsEpoch)

@@ -9,7 +9,7 @@ import ViT
 final class CandidateCollector: @unchecked Sendable {
     typealias Best = SimilarityKernels.Best
 
-    /// The nearest cells' candidates, by cell, in ascending order; nil if there were more than `budget`.
+    /// The candidates for the nearest cell of each cell, in ascending order.
     struct Result {
         var ofSource: [[Int32]]
         var ofTarget: [[Int32]]
@@ -99,7 +99,7 @@ final class CandidateCollector: @unchecked Sendable {
                     let place = column * pitch + cell
                     guard best[place] >= threshold else { continue }
                     if seconds[place] >= threshold {
-                        // More than one of this column: any of them.
+                        // More than one cell of this column is similar enough: any of them may be.
                         found += (0..<source.rows).map { Int32($0 * source.columns + column) }
                     } else {
                         found.append(indices[place])
@@ -112,6 +112,8 @@ final class CandidateCollector: @unchecked Sendable {
         count.wrappingAdd(added, ordering: .relaxed)
     }
 
+    /// The candidates; nil if there were more than `budget`.
+    ///
     /// - Parameter best: the source cells' greatest similarities.
     func result(_ best: [Best]) -> Result? {
         guard !isFull else { return nil }
