@@ -39,7 +39,7 @@ void cimage_palette(CImageReader *reader, uint8_t rgba[256 * 4]);
 
 void cimage_close(CImageReader *reader);
 
-/// What a PNG file is to hold.
+/// The size and format of a PNG file to write.
 typedef struct {
     uint32_t width, height;
     int channels;       ///< 1 (gray, or indices into a palette) or 3 (RGB).
