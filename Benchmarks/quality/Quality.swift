@@ -19,8 +19,10 @@ struct Quality: ParsableCommand {
             Example: swift run -c release quality --data DATA --weights run/teacher.safetensors
             """)
 
-    @Option(help: ArgumentHelp("The folder of the pictures.", valueName: "dir"))
-    var data: String
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the pictures; --agreement does not need it.", valueName: "dir"))
+    var data: String?
 
     @Option(help: ArgumentHelp("The network.", valueName: "file"))
     var weights: String?
@@ -93,6 +95,7 @@ struct Quality: ParsableCommand {
     func run() throws {
         if let threads { Parallelism.threadCount = threads }
         if let agreement { return try compare(onPhotosIn: agreement) }
+        guard let data else { throw ValidationError("--data is missing") }
         let examination = try Examination(
             data: data, isQuick: quick, only: only.isEmpty ? nil : Set(only))
         var table = Table(isJSON: json)
