@@ -4,7 +4,7 @@ import Platform
 /// The folder for results, created if it is missing.
 struct OutputFolder {
     private let path: String
-    private let inputs: Set<String>
+    private let inputs: Set<FileName>
 
     /// Creates the folder if it is missing.
     ///
@@ -22,7 +22,7 @@ struct OutputFolder {
                     + (isTaken ? "it is a file" : "\(error)"))
         }
         self.path = path
-        self.inputs = Set(inputs.map(FileSystem.resolved))
+        self.inputs = Set(inputs.map { FileName(FileSystem.resolved($0)) })
     }
 
     /// The path of a result.
@@ -30,7 +30,7 @@ struct OutputFolder {
     /// - Throws: `Failure` if it is one of the inputs.
     func file(_ name: String) throws -> String {
         let file = path == "." || path == "./" ? name : Path.joined(path, name)
-        guard !inputs.contains(FileSystem.resolved(file)) else {
+        guard !inputs.contains(FileName(FileSystem.resolved(file))) else {
             throw Failure("\(file) is an input and would be replaced; choose another --output")
         }
         return file
@@ -44,7 +44,8 @@ struct OutputFolder {
 ///   - inputs: files that it must not replace.
 /// - Throws: `Failure` if it cannot be written.
 func checkWritable(_ path: String, keeping inputs: [String]) throws {
-    guard !inputs.map(FileSystem.resolved).contains(FileSystem.resolved(path)) else {
+    let resolved = FileName(FileSystem.resolved(path))
+    guard !inputs.contains(where: { FileName(FileSystem.resolved($0)) == resolved }) else {
         throw Failure("\(path) is an input and would be replaced; choose another name")
     }
     guard !FileSystem.isFolder(path) else {

@@ -114,8 +114,13 @@ struct PictureSets {
             let own = FileSystem.resolved(output)
             let names = ((try? FileSystem.names(in: root)) ?? []).filter { name in
                 let path = Path.joined(root, name)
-                return name.utf8.first != UInt8(ascii: ".") && FileSystem.isFolder(path)
-                    && FileSystem.resolved(path) != own
+                guard name.utf8.first != UInt8(ascii: "."), FileSystem.isFolder(path) else {
+                    return false
+                }
+                // Results of an earlier call may lie deeper.
+                let folder = FileSystem.resolved(path).utf8
+                return !own.utf8.elementsEqual(folder)
+                    && !own.utf8.starts(with: Array(folder) + [UInt8(ascii: "/")])
             }
             // The folders are the sets.
             return names.isEmpty

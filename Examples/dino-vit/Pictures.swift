@@ -25,9 +25,9 @@ struct NamedPictures {
     init(_ arguments: [String], sharingNames: Bool) throws {
         for argument in arguments { try add(argument) }
         guard !sharingNames else { return }
-        var paths: [String: String] = [:]
+        var paths: [FileName: String] = [:]
         for picture in pictures {
-            if let other = paths.updateValue(picture.path, forKey: picture.stem) {
+            if let other = paths.updateValue(picture.path, forKey: FileName(picture.stem)) {
                 throw Failure(
                     "the results of \(other) and \(picture.path) would both be named"
                         + " \(picture.stem); run them separately, into two folders")

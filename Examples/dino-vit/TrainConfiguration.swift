@@ -63,6 +63,11 @@ extension Train {
         set(&result.accumulation, schedule.accumulate)
         result.options.network = try networkConfiguration(
             result, starting, isBeginning: isBeginning)
+        if isBeginning {
+            let normalization = result.options.network.normalization
+            result.crops.mean = normalization.mean
+            result.crops.standardDeviation = normalization.standardDeviation
+        }
         apply(to: &result.options, isBeginning: isBeginning)
         try objectives.apply(to: &result.options, features, isBeginning: isBeginning)
     }
@@ -93,7 +98,9 @@ extension Train {
             to: teacher.teacherTemp ?? temperature.end,
             warmupEpochs: teacher.warmupTeacherTempEpochs ?? temperature.warmupEpochs)
         set(&options.loss.centreMomentum, teacher.centerMomentum)
-        if isBeginning && start.initWeights != nil { options.frozenNetworkEpochs = 1 }
+        if isBeginning && start.initWeights != nil {
+            options.frozenNetworkEpochs = min(1, Double(options.epochs) / 4)
+        }
         set(&options.frozenNetworkEpochs, start.freezeBackbone)
         set(&options.activationMemory, resources.memoryLimit.map { $0 << 20 })
         if isBeginning && schedule.epochs != nil {

@@ -86,6 +86,12 @@ struct WeightsCommand: ParsableCommand {
         func run() throws {
             options.apply()
             let file = try input.file()
+            var own = try self.texts()
+            var configuration = file.configuration
+            if let fault = WeightFile.apply(&own, to: &configuration) {
+                throw Failure("--metadata cannot be stored: \(fault)")
+            }
+            let texts = file.metadata.merging(own) { _, new in new }
             let inputs = file.files + file.companions
             if format == .huggingFace {
                 let folder = try OutputFolder(output, keeping: inputs)
@@ -97,13 +103,13 @@ struct WeightsCommand: ParsableCommand {
                 Note.heads(of: file.path, file.configuration, "use --heads to change it")
             }
             let type = half ? ElementType.float16 : .float32
-            let texts = file.metadata.merging(try texts()) { _, new in new }
-            var network = try file.network()
+            var network = try file.network(for: precision == .float32 ? nil : precision)
+            network.normalization = configuration.normalization
+            network.saliencyThreshold = configuration.saliencyThreshold
             if precision == .float32 {
                 try network.write(
                     to: output, naming: format, elementType: type, metadata: texts)
             } else {
-                network = try file.network(for: precision)
                 try network.writeIntegers(to: output, metadata: texts)
             }
             if network.hasRoundedPeriods {

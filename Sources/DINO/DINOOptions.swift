@@ -108,6 +108,9 @@ extension DINOOptions {
 
     /// The options of the head that masked patches use.
     var effectivePatchHead: DINOHead.Options { patchHead ?? head }
+
+    /// The options of the head whose targets are observed: the class token's, or that of masked patches if it is the only one.
+    var targetHead: DINOHead.Options { needsHead ? head : effectivePatchHead }
 }
 
 /// Decoding accepts options stored before all fields existed.

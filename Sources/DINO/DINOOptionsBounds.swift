@@ -59,6 +59,9 @@ extension DINOOptions: Bounded {
         if let tap = distillation?.taps.first(where: { network.layer($0.layer) == nil }) {
             return "the network has no layer \(tap.layer) to distil features into"
         }
+        if frozenNetworkEpochs >= Double(epochs) {
+            return "the network is frozen for all of the training's \(epochs) epochs"
+        }
         return warmupEpochs <= epochs
             ? nil : "a warm-up of \(warmupEpochs) epochs is longer than the training's \(epochs)"
     }

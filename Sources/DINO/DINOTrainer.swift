@@ -95,6 +95,8 @@ public struct DINOTrainer: Sendable {
         self.options = options
         self.communicator = communicator
         schedule = DINOSchedule(options, batchSize: batchSize, stepsPerEpoch: stepsPerEpoch)
+        var student = student
+        student.backbone.restoreWeights()
         self.student = student
         self.featureTeacher = featureTeacher
         teacher = student
@@ -153,7 +155,7 @@ public struct DINOTrainer: Sendable {
             teacherTemperature: schedule.teacherTemperature[epoch],
             teacherEntropy: DINOLoss.entropy(
                 of: prototypes.map { $0.targets ?? $0.patchTargets }, across: communicator),
-            uniformEntropy: log(Double(options.head.prototypes)),
+            uniformEntropy: log(Double(options.targetHead.prototypes)),
             deviation: readings.deviation, rank: readings.rank, gradientNorm: norm)
 
         if let limit = options.gradientClip {

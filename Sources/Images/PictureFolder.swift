@@ -93,10 +93,11 @@ public struct PictureFolder: Sendable, Hashable {
         }
         files = found.sorted { $0.precedes($1) }
         let names = files.map { file in
-            file.utf8.firstIndex(of: UInt8(ascii: "/")).map { String(file[..<$0]) }
+            file.utf8.firstIndex(of: UInt8(ascii: "/")).map { FileName(String(file[..<$0])) }
         }
-        classes = Set(names.compactMap { $0 }).sorted { $0.precedes($1) }
-        let indices = Dictionary(uniqueKeysWithValues: zip(classes, classes.indices))
+        classes = Set(names.compactMap { $0 }).map(\.text).sorted { $0.precedes($1) }
+        let indices = Dictionary(
+            uniqueKeysWithValues: zip(classes.lazy.map(FileName.init), classes.indices))
         labels = names.map { $0.flatMap { indices[$0] } }
     }
 

@@ -68,3 +68,19 @@ package func withPath(_ path: String, _ call: (UnsafePointer<CChar>) -> Int32) -
         buffer.baseAddress.map(call) ?? -1
     }
 }
+
+/// A file name or path as a key. Strings are equal if they look the same, as `é` does in one character and in two; file names
+/// are equal if their bytes are.
+package struct FileName: Hashable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    package static func == (one: FileName, other: FileName) -> Bool {
+        one.text.utf8.elementsEqual(other.text.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
+}

@@ -80,6 +80,11 @@ extension VisionTransformer: Backbone {
         hash.add((positionEncoding?.resampling.rawValue ?? "").utf8)
         if precision != .float32 { hash.add(precision.rawValue.utf8) }
         for period in rotaryPositions?.periods ?? [] { add(UInt64(period.bitPattern)) }
+        if normalization != .imageNet {
+            for value in normalization.mean + normalization.standardDeviation {
+                add(UInt64(value.bitPattern))
+            }
+        }
         return String(hash.value, radix: 16)
     }
 

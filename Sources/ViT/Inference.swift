@@ -23,6 +23,12 @@ extension VisionTransformer {
         return network
     }
 
+    /// Undoes ``prepared(for:)``, except for the rounding. Training starts from this, since a checkpoint stores weights alone.
+    package mutating func restoreWeights() {
+        patchEmbedding.projection.restoreWeights()
+        for index in blocks.indices { blocks[index].restoreWeights() }
+    }
+
     /// The precision of the blocks' linear maps: the lowest one, if they differ.
     public var precision: Precision {
         let bits = blocks.flatMap { $0.linearMaps.compactMap(\.layer.quantized?.bits) }.min()
@@ -58,6 +64,13 @@ extension Block {
         attention.output.prepare(for: precision)
         feedForward.hidden.prepare(for: precision)
         feedForward.output.prepare(for: precision)
+    }
+
+    mutating func restoreWeights() {
+        attention.projection.restoreWeights()
+        attention.output.restoreWeights()
+        feedForward.hidden.restoreWeights()
+        feedForward.output.restoreWeights()
     }
 }
 

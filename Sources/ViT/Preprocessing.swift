@@ -82,7 +82,7 @@ public struct Preprocessing: Hashable, Sendable, Codable {
     package static let loadSizes = Bound("load size", 1...4096)
 
     /// The most pixels that a picture may be enlarged to, so that memory stays in proportion to the photo.
-    static let maximumPixelCount = 1 << 25
+    package static let maximumPixelCount = 1 << 25
 
     /// Resizes a photo for a network.
     ///

@@ -104,6 +104,11 @@ public struct VisionTransformer: Sendable {
         get { configuration.normalization }
         set { configuration.normalization = newValue }
     }
+    /// The mean saliency above which something is foreground; nil for the descriptors' default.
+    package var saliencyThreshold: Float? {
+        get { configuration.saliencyThreshold }
+        set { configuration.saliencyThreshold = newValue }
+    }
 
     /// The token layout for an image of the given size; see `PatchEmbedding.grid(height:width:stride:)`.
     ///

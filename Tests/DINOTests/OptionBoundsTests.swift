@@ -32,6 +32,7 @@ import ViT
     @Test(arguments: [
         "not finite", "a list too short", "a crop smaller than a patch", "heads that do not divide",
         "a warm-up that is too long", "a layer too many", "nothing to learn", "too many parameters",
+        "another normalisation", "a network that never learns",
     ])
     func rejectsInconsistentOptions(_ case: String) throws {
         var configuration = try Self.full()
@@ -42,6 +43,9 @@ import ViT
         case "heads that do not divide": configuration.options.network.heads = 5
         case "a warm-up that is too long": configuration.options.warmupEpochs = 11
         case "a layer too many": configuration.options.distillation?.taps[0].layer = 4
+        case "another normalisation": configuration.crops.mean = Normalization.satellite.mean
+        case "a network that never learns":
+            configuration.options.frozenNetworkEpochs = Double(configuration.options.epochs)
         case "nothing to learn":
             configuration.options.objectives.dino = 0
             configuration.options.distillation = nil

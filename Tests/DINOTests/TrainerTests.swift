@@ -1,4 +1,5 @@
 import DINO
+import Foundation
 import Tensors
 import Testing
 import ViT
@@ -173,6 +174,39 @@ import ViT
             let isFixed = new.name.hasPrefix("backbone.") || new.name.hasSuffix("weight_g")
             #expect((old.tensor == new.tensor) == isFixed, "\(new.name)")
         }
+    }
+
+    /// A frozen network would go on to multiply in integers, until a checkpoint restores its weights as floats.
+    @Test(arguments: [Precision.float32, .int16, .int8])
+    func preparedNetworkIsTrainedFromItsWeights(precision: Precision) throws {
+        var options = options()
+        options.frozenNetworkEpochs = 1
+        let prepared = TrainingFixture.trainer(options).student.backbone.prepared(for: precision)
+        var plain = prepared
+        plain.forEachParameter { _, tensor in
+            tensor = Tensor(tensor.elements, shape: tensor.shape)
+        }
+        #expect(plain.precision == .float32)
+        var trainers = [prepared, plain].map {
+            DINOTrainer(options, startingFrom: $0, batchSize: 3, stepsPerEpoch: 5)
+        }
+        #expect(trainers[0].student.backbone.precision == .float32)
+        for index in trainers.indices {
+            _ = try trainers[index].step(TrainingFixture.batch(step: 0))
+        }
+        #expect(trainers[0].state == trainers[1].state)
+    }
+
+    /// With masked patches alone, the targets come from their own head.
+    @Test func uniformEntropyIsThatOfTheHeadWithTargets() throws {
+        var options = options()
+        options.objectives = ObjectiveWeights(dino: 0, ibot: 1, koLeo: 0)
+        options.network.hasMaskToken = true
+        options.patchHead = options.head
+        options.patchHead?.prototypes = 7
+        var trainer = TrainingFixture.trainer(options)
+        let report = try trainer.step(TrainingFixture.batch(step: 0))
+        #expect(report.uniformEntropy == log(7))
     }
 
     @Test func networkMayBeFrozenForPartOfAnEpoch() throws {

@@ -137,7 +137,8 @@ import ViT
         #expect(read.parts == model.parts && read.background == model.background)
         for (change, found): ((inout PartCoSegmentation.Options) -> Void, String) in [
             ({ $0.refinement?.iterations = 1 << 40 }, "iterations of the CRF 1099511627776"),
-            ({ $0.refinement?.colourDeviation = 0 }, "deviation of the CRF 0.0"),
+            ({ $0.refinement?.colourDeviation = 0.9 }, "colour deviation of the CRF 0.9"),
+            ({ $0.refinement?.gaussianDeviation = 0.4 }, "deviation of the CRF 0.4"),
             ({ $0.refinement?.bilateralWeight = -1 }, "weight of the CRF -1.0"),
             ({ $0.crops = .max }, "crops of a picture"),
             ({ $0.parts = 256 }, "number of parts 256"),

@@ -173,4 +173,42 @@ import ViT
             try VideoSegmenter(model, first: other, labels: mask, options: options)
         }
     }
+
+    @Test func framesAreNormalisedAsTheNetworkRequires() throws {
+        var generator = SplitMix64(seed: 5)
+        var model = VisionTransformer(
+            untrained: .init(width: 64, depth: 2, heads: 2, patchSize: 8), using: &generator)
+        let frames = (0..<2).map { _ in
+            let pixels = (0..<64 * 48 * 3).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+            return Image(width: 64, height: 48, pixels: pixels)
+        }
+        let labels = (0..<64 * 48).map { UInt8($0 % 64 >= 24 ? 1 : 0) }
+        let mask = LabelMap(width: 64, height: 48, labels: labels)
+        var options = VideoSegmenter.Options()
+        options.shorterSide = 48
+        let found = try [
+            Normalization.imageNet, .satellite,
+            .init(mean: [0.1, 0.9, 0.5], standardDeviation: [1, 0.1, 0.3]),
+        ].map {
+            model.normalization = $0
+            var segmenter = try VideoSegmenter(
+                model, first: frames[0], labels: mask, options: options)
+            return try segmenter.labels(of: frames[1]).labels
+        }
+        #expect(Set(found).count == 3)
+    }
+
+    /// At 480 pixels its longer side would have 384,000.
+    @Test func elongatedFrameIsRefused() throws {
+        var generator = SplitMix64(seed: 6)
+        let model = VisionTransformer(
+            untrained: .init(width: 64, depth: 1, heads: 1, patchSize: 8), using: &generator)
+        let line = LabelMap(width: 800, height: 1, labels: Array(repeating: 0, count: 800))
+        #expect(
+            throws: VideoError.extraction(
+                .preprocessing(.tooLong(width: 800, height: 1, loadSize: 480)))
+        ) {
+            _ = try VideoSegmenter(model, first: Image(width: 800, height: 1), labels: line)
+        }
+    }
 }

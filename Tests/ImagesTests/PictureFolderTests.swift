@@ -30,6 +30,16 @@ import Testing
         #expect(try PictureFolder(folder.path + "/").path(of: 1) == folder.path + "/cats/a.png")
     }
 
+    /// Two names that look the same, é in one character and in two, are different files.
+    @Test func classesAreDistinguishedByTheirBytes() throws {
+        let folder = try TemporaryFolder()
+        let names = ["cafe\u{301}", "caf\u{e9}"]
+        for name in names { try folder.write([], to: name + "/1.png") }
+        let pictures = try PictureFolder(folder.path)
+        #expect(pictures.classes.map { Array($0.utf8) } == names.map { Array($0.utf8) })
+        #expect(pictures.labels == [0, 1])
+    }
+
     @Test func followsLinksButNotCycles() throws {
         let folder = try TemporaryFolder()
         let other = try TemporaryFolder()

@@ -55,6 +55,15 @@ import Testing
         #expect(folder.names(in: "mixed") == ["two.saliency.npy", "two.saliency.png"])
     }
 
+    @Test func deeperResultsAreNotSets() throws {
+        try put(["one.png"], into: "root/a")
+        for _ in 0..<2 {
+            let outcome = try run(["saliency", folder["root"]], into: "root/results/today")
+            #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+            #expect(folder.names(in: "root/results/today") == ["a"])
+        }
+    }
+
     @Test func matchAcceptsPairsInSubfolders() throws {
         try put(["one.png", "two.png"], into: "pairs/good")
         try put(["one.png"], into: "pairs/lonely")

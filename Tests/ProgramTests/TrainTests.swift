@@ -171,6 +171,33 @@ import ViT
         #expect(missing.status == 1 && missing.message?.contains("maps/12.png.npy") == true)
     }
 
+    /// The crops are normalised as the initial weights require, and a single epoch is enough to change these.
+    @Test func initialWeightsDetermineTheNormalization() throws {
+        let training = try Training()
+        #expect(try training.train("first", epochs: 1).status == 0)
+        let weights = training.folder["weights.safetensors"]
+        let converted = try Program.run(
+            [
+                "weights", "convert", training.folder["first/teacher.safetensors"], weights,
+                "--metadata", "image_mean=0.5 0.5 0.5", "--metadata", "image_std=0.2 0.2 0.2",
+            ])
+        #expect(converted.status == 0)
+        let outcome = try training.train("second", epochs: 1, ["--init-weights", weights])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let checkpoint = training.folder["second/checkpoint.safetensors"]
+        let text = try #require(
+            try TensorFile(contentsOf: checkpoint).metadata["configuration"])
+        let configuration = try JSONDecoder().decode(
+            TrainingConfiguration.self, from: Data(text.utf8))
+        #expect(configuration.crops.mean == [0.5, 0.5, 0.5])
+        #expect(configuration.crops.standardDeviation == [0.2, 0.2, 0.2])
+        let name = "blocks.0.attn.qkv.weight"
+        let before = try TensorFile(contentsOf: weights).tensor(named: name)
+        let after = try TensorFile(contentsOf: checkpoint).tensor(
+            named: "student.backbone." + name)
+        #expect(before != after)
+    }
+
     /// A finished run can be resumed whichever parameters its objectives use.
     @Test func resumesWithUnusedParameters() throws {
         let training = try Training()

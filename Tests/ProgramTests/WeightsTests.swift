@@ -77,6 +77,39 @@ import Testing
         #expect(info.contains("\ndata:           other\nrecipe:         a=b\\u{1B}[2J\n"))
     }
 
+    @Test func metadataMayDescribeTheNetworkButNotItsFormat() throws {
+        func convert(_ texts: [String]) throws -> Program.Outcome {
+            try Program.run(
+                [
+                    "weights", "convert", Fixtures.weights, folder["other.safetensors"], "--heads",
+                    "6",
+                ]
+                    + texts.flatMap { ["--metadata", $0] })
+        }
+        for (texts, message) in [
+            (["precision=int8"], "precision is written by the package itself"),
+            (["num_heads=3"], "num_heads is written by the package itself"),
+            (
+                ["image_mean=0.5 0.5 0.5"],
+                "image_mean and image_std describe a normalisation together"
+            ),
+            (["saliency_threshold=high"], "saliency_threshold high is not a number"),
+            (["saliency_threshold=2"], "saliency threshold 2.0 is not from 0.0 to 1.0"),
+        ] {
+            let outcome = try convert(texts)
+            #expect(outcome.status == 1 && outcome.output == "")
+            #expect(outcome.message == "error: --metadata cannot be stored: \(message)")
+        }
+        #expect(folder.names(in: "") == [])
+        let texts = [
+            "image_mean=0.5 0.5 0.5", "image_std=0.2 0.2 0.2", "saliency_threshold=0.25",
+        ]
+        #expect(try convert(texts).status == 0)
+        let info = try Program.run(["weights", "info", folder["other.safetensors"]]).output
+        #expect(info.contains("normalization:  [0.5, 0.5, 0.5], [0.2, 0.2, 0.2]\n"), "\(info)")
+        #expect(info.contains("saliency threshold: 0.25\n"))
+    }
+
     @Test(arguments: ["int16", "int8"])
     func integersAreStoredAndUsed(precision: String) throws {
         let stored = folder["stored.safetensors"]

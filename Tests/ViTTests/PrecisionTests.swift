@@ -43,6 +43,15 @@ import ViT
         }
     }
 
+    @Test func fingerprintDependsOnTheNormalization() {
+        var network = wideNetwork()
+        let before = network.fingerprint
+        network.normalization = .satellite
+        #expect(network.fingerprint != before)
+        network.normalization = .imageNet
+        #expect(network.fingerprint == before)
+    }
+
     @Test(arguments: [(Precision.int16, 2e-3), (.int8, 0.1)])
     func integersAreNearFloats(precision: Precision, bound: Double) throws {
         for network in [try ModelFixture.model(), wideNetwork()] {

@@ -1,4 +1,5 @@
 import Images
+import Platform
 
 /// The pictures of a folder with one subfolder per class.
 public struct LabelledPictures: Sendable, Hashable {
@@ -26,7 +27,7 @@ public struct LabelledPictures: Sendable, Hashable {
         let classes = train?.classes ?? folder.classes
         var places: [Int] = []
         for name in folder.classes {
-            guard let place = classes.firstIndex(of: name) else {
+            guard let place = classes.firstIndex(where: { FileName($0) == FileName(name) }) else {
                 throw .unknownClass(name, test: folder.path, train: train?.folder ?? "")
             }
             places.append(place)

@@ -208,7 +208,7 @@ extension CollapseWatch.Circumstances {
         let scale = Double(configuration.picturesPerStep) / 256
         self.init(
             outputs: options.objectives.usePrototypes
-                ? (options.needsHead ? options.head : options.effectivePatchHead).prototypes : 0,
+                ? options.targetHead.prototypes : 0,
             batchSize: configuration.picturesPerStep,
             learningRate: options.learningRate * scale,
             usualLearningRate: options.optimizer.usualLearningRate * scale,

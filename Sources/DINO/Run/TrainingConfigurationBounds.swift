@@ -21,6 +21,10 @@ extension TrainingConfiguration: Bounded {
             return "the \(picturesPerStep) pictures of a step do not divide into"
                 + " \(options.shares) shares; at most \(largest) are possible"
         }
+        let normalization = options.network.normalization
+        guard crops.mean == normalization.mean,
+            crops.standardDeviation == normalization.standardDeviation
+        else { return "the crops' colour normalisation differs from the network's" }
         let patch = options.network.patchSize
         let smallest =
             crops.localCount > 0 ? min(crops.globalSide, crops.localSide) : crops.globalSide
@@ -55,10 +59,8 @@ extension TrainingConfiguration: Bounded {
         if let odd = side.first(where: { $0 % patch != 0 }) {
             return "crops of \(odd) pixels are not divisible into the teacher's patches of \(patch)"
         }
-        let normalization = network.configuration.normalization
-        return crops.mean == normalization.mean
-            && crops.standardDeviation == normalization.standardDeviation
-            ? nil : "the teacher's normalization differs from that of the crops"
+        return network.configuration.normalization == options.network.normalization
+            ? nil : "the teacher's colour normalisation differs from the network's"
     }
 
     /// The number of parameters of the network and of each of its heads, with the prefix of their names.

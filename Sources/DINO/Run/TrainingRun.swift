@@ -130,7 +130,7 @@ public struct TrainingRun: ~Copyable {
             stepsPerEpoch: source.stepsPerEpoch, across: communicator)
         var contents = PictureContents(digests: Tensor(repeating: 0, shape: [pictures.count]))
         var plot = LossPlot(
-            outputs: options.objectives.usePrototypes ? options.head.prototypes : nil)
+            outputs: options.objectives.usePrototypes ? options.targetHead.prototypes : nil)
         var watch = CollapseWatch(.init(configuration, pictures: pictures.count))
         var notices: [Notice] = []
         var log: OpenLog?

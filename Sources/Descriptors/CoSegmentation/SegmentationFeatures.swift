@@ -112,9 +112,10 @@ public struct SegmentationTaps: Hashable, Sendable {
             return Input(picture: picture, saliency: nil)
         }
         let divisor = features.loadSize == nil ? 1 : 2
+        // At least a patch: whether the picture itself has one is checked with its descriptors.
         let small = photo.resized(
-            width: max(1, picture.image.width / divisor),
-            height: max(1, picture.image.height / divisor), using: .lanczos)
+            width: max(network.patchSize, picture.image.width / divisor),
+            height: max(network.patchSize, picture.image.height / divisor), using: .lanczos)
         return Input(picture: picture, saliency: small)
     }
 

@@ -4,9 +4,11 @@ extension DenseCRF: Bounded {
     package enum Bounds {
         /// Beliefs converge within a few tens of iterations.
         package static let iterations = Bound("iterations of the CRF", 0...1000)
-        /// Below a hundredth of a pixel or of a colour level the lattice's vertices no longer fit their
-        /// integers; the upper limit is wider than a picture.
-        package static let deviation = Bound("deviation of the CRF", Float(0.01)...1e5)
+        /// Below half a pixel a kernel relates each pixel to itself alone; the upper limit is wider than a picture.
+        package static let deviation = Bound("deviation of the CRF", Float(0.5)...1e5)
+        /// Below one level a kernel relates equal colours alone. With both lower limits the lattice's vertices fit their
+        /// integers (`LatticePacking`) for pictures of up to 2^25 pixels: 31 bits for the colours, 31 for the places.
+        package static let colourDeviation = Bound("colour deviation of the CRF", Float(1)...1e5)
         /// Negative log-probabilities are in the tens; at the upper limit the kernel outweighs them entirely.
         package static let weight = Bound("weight of the CRF", Float(0)...1e6)
     }
@@ -15,7 +17,8 @@ extension DenseCRF: Bounded {
     public var fault: String? {
         firstFault(
             Bounds.iterations.fault(iterations), Bounds.deviation.fault(gaussianDeviation),
-            Bounds.deviation.fault(bilateralDeviation), Bounds.deviation.fault(colourDeviation),
+            Bounds.deviation.fault(bilateralDeviation),
+            Bounds.colourDeviation.fault(colourDeviation),
             Bounds.weight.fault(gaussianWeight), Bounds.weight.fault(bilateralWeight))
     }
 }

@@ -72,7 +72,7 @@ public struct VideoSegmenter: Sendable {
         let patch = PatchStride(model.configuration.patchSize)
         var extractor = Extractor(
             model, FeatureOptions(facet: .normedToken, stride: patch, loadSize: nil))
-        if model.configuration.isOfDINO {
+        if model.configuration.isOfDINO && model.configuration.normalization == .imageNet {
             // The reference script uses 0.228 for red, not the usual 0.229.
             extractor.preprocessing.normalization = Normalization(
                 mean: Normalization.imageNet.mean, standardDeviation: [0.228, 0.224, 0.225])
@@ -108,6 +108,12 @@ public struct VideoSegmenter: Sendable {
     ) throws(VideoError) -> DescriptorGrid {
         let size = networkSize(
             width: frame.width, height: frame.height, shorterSide: options.shorterSide)
+        let pixels = max(Preprocessing.maximumPixelCount, frame.width * frame.height)
+        guard size.width <= pixels / size.height else {
+            let (width, height, side) = (frame.width, frame.height, options.shorterSide)
+            throw .extraction(
+                .preprocessing(.tooLong(width: width, height: height, loadSize: side)))
+        }
         let image = frame.resized(width: size.width, height: size.height, using: .bilinear)
         do {
             return try extractor.descriptors(of: image)

@@ -100,6 +100,11 @@ public struct Linear: Sendable {
         factor = factor.prepared(for: precision)
     }
 
+    /// Ends the preparation: the layer holds its weights as they are, rounded if they were quantised.
+    package mutating func restoreWeights() {
+        if factor.plain == nil { weight = factor.weights }
+    }
+
     /// The layer restricted to a range of its outputs; it shares the weights. (Prepared weights are copied unless the
     /// range starts and ends at multiples of 192.)
     ///

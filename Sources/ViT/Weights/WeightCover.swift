@@ -65,8 +65,11 @@ struct WeightCover {
         }
         if let periods = names.naming.periods.flatMap(names.other) { used.insert(periods) }
         let rest = names.leftOver(besides: used)
-        leftOver = rest.filter { WeightNames.isIgnorable($0.dropFirst(names.root.count)) }
-        let refused = rest.filter { !leftOver.contains($0) }
+        func isIgnorable(_ name: String) -> Bool {
+            WeightNames.isIgnorable(name.dropFirst(names.root.count))
+        }
+        leftOver = rest.filter(isIgnorable)
+        let refused = rest.filter { !isIgnorable($0) }
         guard missing.isEmpty && refused.isEmpty else {
             throw .notCovering(path: file.path, missing: missing, leftOver: refused)
         }

@@ -77,12 +77,42 @@ public struct WeightFile: Sendable {
         return texts
     }
 
+    /// Applies those of the texts for a file's header that describe the network, and removes them: `saliency_threshold`,
+    /// and `image_mean` with `image_std`.
+    ///
+    /// - Returns: a message about a text that cannot be applied, or whose name is used by the package; nil if there is none.
+    package static func apply(
+        _ texts: inout [String: String], to configuration: inout VisionTransformer.Configuration
+    ) -> String? {
+        for name in ["format", headsKey, epsilonKey, precisionKey] where texts[name] != nil {
+            return "\(name) is written by the package itself"
+        }
+        if let text = texts.removeValue(forKey: saliencyKey) {
+            guard let threshold = Float(text) else {
+                return "\(saliencyKey) \(text) is not a number"
+            }
+            configuration.saliencyThreshold = threshold
+        }
+        let mean = texts.removeValue(forKey: meanKey).map(numbers)
+        let deviation = texts.removeValue(forKey: deviationKey).map(numbers)
+        if let mean, let deviation {
+            configuration.normalization = Normalization(mean: mean, standardDeviation: deviation)
+        } else if mean != nil || deviation != nil {
+            return "\(meanKey) and \(deviationKey) describe a normalisation together"
+        }
+        return configuration.fault
+    }
+
+    private static func numbers(in text: String) -> [Float] {
+        text.split(separator: " ").compactMap { Float($0) }
+    }
+
     /// The colour normalisation given by the file's metadata, or else by the JSON files in its folder; nil if none.
     private static func normalization(
         _ texts: [String: String], _ config: ModelConfig?, _ path: String?
     ) throws(WeightsError) -> Normalization? {
         func values(_ key: String) -> [Float]? {
-            texts[key]?.split(separator: " ").compactMap { Float($0) }
+            texts[key].map(numbers)
         }
         let name = "preprocessor_config.json"
         var other: (path: String, value: PreprocessorConfig)?
@@ -145,7 +175,8 @@ public struct WeightFile: Sendable {
         self.configuration = configuration
         headsAreAssumed = hints.heads == nil && names.naming.periods.flatMap(names.other) == nil
         let own = Self.metadata(for: configuration)
-        metadata = texts.filter { own[$0.key] == nil && $0.key != Self.precisionKey }
+        let read = [Self.precisionKey, Self.meanKey, Self.deviationKey]
+        metadata = texts.filter { own[$0.key] == nil && !read.contains($0.key) }
         try quantized.check(cover.sources, of: file)
         self.quantized = quantized
         self.path = path

@@ -34,7 +34,8 @@ extension VisionTransformer {
         metadata: [String: String] = [:]
     ) throws(TensorFileError) {
         let own = WeightFile.metadata(for: configuration)
-        let texts = own.merging(metadata) { own, _ in own }
+        var texts = own.merging(metadata) { own, _ in own }
+        texts[WeightFile.precisionKey] = nil
         let tensors = tensors(naming: configuration.naming(naming))
         guard naming == .huggingFace else {
             return try Safetensors.write(tensors, metadata: texts, as: elementType, to: path)

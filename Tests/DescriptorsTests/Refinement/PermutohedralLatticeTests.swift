@@ -56,6 +56,21 @@ import Testing
         #expect(greatestDifference(means, exact) < 0.1)
     }
 
+    /// With the smallest deviations that `DenseCRF` accepts.
+    @Test(arguments: [(5_792, 5_792), (400_000, 83), (83, 400_000)])
+    func verticesOfLargePicturesFitTheirIntegers(width: Int, height: Int) {
+        let deviations = (
+            place: DenseCRF.Bounds.deviation.range.lowerBound,
+            colour: DenseCRF.Bounds.colourDeviation.range.lowerBound
+        )
+        let far = [Float(width - 1), Float(height - 1)].map { $0 / deviations.place }
+        let corners = (far + Array(repeating: 255 / deviations.colour, count: 3)).flatMap {
+            [0, $0]
+        }
+        let lattice = PermutohedralLattice(features: Tensor(corners, shape: [5, 2]))
+        #expect(lattice.sums().count == 2)
+    }
+
     @Test func normalizedSumsOfEqualPointsAreTheWeight() {
         // All points coincide: the normalised sum of ones is independent of their number.
         let lattice = PermutohedralLattice(features: Tensor(repeating: -3.3, shape: [5, 12]))
