@@ -2,6 +2,12 @@ import Descriptors
 import Images
 import Tensors
 
+/// The size of a photo that is drawn at a scale: whole pixels, at least one.
+func scaled(_ width: Int, _ height: Int, by scale: Double) -> (width: Int, height: Int) {
+    func side(_ pixels: Int) -> Int { max(1, Int((Double(pixels) * scale).rounded())) }
+    return (side(width), side(height))
+}
+
 /// Values of patches, drawn over the photo.
 struct HeatMap {
     /// `rows * columns` values.
@@ -13,11 +19,7 @@ struct HeatMap {
 
     /// The size at which a photo is drawn, at most its own.
     static func displaySize(width: Int, height: Int) -> (width: Int, height: Int) {
-        let scale = min(1, Double(longestSide) / Double(max(width, height)))
-        return (
-            max(1, Int((Double(width) * scale).rounded())),
-            max(1, Int((Double(height) * scale).rounded()))
-        )
+        scaled(width, height, by: min(1, Double(longestSide) / Double(max(width, height))))
     }
 
     /// Draws the values over the photo, bilinear between the centres of the patches and scaled from their

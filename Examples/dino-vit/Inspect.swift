@@ -79,10 +79,6 @@ struct Inspect: ParsableCommand {
     private static let longestSide = 800.0
 
     private static func displaySize(width: Int, height: Int) -> (width: Int, height: Int) {
-        let scale = min(1, longestSide / Double(max(width, height)))
-        return (
-            max(1, Int((Double(width) * scale).rounded())),
-            max(1, Int((Double(height) * scale).rounded()))
-        )
+        scaled(width, height, by: min(1, longestSide / Double(max(width, height))))
     }
 }

@@ -26,10 +26,7 @@ struct MatchPicture {
     static func displaySize(width: Int, height: Int) -> (width: Int, height: Int) {
         let scale = min(
             Double(MatchPicture.height) / Double(height), Double(mostWidth) / Double(width))
-        return (
-            max(1, Int((Double(width) * scale).rounded())),
-            max(1, Int((Double(height) * scale).rounded()))
-        )
+        return scaled(width, height, by: scale)
     }
 
     /// Draws the pairs; all lines lie below all points.

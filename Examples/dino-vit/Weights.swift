@@ -244,17 +244,6 @@ extension VisionTransformer.Configuration {
     }
 }
 
-extension Int {
-    /// The decimal digits in groups of three, separated by commas.
-    fileprivate var grouped: String {
-        let digits = Array(String(self))
-        return digits.indices.reduce("") { text, index in
-            let isBoundary = index > 0 && (digits.count - index) % 3 == 0
-            return text + (isBoundary ? "," : "") + String(digits[index])
-        }
-    }
-}
-
 extension String {
     fileprivate func padded(to width: Int) -> String {
         self + String(repeating: " ", count: Swift.max(0, width - count))

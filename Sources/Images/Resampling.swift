@@ -106,9 +106,9 @@ extension Image {
     private func nearest(
         _ part: Box, box: Box, width: Int, height: Int, mirrored: Bool
     ) -> Image {
-        var columns = sources(from: box.x, length: box.width, count: width)
+        var columns = nearestSources(from: box.x, length: box.width, count: width)
         if mirrored { columns.reverse() }
-        let rows = sources(from: box.y, length: box.height, count: height)
+        let rows = nearestSources(from: box.y, length: box.height, count: height)
         let first = part.y * self.width + part.x
         return Image(width: width, height: height) { samples in
             pixels.withUnsafeBufferPointer { source in
@@ -177,7 +177,7 @@ private struct Samples {
 
 /// The source sample under the centre of each result. The steps are accumulated as in Pillow, because their rounding
 /// decides which sample a centre between two belongs to.
-private func sources(from: Int, length: Int, count: Int) -> [Int] {
+package func nearestSources(from: Int = 0, length: Int, count: Int) -> [Int] {
     let step = Double(length) / Double(count)
     var position = Double(from) + step * 0.5
     return (0..<count).map { _ in

@@ -36,3 +36,14 @@ package func shortened(_ names: [String], separator: String, most: Int = 5) -> S
     let shown = names.prefix(rest == 1 ? names.count : most).joined(separator: separator)
     return rest > 1 ? "\(shown)\(separator)and \(rest) more" : shown
 }
+
+extension Int {
+    /// The decimal digits in groups of three, separated by commas.
+    package var grouped: String {
+        let digits = Array(String(magnitude))
+        return digits.indices.reduce(self < 0 ? "-" : "") { text, index in
+            let isBoundary = index > 0 && (digits.count - index) % 3 == 0
+            return text + (isBoundary ? "," : "") + String(digits[index])
+        }
+    }
+}

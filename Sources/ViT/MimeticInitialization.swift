@@ -51,7 +51,7 @@ extension VisionTransformer {
                 width, noise: 0.4, identity: -0.4, using: &generator)
             let (value, output) = far.factors(rank: width)
             blocks[index].attention.projection.weight = .concatenated(queries + keys + [value])
-            blocks[index].attention.output.weight = output.transposedMatrix()
+            blocks[index].attention.output.weight = output.transposed()
         }
         guard let grid = positionEncoding?.grid else { return }
         positionEncoding?.table = sinusoids(on: grid, width: width)
@@ -126,20 +126,5 @@ private struct SquareMatrix {
             }
         }
         return (a, b)
-    }
-}
-
-extension Tensor {
-    fileprivate func transposedMatrix() -> Tensor {
-        let (rows, columns) = (shape[0], shape[1])
-        return Tensor(shape: [columns, rows]) { target in
-            withUnsafeElements { source in
-                for row in 0..<rows {
-                    for column in 0..<columns {
-                        target[column * rows + row] = source[row * columns + column]
-                    }
-                }
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Platform
 
 /// A panel of a plot: its area in the picture, and the ranges of its axes.
 struct Chart {
@@ -128,11 +129,6 @@ struct Ticks {
         // Such as the loss of a diverging training.
         guard abs(value) < 1e15 else { return String(format: "%.3g", value) }
         guard decimals == 0 else { return String(format: "%.\(decimals)f", value) }
-        let digits = Array(String(Int(abs(value).rounded())))
-        let grouped = digits.indices.reduce("") { text, index in
-            let isBoundary = index > 0 && (digits.count - index) % 3 == 0
-            return text + (isBoundary ? "," : "") + String(digits[index])
-        }
-        return value < 0 ? "-" + grouped : grouped
+        return Int(value.rounded()).grouped
     }
 }

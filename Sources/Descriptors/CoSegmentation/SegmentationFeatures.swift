@@ -203,9 +203,16 @@ extension SaliencyMap {
     package func resized(to grid: PatchGrid) -> SaliencyMap {
         let shape = values.shape
         let resized = values.elements.gathered(
-            rows: centredSources(shape[0], count: grid.rows),
-            columns: centredSources(shape[1], count: grid.columns), width: shape[1])
+            rows: nearestSources(length: shape[0], count: grid.rows),
+            columns: nearestSources(length: shape[1], count: grid.columns), width: shape[1])
         return SaliencyMap(
             values: Tensor(resized, shape: [grid.rows, grid.columns]), threshold: threshold)
+    }
+}
+
+extension Array {
+    /// The elements of a row-major grid at the given rows and columns.
+    func gathered(rows: [Int], columns: [Int], width: Int) -> [Element] {
+        rows.flatMap { row in columns.map { self[row * width + $0] } }
     }
 }

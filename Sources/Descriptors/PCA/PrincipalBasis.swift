@@ -33,7 +33,10 @@ public struct PrincipalBasis: Sendable, Equatable {
         of sets: [Tensor], foregroundBy saliency: [Tensor], count: Int = 4
     ) throws(PrincipalComponentsError) {
         let separator = try ForegroundSeparator(of: sets, saliency: saliency)
-        let foreground = sets.map { $0.gathering(separator.isForeground($0)) }
+        let foreground = sets.map { set in
+            let isForeground = separator.isForeground(set)
+            return set.samples(isForeground.indices.filter { isForeground[$0] })
+        }
         // Nothing is foreground if all points are equal; their components are arbitrary anyway.
         let isEmpty = foreground.allSatisfy { $0.shape[0] == 0 }
         self.init(
@@ -179,19 +182,6 @@ extension Tensor {
         let products = linear(weight: self).elements
         return products.indices.allSatisfy { index in
             abs(products[index] - (index / rows == index % rows ? 1 : 0)) < 1e-3
-        }
-    }
-
-    /// The rows of a matrix whose flag is true.
-    fileprivate func gathering(_ isTaken: [Bool]) -> Tensor {
-        let width = shape[1]
-        let rows = isTaken.indices.filter { isTaken[$0] }
-        return withUnsafeElements { source in
-            Tensor(shape: [rows.count, width]) { target in
-                for (index, row) in rows.enumerated() {
-                    for at in 0..<width { target[index * width + at] = source[row * width + at] }
-                }
-            }
         }
     }
 }

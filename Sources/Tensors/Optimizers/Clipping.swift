@@ -24,8 +24,7 @@ extension Gradients {
     ///   - limit: the most that the joint length may be.
     /// - Complexity: O(elements).
     public mutating func clip(_ indices: [Int], togetherTo limit: Double) {
-        let lengths = lengths
-        let length = indices.reduce(0) { $0 + (lengths[$1] ?? 0) * (lengths[$1] ?? 0) }.squareRoot()
+        let length = indices.reduce(0) { $0 + (tensors[$1]?.squaredLength ?? 0) }.squareRoot()
         guard limit / (length + 1e-6) < 1 else { return }
         for index in indices {
             guard var gradient = tensors[index].take() else { continue }
