@@ -18,7 +18,7 @@ import ViT
     private static func photo(_ seed: UInt64, width: Int = 40, height: Int = 32) throws -> Image {
         var generator = SplitMix64(seed: seed)
         let blots = (0..<75).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-        return try Image(width: 5, height: 5, pixels: blots)
+        return Image(width: 5, height: 5, pixels: blots)
             .resized(width: width, height: height, using: .bicubic)
     }
 

@@ -64,9 +64,8 @@ import Testing
             colour: DenseCRF.Bounds.colourDeviation.range.lowerBound
         )
         let far = [Float(width - 1), Float(height - 1)].map { $0 / deviations.place }
-        let corners = (far + Array(repeating: 255 / deviations.colour, count: 3)).flatMap {
-            [0, $0]
-        }
+        let extents: [Float] = far + Array(repeating: 255 / deviations.colour, count: 3)
+        let corners: [Float] = extents.flatMap { extent -> [Float] in [0, extent] }
         let lattice = PermutohedralLattice(features: Tensor(corners, shape: [5, 2]))
         #expect(lattice.sums().count == 2)
     }
