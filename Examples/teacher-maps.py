@@ -86,6 +86,16 @@ class Networks:
         return found.astype(np.float32) ** 2 + 0.01
 
 
+def rgb(picture):
+    """As the trainer reads it: the upper 8 bits, over white."""
+    if picture.mode.startswith("I"):
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
+
+
 def write(path, values):
     """Writes an npy file in float16, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,19 +111,22 @@ def main():
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     arguments = parser.parse_args()
     photos, features, saliency = arguments.folders
-    paths = sorted(
-        pathlib.Path(folder, name)
-        for folder, _, names in os.walk(photos, followlinks=True)
-        for name in names
-        if name.lower().endswith((".jpg", ".jpeg", ".png"))
-    )
+    paths = []
+    for folder, folders, names in os.walk(photos, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths += [
+            pathlib.Path(folder, name)
+            for name in names
+            if name.lower().endswith((".jpg", ".jpeg", ".png")) and not name.startswith(".")
+        ]
+    paths.sort()
     networks = Networks(arguments.threads)
     for number, path in enumerate(paths, 1):
         name = str(path.relative_to(photos)) + ".npy"
         if (features / name).exists() and (saliency / name).exists():
             continue
         try:
-            photo = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+            photo = rgb(ImageOps.exif_transpose(Image.open(path)))
         except Exception as error:
             sys.exit(f"error: {path} cannot be read: {error}")
         write(features / name, networks.features(photo))

@@ -43,8 +43,7 @@ struct DinoViT: ParsableCommand {
         Terminal.prepare()
         StoragePool.whenExhausted.withLock {
             $0 = { bytes in
-                Terminal.note("error: there is no memory for \(bytes) more bytes")
-                exit(withError: ExitCode.failure)
+                Processes.abort(because: "there is no memory for \(bytes) more bytes")
             }
         }
         let outcome = Result {

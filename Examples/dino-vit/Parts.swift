@@ -140,8 +140,8 @@ struct Parts: ParsableCommand {
         let geometry = picture.features.descriptors.geometry
         let palette = LabelMap.palette(parts: model.parts.shape[0])
         let whole = labels.resized(width: geometry.photoWidth, height: geometry.photoHeight)
-        let overlay = try labels.drawn(
-            over: picture.picture.display(), palette: palette, strength: 0.55)
+        let overlay = labels.drawn(
+            over: picture.display, palette: palette, strength: 0.55)
         try Image.writeIndexedPNG(
             whole.labels, width: whole.width, height: whole.height, palette: palette, to: data)
         try overlay.writePNG(to: drawing)

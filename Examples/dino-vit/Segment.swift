@@ -106,8 +106,8 @@ struct Segment: ParsableCommand {
         let drawing = try output.file(DrawnPicture.maskOverlay.name(for: picture.picture.stem))
         let geometry = picture.features.descriptors.geometry
         let whole = mask.resized(width: geometry.photoWidth, height: geometry.photoHeight)
-        let picture = try mask.drawn(
-            over: picture.picture.display(), palette: [.black, .white], strength: 0)
+        let picture = mask.drawn(
+            over: picture.display, palette: [.black, .white], strength: 0)
         try Image.writeGrayPNG(
             whole.labels.map { $0 * 255 }, width: whole.width, height: whole.height, to: data)
         try picture.writePNG(to: drawing)

@@ -17,6 +17,8 @@ struct SegmentationRun {
     struct Segmented {
         let picture: Picture
         let features: SegmentationFeatures
+        /// The photo at the size that results are drawn at. A pipe cannot be read again for it.
+        let display: Image
     }
 
     init(_ pictures: [Picture], network: VisionTransformer, taps: SegmentationTaps, quiet: Bool) {
@@ -38,19 +40,24 @@ struct SegmentationRun {
             let decoded = Array(pictures[start..<min(start + chunk, pictures.count)])
             let inputs = inParallel(decoded.count) { index in
                 let photo = try decoded[index].photo()
-                return try naming(decoded[index].path) { () throws(ExtractionError) in
+                let input = try naming(decoded[index].path) { () throws(ExtractionError) in
                     try taps.input(
                         of: photo, for: network.configuration, withSaliency: forFitting)
                 }
+                let size = HeatMap.displaySize(width: photo.width, height: photo.height)
+                return (
+                    input, photo.resized(width: size.width, height: size.height, using: .bilinear)
+                )
             }
             for (picture, input) in zip(decoded, inputs) {
                 progress.note("features of \(picture.path)")
                 do {
-                    let input = try input.get()
+                    let (input, display) = try input.get()
                     let features = try naming(picture.path) { () throws(ExtractionError) in
                         try taps.features(of: input, using: network, withSaliency: forFitting)
                     }
-                    results.append(Segmented(picture: picture, features: features))
+                    results.append(
+                        Segmented(picture: picture, features: features, display: display))
                 } catch let failure as PictureFailure {
                     failures.append(failure.description)
                 }
@@ -103,12 +110,5 @@ extension Picture {
         } catch {
             throw PictureFailure("\(error)")
         }
-    }
-
-    /// Decodes the picture and resizes it for drawing results.
-    func display() throws(PictureFailure) -> Image {
-        let photo = try photo()
-        let (width, height) = HeatMap.displaySize(width: photo.width, height: photo.height)
-        return photo.resized(width: width, height: height, using: .bilinear)
     }
 }

@@ -95,6 +95,11 @@ private struct CreatureFolders: Sendable {
         self.kinds = kinds
     }
 
+    /// The names in a folder without hidden ones, which file managers write.
+    private static func visibleNames(in folder: String) throws -> [String] {
+        try FileSystem.names(in: folder).filter { $0.utf8.first != UInt8(ascii: ".") }
+    }
+
     /// Creates the folders and removes the labels.json of an earlier series.
     ///
     /// - Throws: `Failure` if a folder contains files that would not be replaced, so that two series would
@@ -103,11 +108,12 @@ private struct CreatureFolders: Sendable {
         let names = Set((0..<count).map(name))
         for sort in ["images", "masks"] {
             guard FileSystem.isFolder("\(root)/\(sort)") else { continue }
-            for kind in try FileSystem.names(in: "\(root)/\(sort)") {
+            for kind in try Self.visibleNames(in: "\(root)/\(sort)") {
                 let folder = "\(sort)/\(kind)"
                 let found =
                     FileSystem.isFolder("\(root)/\(folder)")
-                    ? try FileSystem.names(in: "\(root)/\(folder)").map { "\(kind)/\($0)" } : [kind]
+                    ? try Self.visibleNames(in: "\(root)/\(folder)").map { "\(kind)/\($0)" }
+                    : [kind]
                 guard let other = found.first(where: { !names.contains($0) }) else { continue }
                 throw Failure(
                     "\(root) contains \(sort)/\(other), which does not belong to this series; choose"

@@ -56,7 +56,8 @@ public struct PatchMasking: Sendable, Codable, Hashable {
         var count = 0
         while count < target {
             let most = min(target - count, grid.count / 2)
-            guard
+            // A single patch is never masked.
+            guard most > 0,
                 let added = addBlock(ofAtMost: most, to: &isMasked, grid, using: &generator)
             else { break }
             count += added

@@ -168,6 +168,9 @@ extension DINOTrainer {
             return loss
         }
         let count = joint.parametersPerShare
+        let isBackboneTrainable = student.parameters.contains {
+            $0.name.hasPrefix("backbone.") && isTrainable($0.name)
+        }
         for share in shares.indices {
             let own = share * count..<(share + 1) * count
             for (position, (name, _)) in student.parameters.enumerated() {
@@ -178,7 +181,7 @@ extension DINOTrainer {
                 else { continue }
                 gradients[share].tensors[position] = jointGradients.tensors[index].take()
             }
-            guard isTrainable("backbone.norm.weight"),
+            guard isBackboneTrainable,
                 let gradient = jointGradients.tensors[own.upperBound - 1]
             else { continue }
             classGradients[share] = ClassTokenGradient(places: places[share], values: gradient)

@@ -40,7 +40,8 @@ public struct PixelSaliency: Sendable {
     func foregrounds(keeping shares: [Double]) -> [[Bool]] {
         let pixels = pixels()
         let sorted = pixels.sorted(by: >)
-        let total = pixels.reduce(0) { $0 + Double($1) }
+        // In the order of the partial sums, the last of which is then the same number.
+        let total = sorted.reduce(0) { $0 + Double($1) }
         return shares.map { share in
             var sum = 0.0
             let last = sorted.first { value in

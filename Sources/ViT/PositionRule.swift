@@ -18,7 +18,7 @@ extension VisionTransformer {
         rotaryPositions =
             rule == .official
             ? RotaryPositions(periods: periods)
-            : RotaryPositions(headWidth: configuration.headWidth)
+            : RotaryPositions(periods: periods).exact
     }
 }
 
@@ -26,7 +26,7 @@ extension VisionTransformer {
     /// Whether the network has rotary positions whose periods differ from the exact ones that other tools compute.
     public var hasRoundedPeriods: Bool {
         guard case .rotary(let periods) = configuration.positions else { return false }
-        return periods != RotaryPositions(headWidth: configuration.headWidth).periods
+        return periods != RotaryPositions(periods: periods).exact.periods
     }
 }
 

@@ -34,6 +34,20 @@ public struct RotaryPositions: Sendable {
             periods: (0..<headWidth / 4).map { pow(base, Float($0) / Float(headWidth / 4)) })
     }
 
+    /// The base from which the periods derive, though rounded to bfloat16 (by less than 1%); nil if there is none.
+    var base: Float? {
+        let count = periods.count
+        var derived = count > 1 ? pow(periods[count - 1], Float(count) / Float(count - 1)) : 100
+        if abs(derived - derived.rounded()) < 1e-4 * derived { derived.round() }
+        return [100, derived].first { base in
+            let exact = RotaryPositions(headWidth: 4 * count, base: base).periods
+            return zip(periods, exact).allSatisfy { abs($0 - $1) < 0.01 * $1 }
+        }
+    }
+
+    /// The positions as other tools compute them from the base, DINOv3's if there is none.
+    var exact: RotaryPositions { RotaryPositions(headWidth: 4 * periods.count, base: base ?? 100) }
+
     /// The angles of a grid's patches, row by row, cached per grid: with `place = 2 (index + 0.5) / length - 1`
     /// along an axis, `2 pi place / period` for each period, first for the vertical axis, then for the horizontal
     /// one.

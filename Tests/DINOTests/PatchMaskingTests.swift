@@ -30,6 +30,15 @@ import ViT
         #expect(abs(mean - 58.2) < 4)
     }
 
+    @Test func singlePatchIsNotMasked() {
+        var generator = Xoshiro256(seed: 3)
+        var masking = PatchMasking()
+        (masking.probability, masking.ratio) = (1, 1...1)
+        let masks = masking.masks(
+            views: 2, pictures: 3, grid: PatchGrid(rows: 1, columns: 1), using: &generator)
+        #expect(masks.allSatisfy { $0.patches.allSatisfy(\.isEmpty) })
+    }
+
     /// Most masked patches have a masked neighbour.
     @Test func maskedPatchesFormBlocks() {
         var generator = Xoshiro256(seed: 3)

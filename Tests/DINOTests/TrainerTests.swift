@@ -197,6 +197,24 @@ import ViT
         #expect(trainers[0].state == trainers[1].state)
     }
 
+    /// Whatever is trained of the backbone, an objective that needs the class tokens of all groups reaches it.
+    @Test func jointObjectiveTrainsChosenParameters() throws {
+        var options = options()
+        options.objectives = ObjectiveWeights(dino: 0, ibot: 0, koLeo: 1)
+        options.warmupEpochs = 0
+        options.activationMemory = 40_000
+        var generator = Xoshiro256(seed: options.seed)
+        let student = DINONetwork(options, backbone: nil, using: &generator)
+        var trainer = DINOTrainer(
+            options, student: student, batchSize: 3, stepsPerEpoch: 5,
+            training: { $0.hasPrefix("backbone.blocks.1.") })
+        _ = try trainer.step(TrainingFixture.batch(step: 0))
+        let name = "backbone.blocks.1.attn.qkv.weight"
+        let (before, after) = (student.parameters, trainer.student.parameters)
+        let place = try #require(before.firstIndex { $0.name == name })
+        #expect(before[place].tensor != after[place].tensor)
+    }
+
     /// With masked patches alone, the targets come from their own head.
     @Test func uniformEntropyIsThatOfTheHeadWithTargets() throws {
         var options = options()

@@ -47,6 +47,19 @@ private struct SaliencyCase: Decodable {
         #expect(SaliencyMap(features, layer: 11, heads: [1]).values.elements == [1, 0])
     }
 
+    /// The sum of all saliency, in whichever order it is rounded, is reached by all pixels.
+    @Test func wholeShareKeepsAllSalientPixels() {
+        var generator = Xoshiro256(seed: 9)
+        let geometry = DescriptorGrid.Geometry(
+            width: 224, height: 224, patchSize: 8, stride: PatchStride(8))
+        for _ in 0..<20 {
+            let map = SaliencyMap(
+                values: .uniform([28, 28], in: 0.1...1, using: &generator), threshold: 0.5)
+            let pixels = PixelSaliency(map, geometry: geometry)
+            #expect(pixels.foreground(keeping: 1).allSatisfy { $0 })
+        }
+    }
+
     @Test func constantMapIsZero() {
         let features = features([1, 0.5, 0.5, 0.5], heads: 1, rows: 1, columns: 3)
         #expect(SaliencyMap(features, layer: 11).values.elements == [0, 0, 0])

@@ -117,6 +117,11 @@ import Testing
                 == "ignored in photos: a broken link, a pipe, socket or device, "
                 + "a .webp file: gone.png, pipe.jpg, second.webp\n")
         #expect(folder.names(in: "results") == ["first.npy"])
+        let segmented = try shell(
+            "\"$0\" segment <(cat photos/first.png) <(cat photos/first.png) --output masks"
+                + " --weights \(Fixtures.weights) --heads 6 --load-size 48")
+        #expect(
+            segmented.status == 0 && folder.names(in: "masks").count == 4, "\(segmented.errors)")
         let named = try shell("\"$0\" extract <(cat photos/first.png) \(network)")
         #expect(named.status == 0 && named.errors == "")
         let results = folder.names(in: "results").filter { $0 != "first.npy" }

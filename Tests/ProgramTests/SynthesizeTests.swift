@@ -85,6 +85,10 @@ import Testing
             #expect(
                 try Data(contentsOf: URL(fileURLWithPath: folder["made/labels.json"])) == first)
         }
+        // Hidden files, which file managers write, belong to no series.
+        for name in ["images/.DS_Store", "images/dog/.DS_Store"] {
+            try Data().write(to: URL(fileURLWithPath: folder["made/" + name]))
+        }
         #expect(try synthesize(count: 6, kinds: 3, seed: 1).status == 0)
         try FileManager.default.removeItem(atPath: folder["made/labels.json"])
         #expect(try synthesize(count: 6, kinds: 3).status == 0)

@@ -199,6 +199,18 @@ import ViT
         #expect(before != after)
     }
 
+    /// At a low temperature the weights of most prototypes vanish in single precision.
+    @Test func balancesTargetsAtLowTemperatures() throws {
+        let training = try Training()
+        let outcome = try training.train(
+            "sharp", epochs: 1,
+            [
+                "--centering", "sinkhorn-knopp", "--teacher-temp", "0.0015",
+                "--warmup-teacher-temp", "0.0015", "--out-dim", "4096",
+            ])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+
     /// A finished run can be resumed whichever parameters its objectives use.
     @Test func resumesWithUnusedParameters() throws {
         let training = try Training()

@@ -19,6 +19,45 @@ import ViT
         try VisionTransformer(contentsOf: path(name + ".official.safetensors"), heads: 2)
     }
 
+    private func written(
+        _ configuration: VisionTransformer.Configuration, naming: Naming
+    ) throws -> VisionTransformer.Configuration {
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: "dino-vit-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var generator = Xoshiro256(seed: 1)
+        try VisionTransformer(untrained: configuration, using: &generator)
+            .write(to: path, naming: naming)
+        return try WeightFile(contentsOf: path).configuration
+    }
+
+    /// Shapes alone do not tell 2x8 positions from 4x4.
+    @Test func positionGridsNeedNotBeSquare() throws {
+        let configuration = VisionTransformer.Configuration(
+            width: 64, depth: 1, heads: 1, patchSize: 8,
+            positionGrid: PatchGrid(rows: 2, columns: 8))
+        #expect(try written(configuration, naming: .official) == configuration)
+        for naming in [Naming.timm, .huggingFace] {
+            #expect(throws: TensorFileError.self) { try written(configuration, naming: naming) }
+        }
+    }
+
+    @Test func rotaryBaseIsKept() throws {
+        var configuration = VisionTransformer.Configuration(
+            width: 64, depth: 1, heads: 1, patchSize: 8)
+        configuration.positions = .rotary(
+            periods: RotaryPositions(headWidth: 64, base: 30).periods)
+        configuration.hasKeyBias = false
+        configuration.hasLayerScale = true
+        configuration.layerNormEpsilon = 1e-5
+        #expect(try written(configuration, naming: .official) == configuration)
+        #expect(try written(configuration, naming: .huggingFace) == configuration)
+        #expect(throws: TensorFileError.self) { try written(configuration, naming: .timm) }
+        var generator = Xoshiro256(seed: 1)
+        let network = VisionTransformer(untrained: configuration, using: &generator)
+        #expect(!network.hasRoundedPeriods)
+    }
+
     /// An entry of a features file of make_families.py: RULE.HxW.sVxH.LAYER.FACET.
     private struct Entry {
         let rule: PositionRule

@@ -105,8 +105,8 @@ public struct LinearEvaluation: Hashable, Sendable, Codable {
                     folder: train.folder, count: skipped.count, reason: first.reason)
             }
             if fixed == nil {
-                let broken = Set(skipped.map(\.path))
-                readable = readable.filter { !broken.contains(train.paths[$0]) }
+                let broken = Set(skipped.map { FileName($0.path) })
+                readable = readable.filter { !broken.contains(FileName(train.paths[$0])) }
             }
             let outcome = Epoch(
                 epoch: epoch, learningRate: rate,

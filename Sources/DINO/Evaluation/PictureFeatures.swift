@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Platform
 import Tensors
 import ViT
 
@@ -84,14 +85,14 @@ public struct PictureFeatures: Sendable {
             try JSONDecoder().decode([SkippedPicture].self, from: Data(bytes))
         }
         let row = Dictionary(zip(indices, indices.indices), uniquingKeysWith: { $1 })
-        let skip = Dictionary(skipped.map { ($0.path, $0) }, uniquingKeysWith: { $1 })
+        let skip = Dictionary(skipped.map { (FileName($0.path), $0) }, uniquingKeysWith: { $1 })
         let read = selection.filter { row[$0] != nil }
         var result = self
         result.features = Tensor(rows, shape: [indices.count, width])
             .samples(read.compactMap { row[$0] })
         result.indices = read
         result.labels = read.map { pictures.labels[$0] }
-        result.skipped = selection.compactMap { skip[pictures.paths[$0]] }
+        result.skipped = selection.compactMap { skip[FileName(pictures.paths[$0])] }
         return result
     }
 

@@ -28,8 +28,8 @@ extension Tensor {
         var results = shares.map { $0?.exponentials(scale: scale, highest: highest) }
         for _ in 0..<rounds {
             let sums = communicator.sum(results.map { $0.sumsOfColumns(columns) })
-            // A prototype with zero weight in every row stays at zero.
-            let factors = sums.map { $0 > 0 ? Float(1 / ($0 * Double(columns))) : 0 }
+            // A prototype whose weights vanish in every row gets none: the inverse of a subnormal sum would be infinite.
+            let factors = sums.map { $0 > leastSum ? Float(1 / ($0 * Double(columns))) : 0 }
             for index in results.indices { results[index]?.scaleColumns(factors) }
         }
         return results
@@ -54,7 +54,7 @@ extension Tensor {
                 for column in 0..<columns { line[column] *= factors[column] }
                 var sum = 0.0
                 for i in 0..<columns { sum += Double(line[i]) }
-                let factor = sum > 0 ? Float(1 / sum) : 0
+                let factor = sum > leastSum ? Float(1 / sum) : 0
                 for i in 0..<columns { line[i] *= factor }
             }
         }
@@ -79,3 +79,6 @@ extension Tensor? {
         }
     }
 }
+
+/// The least sum of weights whose inverse, and the products with it, are safely within the range of single precision.
+private let leastSum = 0x1p-100

@@ -87,8 +87,8 @@ public struct GrabCut: Sendable, Codable, Hashable {
         _ grid: inout GridCut, _ image: Image, _ labels: inout [Label], _ ratios: [Float]
     ) {
         // An upper bound of the sum of a pixel's arcs to its neighbours: a terminal of this capacity is
-        // never cut.
-        let certain = Float(9 * smoothness)
+        // never cut. Without arcs, any capacity will do.
+        let certain = Float(max(9 * smoothness, 1))
         for row in 0..<image.height {
             for column in 0..<image.width {
                 let pixel = row * image.width + column

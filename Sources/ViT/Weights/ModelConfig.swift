@@ -157,6 +157,9 @@ extension ModelConfig {
             (modelType, architectures) = ("dinov3_vit", ["DINOv3ViTModel"])
             intermediateSize = hidden
             numRegisterTokens = configuration.registers
+            if case .rotary(let periods) = configuration.positions {
+                ropeTheta = RotaryPositions(periods: periods).base
+            }
             keyBias = false
             useGatedMlp = isGated
             hiddenAct = isGated ? "silu" : "gelu"

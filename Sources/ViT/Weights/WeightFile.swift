@@ -52,6 +52,7 @@ public struct WeightFile: Sendable {
     /// Metadata keys for what shapes do not determine, in safetensors files that this package writes.
     private static let headsKey = "num_heads"
     private static let epsilonKey = "layer_norm_eps"
+    private static let gridKey = "position_grid"
     private static let meanKey = "image_mean"
     private static let deviationKey = "image_std"
     private static let saliencyKey = "saliency_threshold"
@@ -74,6 +75,9 @@ public struct WeightFile: Sendable {
             texts[deviationKey] = text(normalization.standardDeviation)
         }
         texts[saliencyKey] = configuration.saliencyThreshold.map { "\($0)" }
+        if case .learnt(let grid) = configuration.positions, grid.rows != grid.columns {
+            texts[gridKey] = "\(grid.rows) \(grid.columns)"
+        }
         return texts
     }
 
@@ -84,7 +88,8 @@ public struct WeightFile: Sendable {
     package static func apply(
         _ texts: inout [String: String], to configuration: inout VisionTransformer.Configuration
     ) -> String? {
-        for name in ["format", headsKey, epsilonKey, precisionKey] where texts[name] != nil {
+        for name in ["format", headsKey, epsilonKey, gridKey, precisionKey] where texts[name] != nil
+        {
             return "\(name) is written by the package itself"
         }
         if let text = texts.removeValue(forKey: saliencyKey) {
@@ -160,7 +165,8 @@ public struct WeightFile: Sendable {
             heads: heads ?? texts[Self.headsKey].flatMap { Int($0) }
                 ?? found?.config.numAttentionHeads,
             epsilon: texts[Self.epsilonKey].flatMap { Float($0) }.flatMap { 0...1 ~= $0 ? $0 : nil }
-                ?? found?.config.layerNormEps, rotaryBase: found?.config.ropeTheta)
+                ?? found?.config.layerNormEps, rotaryBase: found?.config.ropeTheta,
+            positionGrid: texts[Self.gridKey]?.split(separator: " ").map { Int($0) ?? 0 })
         let shapes = WeightFileShapes(file: file, names: names)
         var configuration = try shapes.configuration(hints)
         configuration.normalization =

@@ -14,6 +14,8 @@ struct WeightFileShapes {
         var heads: Int?
         var epsilon: Float?
         var rotaryBase: Float?
+        /// Rows and columns, if they differ.
+        var positionGrid: [Int]?
     }
 
     /// The shape of a parameter, its parts joined by rows; nil if the file has none of them.
@@ -76,7 +78,9 @@ struct WeightFileShapes {
         // is a gap, the blocks in it are reported missing and those behind it unexpected.
         var configuration = VisionTransformer.Configuration(
             width: width, depth: names.blocks.count, heads: heads, patchSize: patch[2],
-            positionGrid: isRotary ? PatchGrid(rows: 1, columns: 1) : try grid(width, registers))
+            positionGrid: isRotary
+                ? PatchGrid(rows: 1, columns: 1)
+                : try grid(width, registers, hints.positionGrid))
         if isRotary {
             guard width / heads % 4 == 0 else {
                 throw .heads(path: file.path, width: width, heads: heads)
@@ -122,11 +126,22 @@ struct WeightFileShapes {
         return shape[1]
     }
 
-    /// The square grid of learnt positions. timm's files of networks with registers have no code for the class
-    /// token, which already includes it.
-    private func grid(_ width: Int, _ registers: Int) throws(WeightsError) -> PatchGrid {
+    /// The grid of learnt positions, which is square unless the file states it. timm's files of networks with registers
+    /// have no code for the class token, which already includes it.
+    private func grid(
+        _ width: Int, _ registers: Int, _ stated: [Int]?
+    ) throws(WeightsError) -> PatchGrid {
         let shape = try required("pos_embed")
         let count = shape.rank == 3 ? shape[1] : 0
+        if let stated {
+            guard stated.count == 2, stated.allSatisfy({ 1...Self.limit ~= $0 }),
+                shape == [1, 1 + stated[0] * stated[1], width]
+            else {
+                throw misshapen(
+                    "pos_embed", shape, "1x(1 + ROWS*COLUMNS)x\(width), as the file states")
+            }
+            return PatchGrid(rows: stated[0], columns: stated[1])
+        }
         let side = squareRoot(count - 1) ?? (registers > 0 ? squareRoot(count) : nil)
         guard let side, side > 0, shape[0] == 1, shape[2] == width else {
             throw misshapen(

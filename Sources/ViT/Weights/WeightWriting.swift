@@ -28,11 +28,12 @@ extension VisionTransformer {
     ///   - elementType: float32, or float16 or bfloat16, to which parameters are rounded.
     ///   - metadata: further texts for the file's header; the package's own keys take precedence.
     /// - Throws: `TensorFileError.unwritable`; `outOfRange` if a parameter is too large for half precision;
-    ///   `unsupported` if transformers has no such network.
+    ///   `unsupported` if the tool has no such network.
     public func write(
         to path: String, naming: Naming = .official, elementType: ElementType = .float32,
         metadata: [String: String] = [:]
     ) throws(TensorFileError) {
+        if naming != .official { try checkPositions(naming, path) }
         let own = WeightFile.metadata(for: configuration)
         var texts = own.merging(metadata) { own, _ in own }
         texts[WeightFile.precisionKey] = nil
@@ -96,6 +97,26 @@ extension VisionTransformer {
         }
         try Safetensors.write(
             tensors, metadata: own.merging(metadata) { own, _ in own }, to: path)
+    }
+
+    /// Throws if networks of timm or transformers cannot have these positions.
+    private func checkPositions(_ naming: Naming, _ path: String) throws(TensorFileError) {
+        func unsupported(_ reason: String) -> TensorFileError {
+            .unsupported(path: path, reason: reason)
+        }
+        switch configuration.positions {
+        case .learnt(let grid) where grid.rows != grid.columns:
+            throw unsupported(
+                "\(naming.title) has square position grids, not \(grid.rows)x\(grid.columns)")
+        case .learnt: break
+        case .rotary(let periods):
+            guard let base = RotaryPositions(periods: periods).base else {
+                throw unsupported("\(naming.title) has rotary periods that are powers of one base")
+            }
+            if naming == .timm && base != 100 {
+                throw unsupported("\(naming.title) has rotary periods of base 100, not \(base)")
+            }
+        }
     }
 
     private func write(_ value: some Encodable, to path: String) throws(TensorFileError) {

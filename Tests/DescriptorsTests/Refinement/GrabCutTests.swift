@@ -95,6 +95,28 @@ import Testing
                 == [.foreground, .probableBackground, .background])
     }
 
+    /// Without smoothness, each pixel takes the label of the mixture in which its colour is more likely.
+    @Test func pixelsFollowTheirColoursWithoutSmoothness() {
+        var image = Image(width: 12, height: 10, colour: Colour(red: 200, green: 40, blue: 30))
+        image.draw(
+            Image(width: 6, height: 10, colour: Colour(red: 20, green: 60, blue: 210)), x: 6, y: 0)
+        let labels = (0..<120).map { pixel -> GrabCut.Label in
+            switch pixel % 12 {
+            case 0: .foreground
+            case 11: .background
+            default: .probableForeground
+            }
+        }
+        var options = GrabCut()
+        options.smoothness = 0
+        var generator = Xoshiro256(seed: 1)
+        let found = options.labels(of: image, from: labels, using: &generator)
+        for pixel in 0..<120 {
+            let isLeft = pixel % 12 < 6
+            #expect([.foreground, .probableForeground].contains(found[pixel]) == isLeft)
+        }
+    }
+
     @Test func uniformPictureKeepsOnlyCertainForeground() {
         // The pixels are indistinguishable: only what is certain, or connected to it, could be foreground.
         let image = Image(width: 9, height: 7, colour: Colour(red: 40, green: 90, blue: 200))

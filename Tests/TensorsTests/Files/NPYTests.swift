@@ -21,6 +21,24 @@ import Testing
         #expect(try file.tensor(named: "array") == Tensor(values, shape: [2, 3]))
     }
 
+    @Test(
+        arguments: [("u2", 2, ElementType.uint16), ("u4", 4, .uint32), ("u8", 8, .uint64)]
+            as [(String, Int, ElementType)])
+    func readsUnsignedIntegers(name: String, size: Int, type: ElementType) throws {
+        var header = "{'descr': '<\(name)', 'fortran_order': False, 'shape': (3,), }"
+        header += String(repeating: " ", count: 128 - 10 - 1 - header.count) + "\n"
+        var file = Data([0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0]) + Data(header.utf8)
+        for value in [0, 1, 65_535] as [UInt64] {
+            file += (0..<size).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) }
+        }
+        try withDirectory { directory in
+            let path = directory + "/array.npy"
+            try file.write(to: URL(fileURLWithPath: path))
+            #expect(try TensorFile(contentsOf: path).elementType(of: "array") == type)
+            #expect(try Tensor(npy: path) == Tensor([0, 1, 65_535], shape: [3]))
+        }
+    }
+
     @Test func readsColumnMajorScalarAndEmptyArrays() throws {
         let columns = try Tensor(npy: fixture("fortran.npy"))
         #expect(columns == Tensor((0..<24).map(Float.init), shape: [2, 3, 4]))
