@@ -1,20 +1,7 @@
-import Images
 import Platform
 
 // Scores of predictions against a creature's ground truth.
 extension Creature {
-    /// Whether a place is that of a keypoint, within a part of the box's longer side: the criterion of PCK
-    /// (Yang and Ramanan 2013, section 4.1).
-    ///
-    /// - Precondition: this kind has the keypoint.
-    package func shows(_ name: Keypoint, at place: Point, within part: Double = 0.1) -> Bool {
-        guard let truth = keypoints[name]?.place else {
-            fail("shows: a \(kind) has no \(name)")
-        }
-        let (x, y) = (place.x - truth.x, place.y - truth.y)
-        return (x * x + y * y).squareRoot() <= part * max(box.width, box.height)
-    }
-
     /// Intersection over union of a foreground and the creature.
     ///
     /// - Parameter foreground: whether each pixel is foreground, row by row.

@@ -27,7 +27,4 @@ extension Tint {
     /// The tint lightened or darkened by a factor.
     @inline(__always)
     func lit(_ light: Double) -> Tint { self * light }
-
-    /// Luma (ITU-R BT.601).
-    var luma: Double { 0.299 * x + 0.587 * y + 0.114 * z }
 }
