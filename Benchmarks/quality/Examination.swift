@@ -32,9 +32,7 @@ struct Examination {
             return (train, test)
         }
         animals = try folder("keypoints", for: "keypoints").map(AnimalFrames.init(contentsOf:))
-        sequences = try folder("davis", for: "foreground").map {
-            try MaskedSequences(contentsOf: $0)
-        }
+        sequences = try folder("davis", for: "foreground").map(MaskedSequences.init(contentsOf:))
         wall = isQuick ? nil : folder("graf", for: "wall").map(WallViews.init(contentsOf:))
         let size = isQuick ? 112 : 224
         creatures =

@@ -42,16 +42,13 @@ package struct AnimalFrames {
         }
     }
 
-    /// Pairs of frames: within one sequence, all pairs at least `apart` frames apart, in both directions;
-    /// between two sequences, all pairs from the first to the second. Sequences are given by prefixes of
-    /// their names.
-    package func pairs(
-        from source: String, to target: String, apart: Int = 10
-    ) -> [(source: Int, target: Int)] {
+    /// Pairs of frames: within one sequence, all pairs at least ten frames apart, in both directions; between
+    /// two sequences, all pairs from the first to the second. Sequences are given by prefixes of their names.
+    package func pairs(from source: String, to target: String) -> [(source: Int, target: Int)] {
         frames.indices.flatMap { a in
             frames.indices.compactMap { b in
                 guard frames[a].sequence.hasPrefix(source), frames[b].sequence.hasPrefix(target),
-                    source != target || abs(frames[a].number - frames[b].number) >= apart
+                    source != target || abs(frames[a].number - frames[b].number) >= 10
                 else { return nil }
                 return (a, b)
             }

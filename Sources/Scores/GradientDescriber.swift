@@ -141,8 +141,9 @@ struct Gradients {
         }
     }
 
-    /// The blocks of 2x2 cells, row by row, each of unit length.
-    func blocks(cell: Int = 8) -> [Float] {
+    /// The blocks of 2x2 cells of 8x8 pixels, row by row, each of unit length.
+    func blocks() -> [Float] {
+        let cell = 8
         let (rows, columns) = (height / cell, width / cell)
         let cells: [[Float]] = (0..<rows * columns).map { index in
             histogram(x: index % columns * cell, y: index / columns * cell, side: cell)

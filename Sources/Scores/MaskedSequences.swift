@@ -8,12 +8,8 @@ package struct MaskedSequences {
     package let sequences: [(name: String, frames: [String])]
     private let folder: String
 
-    /// Lists the sequences of a folder.
-    ///
-    /// - Parameters:
-    ///   - folder: the folder.
-    ///   - step: select every `step`-th frame, from the first on.
-    package init(contentsOf folder: String, every step: Int = 10) throws {
+    /// Lists the sequences of a folder, and selects every tenth frame, from the first on.
+    package init(contentsOf folder: String) throws {
         self.folder = folder
         let files = FileManager.default
         sequences = try files.contentsOfDirectory(atPath: folder + "/Annotations").sorted()
@@ -21,7 +17,7 @@ package struct MaskedSequences {
             .map { name in
                 let numbers = try files.contentsOfDirectory(atPath: "\(folder)/Annotations/\(name)")
                     .filter { $0.hasSuffix(".png") }.sorted().map { String($0.dropLast(4)) }
-                return (name, stride(from: 0, to: numbers.count, by: step).map { numbers[$0] })
+                return (name, stride(from: 0, to: numbers.count, by: 10).map { numbers[$0] })
             }
     }
 

@@ -14,19 +14,18 @@ extension Tensor {
     ///   - shares: the outputs of each of this rank's shares, `[rows, columns]`; nil if a share has none.
     ///   - columns: the number of prototypes.
     ///   - temperature: the teacher's temperature.
-    ///   - rounds: the number of rounds.
     ///   - communicator: the ranks that hold the shares.
     /// - Returns: for each share `[rows, prototypes]`, constants whose rows sum to 1.
     /// - Complexity: O(elements).
     static func sinkhornKnopp(
-        _ shares: [Tensor?], columns: Int, temperature: Double, rounds: Int = 3,
+        _ shares: [Tensor?], columns: Int, temperature: Double,
         across communicator: any Communicator
     ) -> [Tensor?] {
         let highest = communicator.maximum(
             shares.compactMap { $0?.withUnsafeElements { $0.max() } })
         let scale = Float(1 / temperature)
         var results = shares.map { $0?.exponentials(scale: scale, highest: highest) }
-        for _ in 0..<rounds {
+        for _ in 0..<3 {
             let sums = communicator.sum(results.map { $0.sumsOfColumns(columns) })
             // A prototype whose weights vanish in every row gets none: the inverse of a subnormal sum would be infinite.
             let factors = sums.map { $0 > leastSum ? Float(1 / ($0 * Double(columns))) : 0 }
