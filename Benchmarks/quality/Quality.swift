@@ -109,11 +109,7 @@ struct Quality: ParsableCommand {
         }
         func describer(_ model: VisionTransformer) -> NetworkDescriber {
             NetworkDescriber(
-                model,
-                FeatureOptions(
-                    layer: layer, facet: facet, stride: PatchStride(cellStride), loadSize: loadSize),
-                binning: noBin ? .none : .logarithmic(),
-                view: quick ? CentreView(loadSize: 64) : CentreView(loadSize: 128))
+                model, features, binning: binning, view: CentreView(loadSize: quick ? 64 : 128))
         }
         var configuration = try architecture()
         if let weights {
@@ -150,15 +146,22 @@ struct Quality: ParsableCommand {
     }
 
     private func compare(onPhotosIn folder: String) throws {
-        let options = FeatureOptions(
-            layer: layer, facet: facet, stride: PatchStride(cellStride), loadSize: loadSize)
         let agreement = try Agreement(
-            network(for: .float32), network(for: precision), options,
-            binning: noBin ? .none : .logarithmic(), photosIn: folder)
+            network(for: .float32), network(for: precision), features, binning: binning,
+            photosIn: folder)
         print("\(precision.rawValue): \(agreement)")
     }
 
     private var cellStride: Int { stride ?? (quick ? 8 : 4) }
+
+    /// How descriptors are extracted.
+    private var features: FeatureOptions {
+        FeatureOptions(
+            layer: layer, facet: facet, stride: PatchStride(cellStride), loadSize: loadSize)
+    }
+
+    /// How descriptors are compared.
+    private var binning: Binning { noBin ? .none : .logarithmic() }
 
     private func architecture() throws -> VisionTransformer.Configuration? {
         guard let arch else { return nil }
