@@ -175,7 +175,7 @@ extension DINOTrainer {
         let groups = crops.groups(of: 0..<crops.globalViews, limit: options.activationMemory) {
             teacher.backbone.configuration.passingMemory(forImage: $0)
         }
-        let masks = options.objectives.ibot > 0 ? crops.masks : StepMasks([], of: crops)
+        let masks = masks(of: crops)
         var embeddings: [Tensor] = []
         var patches: [Tensor] = []
         for pass in groups.flatMap(\.passes) {

@@ -32,6 +32,11 @@ extension DINOTrainer {
         }
     }
 
+    /// The masks of a share's large crops; none without iBOT's objective.
+    func masks(of crops: StepCrops) -> StepMasks {
+        options.objectives.ibot > 0 ? crops.masks : StepMasks([], of: crops)
+    }
+
     /// Computes the student's losses in each share, and the gradients of its trainable parameters over all shares of all
     /// ranks.
     func studentLosses(
@@ -68,7 +73,7 @@ extension DINOTrainer {
         whenComplete: ((_ index: Int, Tensor?) -> Void)?
     ) {
         var seen: [Tensor] = []
-        let masks = options.objectives.ibot > 0 ? crops.masks : StepMasks([], of: crops)
+        let masks = masks(of: crops)
         let used = groups(of: crops).filter { group in
             group.places.contains { place in
                 objectives.contains { $0.uses(view: place.view) } || classGradient?[place] != nil
@@ -120,7 +125,7 @@ extension DINOTrainer {
         var places: [[CropIndex]] = []
         var inputs: [Tensor] = []
         for crops in shares {
-            let masks = options.objectives.ibot > 0 ? crops.masks : StepMasks([], of: crops)
+            let masks = masks(of: crops)
             let usedGroups = groups(of: crops).compactMap { group in
                 CropGroup(
                     passes: group.passes.map { pass in

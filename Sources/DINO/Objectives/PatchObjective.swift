@@ -50,7 +50,7 @@ struct PatchObjective: Objective {
 struct StepMasks: Sendable {
     private let masks: [[Int]]
     private let firstRows: [Int]
-    private let pictures: Range<Int>
+    private let crops: StepCrops
     /// The number of large crops of the whole step, with and without a mask.
     let stepCrops: Int
     /// The number of views.
@@ -60,7 +60,7 @@ struct StepMasks: Sendable {
     ///   - masks: one per view, with an entry per picture of the share.
     ///   - crops: the share's crops.
     init(_ masks: [PatchMask], of crops: StepCrops) {
-        pictures = crops.pictures
+        self.crops = crops
         views = masks.count
         stepCrops = masks.count * crops.stepPictures
         self.masks = masks.flatMap(\.patches)
@@ -74,14 +74,10 @@ struct StepMasks: Sendable {
     /// The number of masked patches in all crops of the share.
     var count: Int { masks.reduce(0) { $0 + $1.count } }
 
-    func patches(of place: CropIndex) -> [Int] { masks[row(of: place)] }
+    func patches(of place: CropIndex) -> [Int] { masks[crops.row(of: place)] }
 
     /// The number of masked patches in all crops of the share before this one.
-    func firstRow(of place: CropIndex) -> Int { firstRows[row(of: place)] }
-
-    private func row(of place: CropIndex) -> Int {
-        place.view * pictures.count + place.picture - pictures.lowerBound
-    }
+    func firstRow(of place: CropIndex) -> Int { firstRows[crops.row(of: place)] }
 
     /// The masks of a pass's crops; nil if none has a masked patch.
     func mask(of places: [CropIndex]) -> PatchMask? {
