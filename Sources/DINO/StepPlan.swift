@@ -198,8 +198,6 @@ extension DINOTrainer {
         guard let featureTeacher else {
             return (0..<crops.views).map { crops.features(ofView: $0) }
         }
-        let patches = FeatureTap(layer: -1, facet: .normedToken)
-        let attention = FeatureTap(layer: -1, facet: .classAttention)
         return (0..<crops.views).map { view in
             let grid = student.backbone.layout(ofImage: crops.shape(of: view)).grid
             let groups = crops.groups(of: view..<view + 1, limit: options.activationMemory) {
@@ -208,9 +206,8 @@ extension DINOTrainer {
             return TeacherFeatures(
                 joining: groups.flatMap(\.passes).map { pass in
                     let features = featureTeacher.features(
-                        of: crops.images(of: pass), at: [patches, attention], stride: nil)
-                    return TeacherFeatures(
-                        features, patches: patches, attention: attention, on: grid)
+                        of: crops.images(of: pass), at: TeacherFeatures.taps, stride: nil)
+                    return TeacherFeatures(features, on: grid)
                 })
         }
     }

@@ -43,11 +43,13 @@ public struct FrozenEmbedding: Hashable, Sendable, Codable {
         require(
             lastBlocks <= depth, "FrozenEmbedding: \(lastBlocks) blocks of \(depth)")
         var taps = (-lastBlocks..<0).map { FeatureTap(layer: $0, facet: .embedding) }
-        let all = FeatureTap(layer: -1, facet: .normedToken)
-        if averagesPatches { taps.append(all) }
+        if averagesPatches { taps.append(.patchTokens) }
         let features = network.features(of: images, at: taps, stride: nil)
         return joinedColumns(
-            taps.map { $0 == all ? features[$0].means(of: features.layout.patches) : features[$0] })
+            taps.map {
+                $0 == .patchTokens
+                    ? features[$0].means(of: features.layout.patches) : features[$0]
+            })
     }
 }
 

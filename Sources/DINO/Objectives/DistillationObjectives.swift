@@ -57,7 +57,8 @@ struct AttentionDistillation: Objective {
 }
 
 extension FeatureTap {
-    fileprivate static let classAttention = FeatureTap(layer: -1, facet: .classAttention)
+    /// The class token's attention in the last layer.
+    static let classAttention = FeatureTap(layer: -1, facet: .classAttention)
 }
 
 /// The targets of a share's crops.

@@ -20,20 +20,23 @@ public struct TeacherFeatures: Sendable {
         self.attention = attention?.sharesOfRows()
     }
 
+    /// The features of a network that the vectors are made of.
+    static let taps: [FeatureTap] = [.patchTokens, .classAttention]
+
     /// Creates the vectors from a network's features: its patches, resampled to another grid, its class token, and
     /// its attention, averaged over heads.
-    init(_ features: Features, patches: FeatureTap, attention: FeatureTap, on grid: PatchGrid) {
-        let tokens = features[patches]
+    init(_ features: Features, on grid: PatchGrid) {
+        let tokens = features[.patchTokens]
         let (images, width) = (tokens.shape[0], tokens.shape[2])
         let whole = MapSampling(from: features.grid, to: grid)
         var maps = Tensor(uninitialized: [images, grid.count, width])
         var weights = Tensor(uninitialized: [images, grid.count])
         withUnsafePointers(writing: &maps, &weights) { maps, weights in
             for image in 0..<images {
-                features.patches(at: patches, image: image).withUnsafeElements {
+                features.patches(at: .patchTokens, image: image).withUnsafeElements {
                     whole.sample($0, channels: width, into: maps + image * grid.count * width)
                 }
-                let attention = features.classAttention(inLayer: attention.layer, image: image)
+                let attention = features.classAttention(inLayer: -1, image: image)
                 attention.meanOfRows().withUnsafeElements {
                     whole.sample($0, channels: 1, into: weights + image * grid.count)
                 }
