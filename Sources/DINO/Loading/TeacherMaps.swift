@@ -136,19 +136,16 @@ public struct TeacherMaps: Sendable {
                 expected: "rows to columns as \(size.height) to \(size.width), the picture's sides"
             )
         }
+        let map: Tensor
         do {
-            let map = try file.tensor(named: file.names[0])
-            guard map.isFinite else {
-                throw TeacherMapError.values(path: path, reason: "a number that is not finite")
-            }
-            return map
-        } catch let error as TensorFileError {
-            throw .file(error)
-        } catch let error as TeacherMapError {
-            throw error
+            map = try file.tensor(named: file.names[0])
         } catch {
-            fail("TeacherMaps: \(error)")
+            throw .file(error)
         }
+        guard map.isFinite else {
+            throw .values(path: path, reason: "a number that is not finite")
+        }
+        return map
     }
 }
 
