@@ -55,9 +55,7 @@ public struct LossPlot: Sendable {
         var y = 50
         for (index, panel) in panels.enumerated() {
             draw(
-                panel.values, title: panel.title,
-                Box(x: 110, y: y, width: 980, height: panel.height), range: panel.range,
-                level: panel.level, colour: panel.colour, faint: panel.faint, on: &image,
+                panel, in: Box(x: 110, y: y, width: 980, height: panel.height), on: &image,
                 isLast: index == panels.count - 1)
             y += panel.height + 70
         }
@@ -103,36 +101,34 @@ public struct LossPlot: Sendable {
         return panels
     }
 
-    private func draw(
-        _ values: [Float], title: String, _ box: Box, range: ClosedRange<Double>,
-        level: (value: Double, label: String)?, colour: Colour, faint: Colour,
-        on image: inout Image, isLast: Bool = false
-    ) {
+    private func draw(_ panel: Panel, in box: Box, on image: inout Image, isLast: Bool) {
         let first = Double(steps.first ?? 1)
         let chart = Chart(
-            box: box, xRange: first...max(Double(steps.last ?? 1), first + 1), yRange: range)
-        chart.drawAxes(on: &image, title: title, xLabels: isLast)
+            box: box, xRange: first...max(Double(steps.last ?? 1), first + 1), yRange: panel.range)
+        chart.drawAxes(on: &image, title: panel.title, xLabels: isLast)
         if isLast {
             image.drawText(
                 "step", x: box.x + box.width - Image.textSize("step").width,
                 y: box.y + box.height + 44, colour: Colour(0x333333))
         }
-        if let level { chart.drawLevel(level.value, label: level.label, on: &image) }
-        let smooth = smoothed(values)
-        // A band if a column of pixels covers several steps; with one or two it would be dots.
-        if values.count > 4 * box.width {
-            chart.drawBand(columns(of: values, in: chart), colour: faint, on: &image)
-        } else {
-            let points = zip(steps, values).map { (x: Double($0), y: Double($1)) }
-            chart.drawCurve(points, thickness: 1.5, colour: faint, on: &image)
+        if let level = panel.level {
+            chart.drawLevel(level.value, label: level.label, on: &image)
         }
-        chart.drawCurve(smooth, thickness: 3, colour: colour, on: &image)
+        let smooth = smoothed(panel.values)
+        // A band if a column of pixels covers several steps; with one or two it would be dots.
+        if panel.values.count > 4 * box.width {
+            chart.drawBand(columns(of: panel.values, in: chart), colour: panel.faint, on: &image)
+        } else {
+            let points = zip(steps, panel.values).map { (x: Double($0), y: Double($1)) }
+            chart.drawCurve(points, thickness: 1.5, colour: panel.faint, on: &image)
+        }
+        chart.drawCurve(smooth, thickness: 3, colour: panel.colour, on: &image)
         guard let end = smooth.last, end.y.isFinite else { return }
         let at = chart.point(end.x, end.y)
-        image.drawDisc(at: at, radius: 4, colour: colour)
+        image.drawDisc(at: at, radius: 4, colour: panel.colour)
         image.drawText(
             String(format: end.y < 100 ? "%.3g" : "%.0f", end.y), x: Int(at.x) + 12,
-            y: Int(at.y) - 7, colour: colour)
+            y: Int(at.y) - 7, colour: panel.colour)
     }
 
     /// The running mean over a twentieth of the steps, at no more points than can be distinguished.
