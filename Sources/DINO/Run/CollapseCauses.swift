@@ -4,7 +4,6 @@ import Foundation
 // options and readings themselves reveal come first.
 extension CollapseWatch {
     func reading(_ verdict: Verdict, _ record: TrainingRecord) -> String {
-        func figure(_ value: Double) -> String { String(format: "%.3g", value) }
         let limit = "ln \(circumstances.outputs) = \(figure(log(Double(circumstances.outputs))))"
         switch verdict {
         case .notFinite:
@@ -43,7 +42,6 @@ extension CollapseWatch {
     private func causesByDataSize(_ verdict: Verdict) -> [String] {
         let verdicts: [Verdict] = [.entropyAtLimit, .lossAtLimit]
         guard let pictures = circumstances.pictures, verdicts.contains(verdict) else { return [] }
-        func figure(_ value: Double) -> String { String(format: "%.3g", value) }
         let usual = DataSizeDefaults(pictures: pictures)
         var causes: [String] = []
         if circumstances.outputs > usual.prototypes {
@@ -99,7 +97,6 @@ extension CollapseWatch {
 
     /// Causes that are evident from the pictures or the options.
     private func evidentCauses(_ record: TrainingRecord) -> [String] {
-        func figure(_ value: Double) -> String { String(format: "%.3g", value) }
         var causes: [String] = []
         if record.contrast < 1e-3 {
             causes.append("the pictures are blank, for example all black: check them")
@@ -130,3 +127,5 @@ extension CollapseWatch {
         return causes
     }
 }
+
+private func figure(_ value: Double) -> String { String(format: "%.3g", value) }
