@@ -130,6 +130,9 @@ extension DINOOptions {
         func read<Value: Decodable>(_ value: inout Value, _ key: CodingKeys) throws {
             value = try container.decode(Value.self, forKey: key)
         }
+        func readIfPresent<Value: Decodable>(_ value: inout Value, _ key: CodingKeys) throws {
+            value = try container.decodeIfPresent(Value.self, forKey: key) ?? value
+        }
         self.init(
             network: try container.decode(VisionTransformer.Configuration.self, forKey: .network))
         try read(&head, .head)
@@ -149,16 +152,12 @@ extension DINOOptions {
         try read(&seed, .seed)
         try read(&activationMemory, .activationMemory)
         // Absent from checkpoints of the first versions.
-        shares = try container.decodeIfPresent(Int.self, forKey: .shares) ?? 1
-        initialization =
-            try container.decodeIfPresent(Initialization.self, forKey: .initialization) ?? .plain
-        objectives =
-            try container.decodeIfPresent(ObjectiveWeights.self, forKey: .objectives) ?? .init()
-        parameterRules =
-            try container.decodeIfPresent(ParameterRules.self, forKey: .parameterRules) ?? .init()
+        try readIfPresent(&shares, .shares)
+        try readIfPresent(&initialization, .initialization)
+        try readIfPresent(&objectives, .objectives)
+        try readIfPresent(&parameterRules, .parameterRules)
+        try readIfPresent(&masking, .masking)
         patchHead = try container.decodeIfPresent(DINOHead.Options.self, forKey: .patchHead)
-        masking =
-            try container.decodeIfPresent(PatchMasking.self, forKey: .masking) ?? PatchMasking()
         distillation = try container.decodeIfPresent(
             DistillationOptions.self, forKey: .distillation)
     }
