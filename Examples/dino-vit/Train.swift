@@ -86,7 +86,7 @@ struct Train: ParsableCommand, RunsOnSeveralProcesses {
             in: output, configuration: configuration, pictures: folder, resuming: resume,
             stepsPerCheckpoint: resources.saveEvery,
             cacheBytes: (resources.cache ?? 1024) << 20, features: features, across: ranks,
-            start: { try starting.point() })
+            start: { StartingPoint(network: try starting?.network()) })
         let interruption = Interruption()
         var report = TrainingReport(run, quiet: options.quiet)
         let ending = try run.train(

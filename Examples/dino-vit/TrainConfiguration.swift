@@ -8,7 +8,7 @@ extension Train {
     ///
     /// - Throws: `Failure` if the given options contradict each other.
     func configuration(
-        _ starting: OpenedWeights, _ features: FeatureSource?, pictures: Int,
+        _ starting: WeightFile?, _ features: FeatureSource?, pictures: Int,
         stored: TrainingConfiguration?
     ) throws -> TrainingConfiguration {
         if stored?.options.distillation != nil && features == nil {
@@ -50,7 +50,7 @@ extension Train {
     }
 
     private func apply(
-        to result: inout TrainingConfiguration, _ starting: OpenedWeights,
+        to result: inout TrainingConfiguration, _ starting: WeightFile?,
         _ features: FeatureSource?, isBeginning: Bool
     ) throws {
         set(&result.crops.globalSide, crops.globalCropSize)
@@ -103,19 +103,17 @@ extension Train {
         }
         set(&options.frozenNetworkEpochs, start.freezeBackbone)
         set(&options.activationMemory, resources.memoryLimit.map { $0 << 20 })
-        if isBeginning && schedule.epochs != nil {
+        if isBeginning && schedule.epochs != nil && schedule.warmupEpochs == nil {
             // The preset's warm-up is shortened for a short training.
-            if schedule.warmupEpochs == nil {
-                options.warmupEpochs = min(options.warmupEpochs, options.epochs / 4)
-            }
+            options.warmupEpochs = min(options.warmupEpochs, options.epochs / 4)
         }
     }
 
     private func networkConfiguration(
-        _ result: TrainingConfiguration, _ starting: OpenedWeights, isBeginning: Bool
+        _ result: TrainingConfiguration, _ starting: WeightFile?, isBeginning: Bool
     ) throws -> VisionTransformer.Configuration {
         let current = result.options.network
-        if isBeginning, let file = starting.network {
+        if isBeginning, let file = starting {
             let found = file.configuration
             if let arch = network.arch, !arch.hasSize(of: found) {
                 throw Failure("\(file.path) contains a \(found.name), not --arch \(arch)")

@@ -65,21 +65,11 @@ struct ResourceOptions: ParsableArguments {
 
 extension TrainingConfiguration.Preset: ExpressibleByArgument {}
 
-/// The opened files of initial weights.
-struct OpenedWeights {
-    let network: WeightFile?
-
-    /// Reads the weights.
-    func point() throws -> StartingPoint {
-        StartingPoint(network: try network?.network())
-    }
-}
-
 extension StartOptions {
-    /// Opens the initial weights.
+    /// Opens the initial weights; nil if there are none.
     ///
     /// - Parameter heads: their number of attention heads, if it is given.
-    func opened(heads: Int?) throws -> OpenedWeights {
+    func opened(heads: Int?) throws -> WeightFile? {
         let network = try initWeights.map { path in
             do {
                 let file = try WeightFile(contentsOf: path)
@@ -95,6 +85,6 @@ extension StartOptions {
                 of: network.path, network.configuration,
                 "use --arch WIDTHxDEPTHxHEADS to change it")
         }
-        return OpenedWeights(network: network)
+        return network
     }
 }
