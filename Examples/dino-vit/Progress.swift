@@ -60,17 +60,13 @@ struct Progress {
 
     /// Clears the terminal's line.
     mutating func finish() {
-        if hasLine { write("\r\u{1B}[K") }
+        if hasLine { Terminal.show("\r\u{1B}[K") }
         hasLine = false
     }
 
     private mutating func show(_ text: String) {
-        write(isTerminal ? "\r\u{1B}[K\(printable(text))" : printable(text) + "\n")
+        Terminal.show(isTerminal ? "\r\u{1B}[K\(printable(text))" : printable(text) + "\n")
         hasLine = isTerminal
-    }
-
-    private func write(_ text: String) {
-        Terminal.show(text)
     }
 }
 
