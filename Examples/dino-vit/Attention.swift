@@ -55,7 +55,7 @@ struct AttentionCommand: ParsableCommand, RunsOnSeveralProcesses {
         }
         try run.perform(for: extractor, displaySize: HeatMap.displaySize) {
             picture, photo, output in
-            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+            let (features, geometry) = try naming(photo.path) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }
             let (rows, columns) = (features.grid.rows, features.grid.columns)

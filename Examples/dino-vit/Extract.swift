@@ -43,7 +43,7 @@ struct Extract: ParsableCommand, RunsOnSeveralProcesses {
             features.options(for: $0, overlapping: false)
         }
         try run.perform(for: extractor) { picture, photo, output in
-            let descriptors = try naming(photo) { () throws(ExtractionError) in
+            let descriptors = try naming(photo.path) { () throws(ExtractionError) in
                 try extractor.descriptors(of: photo.input)
             }
             let values =

@@ -52,7 +52,7 @@ struct Inspect: ParsableCommand {
             return SimilarityPage.Side(
                 name: printable(Path.name(of: photo.path)),
                 picture: photo.display ?? photo.input.image,
-                descriptors: try naming(photo) { () throws(ExtractionError) in
+                descriptors: try naming(photo.path) { () throws(ExtractionError) in
                     try extractor.descriptors(of: photo.input)
                 })
         }

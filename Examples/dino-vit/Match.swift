@@ -93,7 +93,7 @@ struct Match: ParsableCommand {
         let features = try photos.map { photo in
             progress.note("features of \(photo.path)")
             defer { progress.advance() }
-            return try naming(photo) { () throws(ExtractionError) in
+            return try naming(photo.path) { () throws(ExtractionError) in
                 try extractor.imageFeatures(of: photo.input)
             }
         }

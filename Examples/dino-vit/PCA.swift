@@ -138,7 +138,7 @@ struct PCACommand: ParsableCommand {
     private func item(
         _ picture: Picture, _ photo: Photo, _ extractor: Extractor
     ) throws -> Item {
-        try naming(photo) { () throws(ExtractionError) -> Item in
+        try naming(photo.path) { () throws(ExtractionError) -> Item in
             guard foreground else {
                 return Item(
                     picture: picture, descriptors: try extractor.descriptors(of: photo.input),

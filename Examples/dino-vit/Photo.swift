@@ -49,13 +49,7 @@ struct Photo: Sendable {
     }
 }
 
-/// Adds the picture's name to errors that concern only this picture.
-func naming<Result>(
-    _ photo: Photo, _ extraction: () throws(ExtractionError) -> Result
-) throws -> Result {
-    try naming(photo.path, extraction)
-}
-
+/// Adds the picture's path to errors that concern only this picture.
 func naming<Result>(
     _ path: String, _ extraction: () throws(ExtractionError) -> Result
 ) throws -> Result {

@@ -36,7 +36,7 @@ struct SaliencyCommand: ParsableCommand, RunsOnSeveralProcesses {
         let tap = extractor.tap
         try run.perform(for: extractor, displaySize: HeatMap.displaySize) {
             picture, photo, output in
-            let (features, geometry) = try naming(photo) { () throws(ExtractionError) in
+            let (features, geometry) = try naming(photo.path) { () throws(ExtractionError) in
                 try extractor.features(of: photo.input, at: [tap])
             }
             let values = SaliencyMap(features, layer: tap.layer).values
