@@ -8,6 +8,16 @@ func scaled(_ width: Int, _ height: Int, by scale: Double) -> (width: Int, heigh
     return (side(width), side(height))
 }
 
+extension Image {
+    /// The photo at the size that results are drawn at.
+    func display(
+        _ size: (Int, Int) -> (width: Int, height: Int) = HeatMap.displaySize
+    ) -> Image {
+        let drawn = size(width, height)
+        return resized(width: drawn.width, height: drawn.height, using: .bilinear)
+    }
+}
+
 /// Values of patches, drawn over the photo.
 struct HeatMap {
     /// `rows * columns` values.

@@ -42,10 +42,7 @@ struct Photo: Sendable {
         } catch {
             throw PictureFailure("\(path): \(error)")
         }
-        display = displaySize.map { size in
-            let (width, height) = size(original.width, original.height)
-            return original.resized(width: width, height: height, using: .bilinear)
-        }
+        display = displaySize.map { original.display($0) }
     }
 }
 

@@ -44,10 +44,7 @@ struct SegmentationRun {
                     try taps.input(
                         of: photo, for: network.configuration, withSaliency: forFitting)
                 }
-                let size = HeatMap.displaySize(width: photo.width, height: photo.height)
-                return (
-                    input, photo.resized(width: size.width, height: size.height, using: .bilinear)
-                )
+                return (input, photo.display())
             }
             for (picture, input) in zip(decoded, inputs) {
                 progress.note("features of \(picture.path)")

@@ -112,9 +112,7 @@ struct VideoCommand: ParsableCommand {
             let found =
                 index == 0 ? first.labels : try segmenter.labels(of: image, naming: frame.path)
             try first.write(found, to: masks.file(frame.stem + ".png"))
-            let size = HeatMap.displaySize(width: image.width, height: image.height)
-            let display = image.resized(width: size.width, height: size.height, using: .bilinear)
-            try found.drawn(over: display, palette: first.colours, strength: 0.55)
+            try found.drawn(over: image.display(), palette: first.colours, strength: 0.55)
                 .writePNG(to: pictures.file(frame.stem + ".png"))
             if let truths, index > 0, index + 1 < frames.count {
                 scores?.add(found, truth: try first.truth(truths[index], isFirst: false))
