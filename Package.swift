@@ -78,13 +78,13 @@ let package = Package(
             name: "correspondences", dependencies: ["Descriptors", "ViT", "Images"],
             path: "Examples/correspondences"),
         .executableTarget(
-            name: "cosegmentation", dependencies: ["DINO", "Descriptors", "ViT", "Images"],
+            name: "cosegmentation", dependencies: ["Descriptors", "ViT", "Images"],
             path: "Examples/cosegmentation"),
         .executableTarget(
-            name: "parts", dependencies: ["DINO", "Descriptors", "ViT", "Images"],
+            name: "parts", dependencies: ["Descriptors", "ViT", "Images"],
             path: "Examples/parts"),
         .executableTarget(
-            name: "pca", dependencies: ["DINO", "Descriptors", "ViT", "Images"],
+            name: "pca", dependencies: ["Descriptors", "ViT", "Images"],
             path: "Examples/pca"),
         .executableTarget(
             name: "training", dependencies: ["DINO", "Images"], path: "Examples/training"),

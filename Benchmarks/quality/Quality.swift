@@ -1,5 +1,4 @@
 import ArgumentParser
-import DINO
 import Descriptors
 import Foundation
 import Scores

@@ -1,4 +1,3 @@
-import DINO
 import Descriptors
 import Images
 import ViT

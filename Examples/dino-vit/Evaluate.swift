@@ -1,6 +1,4 @@
 import ArgumentParser
-import DINO
-import Foundation
 import Tensors
 import ViT
 

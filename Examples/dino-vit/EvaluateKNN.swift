@@ -3,7 +3,6 @@ import DINO
 import Foundation
 import Platform
 import Tensors
-import ViT
 
 extension Evaluate {
     /// Classifies by a weighted vote of the nearest training pictures.

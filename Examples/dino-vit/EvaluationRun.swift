@@ -1,7 +1,6 @@
 import DINO
 import Images
 import Platform
-import Tensors
 import ViT
 
 /// The common part of the evaluations: labelled pictures, a network, and a folder for results.

@@ -1,6 +1,5 @@
 import Descriptors
 import Images
-import Tensors
 
 /// The size of a photo that is drawn at a scale: whole pixels, at least one.
 func scaled(_ width: Int, _ height: Int, by scale: Double) -> (width: Int, height: Int) {

@@ -1,8 +1,6 @@
 import ArgumentParser
 import Descriptors
-import Images
 import Platform
-import Tensors
 import ViT
 
 /// Writes a page that shows the similarity of places in two photos.

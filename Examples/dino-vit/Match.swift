@@ -1,9 +1,7 @@
 import ArgumentParser
 import Descriptors
-import Foundation
 import Images
 import Platform
-import Tensors
 import ViT
 
 /// Finds correspondences between two pictures and writes them as data and as a picture.

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Descriptors
-import Foundation
 import Synchronization
 import Tensors
 import ViT

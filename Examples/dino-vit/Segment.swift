@@ -1,6 +1,5 @@
 import ArgumentParser
 import Descriptors
-import Foundation
 import Images
 import ViT
 

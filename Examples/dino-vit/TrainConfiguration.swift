@@ -1,5 +1,4 @@
 import DINO
-import Foundation
 import ViT
 
 extension Train {

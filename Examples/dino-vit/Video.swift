@@ -3,7 +3,6 @@ import Descriptors
 import Foundation
 import Images
 import Platform
-import Tensors
 import ViT
 
 /// Finds the objects of a video's first frame in all its frames.

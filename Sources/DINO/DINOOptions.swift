@@ -1,4 +1,3 @@
-import Tensors
 import ViT
 
 /// How a network is trained: everything except the pictures and their augmentation.

@@ -1,6 +1,5 @@
 import Foundation
 import Tensors
-import ViT
 
 /// How learning rate, weight decay and clipping apply to individual parameters. The defaults are DINO's
 /// (main_dino.py); ``dinov2`` has those of dinov2's ssl_default_config.yaml.

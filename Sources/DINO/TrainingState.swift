@@ -1,7 +1,6 @@
 import Foundation
 import Platform
 import Tensors
-import ViT
 
 // The state of training as named tensors and the index of its next step, for storing and resuming.
 

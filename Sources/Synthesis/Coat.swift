@@ -1,4 +1,3 @@
-import Foundation
 import Tensors
 
 /// A creature's coat: plain, striped, spotted or patched, or with a pattern for each part.

@@ -1,4 +1,3 @@
-import Foundation
 import Tensors
 
 /// Objects in a scenery: blades of grass, stones, sticks, balls and bushes.

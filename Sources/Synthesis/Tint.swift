@@ -1,5 +1,3 @@
-import Foundation
-
 /// Red, green and blue in 0...1.
 typealias Tint = SIMD3<Double>
 

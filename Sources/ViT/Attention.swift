@@ -1,4 +1,3 @@
-import Platform
 import Tensors
 
 /// Multi-head self-attention (`Attention` of vision_transformer.py).

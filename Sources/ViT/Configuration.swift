@@ -1,4 +1,3 @@
-import Platform
 import Tensors
 
 extension VisionTransformer {

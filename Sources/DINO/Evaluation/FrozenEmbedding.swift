@@ -1,4 +1,3 @@
-import Images
 import Platform
 import Tensors
 import ViT

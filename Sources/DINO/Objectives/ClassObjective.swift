@@ -1,5 +1,4 @@
 import Tensors
-import ViT
 
 /// DINO's objective: for each crop, the student predicts the teacher's output for the picture's other large crops
 /// (see ``DINOLoss``).

@@ -1,5 +1,4 @@
 import Tensors
-import ViT
 
 /// Linear maps from the student's tokens to the feature teacher's vectors.
 public struct DistillationHeads: Sendable, Module {

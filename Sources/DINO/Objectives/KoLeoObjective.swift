@@ -1,5 +1,4 @@
 import Tensors
-import ViT
 
 /// Spreads the class tokens of different pictures: penalises the closeness of nearest neighbours among the
 /// normalised class tokens of each large view (KoLeo; `KoLeoLoss` of dinov2, which uses the student's output before

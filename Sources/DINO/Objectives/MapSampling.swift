@@ -1,4 +1,3 @@
-import Images
 import ViT
 
 /// Resamples a map to the cells of a crop, along rows and along columns, with Pillow's bilinear filter: a triangle

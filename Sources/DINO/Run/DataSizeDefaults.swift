@@ -1,5 +1,3 @@
-import Foundation
-
 /// Options of self-distillation by the number of pictures, as LightlyTrain chooses them: with fewer pictures fewer
 /// prototypes, and a teacher that is sharper and follows faster.
 ///

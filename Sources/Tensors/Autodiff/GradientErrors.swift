@@ -1,5 +1,3 @@
-import Platform
-
 /// Compares the gradient of a function with central differences; use it in tests of your own operations.
 ///
 /// The gradient is that of the sum of the function's elements with seeded random weights. Each element of each input is

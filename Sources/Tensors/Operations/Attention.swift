@@ -1,5 +1,4 @@
 internal import CKernels
-import Foundation
 import Platform
 
 extension Tensor {
