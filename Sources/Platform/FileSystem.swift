@@ -139,19 +139,19 @@ package enum Path {
     /// The last component of a path without its extension.
     package static func stem(of path: String) -> String {
         let name = name(of: path)
-        guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else {
-            return name
-        }
-        return String(name[..<dot])
+        return dot(in: name).map { String(name[..<$0]) } ?? name
     }
 
     /// The extension of a path's last component in lower case, without the dot; empty if there is none.
     package static func type(of path: String) -> String {
         let name = name(of: path)
-        guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else {
-            return ""
-        }
-        return name[name.utf8.index(after: dot)...].lowercased()
+        return dot(in: name).map { name[name.utf8.index(after: $0)...].lowercased() } ?? ""
+    }
+
+    /// The dot before a name's extension; nil if there is none, as in a hidden file's name.
+    private static func dot(in name: String) -> String.Index? {
+        let dot = name.utf8.lastIndex(of: UInt8(ascii: "."))
+        return dot == name.startIndex ? nil : dot
     }
 
     private static func withoutTrailingSlashes(_ path: String) -> Substring {
