@@ -73,8 +73,7 @@ extension DescriptorGrid {
         let sampling = CellSampling(geometry, width: width, height: height)
         return LabelMap(
             width: width, height: height,
-            labels: sampling.rows.flatMap { row in
-                sampling.columns.map { UInt8(labels[row * grid.columns + $0]) }
-            })
+            labels: labels.map { UInt8($0) }.gathered(
+                rows: sampling.rows, columns: sampling.columns, width: grid.columns))
     }
 }

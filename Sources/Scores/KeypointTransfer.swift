@@ -71,8 +71,7 @@ package struct KeypointTransfer {
             return .concatenated(
                 names[picture].compactMap { name in
                     guard let place = pictures[picture].places[name] else { return nil }
-                    let cell = grid.geometry.cell(nearest: place)
-                    let index = cell.row * grid.grid.columns + cell.column
+                    let index = grid.index(of: grid.geometry.cell(nearest: place))
                     return all.rows(index..<index + 1)
                 })
         }
@@ -87,19 +86,13 @@ package struct KeypointTransfer {
         guard !sources.isEmpty else { return [] }
         let grid = grids[target]
         let cells = rows(of: grid, binning: binning)
-        let similarities = Tensor.concatenated(sources.map { queries[$0] })
-            .product(transposed: cells)
+        let nearest = Tensor.concatenated(sources.map { queries[$0] })
+            .product(transposed: cells).argmax()
         var row = 0
         return sources.map { source in
             names[source].map { name in
                 defer { row += 1 }
-                let best = similarities.withUnsafeElements { elements in
-                    let start = row * grid.grid.count
-                    return (0..<grid.grid.count).reduce(0) {
-                        elements[start + $1] > elements[start + $0] ? $1 : $0
-                    }
-                }
-                let pixel = grid.pixel(of: grid.cell(at: best))
+                let pixel = grid.pixel(of: grid.cell(at: nearest[row]))
                 return (name, Point(x: pixel.x, y: pixel.y))
             }
         }
