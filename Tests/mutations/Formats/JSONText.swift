@@ -46,6 +46,13 @@ struct JSONText {
         tokens[index].first.map(Self.isWord) ?? false
     }
 
+    /// A changed text; nil if the bytes are not one.
+    static func mutated(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        guard var text = JSONText(bytes) else { return nil }
+        text.mutate(using: &random)
+        return text.bytes
+    }
+
     /// Changes a value, a key or the structure.
     mutating func mutate(using random: inout Xoshiro256) {
         let strings = tokens.indices.filter { isString($0) && !isKey($0) }

@@ -16,6 +16,13 @@ struct SafetensorsFile {
 
     var bytes: [UInt8] { integerBytes(header.count, size: 8, isBigEndian: false) + header + data }
 
+    /// A changed file; nil if the bytes are not one.
+    static func mutated(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
+        guard var file = SafetensorsFile(bytes) else { return nil }
+        file.mutate(using: &random)
+        return file.bytes
+    }
+
     mutating func mutate(using random: inout Xoshiro256) {
         switch random.below(8) {
         case 0, 1: data.mutateFloats(in: 0..<data.count, using: &random)

@@ -32,7 +32,7 @@ struct BasisKind: Kind {
     }
 
     func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
-        SegmentationSeeds.restructured(bytes, using: &random)
+        SafetensorsFile.mutated(bytes, using: &random)
     }
 
     func use(_ path: String) throws {

@@ -17,9 +17,7 @@ struct CheckpointKind: Kind {
     }
 
     func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
-        guard var file = SafetensorsFile(bytes) else { return nil }
-        file.mutate(using: &random)
-        return file.bytes
+        SafetensorsFile.mutated(bytes, using: &random)
     }
 
     func prepare(_ folder: String) throws {

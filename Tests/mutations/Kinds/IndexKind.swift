@@ -16,9 +16,7 @@ struct IndexKind: Kind {
     }
 
     func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
-        guard var text = JSONText(bytes) else { return nil }
-        text.mutate(using: &random)
-        return text.bytes
+        JSONText.mutated(bytes, using: &random)
     }
 
     /// An error of extraction with the file's name, as a program would print it.

@@ -23,9 +23,8 @@ struct LogKind: Kind {
         case 2: lines.insert(random.pick([[], [32], [13], [0], [123, 125], [91]]), at: at)
         case 3: lines[at] = Array(repeating: random.pick([32, 120, 0, 91]), count: 1 << 17)
         default:
-            guard var text = JSONText(lines[at]) else { return nil }
-            text.mutate(using: &random)
-            lines[at] = text.bytes
+            guard let line = JSONText.mutated(lines[at], using: &random) else { return nil }
+            lines[at] = line
         }
         return Array(lines.joined(separator: [10]))
     }

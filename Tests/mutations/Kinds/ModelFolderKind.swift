@@ -56,9 +56,7 @@ struct ModelFolderKind: Kind {
     }
 
     func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
-        guard var text = JSONText(bytes) else { return nil }
-        text.mutate(using: &random)
-        return text.bytes
+        JSONText.mutated(bytes, using: &random)
     }
 
     func prepare(_ folder: String) throws {

@@ -26,11 +26,4 @@ enum SegmentationSeeds {
         return try (try? valid.features(of: photo, using: Fixtures.model, withSaliency: false))
             ?? Self.taps.features(of: photo, using: Fixtures.model, withSaliency: false)
     }
-
-    /// Changes a saved model.
-    static func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
-        guard var file = SafetensorsFile(bytes) else { return nil }
-        file.mutate(using: &random)
-        return file.bytes
-    }
 }

@@ -19,9 +19,7 @@ struct TensorKind: Kind {
     static func restructured(_ bytes: [UInt8], using random: inout Xoshiro256) -> [UInt8]? {
         if let torch = TorchMutations.mutated(bytes, using: &random) { return torch }
         if bytes.starts(with: [0x93]) { return nil }
-        guard var file = SafetensorsFile(bytes) else { return nil }
-        file.mutate(using: &random)
-        return file.bytes
+        return SafetensorsFile.mutated(bytes, using: &random)
     }
 
     func use(_ path: String) throws {
