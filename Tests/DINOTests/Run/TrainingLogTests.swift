@@ -15,6 +15,16 @@ import Testing
 
     private func text() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
 
+    /// The error of opening the log; empty if there is none.
+    private var openingError: String {
+        do {
+            _ = try TrainingLog(path: path)
+            return ""
+        } catch {
+            return "\(error)"
+        }
+    }
+
     @Test func writesOneLinePerStep() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         var log = try TrainingLog(path: path)
@@ -171,13 +181,7 @@ import Testing
             try FileManager.default.createSymbolicLink(
                 atPath: path, withDestinationPath: kind)
         }
-        var message = ""
-        do {
-            _ = try TrainingLog(path: path)
-        } catch {
-            message = "\(error)"
-        }
-        #expect(message.hasPrefix("\(path) cannot be written: "), "\(message)")
+        #expect(openingError.hasPrefix("\(path) cannot be written: "), "\(openingError)")
     }
 
     /// A log that is moved aside stays complete, and the new one is locked by this process too.
@@ -201,13 +205,7 @@ import Testing
     @Test func rejectsSecondProcess() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         var log = try TrainingLog(path: path)
-        var message = ""
-        do {
-            _ = try TrainingLog(path: path)
-        } catch {
-            message = "\(error)"
-        }
-        #expect(message.hasPrefix("another process is training into"))
+        #expect(openingError.hasPrefix("another process is training into"))
         try log.append(record(1))
     }
 

@@ -111,12 +111,7 @@ import ViT
     }
 
     private func errorMessage(heads: Int? = 2, _ name: String) -> String {
-        do {
-            _ = try VisionTransformer(contentsOf: fixture(name), heads: heads)
-            return "no error"
-        } catch {
-            return error.description
-        }
+        errorMessage(path: fixture(name), heads: heads)
     }
 
     @Test func rejectsWrongHeadsAndUnusableFiles() {
@@ -164,9 +159,9 @@ import ViT
         #expect(errorMessage(path: path).contains(part), "\(errorMessage(path: path))")
     }
 
-    private func errorMessage(path: String) -> String {
+    private func errorMessage(path: String, heads: Int? = 2) -> String {
         do {
-            _ = try VisionTransformer(contentsOf: path, heads: 2)
+            _ = try VisionTransformer(contentsOf: path, heads: heads)
             return "no error"
         } catch {
             return error.description
