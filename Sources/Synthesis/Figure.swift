@@ -41,16 +41,7 @@ struct Figure {
     var feet: [Vector]
 
     /// The bounding rectangle of all layers.
-    var bounds: (low: Vector, high: Vector) {
-        var result = layers[0].tubes[0].bounds
-        for tube in layers.flatMap(\.tubes) {
-            let bounds = tube.bounds
-            result = (
-                pointwiseMin(result.low, bounds.low), pointwiseMax(result.high, bounds.high)
-            )
-        }
-        return result
-    }
+    var bounds: (low: Vector, high: Vector) { layers.flatMap(\.tubes).bounds }
 
     /// The approximate area, by sampling the bounding rectangle.
     var area: Double {

@@ -25,11 +25,7 @@ struct FigurePainting {
         let layer = figure.layers[index]
         let pixel = canvas.pixel
         let size = Double(canvas.size)
-        var (low, high) = layer.tubes[0].bounds
-        for tube in layer.tubes.dropFirst() {
-            let bounds = tube.bounds
-            (low, high) = (pointwiseMin(low, bounds.low), pointwiseMax(high, bounds.high))
-        }
+        let (low, high) = layer.tubes.bounds
         let margin = Vector(repeating: layer.blend)
         let length = layer.hoof > 0 ? Self.length(of: layer.tubes[0]) : 0
         let behind = layer.root > 0 ? bodies(below: index) : []
@@ -65,7 +61,7 @@ struct FigurePainting {
                 // A darker outline.
                 let outline = max(min(0.02 * scale, 2 * pixel), 0.8 * pixel)
                 let edge = smoothStep(-outline, 0, surface.distance)
-                tint = tint.lit(light.on(surface.offset) * layer.light * (1 - 0.38 * edge))
+                tint *= light.on(surface.offset) * layer.light * (1 - 0.38 * edge)
                 return (tint, weight)
             }
         }

@@ -21,8 +21,4 @@ extension Tint {
 
     @inline(__always)
     func mixed(with other: Tint, _ part: Double) -> Tint { self + (other - self) * part }
-
-    /// The tint lightened or darkened by a factor.
-    @inline(__always)
-    func lit(_ light: Double) -> Tint { self * light }
 }

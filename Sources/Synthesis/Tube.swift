@@ -78,8 +78,6 @@ struct Tube {
         var offset: Vector
         /// Distance of the nearest point along the curve from its start.
         var arc: Double
-        /// The radius at the nearest point.
-        var radius: Double
         /// The curve's unit direction at the nearest point.
         var along: Vector
     }
@@ -88,8 +86,7 @@ struct Tube {
     func position(of place: Vector) -> Position {
         points.withUnsafeBufferPointer { points in
             radii.withUnsafeBufferPointer { radii in
-                var best = Position(
-                    distance: .infinity, offset: .zero, arc: 0, radius: 1, along: Vector(1, 0))
+                var best = Position(distance: .infinity, offset: .zero, arc: 0, along: Vector(1, 0))
                 var arc = 0.0
                 for index in 0..<points.count - 1 {
                     let from = points[index]
@@ -103,12 +100,25 @@ struct Tube {
                     if distance < best.distance {
                         best = Position(
                             distance: distance, offset: offset / max(radius, 1e-9),
-                            arc: arc + part * length, radius: radius, along: along / length)
+                            arc: arc + part * length, along: along / length)
                     }
                     arc += length
                 }
                 return best
             }
+        }
+    }
+}
+
+extension [Tube] {
+    /// The bounding rectangle of all tubes, of which there is at least one.
+    var bounds: (low: Vector, high: Vector) {
+        dropFirst().reduce(self[0].bounds) { result, tube in
+            let bounds = tube.bounds
+            return (
+                low: pointwiseMin(result.low, bounds.low),
+                high: pointwiseMax(result.high, bounds.high)
+            )
         }
     }
 }
