@@ -22,27 +22,13 @@ extension Communicator {
     ///   failed.
     public func together<Result>(_ body: () throws -> Result) throws -> Result {
         guard count > 1 else { return try body() }
-        var flags: [UInt8] = []
-        return try together(uniting: &flags, body)
-    }
-
-    /// Runs `body` on every rank as ``together(_:)`` does, and unites flags in the same messages.
-    ///
-    /// - Parameters:
-    ///   - flags: the same number on all ranks; united as by ``unite(_:)`` after `body` has run.
-    ///   - body: this rank's part of the work.
-    package func together<Result>(
-        uniting flags: inout [UInt8], _ body: () throws -> Result
-    ) throws -> Result {
         var result: Swift.Result<Result, any Error>
         do { result = .success(try body()) } catch { result = .failure(error) }
-        guard count > 1 else { return try result.get() }
         var reason = ""
         if case .failure(let error) = result { reason = "\(error)" }
-        var all = flags + [reason.isEmpty ? 0 : 1]
-        unite(&all)
-        flags = Array(all.dropLast())
-        guard all.last != 0 else { return try result.get() }
+        var hasFailed: [UInt8] = [reason.isEmpty ? 0 : 1]
+        unite(&hasFailed)
+        guard hasFailed[0] != 0 else { return try result.get() }
         let reasons = gather(Array((reason.isEmpty ? "" : "\(host)\0\(reason)").utf8))
         if case .success = result,
             let (rank, text) = reasons.enumerated().first(where: { !$0.element.isEmpty })
