@@ -37,7 +37,7 @@ public struct AdamW: Optimizer {
         scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling = { _, _ in .init() }
     ) {
         self.options = options
-        parameters = ParameterState.all(of: module, averages: { _, _ in 2 }, scaling)
+        parameters = ParameterState.all(of: module, averages: { _ in 2 }, scaling)
     }
 
     /// The optimiser's state; see `Optimizer.state`.

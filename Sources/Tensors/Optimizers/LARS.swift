@@ -33,7 +33,7 @@ public struct LARS: Optimizer {
         scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling = { _, _ in .init() }
     ) {
         self.options = options
-        parameters = ParameterState.all(of: module, averages: { _, _ in 1 }, scaling)
+        parameters = ParameterState.all(of: module, averages: { _ in 1 }, scaling)
     }
 
     /// The optimiser's state; see `Optimizer.state`.

@@ -57,7 +57,7 @@ public struct Muon: Optimizer {
         }
         self.matrices = counts
         parameters = ParameterState.all(
-            of: module, averages: { name, _ in counts[name] == nil ? 2 : 1 }, scaling)
+            of: module, averages: { counts[$0] == nil ? 2 : 1 }, scaling)
     }
 
     /// The optimiser's state; see `Optimizer.state`.

@@ -55,14 +55,13 @@ struct ParameterState: Sendable {
 
     /// The initial state of each parameter of a module, with all averages 0.
     static func all(
-        of module: some Module,
-        averages: (_ name: String, _ parameter: Tensor) -> Int,
+        of module: some Module, averages: (_ name: String) -> Int,
         _ scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling
     ) -> [ParameterState] {
         module.parameters.map { name, parameter in
             ParameterState(
                 name: name, scaling: scaling(name, parameter),
-                averages: (0..<averages(name, parameter)).map { _ in
+                averages: (0..<averages(name)).map { _ in
                     Tensor(repeating: 0, shape: parameter.shape)
                 })
         }

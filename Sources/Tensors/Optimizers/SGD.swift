@@ -17,7 +17,7 @@ public struct SGD: Optimizer {
         scaling: (_ name: String, _ parameter: Tensor) -> ParameterScaling = { _, _ in .init() }
     ) {
         self.momentum = momentum
-        parameters = ParameterState.all(of: module, averages: { _, _ in 1 }, scaling)
+        parameters = ParameterState.all(of: module, averages: { _ in 1 }, scaling)
     }
 
     /// The optimiser's state; see `Optimizer.state`.
