@@ -35,11 +35,14 @@ public struct Gradients: Sendable {
     ///
     /// - Complexity: O(elements).
     public mutating func scale(by factor: Float) {
-        for index in tensors.indices {
-            guard var gradient = tensors[index].take() else { continue }
-            gradient.scale(by: factor)
-            tensors[index] = gradient
-        }
+        for index in tensors.indices { scale(at: index, by: factor) }
+    }
+
+    /// Multiplies one gradient, if there is one, in place.
+    mutating func scale(at index: Int, by factor: Float) {
+        guard var gradient = tensors[index].take() else { return }
+        gradient.scale(by: factor)
+        tensors[index] = gradient
     }
 
     /// Removes all gradients; the next ones start from nothing.

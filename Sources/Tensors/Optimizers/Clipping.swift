@@ -8,10 +8,8 @@ extension Gradients {
     public mutating func clip(eachTo limit: Double) -> [Double?] {
         let lengths = self.lengths
         for (index, length) in lengths.enumerated() {
-            guard let length, limit / (length + 1e-6) < 1, var gradient = tensors[index].take()
-            else { continue }
-            gradient.scale(by: Float(limit / (length + 1e-6)))
-            tensors[index] = gradient
+            guard let length, limit / (length + 1e-6) < 1 else { continue }
+            scale(at: index, by: Float(limit / (length + 1e-6)))
         }
         return lengths
     }
@@ -26,11 +24,7 @@ extension Gradients {
     public mutating func clip(_ indices: [Int], togetherTo limit: Double) {
         let length = indices.reduce(0) { $0 + (tensors[$1]?.squaredLength ?? 0) }.squareRoot()
         guard limit / (length + 1e-6) < 1 else { return }
-        for index in indices {
-            guard var gradient = tensors[index].take() else { continue }
-            gradient.scale(by: Float(limit / (length + 1e-6)))
-            tensors[index] = gradient
-        }
+        for index in indices { scale(at: index, by: Float(limit / (length + 1e-6))) }
     }
 
     /// The Euclidean length of each parameter's gradient, `nil` where there is none.
