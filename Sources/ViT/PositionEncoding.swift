@@ -74,8 +74,7 @@ public struct PositionEncoding: Sendable {
         guard let tape = Tape.of(table) else { return result }
         return tape.record(result) {
             [shape = table.shape, index = table.trace?.index] gradient, cotangents in
-            cotangents.update(index, shape: shape) { target, isSum in
-                if !isSum { target.update(repeating: 0, count: shape.count) }
+            cotangents.add(to: index, shape: shape) { target in
                 withUnsafePointers(reading: gradient) { gradient in
                     for channel in 0..<width { target[channel] += gradient[channel] }
                     taps.gather(gradient + width, into: target + width, width: width)

@@ -40,6 +40,25 @@ package struct Cotangents {
             values[index] = first
         }
     }
+
+    /// Gives a pullback the memory of a value's gradient to add to; the first gradient is added to zeros.
+    ///
+    /// - Parameters:
+    ///   - index: the value's index; with `nil` nothing is done.
+    ///   - shape: the value's shape.
+    ///   - body: adds to the memory.
+    package mutating func add(
+        to index: Int?, shape: Shape, _ body: (_ gradient: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        update(index, shape: shape) { gradient, isSum in
+            if !isSum {
+                inChunks(of: shape.count) {
+                    (gradient + $0.lowerBound).update(repeating: 0, count: $0.count)
+                }
+            }
+            body(gradient)
+        }
+    }
 }
 
 extension Tensor? {

@@ -70,8 +70,3 @@ func inRowBlocks(of rows: Int, _ body: (_ block: Int, _ rows: Range<Int>) -> Voi
 func rowBlocks(_ rows: Int) -> Int { (rows + rowsPerBlock - 1) / rowsPerBlock }
 
 private let rowsPerBlock = 32
-
-/// Sets `count` floats to one value, in parallel.
-func fill(_ target: UnsafeMutablePointer<Float>, count: Int, with value: Float) {
-    inChunks(of: count) { (target + $0.lowerBound).update(repeating: value, count: $0.count) }
-}

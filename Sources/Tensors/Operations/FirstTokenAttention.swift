@@ -49,14 +49,12 @@ extension Tensor {
                 Parallelism.perform(count: sizes.batch * heads) {
                     sizes.scoreGradient($0, of: dy, keysAndValues: kv, weights: p, into: ds)
                 }
-                cotangents.update(indices.q, shape: query.shape) { sum, isSum in
-                    if !isSum { fill(sum, count: query.count, with: 0) }
+                cotangents.add(to: indices.q, shape: query.shape) { sum in
                     Parallelism.perform(count: sizes.batch * heads) {
                         sizes.addQueryGradient($0, keysAndValues: kv, scores: ds, to: sum)
                     }
                 }
-                cotangents.update(indices.kv, shape: keysAndValues.shape) { sum, isSum in
-                    if !isSum { fill(sum, count: keysAndValues.count, with: 0) }
+                cotangents.add(to: indices.kv, shape: keysAndValues.shape) { sum in
                     Parallelism.perform(count: sizes.batch * heads) {
                         sizes.addKeyAndValueGradients(
                             $0, of: dy, query: q, weights: p, scores: ds, to: sum)

@@ -60,8 +60,7 @@ extension Tensor {
                     let first = row / heads * tokens * width + row % heads * headWidth
                     for t in 0..<tokens { body(ds[row * tokens + t], first + t * width) }
                 }
-                cotangents.update(indices.q, shape: query.shape) { sum, isSum in
-                    if !isSum { fill(sum, count: query.count, with: 0) }
+                cotangents.add(to: indices.q, shape: query.shape) { sum in
                     Parallelism.perform(count: batch * heads) { row in
                         let target = sum + row * headWidth
                         forEachKey(row) { slope, place in
@@ -70,8 +69,7 @@ extension Tensor {
                         }
                     }
                 }
-                cotangents.update(indices.k, shape: keys.shape) { sum, isSum in
-                    if !isSum { fill(sum, count: keys.count, with: 0) }
+                cotangents.add(to: indices.k, shape: keys.shape) { sum in
                     Parallelism.perform(count: batch * heads) { row in
                         let query = q + row * headWidth
                         forEachKey(row) { slope, place in
@@ -130,8 +128,7 @@ extension Tensor {
         return trace.tape.record(result) {
             [shape, means, index = trace.index] gradient, cotangents in
             let factor = gradient[] / Float(heads)
-            cotangents.update(index, shape: shape) { sum, isSum in
-                if !isSum { fill(sum, count: shape.count, with: 0) }
+            cotangents.add(to: index, shape: shape) { sum in
                 withUnsafePointers(reading: means, targets) { m, t in
                     Parallelism.perform(count: batch) { image in
                         let (m, t) = (m + image * count, t + image * count)

@@ -50,8 +50,7 @@ extension Tensor {
         return trace.tape.record(result) {
             [shape, index = trace.index, neighbours, distances] gradient, cotangents in
             let factor = gradient[] / Float(rows)
-            cotangents.update(index, shape: shape) { sum, isSum in
-                if !isSum { fill(sum, count: shape.count, with: 0) }
+            cotangents.add(to: index, shape: shape) { sum in
                 withUnsafePointers(reading: y, distances) { y, distances in
                     // Sequential, because rows share neighbours.
                     for (i, j) in neighbours.enumerated() {

@@ -19,8 +19,7 @@ extension Tensor {
         }
         guard let trace else { return result }
         return trace.tape.record(result) { [shape, index = trace.index] gradient, cotangents in
-            cotangents.update(index, shape: shape) { sum, isSum in
-                if !isSum { fill(sum, count: shape.count, with: 0) }
+            cotangents.add(to: index, shape: shape) { sum in
                 gradient.withUnsafeElements { gradient in
                     Parallelism.perform(count: indices.count) { i in
                         let target = sum + indices[i] * length
@@ -105,8 +104,7 @@ extension Tensor {
         guard let tape = Tape.of(self, row) else { return result }
         return tape.record(result) {
             [x = trace?.index, row = row.trace?.index] gradient, cotangents in
-            cotangents.update(row, shape: [1, width]) { sum, isSum in
-                if !isSum { fill(sum, count: width, with: 0) }
+            cotangents.add(to: row, shape: [1, width]) { sum in
                 gradient.withUnsafeElements { gradient in
                     for index in indices {
                         for i in 0..<width { sum[i] += gradient[index * width + i] }

@@ -53,8 +53,7 @@ extension Tensor {
         }
         guard let trace else { return result }
         return trace.tape.record(result) { [shape, index = trace.index] gradient, cotangents in
-            cotangents.update(index, shape: shape) { sum, isSum in
-                if !isSum { fill(sum, count: shape.count, with: 0) }
+            cotangents.add(to: index, shape: shape) { sum in
                 gradient.withUnsafeElements { gradient in
                     for run in 0..<count {
                         let target = sum + start + run * step

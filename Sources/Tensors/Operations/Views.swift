@@ -32,8 +32,7 @@ extension Tensor {
         guard let trace else { return result }
         return trace.tape.record(result) { [index = trace.index, shape] gradient, cotangents in
             let start = range.lowerBound * inner.count
-            cotangents.update(index, shape: shape) { sum, isSum in
-                if !isSum { fill(sum, count: shape.count, with: 0) }
+            cotangents.add(to: index, shape: shape) { sum in
                 gradient.withUnsafeElements { gradient in
                     inChunks(of: gradient.count) { chunk in
                         for i in chunk { sum[start + i] += gradient[i] }
