@@ -36,7 +36,6 @@ final class Browser {
         guard let executable = Browser.executable else {
             throw Failure(description: "no Chromium on the path")
         }
-        try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
         for name in ["commands", "replies"] where mkfifo(folder[name], 0o600) != 0 {
             throw Failure(description: "mkfifo failed: \(String(cString: strerror(errno)))")
         }

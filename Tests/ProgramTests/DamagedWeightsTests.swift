@@ -33,8 +33,7 @@ import ViT
     }
 
     private func photos() throws -> String {
-        try FileManager.default.createDirectory(
-            atPath: folder["photos"], withIntermediateDirectories: true)
+        try folder.makeFolder("photos")
         for photo in [Fixtures.first, Fixtures.second] {
             try FileManager.default.copyItem(
                 atPath: photo,

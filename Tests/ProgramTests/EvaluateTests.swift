@@ -15,8 +15,7 @@ import Testing
         }
         for (name, (red, green, blue)) in colours.sorted(by: { $0.key < $1.key }) {
             for (side, count) in [("train", 5), ("test", 3)] {
-                try FileManager.default.createDirectory(
-                    atPath: folder["\(side)/\(name)"], withIntermediateDirectories: true)
+                try folder.makeFolder("\(side)/\(name)")
                 for number in 0..<count {
                     let (width, height) = (24 + 5 * number, 31)
                     let pixels = (0..<width * height).flatMap { _ in
@@ -186,8 +185,7 @@ import Testing
 
     @Test func rejectsUnusableInputs() throws {
         try makePictures()
-        try FileManager.default.createDirectory(
-            atPath: folder["other/yellow"], withIntermediateDirectories: true)
+        try folder.makeFolder("other/yellow")
         try FileManager.default.copyItem(
             atPath: Fixtures.first, toPath: folder["other/yellow/a.png"])
         for (kind, arguments, test, part) in [

@@ -28,8 +28,7 @@ import ViT
     ) throws {
         let (example, command, ending) = names
         let network = named ? [try makeNetwork()] : []
-        try FileManager.default.createDirectory(
-            atPath: folder["photos"], withIntermediateDirectories: true)
+        try folder.makeFolder("photos")
         for (index, photo) in photos.enumerated() {
             try FileManager.default.copyItem(
                 atPath: photo, toPath: folder["photos/\(index + 1).png"])

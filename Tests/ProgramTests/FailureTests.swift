@@ -59,8 +59,7 @@ import Testing
     }
 
     @Test func rejectsMissingFilesAndEmptyFolders() throws {
-        try FileManager.default.createDirectory(
-            atPath: folder["none"], withIntermediateDirectories: true)
+        try folder.makeFolder("none")
         for name in ["missing.png", "none"] {
             let outcome = try extract([Fixtures.first, folder[name]])
             #expect(outcome.status == 1)
@@ -113,14 +112,12 @@ import Testing
         let file = try extract([Fixtures.first])
         #expect(file.status == 1 && file.message?.contains(folder["results"]) == true)
         // There is a folder with the name of the result.
-        try FileManager.default.createDirectory(
-            atPath: folder["taken/first.npy"], withIntermediateDirectories: true)
+        try folder.makeFolder("taken/first.npy")
         let taken = try Program.run(
             ["extract", Fixtures.first] + Fixtures.network + ["--output", folder["taken"]])
         #expect(taken.status == 1 && taken.message?.contains("first.npy") == true)
         #expect(folder.names(in: "taken") == ["first.npy"])
-        try FileManager.default.createDirectory(
-            atPath: folder["reports/matches.json"], withIntermediateDirectories: true)
+        try folder.makeFolder("reports/matches.json")
         let report = try Program.run(
             ["match", Fixtures.first, Fixtures.second] + Fixtures.network
                 + ["--output", folder["reports"]])

@@ -51,8 +51,7 @@ import ViT
             // The folder of a model is created, the folder of a file is not.
             guard format == "huggingface" else {
                 #expect(converted.status == 1 && converted.message != nil)
-                try FileManager.default.createDirectory(
-                    atPath: folder["out"], withIntermediateDirectories: true)
+                try folder.makeFolder("out")
                 let again = try Program.run([
                     "weights", "convert", weights, folder["out/" + format], "--format", format,
                 ])

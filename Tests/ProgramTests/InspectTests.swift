@@ -85,9 +85,8 @@ import Testing
 
     /// The page for two photos with a given name.
     private func inspect(named name: String) throws -> String {
-        let photos = folder["photos"]
-        try FileManager.default.createDirectory(atPath: photos, withIntermediateDirectories: true)
-        let photo = photos + "/" + name
+        try folder.makeFolder("photos")
+        let photo = folder["photos"] + "/" + name
         try FileManager.default.copyItem(atPath: Fixtures.first, toPath: photo)
         let outcome = try Program.run(
             ["inspect", photo, photo] + Fixtures.network

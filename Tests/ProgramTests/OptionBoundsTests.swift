@@ -127,8 +127,7 @@ import Testing
     /// With more neighbours than patches all patches are used, in memory proportional to their number.
     @Test func acceptsMoreNeighboursThanPatches() throws {
         let folder = TemporaryFolder()
-        try FileManager.default.createDirectory(
-            atPath: folder["frames"], withIntermediateDirectories: true)
+        try folder.makeFolder("frames")
         for name in ["0", "1", "2"] {
             try Image(contentsOf: Fixtures.first).resized(width: 64, height: 64, using: .bilinear)
                 .writePNG(to: folder["frames/\(name).png"])

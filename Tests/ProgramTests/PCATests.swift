@@ -68,8 +68,7 @@ import Testing
                 ["pca", folder[photos], "--weights", Fixtures.weights, "--heads", "6"]
                     + ["--load-size", "0", "--output", folder[output]] + options)
         }
-        try FileManager.default.createDirectory(
-            atPath: folder["photos"], withIntermediateDirectories: true)
+        try folder.makeFolder("photos")
         let colour = Colour(red: 9, green: 80, blue: 200)
         try Image(width: 8, height: 8, colour: colour).writePNG(to: folder["photos/patch.png"])
         let one = try pca("photos/patch.png", into: "one")

@@ -97,6 +97,12 @@ final class TemporaryFolder: Sendable {
         ((try? FileManager.default.contentsOfDirectory(atPath: self[folder])) ?? []).sorted()
     }
 
+    /// Creates a subfolder and those above it.
+    func makeFolder(_ name: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: self[name], withIntermediateDirectories: true)
+    }
+
     func data(_ name: String) throws -> Data {
         try Data(contentsOf: url.appendingPathComponent(name))
     }

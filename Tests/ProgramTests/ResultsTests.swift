@@ -79,8 +79,7 @@ import Testing
     /// They are sorted by name; the load size 0 keeps their size.
     @Test func folderStandsForItsPictures() throws {
         for (name, from) in [("b.png", Fixtures.second), ("a.PNG", Fixtures.first)] {
-            try FileManager.default.createDirectory(
-                atPath: folder["photos/inner.png"], withIntermediateDirectories: true)
+            try folder.makeFolder("photos/inner.png")
             try FileManager.default.copyItem(atPath: from, toPath: folder["photos/\(name)"])
         }
         try folder.write("no picture".utf8, to: "photos/notes.txt")

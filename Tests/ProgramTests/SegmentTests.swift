@@ -10,8 +10,7 @@ import ViT
 
     /// A folder with both fixtures.
     private func pictures(_ name: String = "set") throws -> String {
-        try FileManager.default.createDirectory(
-            atPath: folder[name], withIntermediateDirectories: true)
+        try folder.makeFolder(name)
         for (file, from) in [("a.png", Fixtures.first), ("b.png", Fixtures.second)] {
             try FileManager.default.copyItem(atPath: from, toPath: folder["\(name)/\(file)"])
         }
@@ -154,8 +153,7 @@ import ViT
     }
 
     @Test func acceptsSingleBlackPicture() throws {
-        try FileManager.default.createDirectory(
-            atPath: folder["black"], withIntermediateDirectories: true)
+        try folder.makeFolder("black")
         try Image(width: 90, height: 50, colour: .black).writePNG(to: folder["black/x.png"])
         for command in ["segment", "parts"] {
             let outcome = try run(command, [folder["black"]], into: command)

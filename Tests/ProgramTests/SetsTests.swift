@@ -6,8 +6,7 @@ import Testing
     let folder = TemporaryFolder()
 
     private func put(_ pictures: [String], into name: String) throws {
-        try FileManager.default.createDirectory(
-            atPath: folder[name], withIntermediateDirectories: true)
+        try folder.makeFolder(name)
         for (picture, from) in zip(pictures, [Fixtures.first, Fixtures.second, Fixtures.first]) {
             try FileManager.default.copyItem(atPath: from, toPath: folder["\(name)/\(picture)"])
         }
@@ -21,8 +20,7 @@ import Testing
         try put(["one.png", "two.png"], into: "root/b")
         try put(["one.png"], into: "root/d")
         try put(["one.png", "hidden.png"], into: "root/.hidden")
-        try FileManager.default.createDirectory(
-            atPath: folder["root/a"], withIntermediateDirectories: true)
+        try folder.makeFolder("root/a")
         try put(["one.png"], into: "root/c")
         try folder.write("no picture".utf8, to: "root/c/broken.png")
         try folder.write("no folder".utf8, to: "root/notes.txt")

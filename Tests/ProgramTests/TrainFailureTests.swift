@@ -46,8 +46,7 @@ import Testing
 
     @Test func rejectsFoldersWithoutPictures() throws {
         let folder = TemporaryFolder()
-        try FileManager.default.createDirectory(
-            atPath: folder["none"], withIntermediateDirectories: true)
+        try folder.makeFolder("none")
         for name in ["none", "missing"] {
             let outcome = try Program.run(
                 ["train", folder[name], "--output", folder["run"], "--preset", "quick"])
@@ -91,8 +90,7 @@ import Testing
         @Test func resumesAfterSmallDiskIsFull() throws {
             let training = try Training()
             let disk = training.folder["disk"]
-            try FileManager.default.createDirectory(
-                atPath: disk, withIntermediateDirectories: true)
+            try training.folder.makeFolder("disk")
             guard call("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", disk]) else {
                 print("resumesAfterSmallDiskIsFull: skipped, since mounting is not permitted")
                 return

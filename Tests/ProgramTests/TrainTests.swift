@@ -139,8 +139,7 @@ import ViT
     @Test func learnsFeaturesFromFiles() throws {
         let training = try Training()
         for folder in ["maps", "saliency"] {
-            try FileManager.default.createDirectory(
-                atPath: training.folder[folder], withIntermediateDirectories: true)
+            try training.folder.makeFolder(folder)
         }
         for name in training.folder.names(in: "pictures") {
             var noise = SplitMix64(seed: UInt64(name.count))

@@ -16,8 +16,7 @@ struct Training {
 
     init(count: Int = 24, black: Bool = false) throws {
         pictures = folder["pictures"]
-        try FileManager.default.createDirectory(
-            atPath: pictures, withIntermediateDirectories: true)
+        try folder.makeFolder("pictures")
         var generator = SplitMix64(seed: 7)
         for index in 0..<count {
             // Nine blurred spots.

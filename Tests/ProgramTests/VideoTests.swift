@@ -16,8 +16,7 @@ import Testing
 
     private func makeFrames(_ count: Int, object: Colour) throws {
         for name in ["frames", "truth"] {
-            try FileManager.default.createDirectory(
-                atPath: folder[name], withIntermediateDirectories: true)
+            try folder.makeFolder(name)
         }
         var state: UInt64 = 1
         for frame in 0..<count {
@@ -139,8 +138,7 @@ import Testing
     private func truths(
         _ name: String, _ count: Int, _ write: ([UInt8], String) throws -> Void
     ) throws -> String {
-        try FileManager.default.createDirectory(
-            atPath: folder[name], withIntermediateDirectories: true)
+        try folder.makeFolder(name)
         for frame in 0..<count {
             let labels = (0..<Self.width * Self.height).map { pixel -> UInt8 in
                 isInside(pixel, frame) ? 1 : 0

@@ -36,8 +36,7 @@ import Testing
         for fact in ["data", "recipe"] { #expect(own.output.contains("\n\(fact): ")) }
 
         for name in ["bin", "share/dino-vit"] {
-            try FileManager.default.createDirectory(
-                atPath: folder[name], withIntermediateDirectories: true)
+            try folder.makeFolder(name)
         }
         let copy = folder["bin/dino-vit"]
         try FileManager.default.copyItem(
