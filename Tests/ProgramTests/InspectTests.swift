@@ -199,11 +199,7 @@ import Testing
         #expect(state.readout.contains("row \(state.marked / 11), column \(state.marked % 11) "))
     }
 
-    @Test(
-        .enabled(
-            if: Browser.executable != nil,
-            "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
-        .timeLimit(.minutes(3)), arguments: [[], ["--bin"]] as [[String]])
+    @Test(.inBrowser, .timeLimit(.minutes(3)), arguments: [[], ["--bin"]] as [[String]])
     func clickShowsMatchOfExtract(options: [String]) throws {
         let file = try inspect(options)
         let expected = try cosines(options)
@@ -234,12 +230,7 @@ import Testing
     }
 
     /// A name does not become markup, and injected scripts and handlers do not run.
-    @Test(
-        .enabled(
-            if: Browser.executable != nil,
-            "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
-        .timeLimit(.minutes(3)))
-    func onlyPageScriptRuns() throws {
+    @Test(.inBrowser, .timeLimit(.minutes(3))) func onlyPageScriptRuns() throws {
         let browser = try Browser(width: 1280, height: 900)
         try browser.load(inspect(named: Self.hostileNames[1]))
         let found = try #require(
@@ -266,11 +257,7 @@ import Testing
     }
 
     /// The heat map's colours follow the cosines, up to the rounding of the page's descriptors.
-    @Test(
-        .enabled(
-            if: Browser.executable != nil,
-            "no Chromium on the path (Debian: chromium or chromium-headless-shell)"),
-        .timeLimit(.minutes(3)), arguments: [[], ["--bin"]] as [[String]])
+    @Test(.inBrowser, .timeLimit(.minutes(3)), arguments: [[], ["--bin"]] as [[String]])
     func phoneShowsBothPhotos(options: [String]) throws {
         let file = try inspect(options)
         let expected = try cosines(options)
@@ -314,5 +301,14 @@ import Testing
             // Bytes are within 1/254 of a descriptor's greatest channel.
             #expect(abs(exact - level) < 1.5 + 0.002 / range * 255)
         }
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Only where there is a browser.
+    static var inBrowser: Self {
+        .enabled(
+            if: Browser.executable != nil,
+            "no Chromium on the path (Debian: chromium or chromium-headless-shell)")
     }
 }
