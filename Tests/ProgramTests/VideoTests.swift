@@ -37,9 +37,11 @@ import Testing
         }
     }
 
-    private func video(_ arguments: [String] = [], into output: String) throws -> Program.Outcome {
+    private func video(
+        _ arguments: [String] = [], firstMask: String? = nil, into output: String
+    ) throws -> Program.Outcome {
         try Program.run(
-            ["video", folder["frames"], "--first-mask", folder["truth/0.png"]]
+            ["video", folder["frames"], "--first-mask", firstMask ?? folder["truth/0.png"]]
                 + ["--weights", Fixtures.weights, "--heads", "6", "--load-size", "72"]
                 + ["--output", folder[output]] + arguments)
     }
@@ -170,11 +172,8 @@ import Testing
         ]
         var scores: Set<Data> = []
         for (first, truth) in [(0, 3), (3, 0), (4, 1), (1, 4), (2, 3)] {
-            let outcome = try Program.run([
-                "video", folder["frames"], "--first-mask", forms[first] + "/0.png", "--truth",
-                forms[truth], "--weights", Fixtures.weights, "--heads", "6", "--load-size", "72",
-                "--output", folder["out\(first)"],
-            ])
+            let outcome = try video(
+                ["--truth", forms[truth]], firstMask: forms[first] + "/0.png", into: "out\(first)")
             #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
             #expect(outcome.output.hasPrefix("3 masks of 1 object: "))
             scores.insert(try folder.data("out\(first)/scores.json"))
@@ -190,10 +189,7 @@ import Testing
         try makeFrames(4, object: .white)
         let ones = try truths("ones", 4) { try gray($0, to: $1) }
         func check(_ mask: String, _ truth: String, _ parts: [String]) throws {
-            let outcome = try Program.run([
-                "video", folder["frames"], "--first-mask", mask, "--truth", truth, "--weights",
-                Fixtures.weights, "--heads", "6", "--load-size", "72", "--output", folder["none"],
-            ])
+            let outcome = try video(["--truth", truth], firstMask: mask, into: "none")
             #expect(outcome.status == 1, "\(outcome.errors)")
             for part in parts {
                 #expect(outcome.message?.contains(part) == true, "\(outcome.errors)")
