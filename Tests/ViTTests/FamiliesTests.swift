@@ -10,6 +10,8 @@ import ViT
         "dinov2", "dinov2_registers", "dinov2_swiglu", "dinov3", "dinov3_gated",
     ]
 
+    private let temporary = TemporaryFile()
+
     static func path(_ name: String) -> String {
         URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "Fixtures/Families/\(name)").path
@@ -242,9 +244,7 @@ import ViT
             ([1, 0, 2, 3], "period"), ([1, 2, 3], "periods"), ([1, .nan, 2, 3], "period"),
         ] as [([Float], String)])
     func rejectsInvalidPeriods(values: [Float], part: String) throws {
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let path = temporary.path
         let original = try TensorFile(contentsOf: Self.path("dinov3.official.safetensors"))
         var tensors: [String: Tensor] = [:]
         for name in original.names { tensors[name] = try original.tensor(named: name) }
@@ -306,9 +306,7 @@ import ViT
 
     /// DINOv2 groups blocks for sharded training, and its checkpoints have projection heads.
     @Test func readsGroupedBlocksAndProjectionHeads() throws {
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let path = temporary.path
         let network = try Self.network("dinov2_registers")
         var tensors: [String: Tensor] = [
             "teacher.dino_head.last_layer.weight": Tensor([1], shape: [1])

@@ -22,6 +22,13 @@ enum ModelFixture {
     }
 }
 
+/// The path of a file that is deleted with this object.
+final class TemporaryFile: Sendable {
+    let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).safetensors").path
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
 extension FeatureTap {
     static let all = (0..<3).flatMap { layer in
         Facet.allCases.map { FeatureTap(layer: layer, facet: $0) }

@@ -6,8 +6,8 @@ import ViT
 /// Networks prepared for inference, in memory and in files.
 @Suite struct PrecisionTests {
     private let taps = FeatureTap.all
-    private let path = FileManager.default.temporaryDirectory
-        .appending(path: "dino-vit-\(UUID()).safetensors").path
+    private let temporary = TemporaryFile()
+    private var path: String { temporary.path }
 
     private let image: Tensor = {
         var generator = Xoshiro256(seed: 1)
@@ -90,7 +90,6 @@ import ViT
 
     @Test(arguments: [Precision.int16, .int8])
     func writtenIntegersGiveTheSameBits(precision: Precision) throws {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         let network = try ModelFixture.model().prepared(for: precision)
         try network.writeIntegers(to: path, metadata: ["origin": "a test"])
         let file = try WeightFile(contentsOf: path)
@@ -118,7 +117,6 @@ import ViT
     }
 
     @Test func firstQuarterOfTheBlocksKeepsSixteenBits() throws {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         let network = wideNetwork(depth: 5).prepared(for: .int8)
         try network.writeIntegers(to: path)
         let stored = try TensorFile(contentsOf: path)
@@ -140,7 +138,6 @@ import ViT
     }
 
     @Test func damagedIntegersAreRefusedWithASentence() throws {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         let network = try ModelFixture.model().prepared(for: .int16)
         try network.writeIntegers(to: path)
         let intact = try #require(FileManager.default.contents(atPath: path))

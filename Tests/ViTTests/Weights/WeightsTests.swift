@@ -4,6 +4,9 @@ import Testing
 import ViT
 
 @Suite struct WeightsTests {
+    private let temporary = TemporaryFile()
+    private var path: String { temporary.path }
+
     private func fixture(_ name: String) -> String {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "Fixtures/Weights/\(name)").path
@@ -97,9 +100,6 @@ import ViT
 
     @Test func writtenWeightsReadBackWithTheirHeads() throws {
         let weights = try VisionTransformer(contentsOf: fixture("dino.pth"), heads: 4)
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
         for type in [ElementType.float32, .float16, .bfloat16] {
             try weights.write(to: path, elementType: type, metadata: ["epoch": "3"])
             let file = try WeightFile(contentsOf: path)
@@ -152,9 +152,6 @@ import ViT
         for (name, shape) in changed {
             tensors[name] = Tensor(repeating: 0, shape: Shape(shape))
         }
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
         try Safetensors.write(tensors, to: path)
         #expect(errorMessage(path: path).contains(part), "\(errorMessage(path: path))")
     }
@@ -172,8 +169,6 @@ import ViT
     @Test func damagedFilesThrowOrGiveModelsNoLargerThanTheFile() throws {
         let original = Array(
             try #require(FileManager.default.contents(atPath: fixture("dino.pth"))))
-        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
-        defer { try? FileManager.default.removeItem(atPath: path) }
         var state: UInt64 = 1
         func random(below limit: Int) -> Int {
             // Knuth's MMIX generator, the upper bits.
@@ -204,9 +199,6 @@ import ViT
     }
 
     @Test func readsOtherWrappersAndHeads() throws {
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
         for (prefix, source) in [
             ("state_dict.", "state_dict"), ("model.module.", "model"), ("backbone.", ""),
             ("state_dict.teacher.module.backbone.", "state_dict.teacher"),
@@ -234,9 +226,6 @@ import ViT
 
     /// The names of compiled, sharded and checkpointed models have wrappers in the middle.
     @Test func dropsWrappersWithinNames() throws {
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
         for wrapper in [
             "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module._orig_mod",
         ] {
@@ -262,9 +251,6 @@ import ViT
         ("module.momentum_backbone.", "module.backbone.", "module.momentum_backbone"),
     ])
     func prefersTheTeacherToTheStudent(teacher: String, student: String, source: String) throws {
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
         var tensors: [String: Tensor] = [:]
         for (n, (name, shape)) in tiny.enumerated() {
             tensors[teacher + name] = expected(n, shape)
@@ -279,7 +265,7 @@ import ViT
         check(try WeightFile(contentsOf: path, heads: 2).network(), names: tiny, salt: 50)
     }
 
-    private func writeTiny(_ path: String, _ changed: [(String, [Int], Float)]) throws {
+    private func writeTiny(_ changed: [(String, [Int], Float)]) throws {
         var tensors = Dictionary(
             uniqueKeysWithValues: tiny.map { ($0.0, Tensor(repeating: 0, shape: $0.1)) })
         for (name, index, value) in changed {
@@ -292,31 +278,27 @@ import ViT
     }
 
     @Test func rejectsNonFiniteWeightsByName() throws {
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: UUID().uuidString + ".safetensors").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
         func message() throws -> String? {
             let file = try WeightFile(contentsOf: path, heads: 2)
             let error = #expect(throws: WeightsError.self) { try file.network() }
             #expect(try error == .notFinite(path: path, file.nonFiniteParameters()))
             return error?.description
         }
-        try writeTiny(path, [("norm.bias", [31], -.infinity)])
+        try writeTiny([("norm.bias", [31], -.infinity)])
         #expect(try message() == "the weights in \(path) are not finite: norm.bias[31] is -inf")
-        try writeTiny(
-            path,
-            [
-                ("blocks.1.attn.qkv.weight", [95, 2], .nan),
-                ("patch_embed.proj.weight", [1, 2, 3, 0], .infinity),
-                ("blocks.1.attn.qkv.weight", [4, 1], .nan),
-            ])
+        try writeTiny([
+            ("blocks.1.attn.qkv.weight", [95, 2], .nan),
+            ("patch_embed.proj.weight", [1, 2, 3, 0], .infinity),
+            ("blocks.1.attn.qkv.weight", [4, 1], .nan),
+        ])
         #expect(
             try message()
                 == "the weights in \(path) are not finite: patch_embed.proj.weight[1, 2, 3, 0] is inf,"
                 + " the first of 3 in 2 parameters")
         // The greatest float is finite.
-        try writeTiny(
-            path, [("norm.bias", [0], .greatestFiniteMagnitude), ("cls_token", [0, 0, 1], -0.0)])
+        try writeTiny([
+            ("norm.bias", [0], .greatestFiniteMagnitude), ("cls_token", [0, 0, 1], -0.0),
+        ])
         let file = try WeightFile(contentsOf: path, heads: 2)
         #expect(try file.nonFiniteParameters().isEmpty)
         #expect(try file.network().tensors["norm.bias"]?.elements[0] == .greatestFiniteMagnitude)
@@ -324,9 +306,7 @@ import ViT
 
     /// Elements of another type in a single tensor: the error names it.
     @Test func namesTensorOfUnsupportedType() throws {
-        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try writeTiny(path, [])
+        try writeTiny([])
         var bytes = try Data(contentsOf: URL(filePath: path))
         let norm = try #require(bytes.range(of: Data(#""norm.bias":{"dtype":"F32""#.utf8)))
         bytes.replaceSubrange(norm, with: Data(#""norm.bias":{"dtype":"C32""#.utf8))
