@@ -7,10 +7,7 @@ import ViT
 
 @Suite struct EmbeddingIndexTests {
     private func photo(_ seed: UInt64) -> Image {
-        var generator = Xoshiro256(seed: seed)
-        return Image(
-            width: 70, height: 50,
-            pixels: (0..<10500).map { _ in UInt8(generator.nextIndex(below: 256)) })
+        ExtractionTests.photo(width: 70, height: 50, seed: seed)
     }
 
     /// Single pictures and batches agree.
