@@ -63,13 +63,7 @@ import Testing
 
     @Test func rejectsUnreadableFiles() throws {
         func message(_ name: String) -> String {
-            do {
-                let file = try TensorFile(contentsOf: fixture(name))
-                for name in file.names { _ = try file.tensor(named: name) }
-                return "no error"
-            } catch {
-                return "\(error)"
-            }
+            errorMessage(readingFile: fixture(name)) ?? "no error"
         }
         #expect(message("deflated.pth").contains("is compressed"))
         #expect(message("missing.pth").contains("No such file"))

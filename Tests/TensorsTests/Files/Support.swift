@@ -26,14 +26,17 @@ func withDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
 
 /// Reads every tensor of a file of the given bytes; the description of the error thrown, nil if none is.
 func errorMessage(reading bytes: [UInt8]) throws -> String? {
-    try withFile(bytes) { path in
-        do {
-            let file = try TensorFile(contentsOf: path)
-            for name in file.names { _ = try file.tensor(named: name) }
-            return nil
-        } catch let error as TensorFileError {
-            return error.description
-        }
+    try withFile(bytes) { errorMessage(readingFile: $0) }
+}
+
+/// Reads every tensor of a file; the description of the error thrown, nil if none is.
+func errorMessage(readingFile path: String) -> String? {
+    do throws(TensorFileError) {
+        let file = try TensorFile(contentsOf: path)
+        for name in file.names { _ = try file.tensor(named: name) }
+        return nil
+    } catch {
+        return error.description
     }
 }
 
