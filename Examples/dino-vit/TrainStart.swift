@@ -15,7 +15,7 @@ struct StartOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Epochs, or part of one, for which the network is frozen and only the new head learns, at \
-            the peak rate. (default: 0, or 1 with --init-weights)
+            the peak rate. (default: 0; with --init-weights a quarter of the epochs, at most 1)
             """, valueName: "epochs"))
     var freezeBackbone: Double?
 

@@ -101,29 +101,12 @@ public struct TrainingRun: ~Copyable {
             }
             guard setting == expected else { throw TrainingRunError.otherProcess }
         }
-        var maps: TeacherMaps?
-        var featureTeacher: (any Backbone)?
-        switch features {
-        case .network(let network): featureTeacher = network
-        case .maps(let files): maps = files
-        case nil: break
-        }
         let cache = PictureCache(pictures, byteLimit: cacheBytes)
-        let (batchSize, seed) = (configuration.picturesPerStep, configuration.options.seed)
-        let own = batchSize / communicator.count
-        let part = communicator.rank * own..<(communicator.rank + 1) * own
-        let source =
-            maps.map {
-                BatchSource(
-                    cache, crops: configuration.crops, maps: $0,
-                    patchSize: configuration.options.network.patchSize, batchSize: batchSize,
-                    seed: seed, masking: configuration.masking, part: part)
-            }
-            ?? BatchSource(
-                cache, views: configuration.crops, batchSize: batchSize, seed: seed,
-                masking: configuration.masking, part: part)
+        let source = Self.batches(of: cache, configuration, features, across: communicator)
         let place = RunFolder(folder)
-        let options = configuration.options
+        let (options, batchSize) = (configuration.options, configuration.picturesPerStep)
+        var featureTeacher: (any Backbone)?
+        if case .network(let network) = features { featureTeacher = network }
         var trainer = DINOTrainer(
             options, featureTeacher: featureTeacher, batchSize: batchSize,
             stepsPerEpoch: source.stepsPerEpoch, across: communicator)
@@ -198,6 +181,26 @@ public struct TrainingRun: ~Copyable {
         self.trainer = trainer
         firstStep = trainer.step
         rhythm = CheckpointSchedule(steps: stepsPerCheckpoint)
+    }
+
+    /// The source of this process's part of each batch.
+    private static func batches(
+        of cache: PictureCache, _ configuration: TrainingConfiguration,
+        _ features: FeatureSource?, across communicator: any Communicator
+    ) -> BatchSource {
+        let batchSize = configuration.picturesPerStep
+        let own = batchSize / communicator.count
+        let part = communicator.rank * own..<(communicator.rank + 1) * own
+        let (seed, masking) = (configuration.options.seed, configuration.masking)
+        guard case .maps(let maps) = features else {
+            return BatchSource(
+                cache, views: configuration.crops, batchSize: batchSize, seed: seed,
+                masking: masking, part: part)
+        }
+        return BatchSource(
+            cache, crops: configuration.crops, maps: maps,
+            patchSize: configuration.options.network.patchSize, batchSize: batchSize, seed: seed,
+            masking: masking, part: part)
     }
 
     /// The configuration of the run in a folder; nil if there is none.
