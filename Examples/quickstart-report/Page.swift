@@ -53,7 +53,7 @@ struct Page {
         <section>
         <h2>Matched by the default network</h2>
         <p>Pairs of points whose descriptors are each other's nearest neighbours. The bundled network was trained
-        on photos and has never seen such creatures.</p>
+        on photos and, without labels, on other pictures of such creatures.</p>
         \(picture("default/matches.png", "two creatures with numbered pairs of points"))
         <pre>dino-vit match A.png B.png</pre>
         <p>Parts that all these pictures have in common, one colour for each.</p>
