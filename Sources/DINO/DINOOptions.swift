@@ -185,8 +185,6 @@ public struct DINOSchedule: Sendable, Hashable {
     public let stepsPerEpoch: Int
     /// The learning rate by step.
     public let learningRate: CosineSchedule
-    /// The number of initial steps in which only the heads are trained.
-    public let frozenNetworkSteps: Int
     /// The weight decay by step.
     public let weightDecay: CosineSchedule
     /// The momentum of the teacher's moving average, by step.
@@ -204,11 +202,10 @@ public struct DINOSchedule: Sendable, Hashable {
     public init(_ options: DINOOptions, batchSize: Int, stepsPerEpoch: Int) {
         let steps = options.epochs * stepsPerEpoch
         self.stepsPerEpoch = stepsPerEpoch
-        frozenNetworkSteps = Int((options.frozenNetworkEpochs * Double(stepsPerEpoch)).rounded())
         learningRate = CosineSchedule(
             from: options.learningRate * Double(batchSize) / 256, to: options.minimumLearningRate,
             steps: steps, warmupSteps: options.warmupEpochs * stepsPerEpoch,
-            heldSteps: frozenNetworkSteps)
+            heldSteps: Int((options.frozenNetworkEpochs * Double(stepsPerEpoch)).rounded()))
         weightDecay = CosineSchedule(
             from: options.weightDecay, to: options.finalWeightDecay, steps: steps)
         teacherMomentum = CosineSchedule(from: options.teacherMomentum, to: 1, steps: steps)
@@ -217,6 +214,9 @@ public struct DINOSchedule: Sendable, Hashable {
 
     /// The number of steps of the training.
     public var steps: Int { learningRate.steps }
+
+    /// The number of initial steps in which only the heads are trained, at the peak rate.
+    public var frozenNetworkSteps: Int { learningRate.heldSteps }
 
     /// The epoch that a step belongs to.
     public func epoch(of step: Int) -> Int { step / stepsPerEpoch }
