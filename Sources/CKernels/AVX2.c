@@ -4,6 +4,7 @@
 #define FUSED true
 #define AVX512 0
 #define PAIRED 0
+#define SPLIT 0
 #define SET_NAME "avx2"
 #define TABLE ck_avx2
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)

@@ -4,6 +4,7 @@
 #define FUSED true
 #define AVX512 1
 #define PAIRED 0
+#define SPLIT 0
 #define SET_NAME "avx512"
 #define TABLE ck_avx512
 #pragma clang attribute push( \

@@ -9,6 +9,7 @@
 #endif
 #define AVX512 0
 #define PAIRED 0
+#define SPLIT 0
 #define SET_NAME "baseline"
 #define TABLE ck_baseline
 #include "Table.h"

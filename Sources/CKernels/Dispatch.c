@@ -12,6 +12,8 @@ ptrdiff_t ck_packed_block(ptrdiff_t depth, ptrdiff_t columns) {
 
 ptrdiff_t ck_balanced_block(ptrdiff_t rows, ptrdiff_t depth) { return balanced_block(rows, depth); }
 
+ptrdiff_t ck_split_block(ptrdiff_t lines, ptrdiff_t depth) { return split_bytes(lines, depth) / 4; }
+
 ptrdiff_t ck_attention_scratch(ptrdiff_t width) {
     // Scores, queries and outputs, with two extra numbers for each column of the first two; a block of keys and values.
     return (KEYS + 2) * WIDEST_PANEL + 2 * CK_ATTENTION_QUERIES * (width + 1) + 2 * PLAIN_KEYS * width;
@@ -46,14 +48,40 @@ extern const ck_kernels ck_baseline;
 extern const ck_integer_kernels ck_integer_baseline;
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
-extern const ck_kernels ck_avx512_paired, ck_avx512, ck_avx2, ck_avx2_paired;
-extern const ck_integer_kernels ck_integer_avx512_vnni, ck_integer_avx512, ck_integer_avx_vnni, ck_integer_avx2;
+extern const ck_kernels ck_amx, ck_avx512_paired, ck_avx512, ck_avx2, ck_avx2_paired;
+extern const ck_integer_kernels ck_integer_amx, ck_integer_avx512_vnni, ck_integer_avx512, ck_integer_avx_vnni,
+    ck_integer_avx2;
 
 // Whether the processor has what the sources for AVX-512 are compiled for.
 static bool has_avx512(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+}
+
+// Whether the processor has AMX for bytes, and VNNI for what its tiles leave, and the system lets this process use
+// tiles. Linux gives its permission unless a thread's alternative stack for signals is too small for them. It is asked
+// once, so that the tables are the same for the life of the process.
+static bool has_amx(void) {
+#if defined(__linux__)
+    enum { REQUEST_PERMISSION = 0x1023, TILES = 18, UNKNOWN = 0, NO, YES };
+    static _Atomic int known;
+    if (known == UNKNOWN) {
+        const unsigned features = 1u << 24 | 1u << 25;
+        unsigned a, b, c, d;
+        const bool has = has_avx512() && __builtin_cpu_supports("avx512vnni")
+            && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & features) == features
+            && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILES) == 0;
+        known = has ? YES : NO;
+    }
+    return known == YES;
+#else
+    return false;
+#endif
 }
 
 // Whether the processor has VNNI in the encoding of AVX, which the compiler's own test does not know everywhere.
@@ -75,9 +103,10 @@ static bool is_paired_processor(void) {
 #endif
 
 const ck_kernels *ck_set(int index) {
-    const ck_kernels *sets[5] = {0};
+    const ck_kernels *sets[6] = {0};
     int count = 0;
 #if defined(__x86_64__)
+    if (has_amx()) sets[count++] = &ck_amx;
     if (has_avx512()) {
         const bool is_paired = is_paired_processor();
         sets[count++] = is_paired ? &ck_avx512_paired : &ck_avx512;
@@ -93,9 +122,10 @@ const ck_kernels *ck_set(int index) {
 }
 
 const ck_integer_kernels *ck_integer_set(int index) {
-    const ck_integer_kernels *sets[6] = {0};
+    const ck_integer_kernels *sets[7] = {0};
     int count = 0;
 #if defined(__x86_64__)
+    if (has_amx()) sets[count++] = &ck_integer_amx;
     if (has_avx512()) {
         if (__builtin_cpu_supports("avx512vnni")) sets[count++] = &ck_integer_avx512_vnni;
         sets[count++] = &ck_integer_avx512;

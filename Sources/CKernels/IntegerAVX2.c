@@ -2,6 +2,7 @@
 #define LANES 8
 #define REGISTERS 16
 #define MULTIPLIER PAIRS
+#define TILES 0
 #define SET_NAME "AVX2"
 #define TABLE ck_integer_avx2
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)

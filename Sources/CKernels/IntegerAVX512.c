@@ -2,6 +2,7 @@
 #define LANES 16
 #define REGISTERS 32
 #define MULTIPLIER PAIRS
+#define TILES 0
 #define SET_NAME "AVX-512"
 #define TABLE ck_integer_avx512
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq"))), apply_to = function)

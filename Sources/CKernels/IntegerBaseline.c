@@ -6,6 +6,7 @@
 #define REGISTERS 16
 #endif
 #define MULTIPLIER PAIRS
+#define TILES 0
 #define SET_NAME "baseline"
 #define TABLE ck_integer_baseline
 #include "IntegerTable.h"

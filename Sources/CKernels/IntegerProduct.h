@@ -10,11 +10,17 @@ typedef int16_t pairs __attribute__((ext_vector_type(2 * LANES)));
 typedef int8_t byte_pairs __attribute__((ext_vector_type(2 * LANES)));
 typedef byte_pairs unaligned_byte_pairs __attribute__((aligned(1)));
 
+#if TILES
+#include "Tiles.h"
+#endif
+
 enum {
     INTEGER_VECTORS = LANES == 16 ? 3 : 2,
     INTEGER_PANEL = INTEGER_VECTORS * LANES,
     INTEGER_ROWS = REGISTERS >= 32 ? 8 : 6,
     INTEGER_GROUP_BYTES = 192 << 10,  // the part of B that stays in the second-level cache
+    BYTE_ROWS = TILES ? 32 : INTEGER_ROWS,  // the same for 8 bits
+    BYTE_PANEL = TILES ? 32 : INTEGER_PANEL,
 };
 
 // sum + a0 b0 + a1 b1 for each pair.
@@ -69,6 +75,8 @@ typedef struct {
     const void *a, *b;  // of the tile's rows and of its panel's strip
     ptrdiff_t a_row, words_of_depth;  // words from row to row of A; words of a column of B
     ptrdiff_t first_lane;             // of the panel in its strip
+    ptrdiff_t first_word;             // of the depth: those before are in `sums`
+    const int32_t *sums;              // [rows, BYTE_PANEL], if first_word > 0
     const float *row_scales, *scales, *bias, *residual;
     const int32_t *offsets;
     ptrdiff_t residual_row;
@@ -87,7 +95,12 @@ INLINE void integer_tile_of(int rows, int vectors, integer_kind kind, integer_ti
             memcpy(&offsets, t.offsets + v * LANES, (size_t)(left < LANES ? left : LANES) * 4);
             start = (words)offsets;
         }
-        UNROLL for (int r = 0; r < rows; r++) sums[r][v] = start;
+        UNROLL for (int r = 0; r < rows; r++) {
+            sums[r][v] = start;
+            if (TILES && t.first_word > 0) {
+                sums[r][v] += *(const unaligned_words *)(t.sums + r * BYTE_PANEL + v * LANES);
+            }
+        }
     }
     const uint32_t *a = t.a;
     ptrdiff_t places[INTEGER_VECTORS];
@@ -96,7 +109,7 @@ INLINE void integer_tile_of(int rows, int vectors, integer_kind kind, integer_ti
         places[v] = lane / CK_INTEGER_STRIP * CK_INTEGER_STRIP * t.words_of_depth
             + lane % CK_INTEGER_STRIP;
     }
-    for (ptrdiff_t p = 0; p < t.words_of_depth; p++) {
+    for (ptrdiff_t p = t.first_word; p < t.words_of_depth; p++) {
         words line[INTEGER_VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) {
             line[v] = right_words(kind, t.b, places[v] + p * CK_INTEGER_STRIP);
@@ -145,9 +158,81 @@ INLINE void integer_tile_by(integer_kind kind, ptrdiff_t rows, integer_tile t) {
 }
 
 static void tile_of_words(ptrdiff_t rows, integer_tile t) { integer_tile_by(WORDS, rows, t); }
+
+#if !TILES
+
 static void tile_of_bytes(ptrdiff_t rows, integer_tile t) {
     integer_tile_by(MULTIPLIER == VNNI ? FOURS : BYTES, rows, t);
 }
+
+#else
+
+// Tiles of AMX hold 16 rows of 16 words: words of A as `quantize` writes them, words of B as packed. Tiles 0 to 3 are
+// sums, 4 and 5 rows of A, 6 and 7 strips of B.
+enum { TILE_SIDE = 16 };
+
+// Configures the thread's tiles for strips of `rows` rows, 1 to BYTE_ROWS.
+static void configure_tiles(ptrdiff_t rows) {
+    const uint8_t first = rows < TILE_SIDE ? (uint8_t)rows : TILE_SIDE;
+    const uint8_t second = rows > TILE_SIDE ? (uint8_t)(rows - TILE_SIDE) : TILE_SIDE;
+    const tile_configuration configuration = {
+        .palette = 1,
+        .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+        .rows = {first, first, second, second, first, second, TILE_SIDE, TILE_SIDE},
+    };
+    __builtin_ia32_tile_loadconfig(&configuration);
+}
+
+// The sums of a strip of rows and two strips of columns, or one, over the depth's whole steps of 64 bytes:
+// [rows, BYTE_PANEL].
+INLINE void sums_of_tiles(int tall, int wide, ptrdiff_t steps, integer_tile t, int32_t *sums) {
+    const char *a = t.a, *b = t.b;
+    const ptrdiff_t a_row = t.a_row * 4, next = CK_INTEGER_STRIP * t.words_of_depth * 4, row = BYTE_PANEL * 4;
+    __builtin_ia32_tilezero(0);
+    __builtin_ia32_tilezero(1);
+    __builtin_ia32_tilezero(2);
+    __builtin_ia32_tilezero(3);
+    for (ptrdiff_t p = 0; p < steps; p++, a += 64, b += 1024) {
+        __builtin_ia32_tileloadd64(6, b, 64);
+        __builtin_ia32_tileloadd64(4, a, a_row);
+        __builtin_ia32_tdpbusd(0, 4, 6);
+        if (wide) __builtin_ia32_tileloadd64(7, b + next, 64);
+        if (wide) __builtin_ia32_tdpbusd(1, 4, 7);
+        if (tall) __builtin_ia32_tileloadd64(5, a + TILE_SIDE * a_row, a_row);
+        if (tall) __builtin_ia32_tdpbusd(2, 5, 6);
+        if (tall && wide) __builtin_ia32_tdpbusd(3, 5, 7);
+    }
+    __builtin_ia32_tilestored64(0, sums, row);
+    if (wide) __builtin_ia32_tilestored64(1, sums + TILE_SIDE, row);
+    if (tall) __builtin_ia32_tilestored64(2, sums + TILE_SIDE * BYTE_PANEL, row);
+    if (tall && wide) __builtin_ia32_tilestored64(3, sums + TILE_SIDE * BYTE_PANEL + TILE_SIDE, row);
+}
+
+static void tile_of_bytes(ptrdiff_t rows, integer_tile t) {
+    int32_t sums[BYTE_ROWS * BYTE_PANEL] __attribute__((aligned(64)));
+    const ptrdiff_t steps = t.words_of_depth / TILE_SIDE;
+    if (steps > 0) {
+        const bool wide = t.columns > TILE_SIDE;
+        if (rows > TILE_SIDE) {
+            if (wide) sums_of_tiles(true, true, steps, t, sums); else sums_of_tiles(true, false, steps, t, sums);
+        } else {
+            if (wide) sums_of_tiles(false, true, steps, t, sums); else sums_of_tiles(false, false, steps, t, sums);
+        }
+    }
+    // What is left of the depth, and the scales, bias and residual, some rows at a time.
+    t.first_word = steps * TILE_SIDE;
+    for (ptrdiff_t r = 0; r < rows; r += INTEGER_ROWS) {
+        integer_tile part = t;
+        part.sums = sums + r * BYTE_PANEL;
+        part.a = (const uint32_t *)t.a + r * t.a_row;
+        part.row_scales += r;
+        if (t.residual) part.residual += r * t.residual_row;
+        part.c += r * t.c_row;
+        integer_tile_by(FOURS, rows - r < INTEGER_ROWS ? rows - r : INTEGER_ROWS, part);
+    }
+}
+
+#endif
 
 static void integer_product(ck_integer_product_task t) {
     const ptrdiff_t m = t.rows, n = t.columns, depth = ck_integer_depth(t.depth);
@@ -155,18 +240,22 @@ static void integer_product(ck_integer_product_task t) {
     // Bytes of a word of B in memory: pairs of bytes have half a word.
     const ptrdiff_t size = t.bits == 8 && BYTE_GROUP == 2 ? 2 : 4;
     const ptrdiff_t column_bytes = words_of_depth * size > 0 ? words_of_depth * size : 1;
-    ptrdiff_t group = INTEGER_GROUP_BYTES / column_bytes / INTEGER_PANEL * INTEGER_PANEL;
-    if (group < INTEGER_PANEL) group = INTEGER_PANEL;
-    const ptrdiff_t strips = (m + INTEGER_ROWS - 1) / INTEGER_ROWS;
+    const ptrdiff_t panel = t.bits == 8 ? BYTE_PANEL : INTEGER_PANEL, most = t.bits == 8 ? BYTE_ROWS : INTEGER_ROWS;
+    ptrdiff_t group = INTEGER_GROUP_BYTES / column_bytes / panel * panel;
+    if (group < panel) group = panel;
+    const ptrdiff_t strips = (m + most - 1) / most;
     for (ptrdiff_t first_column = 0; first_column < n; first_column += group) {
         const ptrdiff_t end = n - first_column < group ? n : first_column + group;
         for (ptrdiff_t s = 0; s < strips; s++) {
             // Strips of even size: a tile of two rows takes nearly as long as one of five.
             const ptrdiff_t first = m * s / strips, rows = m * (s + 1) / strips - first;
-            for (ptrdiff_t j = first_column; j < end; j += INTEGER_PANEL) {
+#if TILES
+            if (t.bits == 8) configure_tiles(rows);
+#endif
+            for (ptrdiff_t j = first_column; j < end; j += panel) {
                 const ptrdiff_t strip = j / CK_INTEGER_STRIP * CK_INTEGER_STRIP;
                 const integer_tile tile = {
-                    .columns = end - j < INTEGER_PANEL ? end - j : INTEGER_PANEL,
+                    .columns = end - j < panel ? end - j : panel,
                     .a = (const uint32_t *)t.left.integers + first * words_of_depth,
                     .b = (const char *)t.right.integers + strip * words_of_depth * size,
                     .a_row = words_of_depth,
@@ -185,4 +274,7 @@ static void integer_product(ck_integer_product_task t) {
             }
         }
     }
+#if TILES
+    if (t.bits == 8) __builtin_ia32_tilerelease();
+#endif
 }

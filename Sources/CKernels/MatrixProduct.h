@@ -278,6 +278,10 @@ static void pack(ptrdiff_t depth, ptrdiff_t columns, ck_matrix b, float *packed)
     }
 }
 
+#if SPLIT
+#include "SplitProduct.h"
+#else
+
 static void product(ck_product_task t) {
     const ptrdiff_t m = t.rows, n = t.columns, depth = t.depth, c_row = t.c_row_stride;
     const ck_epilogue e = t.epilogue;
@@ -339,6 +343,8 @@ static void product(ck_product_task t) {
         }
     }
 }
+
+#endif
 
 static double multiply_add_limit(ptrdiff_t count, float *sink) {
     // Enough chains to hide the latency of every processor, and few enough for its registers. They start at

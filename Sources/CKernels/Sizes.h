@@ -9,6 +9,7 @@ enum {
     PLAIN_KEYS = 96,    // the same for plain tiles, which copy keys and values
     WIDEST_PANEL = 48,  // columns of the widest panel
     WIDEST_VECTOR = 16,
+    SPLIT_SIDE = 16, SPLIT_STEP = 64,  // rows or columns of a block on AMX, and the depth of a tile
     BACKWARD_KEYS = 128,    // the most keys of a block in attention's backward pass
     BACKWARD_QUERIES = 64,  // the most queries of a block there
 };
@@ -26,4 +27,12 @@ static inline ptrdiff_t key_block_start(ptrdiff_t block, ptrdiff_t keys, ptrdiff
 // Floats in `rows` rows of a balanced left factor: whole strips, with two extra numbers for each row.
 static inline ptrdiff_t balanced_block(ptrdiff_t rows, ptrdiff_t depth) {
     return (rows + CK_STRIP - 1) / CK_STRIP * CK_STRIP * (depth + 2);
+}
+
+// The steps of a depth on AMX, and the bytes of `lines` rows of A or columns of B there: three bytes for each number,
+// and an exponent for each line.
+static inline ptrdiff_t split_steps(ptrdiff_t depth) { return (depth + SPLIT_STEP - 1) / SPLIT_STEP; }
+
+static inline ptrdiff_t split_bytes(ptrdiff_t lines, ptrdiff_t depth) {
+    return (lines + SPLIT_SIDE - 1) / SPLIT_SIDE * SPLIT_SIDE * (split_steps(depth) * SPLIT_STEP * 3 + 4);
 }

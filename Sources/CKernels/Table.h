@@ -1,5 +1,5 @@
 // All kernels of one instruction set, and their table. The including file defines LANES, REGISTERS,
-// FUSED, AVX512, PAIRED, SET_NAME and TABLE.
+// FUSED, AVX512, PAIRED, SPLIT, SET_NAME and TABLE.
 
 #include "Vector.h"
 #include "GELU.h"
@@ -20,6 +20,9 @@ const ck_kernels TABLE = {
     .has_fused_multiply_add = FUSED,
 #if PAIRED
     .balance = balance_rows,
+#elif SPLIT
+    .balance = split_rows,
+    .split = split_right,
 #endif
     .prepare_keys = prepare_keys,
     .pack = pack,

@@ -8,11 +8,13 @@ extension IntegerKernels {
     package static let best: IntegerKernels = {
         let widest =
             switch InstructionSet.current {
-            case .avx512Paired, .avx512: 512
+            case .amx, .avx512Paired, .avx512: 512
             case .avx2, .avx2Paired: 256
             case .baseline: 128
             }
-        return available.first { $0.vector_bits <= widest } ?? available[0]
+        let mayUseTiles = InstructionSet.current == .amx
+        return available.first { $0.vector_bits <= widest && (mayUseTiles || !$0.has_tiles) }
+            ?? available[0]
     }()
 
     /// The kernels of every instruction set that this processor supports, best first. Their results are bit-identical.

@@ -130,7 +130,7 @@ import Testing
         let width = q.columns
         // Paired products add factors before multiplying: their rounding errors scale with the norms of
         // the factors (PairedProduct.h), others with the sum of the terms' magnitudes.
-        let isPaired = set.kernels.balance != nil
+        let isPaired = set.kernels.balance != nil && set.kernels.split == nil
         func size(_ terms: [Double], _ a: [Double], _ b: [Double]) -> Double {
             isPaired ? norm(a) * norm(b) : terms.reduce(0) { $0 + abs($1) }
         }

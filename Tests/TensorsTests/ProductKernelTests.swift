@@ -61,7 +61,7 @@ import Testing
             set.kernels.multiply(a, b, into: result, epilogue)
 
             #expect(result.isWrittenExactly, "\(c)")
-            let excess = worst(result, a, b, epilogue)
+            let excess = worst(result, a, b, epilogue, set)
             #expect(excess <= 1, "\(c): \(excess) times the tolerance")
         }
     }
@@ -156,8 +156,11 @@ import Testing
 
     /// The largest error of any element, as a multiple of the tolerance.
     private func worst(
-        _ result: GuardedMatrix, _ a: GuardedMatrix, _ b: GuardedMatrix, _ epilogue: ck_epilogue
+        _ result: GuardedMatrix, _ a: GuardedMatrix, _ b: GuardedMatrix, _ epilogue: ck_epilogue,
+        _ set: KernelSet
     ) -> Double {
+        func norm(_ x: [Double]) -> Double { x.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+        func largest(_ x: [Double]) -> Double { x.reduce(0) { max($0, abs($1)) } }
         let k = a.columns
         var worst = 0.0
         let right = (0..<b.columns).map { j in (0..<k).map { Double(b[$0, j]) } }
@@ -173,7 +176,13 @@ import Testing
                 }
                 // Each of k steps rounds a partial sum by at most one part in 2^24 either way: a random
                 // walk, which rarely exceeds twice the square root of its length.
-                let tolerance = (2 * Double(k).squareRoot() + 2) * rounding * magnitude
+                var tolerance = (2 * Double(k).squareRoot() + 2) * rounding * magnitude
+                if set.kernels.split != nil {
+                    // The elements of a line are rounded by at most 2^-23 of its largest, independently.
+                    tolerance +=
+                        2 * rounding
+                        * (largest(left) * norm(right[j]) + largest(right[j]) * norm(left))
+                }
                 let expected = finished((sum, tolerance), epilogue, i, j)
                 let error = abs(Double(result[i, j]) - expected.value)
                 worst = max(worst, error.isNaN ? .infinity : error / expected.tolerance)
@@ -229,23 +238,28 @@ extension Kernels {
             let start = k * block / blocks
             let depth = k * (block + 1) / blocks - start
             let packed = GuardedFloats(count: ck_packed_block(depth, columns.count))
-            let right = b.base + start * b.rowStride + columns.lowerBound * b.columnStride
+            let source = b.base + start * b.rowStride + columns.lowerBound * b.columnStride
             pack(
                 depth, columns.count,
-                ck_matrix(first: right, row_stride: b.rowStride, column_stride: b.columnStride),
+                ck_matrix(first: source, row_stride: b.rowStride, column_stride: b.columnStride),
                 packed.base)
             var left = ck_matrix(
                 first: a.base + rows.lowerBound * a.rowStride + start * a.columnStride,
                 row_stride: a.rowStride, column_stride: a.columnStride)
-            let balanced = GuardedFloats(count: ck_balanced_block(rows.count, depth))
+            let balanced = GuardedFloats(
+                count: split == nil
+                    ? ck_balanced_block(rows.count, depth) : ck_split_block(rows.count, depth))
             if let balance {
                 balance(rows.count, depth, left, balanced.base)
                 left = ck_matrix(first: balanced.base, row_stride: 0, column_stride: 0)
             }
+            let copy = GuardedFloats(count: ck_split_block(columns.count, depth))
+            if let split { split(depth, columns.count, packed.base, copy.base) }
+            let right = split == nil ? packed.base : copy.base
             product(
                 ck_product_task(
                     rows: rows.count, columns: columns.count, depth: depth, left: left,
-                    packed: packed.base, next: block % 2 == 0 ? packed.base : nil, c: result.base,
+                    packed: right, next: block % 2 == 0 ? right : nil, c: result.base,
                     c_row_stride: result.rowStride, accumulates: block > 0,
                     epilogue: block == blocks - 1 ? epilogue : ck_epilogue()))
         }

@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t rows, columns, depth;  // A is [rows, depth], B [depth, columns]
     ck_matrix left;                  // A; of what `balance` wrote only `first` is read
-    const float *_Nonnull packed;    // B as `pack` wrote it
+    const float *_Nonnull packed;    // B as `pack` wrote it, or `split`
     const float *_Nullable next;     // the block of B to be multiplied next, prefetched meanwhile; or NULL
     float *_Nonnull c;               // [rows, columns]
     ptrdiff_t c_row_stride;
@@ -83,7 +83,7 @@ typedef struct {
 
 // A table is constant, so Swift may share it between threads.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
-    const char *_Nonnull name;    // "avx512-paired", "avx512", "avx2", "avx2-paired", "baseline"
+    const char *_Nonnull name;    // "amx", "avx512-paired", "avx512", "avx2", "avx2-paired", "baseline"
     // Whether the matrix product below is faster than a general BLAS on this instruction set.
     bool has_fused_multiply_add;
 
@@ -97,10 +97,16 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
         ptrdiff_t b_column);
 
     // If not NULL, `product` requires blocks of A in another layout, which this writes: strips of CK_STRIP
-    // rows (PairedProduct.h) in ck_balanced_block(rows, depth) floats. The strips from a row on start at
-    // ck_balanced_block(row, depth).
+    // rows in ck_balanced_block(rows, depth) floats, or ck_split_block(rows, depth) if `split` is not NULL. The strips
+    // from a row on start at what that gives for the rows before.
     void (*_Nullable balance)(
         ptrdiff_t rows, ptrdiff_t depth, ck_matrix a, float *_Nonnull balanced);
+
+    // If not NULL, `product` requires packed blocks of B in another layout, which this writes: ck_split_block(columns,
+    // depth) floats. It is three quarters as large, but rounded, and `unpack` must return the elements; so it is made
+    // for each product and not kept.
+    void (*_Nullable split)(
+        ptrdiff_t depth, ptrdiff_t columns, const float *_Nonnull packed, float *_Nonnull split);
 
     // Each element of C is summed in an order that depends only on k, so that the result is bit-identical however C
     // is split.
@@ -207,6 +213,9 @@ enum { CK_ATTENTION_QUERIES = 144 };
 ptrdiff_t ck_depth_blocks(ptrdiff_t k);
 ptrdiff_t ck_packed_block(ptrdiff_t depth, ptrdiff_t columns);
 ptrdiff_t ck_balanced_block(ptrdiff_t rows, ptrdiff_t depth);
+
+// The floats that rows of A or columns of B take in the layout of `split`.
+ptrdiff_t ck_split_block(ptrdiff_t lines, ptrdiff_t depth);
 
 // Floats of scratch memory for `attention` and its pullback with heads of `width`, and the floats that
 // `prepare_keys` writes.

@@ -44,9 +44,10 @@ typedef struct {
 } ck_integer_product_task;
 
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_integer_kernels {
-    // "AVX-512 VNNI", "AVX-512", "AVX-VNNI", "AVX2", "baseline"
+    // "AMX", "AVX-512 VNNI", "AVX-512", "AVX-VNNI", "AVX2", "baseline"
     const char *_Nonnull name;
     ptrdiff_t vector_bits;
+    bool has_tiles;  // of AMX
 
     // The number of adjacent integers of a column that packed 8-bit factors interleave: 2, or 4 if the processor
     // multiplies bytes by fours. In the latter case it multiplies unsigned bytes by signed ones: left factors hold

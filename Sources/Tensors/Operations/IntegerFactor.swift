@@ -72,6 +72,8 @@ package struct IntegerFactor: Sendable {
         _ fill: (Range<Int>, UnsafeMutablePointer<Int16>, UnsafeMutablePointer<Float>) -> Void
     ) {
         require(bits == 8 || bits == 16, "IntegerFactor: integers of \(bits) bits")
+        // Beyond, sums of 8-bit products leave 32 bits.
+        require(bits == 16 || columns <= 1 << 17, "IntegerFactor: \(columns) columns of 8 bits")
         let strip = Int(CK_INTEGER_STRIP)
         let depth = ck_integer_depth(columns)
         let strips = (rows + strip - 1) / strip
@@ -261,19 +263,21 @@ package struct IntegerFactor: Sendable {
 /// Rows of integers and their scales, for a left factor.
 private struct QuantizedRows: ElementMemory {
     let count: Int
-    /// The scales, then the integers.
+    /// The scales, then the integers, at the start of a cache line.
     private let memory: Storage
+    private let start: Int
     private let depth: Int
 
     init(count: Int, columns: Int) {
         self.count = count
+        start = (count + 15) / 16 * 16
         depth = ck_integer_depth(columns)
-        memory = Storage(count: count * (depth + 1) / 2 + 1 + count)
+        memory = Storage(count: start + count * (depth + 1) / 2 + 1)
     }
 
     var unguardedPointer: ck_quantized {
         let scales = memory.unguardedPointer
-        let integers = scales + count
+        let integers = scales + start
         return ck_quantized(integers: integers, scales: scales)
     }
 
@@ -284,7 +288,7 @@ private struct QuantizedRows: ElementMemory {
         withUnsafePointers(reading: memory, Storage(count: rows.columns)) { scales, line in
             kernels.quantize(
                 rows.rows, rows.columns, rows.base, rows.rowStride, &map, Int32(bits), true,
-                UnsafeMutableRawPointer(scales + count) + first * depth * size, scales + first,
+                UnsafeMutableRawPointer(scales + start) + first * depth * size, scales + first,
                 line)
         }
     }

@@ -31,7 +31,8 @@ extension Epilogue {
 ///   - accumulates: whether the product is added to C; there can be no epilogue then.
 ///   - epilogue: applied before the product is stored.
 ///   - kernels: the kernels to use.
-/// - Complexity: O(m k n) arithmetic; memory for a copy of the smaller factor and 300 KB per thread.
+/// - Complexity: O(m k n) arithmetic; memory for a copy of the smaller factor, and of B if the kernels split it, and
+///   up to 520 KB per thread.
 package func multiply(
     _ a: MatrixView, _ b: MatrixView, packed: PackedFactor? = nil,
     into c: UnsafeMutablePointer<Float>, rowStride: Int, accumulates: Bool = false,
@@ -77,7 +78,8 @@ struct BlockedProduct {
         // Enough rows to be worth a pass over B, few enough to stay in cache; an even number of tasks, so that no
         // thread waits long for the last.
         let chunks = (m + 2 * fewRows - 1) / (2 * fewRows) * 2
-        withUnsafePointers(reading: packed) { factor in
+        let right = RightFactor(packed, b, kernels)
+        withUnsafePointers(reading: right) { factor in
             Parallelism.perform(count: chunks) { chunk in
                 let range = share(chunk, of: chunks)
                 withRows(range) { rows in
@@ -88,8 +90,8 @@ struct BlockedProduct {
                             let next = (index + 1) % blocks.count
                             multiply(
                                 prepare(rows.columns(block), at: lines), block,
-                                by: factor + packed.place(ofBlock: index),
-                                next: factor + packed.place(ofBlock: next),
+                                by: factor + right.places[index],
+                                next: factor + right.places[next],
                                 row: range.lowerBound, columns: 0..<n)
                         }
                     }
@@ -131,13 +133,19 @@ struct BlockedProduct {
                 let columns = first..<min(first + groupWidth, n)
                 let scratch = Storage(
                     count: packed == nil ? ck_packed_block(deepest, columns.count) : 0)
-                withUnsafePointers(reading: scratch) { scratch in
+                let copy = Storage(
+                    count: kernels.split == nil ? 0 : ck_split_block(columns.count, deepest))
+                withUnsafePointers(reading: scratch, copy) { scratch, copy in
                     for (index, (block, place)) in zip(blocks, places).enumerated() {
                         var right = UnsafePointer(scratch)
                         if let packed, let factor {
                             right = factor + packed.place(ofBlock: index, column: first)
                         } else {
                             b.pack(block, columns, into: scratch, kernels)
+                        }
+                        if let split = kernels.split {
+                            split(block.count, columns.count, right, copy)
+                            right = UnsafePointer(copy)
                         }
                         let left =
                             needsPreparing
@@ -193,7 +201,8 @@ struct BlockedProduct {
     /// Floats that `prepare` writes for a number of rows. Rows that start at a strip are stored at the offset that this
     /// gives for the rows before them.
     private func preparedCount(_ rows: Int, _ depth: Int) -> Int {
-        kernels.balance == nil ? rows * depth : ck_balanced_block(rows, depth)
+        if kernels.balance == nil { return rows * depth }
+        return kernels.split == nil ? ck_balanced_block(rows, depth) : ck_split_block(rows, depth)
     }
 
     /// Converts rows of a depth block of A to the kernel's layout: balanced if the kernels require it, or copied if
@@ -226,3 +235,38 @@ struct BlockedProduct {
 
 /// The fewest rows of a task that are worth a pass over B.
 private let fewRows = 96
+
+/// A packed right factor in the layout that the kernels multiply: as packed, or split on all threads for one product.
+private struct RightFactor: ElementMemory {
+    let places: [Int]
+    private let packed: PackedFactor
+    private let split: Storage?
+
+    /// - Parameter factor: the factor before it was packed, for its extents.
+    init(_ packed: PackedFactor, _ factor: MatrixView, _ kernels: Kernels) {
+        self.packed = packed
+        let blocks = factor.depthBlocks
+        guard let splitColumns = kernels.split else {
+            (places, split) = (blocks.indices.map { packed.place(ofBlock: $0) }, nil)
+            return
+        }
+        let columns = packed.columns
+        let places = factor.placesOfBlocks { ck_split_block(columns, $0) }
+        let memory = Storage(count: places[blocks.count])
+        let across = (columns + groupWidth - 1) / groupWidth
+        withUnsafePointers(reading: packed, memory) { packedFloats, target in
+            Parallelism.perform(count: blocks.count * across) { task in
+                let (index, first) = (task / across, task % across * groupWidth)
+                splitColumns(
+                    blocks[index].count, min(groupWidth, columns - first),
+                    packedFloats + packed.place(ofBlock: index, column: first),
+                    target + places[index] + ck_split_block(first, blocks[index].count))
+            }
+        }
+        (self.places, split) = (places, memory)
+    }
+
+    var unguardedPointer: UnsafePointer<Float> {
+        split.map { UnsafePointer($0.unguardedPointer) } ?? packed.unguardedPointer
+    }
+}

@@ -1,0 +1,14 @@
+#if defined(__x86_64__)
+#define LANES 16
+#define REGISTERS 32
+#define FUSED true
+#define AVX512 1
+#define PAIRED 0
+#define SPLIT 1
+#define SET_NAME "amx"
+#define TABLE ck_amx
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma,amx-tile,amx-int8"))), apply_to = function)
+#include "Table.h"
+#pragma clang attribute pop
+#endif
