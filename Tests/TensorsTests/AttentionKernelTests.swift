@@ -168,6 +168,4 @@ import Testing
         }
         return (excesses + [logarithmExcess]).map { $0.isNaN ? .infinity : $0 }.max() ?? 0
     }
-
-    private func norm(_ x: [Double]) -> Double { x.reduce(0) { $0 + $1 * $1 }.squareRoot() }
 }

@@ -4,6 +4,9 @@ import Testing
 /// Half the distance from 1 to the next float: the largest relative rounding error of one operation.
 let rounding = 0x1p-24
 
+/// The Euclidean norm.
+func norm(_ x: [Double]) -> Double { x.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+
 /// The kernels of one instruction set, by its name in the list of a test's arguments.
 struct KernelSet: Sendable, CustomTestStringConvertible {
     let kernels: Kernels

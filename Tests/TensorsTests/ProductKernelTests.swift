@@ -159,7 +159,6 @@ import Testing
         _ result: GuardedMatrix, _ a: GuardedMatrix, _ b: GuardedMatrix, _ epilogue: ck_epilogue,
         _ set: KernelSet
     ) -> Double {
-        func norm(_ x: [Double]) -> Double { x.reduce(0) { $0 + $1 * $1 }.squareRoot() }
         func largest(_ x: [Double]) -> Double { x.reduce(0) { max($0, abs($1)) } }
         let k = a.columns
         var worst = 0.0
