@@ -5,31 +5,6 @@
 // the right factor of O^T += V^T P^T; its left factor are the values. So neither keys nor values are
 // transposed, and the softmax's maxima and sums run down the tile without crossing lanes.
 
-// The offset subtracted need not be the true maximum: it is raised only when a block exceeds it by SLACK
-// powers of two, which loses no accuracy and avoids nearly all rescaling.
-static const float SLACK = 16;
-
-INLINE bool any_above(vector a, vector b) {
-    integers greater = a > b;
-    int32_t found = 0;
-    UNROLL for (int i = 0; i < LANES; i++) found |= greater[i];
-    return found != 0;
-}
-
-// The highest of `count` vectors, `stride` apart, in four chains that hide the latency.
-INLINE vector highest(const float *x, ptrdiff_t count, ptrdiff_t stride) {
-    vector high[4];
-    UNROLL for (int i = 0; i < 4; i++) high[i] = load(x + (i < count ? i : 0) * stride);
-    ptrdiff_t k = 4;
-    for (; k + 4 <= count; k += 4) {
-        UNROLL for (int i = 0; i < 4; i++) {
-            high[i] = maximum(high[i], load(x + (k + i) * stride));
-        }
-    }
-    for (; k < count; k++) high[0] = maximum(high[0], load(x + k * stride));
-    return maximum(maximum(high[0], high[1]), maximum(high[2], high[3]));
-}
-
 #if PAIRED
 enum { BLOCK_KEYS = KEYS, BLOCK_ROWS = CK_STRIP };
 #else
@@ -103,8 +78,6 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
 #endif
         pack_panel(t.width, columns, source, 1, t.row_stride, scale, panel, 0);
     }
-    for (ptrdiff_t i = 0; i * LANES < t.queries; i++) total[i] = 0;
-
     for (ptrdiff_t block = 0; block < key_blocks(t.keys, most); block++) {
         const ptrdiff_t first = key_block_start(block, t.keys, most, whole);
         const ptrdiff_t end = key_block_start(block + 1, t.keys, most, whole), keys = end - first;
@@ -149,17 +122,7 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
             for (ptrdiff_t j = 0; j < columns; j += LANES) {
                 const ptrdiff_t lane = (i + j) / LANES;
                 const vector high = highest(scores + j, keys, columns);
-                if (first == 0) {
-                    offset[lane] = high;
-                } else if (any_above(high, offset[lane] + SLACK)) {
-                    const vector raised = maximum(high, offset[lane]);
-                    vector fade = exponential2(offset[lane] - raised);
-                    offset[lane] = raised;
-                    total[lane] *= fade;
-                    for (ptrdiff_t d = 0; d < t.width; d++) {
-                        store(o + d * columns + j, load(o + d * columns + j) * fade);
-                    }
-                }
+                keep_in_range(first == 0, high, &offset[lane], &total[lane], t.width, o + j, columns);
 #if PAIRED
                 if (paired) {
                     // Relative to the block's own maximum, powers need no balancing; the tile's scale

@@ -23,6 +23,20 @@ ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width) {
     return balanced_block(keys, width) + balanced_block(width, keys + 2 * (key_blocks(keys, KEYS) - 1));
 }
 
+// Floats in `rows` rows of 16-bit integers, with their scales.
+static ptrdiff_t quantized_block(ptrdiff_t rows, ptrdiff_t depth) { return rows * (ck_integer_depth(depth) / 2 + 1); }
+
+ptrdiff_t ck_integer_attention_scratch(ptrdiff_t width) {
+    // Queries and outputs; scores and powers; a panel of queries and one of them as floats.
+    return quantized_block(CK_ATTENTION_QUERIES, width) + CK_ATTENTION_QUERIES * width
+        + (KEYS + KEYS / 2) * WIDEST_PANEL + quantized_block(WIDEST_PANEL, width) + KEYS;
+}
+
+ptrdiff_t ck_prepared_integer_keys(ptrdiff_t keys, ptrdiff_t width) {
+    // In each block of keys but the last, whole strips.
+    return quantized_block(keys, width) + quantized_block(width, keys) + width * (key_blocks(keys, KEYS) - 1);
+}
+
 ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {
     ptrdiff_t line = (width + WIDEST_VECTOR - 1) / WIDEST_VECTOR * WIDEST_VECTOR;
     return (3 * BACKWARD_KEYS + 2 * BACKWARD_QUERIES) * line
@@ -90,15 +104,21 @@ static bool has_avx_vnni(void) {
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
 }
 
-// Whether the table above has this processor: leaf 0 has the vendor in EBX, EDX and ECX, leaf 1 the family.
-static bool is_paired_processor(void) {
+typedef struct {
+    char vendor[13];
+    int family;
+} processor;
+
+// Leaf 0 has the vendor in EBX, EDX and ECX, leaf 1 the family.
+static processor this_processor(void) {
     unsigned most, version, features[3], name[3];
-    char vendor[13] = {0};
-    if (!__get_cpuid(0, &most, &name[0], &name[2], &name[1])) return false;
-    if (!__get_cpuid(1, &version, &features[0], &features[1], &features[2])) return false;
-    memcpy(vendor, name, 12);
+    processor result = {{0}, 0};
+    if (!__get_cpuid(0, &most, &name[0], &name[2], &name[1])) return result;
+    if (!__get_cpuid(1, &version, &features[0], &features[1], &features[2])) return result;
+    memcpy(result.vendor, name, 12);
     const int family = version >> 8 & 15;
-    return ck_prefers_paired(vendor, family == 15 ? family + (int)(version >> 20 & 255) : family);
+    result.family = family == 15 ? family + (int)(version >> 20 & 255) : family;
+    return result;
 }
 #endif
 
@@ -108,7 +128,8 @@ const ck_kernels *ck_set(int index) {
 #if defined(__x86_64__)
     if (has_amx()) sets[count++] = &ck_amx;
     if (has_avx512()) {
-        const bool is_paired = is_paired_processor();
+        const processor here = this_processor();
+        const bool is_paired = ck_prefers_paired(here.vendor, here.family);
         sets[count++] = is_paired ? &ck_avx512_paired : &ck_avx512;
         sets[count++] = is_paired ? &ck_avx512 : &ck_avx512_paired;
     }
@@ -137,4 +158,15 @@ const ck_integer_kernels *ck_integer_set(int index) {
 #endif
     sets[count++] = &ck_integer_baseline;
     return index >= 0 && index < count ? sets[index] : 0;
+}
+
+bool ck_prefers_integer_attention(const ck_integer_kernels *kernels) {
+    if (kernels->byte_group == 4) return true;
+#if defined(__x86_64__)
+    // Zen 2 and earlier issue one product of pairs a cycle.
+    const processor here = this_processor();
+    return kernels->vector_bits == 256 && (strcmp(here.vendor, "AuthenticAMD") != 0 || here.family >= 25);
+#else
+    return false;
+#endif
 }

@@ -25,10 +25,15 @@ enum {
 
 // sum + a0 b0 + a1 b1 for each pair.
 INLINE words add_pairs(words sum, words a, words b) {
-#if MULTIPLIER == VNNI && LANES == 16
-    return (words)__builtin_ia32_vpdpwssd512((integers)sum, (pairs)a, (pairs)b);
-#elif MULTIPLIER == VNNI
-    return (words)__builtin_ia32_vpdpwssd256((integers)sum, (pairs)a, (pairs)b);
+#if MULTIPLIER == VNNI
+    // By name: clang takes the built-in apart into a product and an addition, for the sake of latency, at twice the time
+    // where many sums are formed at once.
+#if LANES == 16
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+#else
+    __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+#endif
+    return sum;
 #elif defined(__x86_64__) && LANES == 16
     return sum + (words)__builtin_ia32_pmaddwd512((pairs)a, (pairs)b);
 #elif defined(__x86_64__) && LANES == 8
@@ -84,6 +89,25 @@ typedef struct {
     ptrdiff_t c_row;
 } integer_tile;
 
+// The scales, the bias and the residual of a tile. The flags are constants where the tile is whole: asked at each vector,
+// they would make all sums leave the registers.
+INLINE void finish_tile(
+    int rows, int vectors, bool is_whole, bool has_residual, words sums[INTEGER_ROWS][INTEGER_VECTORS], integer_tile t) {
+    UNROLL for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t j = v * LANES, n = is_whole ? LANES : t.columns - j;
+        if (n <= 0) break;
+        const vector scales = load_part(t.scales + j, n);
+        const vector bias = t.bias ? load_part(t.bias + j, n) : (vector)-0.0f;  // Adding -0 changes nothing.
+        UNROLL for (int r = 0; r < rows; r++) {
+            vector x = __builtin_convertvector((integers)sums[r][v], vector);
+            x = x * (scales * t.row_scales[r]);
+            x = x + bias;
+            if (has_residual) x = x + load_part(t.residual + r * t.residual_row + j, n);
+            store_part(t.c + r * t.c_row + j, x, n);
+        }
+    }
+}
+
 // A tile of `rows` by `vectors` (both constants).
 INLINE void integer_tile_of(int rows, int vectors, integer_kind kind, integer_tile t) {
     words sums[INTEGER_ROWS][INTEGER_VECTORS];
@@ -124,19 +148,9 @@ INLINE void integer_tile_of(int rows, int vectors, integer_kind kind, integer_ti
             }
         }
     }
-    UNROLL for (int v = 0; v < vectors; v++) {
-        const ptrdiff_t j = v * LANES, n = t.columns - j;
-        if (n <= 0) break;
-        const vector scales = load_part(t.scales + j, n);
-        const vector bias = t.bias ? load_part(t.bias + j, n) : (vector)0.0f;
-        UNROLL for (int r = 0; r < rows; r++) {
-            vector x = __builtin_convertvector((integers)sums[r][v], vector);
-            x = x * (scales * t.row_scales[r]);
-            if (t.bias) x = x + bias;
-            if (t.residual) x = x + load_part(t.residual + r * t.residual_row + j, n);
-            store_part(t.c + r * t.c_row + j, x, n);
-        }
-    }
+    if (t.columns < vectors * LANES) return finish_tile(rows, vectors, false, t.residual, sums, t);
+    if (t.residual) return finish_tile(rows, vectors, true, true, sums, t);
+    finish_tile(rows, vectors, true, false, sums, t);
 }
 
 // The same for any `rows` up to INTEGER_ROWS and any columns up to INTEGER_PANEL.

@@ -17,6 +17,9 @@
 #include "IntegerKernels.h"
 #include "Quantization.h"
 #include "IntegerProduct.h"
+#include "Transpose.h"
+#include "RunningSoftmax.h"
+#include "IntegerAttention.h"
 
 const ck_integer_kernels TABLE = {
     .name = SET_NAME,
@@ -25,4 +28,6 @@ const ck_integer_kernels TABLE = {
     .byte_group = BYTE_GROUP,
     .quantize = quantize,
     .product = integer_product,
+    .prepare_keys = prepare_integer_keys,
+    .attention = integer_attention,
 };

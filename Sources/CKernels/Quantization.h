@@ -24,12 +24,10 @@ enum { SPAN = 32, CHAINS = SPAN / LANES };
     } while (0)
 
 INLINE float sum_of_chains(vector chains[CHAINS]) {
-    float sums[SPAN];
-    UNROLL for (int c = 0; c < CHAINS; c++) store(sums + c * LANES, chains[c]);
-    for (int half = SPAN / 2; half > 0; half /= 2) {
-        for (int i = 0; i < half; i++) sums[i] += sums[i + half];
+    UNROLL for (int half = CHAINS / 2; half > 0; half /= 2) {
+        UNROLL for (int c = 0; c < half; c++) chains[c] += chains[c + half];
     }
-    return sums[0];
+    return sum(chains[0]);
 }
 
 // The sum of (x factor)².
@@ -67,10 +65,8 @@ INLINE float largest_magnitude(ptrdiff_t k, const float *x) {
         const integers bits = (integers)v & 0x7fffffff;
         chains[c] = bits > chains[c] ? bits : chains[c];
     });
-    int32_t largest = 0;
-    for (int c = 0; c < CHAINS; c++) {
-        for (int i = 0; i < LANES; i++) largest = chains[c][i] > largest ? chains[c][i] : largest;
-    }
+    UNROLL for (int c = 1; c < CHAINS; c++) chains[0] = chains[c] > chains[0] ? chains[c] : chains[0];
+    const int32_t largest = __builtin_reduce_max(chains[0]);
     float result;
     memcpy(&result, &largest, sizeof result);
     return result;

@@ -3,9 +3,10 @@
 
 #include "Vector.h"
 #include "GELU.h"
+#include "Transpose.h"
 #include "MatrixProduct.h"
 #include "Unpack.h"
-#include "Transpose.h"
+#include "RunningSoftmax.h"
 #include "Attention.h"
 #include "AttentionBackward.h"
 #include "LayerNorm.h"

@@ -26,4 +26,9 @@ extension IntegerKernels {
 
     /// Whether left factors of this many bits are stored as bytes, and packed right factors by fours.
     func multipliesBytes(bits: Int) -> Bool { bits == 8 && byte_group == 4 }
+
+    /// Whether attention is faster with the kernels in use than in floats.
+    static let areFasterInAttention: Bool = withUnsafePointer(to: best) {
+        ck_prefers_integer_attention($0)
+    }
 }

@@ -47,7 +47,8 @@ public struct Attention: Sendable {
             // Consumed, so that the rotation happens in place.
             joined = (consume joined).rotated(by: angles, heads: heads, width: width, blocks: 2)
         }
-        return output(joined.attention(heads: heads), adding: residual)
+        let isQuantized = projection.quantized != nil
+        return output(joined.attention(heads: heads, inIntegers: isQuantized), adding: residual)
     }
 
     /// The attention of each image's class token alone: `[batch, width]`.

@@ -34,7 +34,7 @@ import Testing
         for (seed, (queries, keys, width)) in Self.cases.enumerated() {
             var noise = Noise(seed: UInt64(seed))
             let scale = 1 / Float(width).squareRoot()
-            let (q, k) = factors(scores, queries, keys, width, scale, &noise)
+            let (q, k) = Self.factors(scores, queries, keys, width, scale, &noise)
             let v = GuardedMatrix(rows: keys, columns: width) { noise.next() }
             let output = GuardedMatrix(rows: queries, columns: width, layout: .rows)
             let logSumExp = GuardedMatrix(rows: 1, columns: queries)
@@ -91,7 +91,8 @@ import Testing
         return prepared
     }
 
-    private func factors(
+    /// Queries and keys whose scores vary as requested.
+    static func factors(
         _ scores: Scores, _ queries: Int, _ keys: Int, _ width: Int, _ scale: Float,
         _ noise: inout Noise
     ) -> (GuardedMatrix, GuardedMatrix) {

@@ -46,13 +46,17 @@ import Testing
         }
     }
 
-    @Test func outputIsIdenticalForAnyBatchAndThreadCount() {
+    @Test(arguments: [false, true])
+    func outputIsIdenticalForAnyBatchAndThreadCount(inIntegers: Bool) {
         var noise = Noise(seed: 3)
         // Enough tokens that kernels with a packed form of the keys use it.
         let joined = noise.tensor([3, 451, 3 * 64], scale: 3)
-        let results = withEachThreadCount { joined.attention(heads: 2) }
+        func attention(_ joined: Tensor) -> Tensor {
+            joined.attention(heads: 2, inIntegers: inIntegers)
+        }
+        let results = withEachThreadCount { attention(joined) }
         for image in 0..<3 {
-            let alone = joined.rows(image..<image + 1).attention(heads: 2)
+            let alone = attention(joined.rows(image..<image + 1))
             for result in results {
                 #expect(result.rows(image..<image + 1).isIdentical(to: alone))
             }

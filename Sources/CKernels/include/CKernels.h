@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "IntegerKernels.h"
 
 // A matrix; element (i, j) is at first[i row_stride + j column_stride].
 typedef struct {
@@ -237,5 +236,8 @@ bool ck_prefers_paired(const char *_Nonnull vendor, int family);
 
 // The tables of the instruction sets that this processor supports, best first; NULL past the last.
 const ck_kernels *_Nullable ck_set(int index);
+
+// Below, because they share types with the above.
+#include "IntegerKernels.h"
 
 #endif

@@ -9,9 +9,9 @@
 #ifndef INTEGER_KERNELS_H
 #define INTEGER_KERNELS_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include "CKernels.h"
 
 // A map applied to rows of floats before they are quantised.
 typedef struct {
@@ -65,6 +65,14 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_integer_kernels {
     // The product is scaled by the row's times the column's scale, then bias and residual are added in turn; each
     // operation rounds.
     void (*_Nonnull product)(ck_integer_product_task task);
+
+    // `attention` of the float kernels with both products in 16-bit integers. It needs one head's keys and values as
+    // this writes them: ck_prepared_integer_keys(keys, width) floats. A query, a key or a value with an infinity or a
+    // NaN makes what depends on it NaN. Both need ck_integer_attention_scratch(width) floats.
+    void (*_Nonnull prepare_keys)(
+        ptrdiff_t keys, ptrdiff_t width, const float *_Nonnull key, const float *_Nonnull value,
+        ptrdiff_t row_stride, float *_Nonnull prepared, float *_Nonnull scratch);
+    void (*_Nonnull attention)(ck_attention_task task, float *_Nonnull scratch);
 } ck_integer_kernels;
 
 // Columns of a strip of packed integers.
@@ -73,7 +81,16 @@ enum { CK_INTEGER_STRIP = 16 };
 // The depth of rows of integers: k rounded up to a multiple of 4. The integers from k on are 0.
 static inline ptrdiff_t ck_integer_depth(ptrdiff_t k) { return (k + 3) / 4 * 4; }
 
+// Floats of scratch memory for attention in integers with heads of `width`, and those that its `prepare_keys` writes.
+ptrdiff_t ck_integer_attention_scratch(ptrdiff_t width);
+ptrdiff_t ck_prepared_integer_keys(ptrdiff_t keys, ptrdiff_t width);
+
 // The tables of the instruction sets that this processor supports, best first; NULL past the last.
 const ck_integer_kernels *_Nullable ck_integer_set(int index);
+
+// Whether attention is faster in integers than in floats on this processor. With VNNI a vector multiplies and adds twice as
+// many integers as floats. Without, that takes two instructions: as fast as floats' one with vectors of 512 bits, faster
+// with those of 256 bits.
+bool ck_prefers_integer_attention(const ck_integer_kernels *_Nonnull kernels);
 
 #endif

@@ -15,7 +15,18 @@ extension Tensor {
     /// - Returns: `[batch, tokens, width]`.
     /// - Complexity: O(batch x tokens² x width).
     public func attention(heads: Int) -> Tensor {
-        guard let trace else { return attention(heads: heads, logSumExp: nil) }
+        attention(heads: heads, inIntegers: false)
+    }
+
+    /// `attention(heads:)`, with both products in 16-bit integers if `inIntegers` is true, the processor is faster with
+    /// them, and nothing is recorded for differentiation. Weights are then rounded to multiples of 2^-12 of the highest
+    /// of their block of at most 128 keys.
+    package func attention(heads: Int, inIntegers: Bool) -> Tensor {
+        guard let trace else {
+            let isFaster = isPreparationWorthwhile && IntegerKernels.areFasterInAttention
+            return attention(
+                heads: heads, logSumExp: nil, by: inIntegers && isFaster ? .best : nil)
+        }
         let (output, logSumExp) = attentionWithLogSumExp(heads: heads)
         return trace.tape.record(output) { [joined = untracked, index = trace.index] in
             $1.add(
@@ -31,13 +42,17 @@ extension Tensor {
     package func attentionWithLogSumExp(heads: Int) -> (output: Tensor, logSumExp: Tensor) {
         var logSumExp = Tensor(uninitialized: [shape[0], heads, shape[1]])
         let output = withUnsafePointers(writing: &logSumExp) {
-            attention(heads: heads, logSumExp: $0)
+            attention(heads: heads, logSumExp: $0, by: nil)
         }
         return (output, logSumExp)
     }
 
-    /// - Parameter logSumExp: memory to fill, `[batch, heads, tokens]`, or nil.
-    private func attention(heads: Int, logSumExp: UnsafeMutablePointer<Float>?) -> Tensor {
+    /// - Parameters:
+    ///   - logSumExp: memory to fill, `[batch, heads, tokens]`, or nil.
+    ///   - integers: the kernels for attention in integers, which do not compute the log-sum-exp; nil for floats.
+    private func attention(
+        heads: Int, logSumExp: UnsafeMutablePointer<Float>?, by integers: IntegerKernels?
+    ) -> Tensor {
         require(
             shape.rank == 3 && shape[2] % (3 * heads) == 0,
             "attention: \(shape) with \(heads) heads")
@@ -49,7 +64,11 @@ extension Tensor {
 
         let vectors = (tokens + queryVector - 1) / queryVector
         let groups = (vectors + attentionGroup - 1) / attentionGroup
-        let prepared = preparedKeys(heads: heads)
+        let prepared = preparedKeys(heads: heads, by: integers)
+        let preparedLength = prepared?.shape[1] ?? 0
+        let scratch =
+            integers == nil
+            ? ck_attention_scratch(headWidth) : ck_integer_attention_scratch(headWidth)
         withUnsafePointers(writing: &result, reading: self, prepared) { result, joined, prepared in
             Parallelism.perform(count: batch * heads * groups) { task in
                 let image = task / (heads * groups)
@@ -60,43 +79,56 @@ extension Tensor {
                 let queries = min(queryVector * (vectors * (group + 1) / groups), tokens) - first
                 let projection = joined + image * tokens * 3 * width + head * headWidth
                 let row = image * heads + head
-                withUnsafePointers(reading: Storage(count: ck_attention_scratch(headWidth))) {
-                    Kernels.best.attention(
-                        ck_attention_task(
-                            query: projection + first * 3 * width, key: projection + width,
-                            value: projection + 2 * width, row_stride: 3 * width,
-                            prepared: prepared.map {
-                                $0 + row * ck_prepared_keys(tokens, headWidth)
-                            },
-                            output: result + (image * tokens + first) * width + head * headWidth,
-                            output_row_stride: width,
-                            log_sum_exp: logSumExp.map { $0 + row * tokens + first },
-                            queries: queries, keys: tokens, width: headWidth,
-                            scale: 1 / Float(headWidth).squareRoot()),
-                        $0)
+                let target = result + (image * tokens + first) * width + head * headWidth
+                let task = ck_attention_task(
+                    query: projection + first * 3 * width, key: projection + width,
+                    value: projection + 2 * width, row_stride: 3 * width,
+                    prepared: prepared.map { $0 + row * preparedLength },
+                    output: target, output_row_stride: width,
+                    log_sum_exp: logSumExp.map { $0 + row * tokens + first },
+                    queries: queries, keys: tokens, width: headWidth,
+                    scale: 1 / Float(headWidth).squareRoot())
+                withUnsafePointers(reading: Storage(count: scratch)) {
+                    if let integers {
+                        integers.attention(task, $0)
+                    } else {
+                        Kernels.best.attention(task, $0)
+                    }
                 }
             }
         }
         return result
     }
 
-    /// Keys and values in the kernels' preferred layout, one row per image and head; nil if they are used too few times
-    /// to pay for it.
-    private func preparedKeys(heads: Int) -> Tensor? {
-        // Preparation is linear in the tokens, what it saves is quadratic: it pays from here on.
-        guard shape[1] >= 160 else { return nil }
+    /// Whether the keys are used often enough for their preparation: it is linear in the tokens, what it saves is
+    /// quadratic.
+    private var isPreparationWorthwhile: Bool { shape.rank == 3 && shape[1] >= 160 }
+
+    /// Keys and values in the kernels' preferred layout, one row per image and head; nil if that does not pay.
+    private func preparedKeys(heads: Int, by integers: IntegerKernels?) -> Tensor? {
+        guard isPreparationWorthwhile else { return nil }
         let tokens = shape[1]
         let width = shape[2] / 3
         let headWidth = width / heads
-        let length = ck_prepared_keys(tokens, headWidth)
+        let length =
+            integers == nil
+            ? ck_prepared_keys(tokens, headWidth) : ck_prepared_integer_keys(tokens, headWidth)
         var result = Tensor(uninitialized: [shape[0] * heads, length])
         withUnsafePointers(writing: &result, reading: self) { prepared, joined in
             Parallelism.perform(count: shape[0] * heads) { row in
-                let query =
-                    joined + row / heads * tokens * shape[2] + row % heads * headWidth
-                Kernels.best.prepare_keys(
-                    tokens, headWidth, query + width, query + 2 * width, shape[2],
-                    prepared + row * length)
+                let key = joined + row / heads * tokens * shape[2] + row % heads * headWidth + width
+                let target = prepared + row * length
+                guard let integers else {
+                    Kernels.best.prepare_keys(
+                        tokens, headWidth, key, key + width, shape[2], target)
+                    return
+                }
+                withUnsafePointers(
+                    reading: Storage(count: ck_integer_attention_scratch(headWidth))
+                ) {
+                    integers.prepare_keys(
+                        tokens, headWidth, key, key + width, shape[2], target, $0)
+                }
             }
         }
         return result
