@@ -81,11 +81,22 @@ INLINE integers rounded(vector x) {
 typedef int16_t stored_words __attribute__((ext_vector_type(LANES)));
 typedef uint8_t stored_bytes __attribute__((ext_vector_type(LANES)));
 
+// The first `count` of LANES integers, as words or as bytes of q + 128.
+INLINE void store_integers(bool as_bytes, integers q, char *to, ptrdiff_t count) {
+    if (as_bytes) {
+        const stored_bytes v = __builtin_convertvector(q + 128, stored_bytes);
+        memcpy(to, &v, (size_t)count);
+    } else {
+        const stored_words v = __builtin_convertvector(q, stored_words);
+        memcpy(to, &v, (size_t)count * 2);
+    }
+}
+
 static void quantize(
     ptrdiff_t rows, ptrdiff_t k, const float *x, ptrdiff_t x_row, const ck_row_map *map, int bits,
     bool is_left, void *integers_of_rows, float *scales, float *line) {
     const bool as_bytes = bits == 8 && is_left && BYTE_GROUP == 4;
-    const ptrdiff_t depth = ck_integer_depth(k);
+    const ptrdiff_t depth = ck_integer_depth(k), size = as_bytes ? 1 : 2;
     // The longest row of 16-bit integers, 2^15.5, less what rounding each by half can add, and float rounding.
     const float longest = 46336.0f - 0.5f * __builtin_sqrtf((float)k);
     for (ptrdiff_t r = 0; r < rows; r++, x += x_row) {
@@ -112,21 +123,18 @@ static void quantize(
             scale = largest / limit;
         }
         scales[r] = scale;
+        char *target = (char *)integers_of_rows + r * depth * size;
         if (factor == 0) {
-            memset((char *)integers_of_rows + r * depth * (as_bytes ? 1 : 2), as_bytes ? 128 : 0,
-                (size_t)depth * (as_bytes ? 1 : 2));
+            memset(target, as_bytes ? 128 : 0, (size_t)(depth * size));
             continue;
         }
-        for (ptrdiff_t i = 0; i < depth; i += LANES) {
-            const ptrdiff_t n = depth - i < LANES ? depth - i : LANES;
-            const integers q = i < k ? rounded(load_part(row + i, k - i) * factor) : (integers)0;
-            if (as_bytes) {
-                const stored_bytes v = __builtin_convertvector(q + 128, stored_bytes);
-                memcpy((uint8_t *)integers_of_rows + r * depth + i, &v, (size_t)n);
-            } else {
-                const stored_words v = __builtin_convertvector(q, stored_words);
-                memcpy((int16_t *)integers_of_rows + r * depth + i, &v, (size_t)n * 2);
-            }
+        ptrdiff_t i = 0;
+        for (; i + LANES <= k; i += LANES) {
+            store_integers(as_bytes, rounded(load(row + i) * factor), target + i * size, LANES);
+        }
+        if (i < depth) {  // The integers from k on are 0.
+            const vector rest = i < k ? load_some(row + i, k - i) : (vector)0.0f;
+            store_integers(as_bytes, rounded(rest * factor), target + i * size, depth - i);
         }
     }
 }

@@ -90,27 +90,27 @@ import Testing
         for j in keys {
             let b = (0..<width).map { Double(k[j, $0]) }
             scores.append(Double(scale) * zip(a, b).reduce(0) { $0 + $1.0 * $1.1 })
-            // By the Cauchy-Schwarz inequality, from the rounding of either row; the scaled score is a float.
-            let (first, second) = (halfStep(a), halfStep(b))
-            let rounded =
-                Double(width).squareRoot() * (first * norm(b) + second * (norm(a) + first))
+            // Each element is rounded by half a step at most: a random walk, whose steps deviate by 1/sqrt(3) of that. The
+            // scaled score is a float.
+            let rounded = 2.5 * (halfStep(a) * norm(b) + halfStep(b) * norm(a))
             scoreError = max(
                 scoreError, Double(scale) * rounded + 8 * rounding * abs(scores[j]))
         }
         let highest = scores.max() ?? 0
-        // A power is rounded to a multiple of 1/4095 of its block's highest, of which it is at most one and a half away:
-        // half for rounding, the rest for the polynomial and for what is below 2^-24.
         let powers = scores.map { exp($0 - highest) }
-        let errors = powers.map { 1.5 / 4095 + (exp(2 * scoreError) - 1) * $0 }
         let total = powers.reduce(0, +)
+        let growth = exp(scoreError) - 1
         let excesses = (0..<width).map { d in
             let b = keys.map { Double(v[$0, d]) }
             let expected = zip(powers, b).reduce(0) { $0 + $1.0 * $1.1 } / total
-            // Errors of weights move the mean of the values towards the values that they favour.
-            let moved = zip(errors, b).reduce(0) { $0 + $1.0 * abs($1.1 - expected) }
-            let least = max(total - errors.reduce(0, +), total / 2)
+            // Errors of weights move the mean of the values, which are independent of them, in a random walk. Powers are
+            // multiples of 1/4095 of their block's highest: errors of half of that at most by rounding, and of a third by
+            // the polynomial, deviate by a third. Values are rounded too.
+            let deviations = b.map { ($0 - expected) / total }
+            let moved = norm(zip(powers, deviations).map { growth * $0.0 * $0.1 })
+            let rounded = 1.6 / 4095 * norm(deviations) + 3 * halfStep(b) * norm(powers) / total
             let error = abs(Double(output[query, d]) - expected)
-            return error / (moved / least + halfStep(b) + 1e-6)
+            return error / (moved + rounded + 1e-6)
         }
         return excesses.map { $0.isNaN ? .infinity : $0 }.max() ?? 0
     }
