@@ -12,7 +12,7 @@ import Platform
 /// arithmetic that fills it.
 ///
 /// Returned blocks are kept by capacity, up to `cacheLimit` bytes in total; beyond that they are freed. Capacities are
-/// rounded up to eighths of a power of two, and a free block also serves requests up to a third smaller, so that
+/// rounded up to 32nds of a power of two, and a free block also serves requests up to a third smaller, so that
 /// varying sizes (stochastic depth varies the sample count) still find memory to reuse.
 package final class StoragePool: Sendable {
     package static let shared = StoragePool()
@@ -34,7 +34,7 @@ package final class StoragePool: Sendable {
     package static func capacity(for count: Int) -> Int {
         guard count > 64 else { return 64 }
         let powerOfTwo = 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount)
-        let step = max(64, powerOfTwo / 8)
+        let step = max(64, powerOfTwo / 32)
         return (count + step - 1) / step * step
     }
 

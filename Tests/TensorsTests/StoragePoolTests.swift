@@ -2,11 +2,11 @@ import Tensors
 import Testing
 
 @Suite struct StoragePoolTests {
-    @Test func capacityHoldsCountAndWastesAtMostAnEighth() {
+    @Test func capacityHoldsCountAndWastesAtMostA32nd() {
         for count in [0, 1, 64, 65, 100, 128, 129, 1000, 4097, 1 << 20, (1 << 20) + 1, 12_345_678] {
             let capacity = StoragePool.capacity(for: count)
             #expect(capacity >= count)
-            #expect(capacity - count <= max(64, count / 8 + 1), "\(count): \(capacity)")
+            #expect(capacity - count <= max(64, count / 32 + 1), "\(count): \(capacity)")
             #expect(StoragePool.capacity(for: capacity) == capacity)
         }
     }
