@@ -39,7 +39,8 @@ struct Synthesize: ParsableCommand {
 
     @Option(
         help: """
-            studio: all face right in front of a plain backdrop, with a pattern for each part of the coat. \
+            studio: all face right on a plain floor, level or not, heads up or down, with a pattern for each part of \
+            the coat. \
             wild: a patchwork of surroundings with other objects, and one pattern for the whole coat.
             """)
     var setting = Setting.wild

@@ -90,8 +90,8 @@ struct Page {
         <section>
         <h2>Pictures to learn from</h2>
         <p>Each shows a generated creature of one of several kinds (\(kinds.joined(separator: ", "))) in a random pose
-        and random colours. Its kind, parts (\(legend)) and sixteen keypoints are known, but used only for evaluation:
-        the training sees no labels.</p>
+        on a random slope, in random colours. Its kind, parts (\(legend)) and sixteen keypoints are known, but used only
+        for evaluation: the training sees no labels.</p>
         \(picture("creatures.png", "creatures, and their parts and keypoints"))
         </section>
         """
@@ -133,8 +133,9 @@ struct Page {
             <p>A network of width \(network.width) and depth \(network.depth), with \(millions(network)) million \
             parameters (the default one has \(millions(training.bundled))), was trained on \(training.pictures) such pictures in \
             \(training.journal.duration) on this machine. It learned to predict the default network's features (dense \
-            distillation). The figures are of \(Measurement.testCount) unseen pictures and \
-            \(Measurement.pairCount) pairs of different kinds.</p>
+            distillation). The figures are of \(Measurement.testCount) unseen pictures, \
+            \(Measurement.pairCount) pairs of different kinds, and \(Measurement.jointedCount) pictures to cut out and divide \
+            into parts.</p>
             <div class="figures">
             \(figure("Kinds recognised", "k-NN, 20 neighbours", \.kinds, "a random kind"))
             \(figure("Keypoints found", "PCK at 0.1 of the box", \.keypoints, "a random place"))

@@ -2,6 +2,7 @@ import Descriptors
 import Images
 import Scores
 import Synthesis
+import ViT
 
 /// The parts of creatures, found in all pictures together: each creature is cut out by the network's attention and the
 /// edges of colours, and then divided by the network's descriptors.
@@ -10,8 +11,10 @@ struct Parts {
     /// The parts at the pictures' size, numbered from 1; 0 outside the objects.
     let maps: [LabelMap]
 
-    /// The number of parts: the true ones except ears, which are small.
-    static let count = 4
+    /// The number of parts: the true ones that fill several patches, which are body, head and legs.
+    static let count = 3
+    /// Coarser than for keypoints, so that the surroundings that binned descriptors describe hold more of the creature.
+    private static let features = FeatureOptions(stride: PatchStride(6), loadSize: Network.side)
 
     init(of creatures: [Creature], by network: Network) throws {
         self.creatures = creatures
@@ -19,7 +22,7 @@ struct Parts {
             SalientObject().mask(
                 of: creature.image, saliency: try network.saliency(of: creature.image))
         }
-        var options = PartCoSegmentation.Options(features: network.options)
+        var options = PartCoSegmentation.Options(features: Self.features)
         options.foreground.clustering.sampleInterval = 1  // The grids are small.
         options.parts = Self.count
         options.refinement = nil  // The outlines are given, and parts need not end at edges.

@@ -56,10 +56,16 @@ struct Canvas {
     }
 
     /// Paints a soft shadow on the ground.
-    mutating func shade(around centre: Vector, width: Double, height: Double, strength: Double) {
-        let reach = Vector(width, height) * 1.5
+    ///
+    /// - Parameter along: the direction of the ground in the picture.
+    mutating func shade(
+        around centre: Vector, along: Vector = Vector(1, 0), width: Double, height: Double,
+        strength: Double
+    ) {
+        let reach = Vector(repeating: max(width, height) * 1.5)
         paint(from: centre - reach, to: centre + reach) { place, _, under in
-            let offset = (place - centre) / Vector(width, height)
+            let away = place - centre
+            let offset = Vector(away.dot(along), away.dot(-along.left)) / Vector(width, height)
             let weight = 1 - smoothStep(0.3, 1.45, offset.length)
             return (under * 0.35, weight * strength)
         }

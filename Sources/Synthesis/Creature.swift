@@ -64,11 +64,11 @@ package struct Creature: Sendable {
         var things = generator(.props)
         let props = Props(using: &things)
 
-        let posed = Posing.figure(of: kind, using: generator(.pose))
+        let posed = Posing.figure(of: kind, in: setting, using: generator(.pose))
         var lot = generator(.placing)
         let placing = Placing(posed, in: setting, using: &lot)
         facing = placing.facing
-        var canvas = scenery.canvas(size: size)
+        var canvas = scenery.canvas(size: size, behind: placing)
         if setting == .wild { props.paint(on: &canvas, light: light) }
         let figure = posed.moved(
             scale: placing.scale, least: 0.62 * canvas.pixel, placing.inPicture)

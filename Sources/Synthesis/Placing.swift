@@ -7,12 +7,17 @@ struct Placing {
     let scale: Double
     private let turn: Vector
     private let origin: Vector
+    /// The ground's direction in the picture, towards the right. In the studio it slopes as the creature does.
+    let ground: Vector
+    /// A place on the far edge of the studio's floor, behind the feet.
+    let floorEdge: Vector
 
     init(
         _ figure: Figure, in setting: Setting, using generator: inout some RandomNumberGenerator
     ) {
         facing = generator.nextUniform() < 0.5 && setting == .wild ? .left : .right
-        turn = Vector(degrees: generator.draw(-4...4))
+        turn = Vector(degrees: generator.draw(setting == .wild ? -4...4 : -18...18))
+        ground = setting == .wild ? Vector(1, 0) : turn
         let facing = self.facing
         let turn = self.turn
         let turned = figure.moved(scale: 1) { Placing.turned($0, turn, facing) }
@@ -27,6 +32,7 @@ struct Placing {
         let left = margin + free.x * generator.nextUniform()
         let top = margin + free.y * generator.nextUniform()
         origin = Vector(left, top) - bounds.low * scale
+        floorEdge = origin + ground.left * generator.draw(0.02...0.16)
     }
 
     private static func turned(_ place: Vector, _ turn: Vector, _ facing: Side) -> Vector {
@@ -48,15 +54,19 @@ struct Placing {
 
     /// Paints the creature's shadow: between its feet, and darker below each foot.
     func shade(_ figure: Figure, on canvas: inout Canvas) {
-        let ends = figure.feet.map(\.x)
+        let down = -ground.left
+        let ends = figure.feet.map { $0.dot(ground) }
         guard let first = ends.min(), let last = ends.max() else { return }
-        let ground = figure.feet.reduce(Vector.zero, +) / Double(figure.feet.count)
+        let mean = figure.feet.reduce(Vector.zero, +) / Double(figure.feet.count)
         let half = (last - first) / 2 + 0.22 * scale
         canvas.shade(
-            around: Vector((first + last) / 2, ground.y), width: half, height: 0.085 * scale + 0.01,
-            strength: 0.5)
+            around: ground * ((first + last) / 2) + down * mean.dot(down), along: ground,
+            width: half,
+            height: 0.085 * scale + 0.01, strength: 0.5)
         for foot in figure.feet {
-            canvas.shade(around: foot, width: 0.13 * scale, height: 0.04 * scale, strength: 0.55)
+            canvas.shade(
+                around: foot, along: ground, width: 0.13 * scale, height: 0.04 * scale,
+                strength: 0.55)
         }
     }
 }

@@ -1,9 +1,11 @@
+import Foundation
 import Tensors
 
 /// Assembles a creature from its build in a random pose: facing right, on the ground at y = 0, with a trunk
 /// of length 1.
 struct Posing<Generator: RandomNumberGenerator> {
     let build: Build
+    let setting: Setting
     var generator: Generator
     /// Factor of the kind's mean girth.
     let girth: Double
@@ -18,13 +20,14 @@ struct Posing<Generator: RandomNumberGenerator> {
     var landmarks: [Keypoint: Figure.Landmark] = [:]
     var feet: [Vector] = []
 
-    static func figure(of kind: Kind, using generator: Generator) -> Figure {
-        var posing = Posing(kind, generator)
+    static func figure(of kind: Kind, in setting: Setting, using generator: Generator) -> Figure {
+        var posing = Posing(kind, setting, generator)
         return posing.figure()
     }
 
-    private init(_ kind: Kind, _ generator: Generator) {
+    private init(_ kind: Kind, _ setting: Setting, _ generator: Generator) {
         build = kind.build
+        self.setting = setting
         self.generator = generator
         girth = self.generator.draw(0.88...1.12)
         legs = self.generator.draw(0.9...1.1)
@@ -37,9 +40,11 @@ struct Posing<Generator: RandomNumberGenerator> {
         let chest = build.trunk[2] * girth
         // The neck starts at the shoulder.
         let neckBase = trunk.shoulder + trunk.along * 0.04 + trunk.along.left * chest * 0.3
-        let neck = drawNeck(from: neckBase, trunk: trunk)
+        let lowered = setting == .wild ? 0 : loweredNeck(at: -neckBase.y)
+        let neck = drawNeck(from: neckBase, trunk: trunk, lowered: lowered)
         let skull = neck.points[neck.points.count - 1]
-        let pitch = generator.draw(build.pitch)
+        // The head follows the neck by half.
+        let pitch = generator.draw(build.pitch) - lowered / 2
 
         let ear = drawEar(skull: skull, pitch: pitch)
         let farEar = ear.map {
@@ -89,9 +94,19 @@ struct Posing<Generator: RandomNumberGenerator> {
         return (reach - Vector(degrees: pitch).y * leg.foot) * legs + leg.radii[3]
     }
 
-    mutating func drawNeck(from base: Vector, trunk: Trunk) -> Tube {
+    /// Draws by how many degrees a creature in the studio lowers its neck, as if to graze, or raises it.
+    private mutating func loweredNeck(at height: Double) -> Double {
+        let wanted = generator.draw(-15...75)
+        // The head stays above the ground. (The proboscis bends.)
+        let reach = (build.skull * 1.3 + build.snout * 0.6) * head + build.proboscis * 0.3
+        let angle = (build.neckAngle.lowerBound + build.neckAngle.upperBound) / 2
+        let lowest = asin(min(max((reach - height) / build.neck, -1), 1)) * 180 / .pi
+        return min(wanted, max(angle - lowest, 0))
+    }
+
+    mutating func drawNeck(from base: Vector, trunk: Trunk, lowered: Double) -> Tube {
         let length = build.neck * generator.draw(0.92...1.08)
-        let angle = generator.draw(build.neckAngle)
+        let angle = generator.draw(build.neckAngle) - lowered
         let start = trunk.shoulder - trunk.along * 0.06
         let middle = base + Vector(degrees: angle - build.neckCurve / 3) * length * 0.5
         let end = middle + Vector(degrees: angle + build.neckCurve * 2 / 3) * length * 0.5

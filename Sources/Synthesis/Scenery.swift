@@ -1,6 +1,6 @@
 import Tensors
 
-/// The background of a creature. In a studio it is one plain backdrop.
+/// The background of a creature. In a studio it is a plain wall and a plain floor in random colours.
 ///
 /// In the wild it is patches of several materials with uneven edges. Patches are so small that each crop of a picture
 /// shows different ones, and are laid out so that adjacent patches include all materials: the background hardly
@@ -10,6 +10,8 @@ struct Scenery {
     private let turn: Vector
     /// Patches per side of the picture.
     private let patches: Double
+    /// The studio's colours.
+    private let wall, floor: Tint
     private let setting: Setting
 
     init(_ setting: Setting, using generator: inout some RandomNumberGenerator) {
@@ -17,21 +19,27 @@ struct Scenery {
         noise = Noise(seed: generator.next())
         turn = Vector(degrees: generator.draw(0...360))
         patches = generator.draw(5...7.5)
+        func paint() -> Tint {
+            Tint(
+                hue: generator.nextUniform(), saturation: generator.draw(0.1...0.55),
+                lightness: generator.draw(0.3...0.85))
+        }
+        (wall, floor) = (paint(), paint())
     }
 
-    /// Paints the background.
-    func canvas(size: Int) -> Canvas {
+    /// Paints the background of a creature that stands at a place.
+    func canvas(size: Int, behind placing: Placing) -> Canvas {
         let pixel = 1 / Double(size)
         return Canvas(size: size) {
-            setting == .wild ? tint(at: $0, pixel: pixel) : Self.backdrop(at: $0)
+            setting == .wild ? tint(at: $0, pixel: pixel) : studio(at: $0, behind: placing)
         }
     }
 
-    /// A wall that is lit from above, and a floor.
-    private static func backdrop(at place: Vector) -> Tint {
-        let wall = Tint(0.62, 0.66, 0.7) * (1.12 - 0.25 * place.y)
-        let floor = Tint(0.66, 0.63, 0.58) * (0.85 + 0.2 * place.y)
-        return wall.mixed(with: floor, smoothStep(0.7, 0.78, place.y))
+    /// A wall that is lit from above, and the floor that the creature stands on.
+    private func studio(at place: Vector, behind placing: Placing) -> Tint {
+        let depth = (place - placing.floorEdge).dot(-placing.ground.left)
+        return (wall * (0.95 - 0.25 * depth)).mixed(
+            with: floor * (0.98 + 0.2 * depth), smoothStep(0, 0.05, depth))
     }
 
     private func tint(at place: Vector, pixel: Double) -> Tint {

@@ -6,6 +6,7 @@ import Testing
 @Suite struct CreatureTests {
     /// Pictures of all kinds, at the size that small networks are trained on.
     static let series = creatures(400, size: 64)
+    static let studio = creatures(400, size: 64, setting: .studio)
 
     @Test func sameSeedAndIndexGiveTheSamePicture() {
         let numbers = [(3 as UInt64, 0), (3, 17), (90, 4)]
@@ -53,8 +54,9 @@ import Testing
         }
     }
 
-    @Test func visibleKeypointsLieOnTheirPart() {
-        for creature in Self.series {
+    @Test(arguments: Setting.allCases)
+    func visibleKeypointsLieOnTheirPart(setting: Setting) {
+        for creature in setting == .wild ? Self.series : Self.studio {
             let size = creature.image.width
             for (name, keypoint) in creature.keypoints {
                 let (x, y) = (Int(keypoint.place.x), Int(keypoint.place.y))
@@ -87,8 +89,9 @@ import Testing
         }
     }
 
-    @Test func everyPartAppears() {
-        for creature in Self.series {
+    @Test(arguments: Setting.allCases)
+    func everyPartAppears(setting: Setting) {
+        for creature in setting == .wild ? Self.series : Self.studio {
             var counts = [Int](repeating: 0, count: Part.allCases.count)
             for part in creature.mask { counts[Int(part)] += 1 }
             #expect(counts.allSatisfy { $0 >= 2 }, "\(creature.kind) \(counts)")
@@ -96,6 +99,32 @@ import Testing
             let share = 1 - Double(counts[0]) / Double(creature.mask.count)
             #expect((0.02...0.7).contains(share), "\(creature.kind) \(share)")
         }
+    }
+
+    /// In the studio heads are lowered and the floor slopes, so that height tells little of the parts; in the wild neither.
+    @Test func posesVaryMoreInTheStudio() {
+        func horses(_ series: [Creature]) -> [[Keypoint: Point]] {
+            series.filter { $0.kind == .horse }.map { $0.keypoints.mapValues(\.place) }
+        }
+        func shareOfLoweredHeads(_ series: [Creature]) -> Double {
+            let horses = horses(series)
+            let lowered = horses.filter { places in
+                guard let eye = places[.eye], let back = places[.back] else { return false }
+                return eye.y > back.y
+            }
+            return Double(lowered.count) / Double(horses.count)
+        }
+        #expect(shareOfLoweredHeads(Self.series) == 0)
+        #expect((0.15...0.85).contains(shareOfLoweredHeads(Self.studio)))
+
+        /// The steepest trunk, as rise over run.
+        func steepest(_ series: [Creature]) -> Double {
+            horses(series).compactMap { places in
+                guard let tail = places[.tailBase], let neck = places[.neckBase] else { return nil }
+                return abs((neck.y - tail.y) / (neck.x - tail.x))
+            }.max() ?? 0
+        }
+        #expect(steepest(Self.studio) > steepest(Self.series) + 0.1)
     }
 
     @Test func boxEnclosesTheCreatureTightly() {
@@ -126,12 +155,14 @@ import Testing
 }
 
 /// The first creatures of a series.
-func creatures(_ count: Int, size: Int, kinds: [Kind] = Kind.allCases) -> [Creature] {
+func creatures(
+    _ count: Int, size: Int, kinds: [Kind] = Kind.allCases, setting: Setting = .wild
+) -> [Creature] {
     let result = [Creature?](unsafeUninitializedCapacity: count) { buffer, initialized in
         nonisolated(unsafe) let base = buffer.baseAddress!
         Parallelism.perform(count: count) { index in
             (base + index).initialize(
-                to: Creature(seed: 11, index: index, size: size, kinds: kinds))
+                to: Creature(seed: 11, index: index, size: size, kinds: kinds, setting: setting))
         }
         initialized = count
     }
