@@ -31,7 +31,7 @@ static void prepare_integer_keys(
         const ptrdiff_t first = key_block_start(block, keys, KEYS, CK_STRIP);
         const ptrdiff_t count = key_block_start(block + 1, keys, KEYS, CK_STRIP) - first;
         quantize_words(count, width, key + first * row_stride, row_stride, target, scratch);
-        // A score that is not a number makes every weight one, but powers as integers cannot say so.
+        // A score that is NaN makes all weights of its query NaN, which powers as integers cannot be.
         float poison = 0;
         const float *key_scales = quantized_at(target, count, width).scales;
         for (ptrdiff_t k = 0; k < count; k++) poison += key_scales[k] * 0;

@@ -1,7 +1,7 @@
 // The integer kernels of one instruction set, and their table. The including file defines LANES, REGISTERS, MULTIPLIER,
 // TILES, SET_NAME and TABLE.
 
-// Nothing in these files is contracted: a product that is rounded before it is added gives the same bits everywhere.
+// Nothing here but attention is contracted: a product that is rounded before it is added gives the same bits everywhere.
 // For the same reason the instructions of AVX-512 that round in their own way are not used by name.
 #pragma clang fp contract(off)
 #define AVX512 0

@@ -1,5 +1,6 @@
 // The kernels of products in integers. Sums of integers are exact, row scales are summed in an order of their own, and
-// the float arithmetic around them is never contracted: the results are the same bits on every instruction set.
+// the float arithmetic around them is never contracted: the results are the same bits on every instruction set, except for
+// those of attention.
 //
 // A real matrix is represented by integers q and a scale for each row: x[i, p] = scale[i] q[i, p]. The formats are
 //   16 bits: |q| <= 32767, and the length of a row is at most 2^15.5, so that by the Cauchy-Schwarz inequality no sum
