@@ -28,10 +28,14 @@ let package = Package(
     targets: [
         // The basis of the package: C libraries of the system, and its own vector kernels.
         .systemLibrary(name: "CBLAS", providers: [.apt(["libblas-dev", "liblapacke-dev"])]),
-        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
         .systemLibrary(
-            name: "CMPILibrary", pkgConfig: mpi, providers: [.apt(["libopenmpi-dev"])]),
+            name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+        .systemLibrary(
+            name: "CJPEG", pkgConfig: "libjpeg",
+            providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+        .systemLibrary(
+            name: "CMPILibrary", pkgConfig: mpi,
+            providers: [.apt(["libopenmpi-dev"]), .brew(["open-mpi"])]),
         .target(name: "CKernels"),
         // The functions of MPI that are used; empty without the trait, since a root package builds all its targets.
         .target(

@@ -44,13 +44,15 @@ static void prepare_keys(
 }
 
 // A tile of scores or outputs, [rows, columns]. Full ones, nearly all, spare the choice by their size.
-INLINE void attention_tile(
-    ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const float *b, float *c, bool accumulate) {
+INLINE void attention_tile(bool paired, ptrdiff_t rows, ptrdiff_t columns, product_tile t) {
+#if PAIRED
+    if (paired) return paired_tile(rows, columns, t);
+#endif
     if (rows == ROWS && columns == PANEL) {
-        tile_of(ROWS, VECTORS, depth, a, a_row, a_column, b, c, PANEL, accumulate, NOTHING);
+        t.c_row = PANEL;  // A constant.
+        tile_of(ROWS, VECTORS, t.a.column_stride, t);
     } else {
-        tile(rows, columns, depth, a, a_row, a_column, b, c, columns, accumulate, NOTHING);
+        tile(rows, columns, t);
     }
 }
 
@@ -107,17 +109,11 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
             for (ptrdiff_t s = 0; s < key_strips.count; s++) {
                 const ptrdiff_t row = strip_start(key_strips, s);
                 const ptrdiff_t rows = strip_rows(key_strips, s, keys);
-#if PAIRED
-                if (paired) {
-                    paired_tile(
-                        rows, columns, t.width, key + balanced_block(row, t.width), q, q,
-                        scores + row * columns, columns, false, NOTHING);
-                    continue;
-                }
-#endif
-                attention_tile(
-                    rows, columns, t.width, key + row * t.width, t.width, 1, q,
-                    scores + row * columns, false);
+                attention_tile(paired, rows, columns, (product_tile){
+                    .depth = t.width,
+                    .a = {key + (paired ? balanced_block(row, t.width) : row * t.width), t.width, 1},
+                    .b = q, .ahead = q, .c = scores + row * columns, .c_row = columns,
+                });
             }
             for (ptrdiff_t j = 0; j < columns; j += LANES) {
                 const ptrdiff_t lane = (i + j) / LANES;
@@ -163,17 +159,12 @@ INLINE void attention_of(bool paired, ck_attention_task t, float *scratch) {
             for (ptrdiff_t s = 0; s < value_strips.count; s++) {
                 const ptrdiff_t row = strip_start(value_strips, s);
                 const ptrdiff_t rows = strip_rows(value_strips, s, t.width);
-#if PAIRED
-                if (paired) {
-                    paired_tile(
-                        rows, columns, keys, value + balanced_block(row, keys), scores, scores,
-                        o + row * columns, columns, first > 0, NOTHING);
-                    continue;
-                }
-#endif
-                attention_tile(
-                    rows, columns, keys, value + row, 1, t.width, scores,
-                    o + row * columns, first > 0);
+                attention_tile(paired, rows, columns, (product_tile){
+                    .depth = keys,
+                    .a = {value + (paired ? balanced_block(row, keys) : row), 1, t.width},
+                    .b = scores, .ahead = scores, .c = o + row * columns, .c_row = columns,
+                    .accumulates = first > 0,
+                });
             }
         }
     }

@@ -58,11 +58,9 @@ static void pack_rows(
     }
 }
 
-// C (+)= A B for C of `m` rows and n columns, with B packed in even panels. Writes only C's columns.
-static void product_of_panels(
-    ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate) {
-    const ptrdiff_t vectors = vector_count(n), panels = panel_count(vectors);
+// The tiles of a product of `m` rows and n columns, with B packed in even panels. Writes only C's columns.
+static void product_of_panels(ptrdiff_t m, ptrdiff_t n, product_tile whole) {
+    const ptrdiff_t vectors = vector_count(n), panels = panel_count(vectors), c_row = whole.c_row;
     const strips strips = strips_of(false, m);
     for (ptrdiff_t p = 0; p < panels; p++) {
         const ptrdiff_t start = panel_start(p, vectors, panels);
@@ -70,17 +68,21 @@ static void product_of_panels(
         const ptrdiff_t columns = n - start < width ? n - start : width;
         for (ptrdiff_t s = 0; s < strips.count; s++) {
             const ptrdiff_t row = strip_start(strips, s), rows = strip_rows(strips, s, m);
-            float *target = c + row * c_row + start;
+            float *target = whole.c + row * c_row + start;
+            product_tile part = whole;
+            part.a.first += row * whole.a.row_stride;
+            part.b += start * whole.depth;
             if (columns == width) {
-                tile(rows, width, depth, a + row * a_row, a_row, a_column, b + start * depth,
-                     target, c_row, accumulate, NOTHING);
+                part.c = target;
+                tile(rows, width, part);
             } else {
                 float edge[ROWS * PANEL];
-                for (ptrdiff_t r = 0; accumulate && r < rows; r++) {
+                for (ptrdiff_t r = 0; whole.accumulates && r < rows; r++) {
                     copy(columns, target + r * c_row, edge + r * width);
                 }
-                tile(rows, width, depth, a + row * a_row, a_row, a_column, b + start * depth,
-                     edge, width, accumulate, NOTHING);
+                part.c = edge;
+                part.c_row = width;
+                tile(rows, width, part);
                 for (ptrdiff_t r = 0; r < rows; r++) {
                     copy(columns, edge + r * width, target + r * c_row);
                 }
@@ -139,12 +141,13 @@ static void attention_pullback(ck_attention_pullback_task t, float *scratch) {
             pack_rows(queries, t.width, query, t.row_stride, query_rows);
             pack_rows(queries, t.width, gradient, t.output_row_stride, output_rows);
 
-            product_of_panels(
-                queries, padded, t.width, query, t.row_stride, 1, packed_keys, weights, padded,
-                false);
-            product_of_panels(
-                queries, padded, t.width, gradient, t.output_row_stride, 1, packed_values, scores,
-                padded, false);
+            product_of_panels(queries, padded, (product_tile){
+                .depth = t.width, .a = {query, t.row_stride, 1}, .b = packed_keys, .c = weights, .c_row = padded,
+            });
+            product_of_panels(queries, padded, (product_tile){
+                .depth = t.width, .a = {gradient, t.output_row_stride, 1}, .b = packed_values, .c = scores,
+                .c_row = padded,
+            });
             for (ptrdiff_t i = 0; i < queries; i++) {
                 const ptrdiff_t row = i * t.output_row_stride;
                 const vector logarithm = t.log_sum_exp[start + i];
@@ -157,17 +160,21 @@ static void attention_pullback(ck_attention_pullback_task t, float *scratch) {
                     store(s + j, weight * (load(s + j) - taken_off));
                 }
             }
-            product_of_panels(
-                keys, t.width, queries, weights, 1, padded, output_rows,
-                t.value_gradient + first * t.gradient_row_stride, t.gradient_row_stride,
-                group > 0);
-            product_of_panels(
-                keys, t.width, queries, scores, 1, padded, query_rows,
-                t.key_gradient + first * t.gradient_row_stride, t.gradient_row_stride, group > 0);
-            product_of_panels(
-                queries, t.width, keys, scores, padded, 1, key_rows,
-                t.query_gradient + start * t.query_gradient_row_stride,
-                t.query_gradient_row_stride, block > 0);
+            product_of_panels(keys, t.width, (product_tile){
+                .depth = queries, .a = {weights, 1, padded}, .b = output_rows,
+                .c = t.value_gradient + first * t.gradient_row_stride, .c_row = t.gradient_row_stride,
+                .accumulates = group > 0,
+            });
+            product_of_panels(keys, t.width, (product_tile){
+                .depth = queries, .a = {scores, 1, padded}, .b = query_rows,
+                .c = t.key_gradient + first * t.gradient_row_stride, .c_row = t.gradient_row_stride,
+                .accumulates = group > 0,
+            });
+            product_of_panels(queries, t.width, (product_tile){
+                .depth = keys, .a = {scores, padded, 1}, .b = key_rows,
+                .c = t.query_gradient + start * t.query_gradient_row_stride,
+                .c_row = t.query_gradient_row_stride, .accumulates = block > 0,
+            });
         }
     }
 }

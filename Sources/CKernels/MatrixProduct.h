@@ -58,18 +58,31 @@ INLINE void prefetch_row(
     }
 }
 
-// c (+)= A B + bias + residual for a tile of `rows` by `vectors` (both constants). The rest of the
-// epilogue is ignored.
-INLINE void tile_of(
-    int rows, int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-    const float *b, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
+// A tile of a product: c (+)= A B + bias + residual. The rest of the epilogue is ignored.
+typedef struct {
+    ptrdiff_t depth;
+    ck_matrix a;         // the tile's rows; of balanced ones only `first` is read
+    const float *b;      // its panel as packed
+    const float *ahead;  // what paired tiles prefetch
+    float *c;
+    ptrdiff_t c_row;
+    bool accumulates;
+    ck_epilogue epilogue;
+} product_tile;
+
+// A tile of `rows` by `vectors`. These and the stride of A's columns are constants.
+INLINE void tile_of(int rows, int vectors, ptrdiff_t a_column, product_tile t) {
+    const ck_epilogue e = t.epilogue;
+    const float *a = t.a.first, *b = t.b;
+    const ptrdiff_t a_row = t.a.row_stride, c_row = t.c_row;
+    float *c = t.c;
     vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
-            sums[r][v] = accumulate ? load(c + r * c_row + v * LANES) : (vector)0.0f;
+            sums[r][v] = t.accumulates ? load(c + r * c_row + v * LANES) : (vector)0.0f;
         }
     }
-    for (ptrdiff_t p = 0; p < depth; p++) {
+    for (ptrdiff_t p = 0; p < t.depth; p++) {
         vector line[VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) line[v] = load(b + v * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
@@ -96,14 +109,10 @@ INLINE void tile_of(
 }
 
 // The same for any `rows` up to ROWS and `width` from panel_width.
-static void tile(
-    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const float *b, float *c, ptrdiff_t c_row, bool accumulate,
-    ck_epilogue e) {
-#define TILE_BY(r, v, a_column) \
-    tile_of(r, v, depth, a, a_row, a_column, b, c, c_row, accumulate, e)
+static void tile(ptrdiff_t rows, ptrdiff_t width, product_tile t) {
+    const ptrdiff_t a_column = t.a.column_stride;
 #define TILE(r, v) \
-    case r * 4 + v: return a_column == 1 ? TILE_BY(r, v, 1) : TILE_BY(r, v, a_column)
+    case r * 4 + v: return a_column == 1 ? tile_of(r, v, 1, t) : tile_of(r, v, a_column, t)
     switch (rows * 4 + width / LANES) {
         TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1);
         TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2);
@@ -114,7 +123,6 @@ static void tile(
 #endif
     }
 #undef TILE
-#undef TILE_BY
 }
 
 // Packs LANES columns that are contiguous and at least LANES deep; if there are fewer `columns`, the last
@@ -250,8 +258,6 @@ static void product(ck_product_task t) {
                 const float *panel = t.packed + j * (depth + BESIDE);
                 const bool isWider = columns < width;  // The panel exceeds the rest of C.
                 float edge[STRIP * PANEL];
-                float *target = isWider ? edge : c_strip + j;
-                const ptrdiff_t target_row = isWider ? width : c_row;
                 ck_epilogue left = {
                     .bias = e.bias ? e.bias + j : 0,
                     .residual = e.residual ? e.residual + first * e.residual_row_stride + j : 0,
@@ -262,26 +268,30 @@ static void product(ck_product_task t) {
                 if (isWider && t.accumulates) {
                     copy_rows(rows, columns, c_strip + j, c_row, edge, width);
                 }
-                // The tile adds bias and residual itself if they are as wide as it is.
-                const ck_epilogue within = isWider ? NOTHING : left;
+                product_tile part = {
+                    .depth = depth,
+                    .a = {a_strip, t.left.row_stride, t.left.column_stride},
+                    .b = panel,
+                    .c = isWider ? edge : c_strip + j,
+                    .c_row = isWider ? width : c_row,
+                    .accumulates = t.accumulates,
+                    // The tile adds bias and residual itself if they are as wide as it is.
+                    .epilogue = isWider ? NOTHING : left,
+                };
 #if PAIRED
                 // Each strip prefetches its share of the panel GROUP columns ahead: panels that were cached
                 // or packed by another thread come from far away.
                 const ptrdiff_t share = width * (depth + BESIDE) / strips.count * s;
-                const float *ahead = j + GROUP < n ? panel + GROUP * (depth + BESIDE) + share
+                part.ahead = j + GROUP < n ? panel + GROUP * (depth + BESIDE) + share
                     : end == n && t.next ? t.next + (j - first_column) * (depth + BESIDE) + share
                     : panel;
-                paired_tile(
-                    rows, width, depth, a_strip, panel, ahead, target, target_row, t.accumulates,
-                    within);
+                paired_tile(rows, width, part);
 #else
                 // The strip below, which uses this panel in its turn.
                 for (ptrdiff_t r = rows; r < rows + STRIP && first + r < m; r++) {
                     prefetch_row(r, 0, columns, c_strip + j, c_row, left);
                 }
-                tile(
-                    rows, width, depth, a_strip, t.left.row_stride, t.left.column_stride, panel, target,
-                    target_row, t.accumulates, within);
+                tile(rows, width, part);
 #endif
                 if (!isWider) left.bias = left.residual = 0;
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);

@@ -139,8 +139,7 @@ static void balance_rows(ptrdiff_t rows, ptrdiff_t depth, ck_matrix a, float *ba
     }
 }
 
-// c (+)= A B + bias + residual for a strip of `rows` rows (a constant) and a panel, one vector of its columns
-// at a time. The rest of the epilogue is ignored.
+// A tile of a strip of `rows` rows (a constant) and a panel of `width` columns, one vector of them at a time.
 //
 // A strip, 24 KB, stays in the first-level cache while a vector's columns stream by. Every element of A is a
 // memory operand, broadcast on loading, and a vector of B serves all rows: 48 elements, of which a processor
@@ -152,10 +151,11 @@ static void balance_rows(ptrdiff_t rows, ptrdiff_t depth, ck_matrix a, float *ba
 // Each step prefetches a cache line from `ahead` onwards, which some later tile will read. Rows of C are
 // prefetched one by one: all at once they would occupy every miss slot of the first-level cache, and the
 // panel would wait behind them.
-INLINE void paired_tile_of(
-    int rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b,
-    const float *ahead, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
-    const ptrdiff_t part = paired_part(depth);
+INLINE void paired_tile_of(int rows, ptrdiff_t width, product_tile t) {
+    const ptrdiff_t depth = t.depth, part = paired_part(depth), c_row = t.c_row;
+    const ck_epilogue e = t.epilogue;
+    const float *a = t.a.first, *b = t.b, *ahead = t.ahead;
+    float *c = t.c;
     const float *row_terms = a + depth * CK_STRIP, *row_scales = row_terms + CK_STRIP;
     for (ptrdiff_t j = 0; j < width; j += LANES) {
         const float *terms = b + depth * width + j, *scales = terms + width;
@@ -197,7 +197,7 @@ INLINE void paired_tile_of(
             float *place = c + r * c_row + j;
             // Adding 0 turns a result of -0 into +0.
             vector x = sums[r] * (load(scales) * row_scales[r])
-                + (accumulate ? load(place) : (vector)0.0f);
+                + (t.accumulates ? load(place) : (vector)0.0f);
             if (e.bias) x += load(e.bias + j);
             if (e.residual) x += load(e.residual + r * e.residual_row_stride + j);
             store(place, x);
@@ -206,11 +206,8 @@ INLINE void paired_tile_of(
 }
 
 // The same for any `rows` up to CK_STRIP.
-static void paired_tile(
-    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t depth, const float *a, const float *b,
-    const float *ahead, float *c, ptrdiff_t c_row, bool accumulate, ck_epilogue e) {
-#define TILE(r) \
-    case r: return paired_tile_of(r, width, depth, a, b, ahead, c, c_row, accumulate, e)
+static void paired_tile(ptrdiff_t rows, ptrdiff_t width, product_tile t) {
+#define TILE(r) case r: return paired_tile_of(r, width, t)
     switch (rows) {
         TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); TILE(7); TILE(8);
         TILE(9); TILE(10); TILE(11); TILE(12); TILE(13); TILE(14); TILE(15); TILE(16);
