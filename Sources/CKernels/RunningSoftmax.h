@@ -1,5 +1,5 @@
-// The running softmax of the forward pass of attention: each lane is a query, and a block of its scores after the other is
-// added to its sums.
+// The running softmax of the forward pass of attention: each lane is a query, whose scores are added to its sums block by
+// block.
 
 // The offset subtracted need not be the true maximum: it is raised only when a block exceeds it by SLACK
 // powers of two, which loses no accuracy and avoids nearly all rescaling.
