@@ -101,8 +101,30 @@ public struct MultiCrop: ViewMaker, Hashable, Codable {
         of image: Image, to batch: inout MultiCropBatch, at index: Int,
         using generator: inout some RandomNumberGenerator
     ) {
-        writeCrops(
-            views(of: image, using: &generator), of: image, to: &batch, at: index)
+        writeCrops(of: image, to: &batch, at: index, using: &generator) { _, _, _ in }
+    }
+
+    /// Makes the crops of one picture with a step of your own, and writes them into a batch.
+    ///
+    /// The random choices of the crops are those of ``writeCrops(of:to:at:using:)``.
+    ///
+    /// - Parameters:
+    ///   - image: the picture.
+    ///   - batch: the destination, as made by ``emptyBatch(count:)``.
+    ///   - index: the picture's index in the batch.
+    ///   - generator: the source of random numbers.
+    ///   - adjust: changes a crop, after all other steps and before it is normalised; its size must stay. It receives
+    ///     the crop, its number, large crops first, and the generator.
+    /// - Complexity: O(pixels of the source regions and of the crops), on one thread.
+    public func writeCrops<Generator: RandomNumberGenerator>(
+        of image: Image, to batch: inout MultiCropBatch, at index: Int,
+        using generator: inout Generator,
+        adjusting adjust: (
+            _ crop: inout Image, _ number: Int, _ generator: inout Generator
+        ) -> Void
+    ) {
+        let views = views(of: image, using: &generator)
+        writeCrops(views, of: image, to: &batch, at: index) { adjust(&$0, $1, &generator) }
     }
 
     /// Draws the random parameters of each crop, large crops first.
@@ -122,21 +144,20 @@ public struct MultiCrop: ViewMaker, Hashable, Codable {
 
     /// Makes crops with parameters already drawn, and writes them into a batch.
     func writeCrops(
-        _ views: [CropChoices], of image: Image, to batch: inout MultiCropBatch, at index: Int
+        _ views: [CropChoices], of image: Image, to batch: inout MultiCropBatch, at index: Int,
+        adjusting adjust: (inout Image, Int) -> Void = { _, _ in }
     ) {
         require(
             batch.globals.count == 2 && batch.locals.count == localCount,
             "writeCrops: a batch for \(batch.globals.count) and \(batch.locals.count) crops, not 2 and"
                 + " \(localCount)")
         for (number, choices) in views.enumerated() {
+            var crop = choices.view(of: image, side: number < 2 ? globalSide : localSide)
+            adjust(&crop, number)
             if number < 2 {
-                write(
-                    choices.view(of: image, side: globalSide), to: &batch.globals[number],
-                    at: index)
+                write(crop, to: &batch.globals[number], at: index)
             } else {
-                write(
-                    choices.view(of: image, side: localSide), to: &batch.locals[number - 2],
-                    at: index)
+                write(crop, to: &batch.locals[number - 2], at: index)
             }
         }
     }

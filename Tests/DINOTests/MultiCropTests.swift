@@ -123,6 +123,41 @@ import Testing
         #expect(batch.globals[1].rows(1..<2).elements == expected)
     }
 
+    /// A step of one's own sees each crop once, and what it leaves is normalised: here one colour for each crop.
+    @Test func stepOfOnesOwnChangesEachCrop() {
+        var options = MultiCrop()
+        (options.globalSide, options.localSide, options.localCount) = (20, 12, 3)
+        var (batch, plain) = (options.emptyBatch(count: 1), options.emptyBatch(count: 1))
+        var generator = Xoshiro256(seed: 4)
+        options.writeCrops(of: Self.picture, to: &plain, at: 0, using: &generator)
+        let next = generator.next()
+        generator = Xoshiro256(seed: 4)
+        var (numbers, drawn): ([Int], UInt64?) = ([], nil)
+        options.writeCrops(of: Self.picture, to: &batch, at: 0, using: &generator) {
+            crop, number, generator in
+            numbers.append(number)
+            drawn = drawn ?? generator.next()
+            guard number > 0 else { return }
+            let level = UInt8(51 * number)
+            crop = Image(
+                width: crop.width, height: crop.height,
+                colour: Colour(red: level, green: level, blue: level))
+        }
+        #expect(numbers == [0, 1, 2, 3, 4])
+        // All choices have been drawn before: the step's own draws come after them.
+        #expect(drawn == next)
+        #expect(batch.globals[0].elements == plain.globals[0].elements)
+        for (number, crops) in (batch.globals + batch.locals).enumerated().dropFirst() {
+            let plane = crops.count / 3
+            for (channel, level) in [0, 1, 2].map({ ($0, Float(51 * number) / 255) }) {
+                let expected =
+                    (level - options.mean[channel]) / options.standardDeviation[channel]
+                let elements = crops.elements[channel * plane..<(channel + 1) * plane]
+                #expect(elements.allSatisfy { abs($0 - expected) < 1e-5 })
+            }
+        }
+    }
+
     /// How often each choice occurs, and the range of its values, over 4,000 draws.
     @Test func choiceFrequenciesMatchReference() {
         let options = MultiCrop()
