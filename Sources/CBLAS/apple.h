@@ -15,24 +15,37 @@ static inline char lapack_triangle(int layout, char triangle) {
     return triangle == 'L' ? 'U' : 'L';
 }
 
+// Memory for a function of LAPACK, of the sizes that it asked for.
+typedef struct {
+    int count, integer_count;
+    double *numbers;
+    int *integers;
+} lapack_workspace;
+
+static inline lapack_workspace lapack_allocate(double count, int integer_count) {
+    return (lapack_workspace){
+        (int)count, integer_count, malloc((size_t)count * sizeof(double)), malloc((size_t)integer_count * sizeof(int)),
+    };
+}
+
+static inline void lapack_free(lapack_workspace work) {
+    free(work.numbers);
+    free(work.integers);
+}
+
 // Eigenvalues of a symmetric matrix; `job` is 'N': vectors would have to be transposed in row-major order.
 static inline int LAPACKE_dsyevd(int layout, char job, char triangle, int n, double *a, int lda, double *w) {
     char stored = lapack_triangle(layout, triangle);
-    int info = 0, work_count = -1, integer_count = -1, integers_needed = 0;
-    double work_needed = 0;
-    dsyevd_(&job, &stored, &n, a, &lda, w, &work_needed, &work_count, &integers_needed, &integer_count, &info);
+    int info = 0, query = -1, integers = 0;
+    double numbers = 0;
+    dsyevd_(&job, &stored, &n, a, &lda, w, &numbers, &query, &integers, &query, &info);
     if (info != 0) return info;
-    work_count = (int)work_needed;
-    integer_count = integers_needed;
-    double *work = malloc((size_t)work_count * sizeof *work);
-    int *integers = malloc((size_t)integer_count * sizeof *integers);
-    if (work && integers) {
-        dsyevd_(&job, &stored, &n, a, &lda, w, work, &work_count, integers, &integer_count, &info);
-    } else {
-        info = LAPACK_WORK_MEMORY_ERROR;
+    lapack_workspace work = lapack_allocate(numbers, integers);
+    info = LAPACK_WORK_MEMORY_ERROR;
+    if (work.numbers && work.integers) {
+        dsyevd_(&job, &stored, &n, a, &lda, w, work.numbers, &work.count, work.integers, &work.integer_count, &info);
     }
-    free(work);
-    free(integers);
+    lapack_free(work);
     return info;
 }
 
@@ -41,23 +54,18 @@ static inline int LAPACKE_dsyevr(
     int layout, char job, char range, char triangle, int n, double *a, int lda, double least, double most, int first,
     int last, double tolerance, int *found, double *w, double *z, int ldz, int *support) {
     char stored = lapack_triangle(layout, triangle);
-    int info = 0, work_count = -1, integer_count = -1, integers_needed = 0;
-    double work_needed = 0;
+    int info = 0, query = -1, integers = 0;
+    double numbers = 0;
     dsyevr_(&job, &range, &stored, &n, a, &lda, &least, &most, &first, &last, &tolerance, found, w, z, &ldz, support,
-            &work_needed, &work_count, &integers_needed, &integer_count, &info);
+            &numbers, &query, &integers, &query, &info);
     if (info != 0) return info;
-    work_count = (int)work_needed;
-    integer_count = integers_needed;
-    double *work = malloc((size_t)work_count * sizeof *work);
-    int *integers = malloc((size_t)integer_count * sizeof *integers);
-    if (work && integers) {
+    lapack_workspace work = lapack_allocate(numbers, integers);
+    info = LAPACK_WORK_MEMORY_ERROR;
+    if (work.numbers && work.integers) {
         dsyevr_(&job, &range, &stored, &n, a, &lda, &least, &most, &first, &last, &tolerance, found, w, z, &ldz, support,
-                work, &work_count, integers, &integer_count, &info);
-    } else {
-        info = LAPACK_WORK_MEMORY_ERROR;
+                work.numbers, &work.count, work.integers, &work.integer_count, &info);
     }
-    free(work);
-    free(integers);
+    lapack_free(work);
     return info;
 }
 

@@ -23,9 +23,6 @@ ptrdiff_t ck_prepared_keys(ptrdiff_t keys, ptrdiff_t width) {
     return balanced_block(keys, width) + balanced_block(width, keys + 2 * (key_blocks(keys, KEYS) - 1));
 }
 
-// Floats in `rows` rows of 16-bit integers, with their scales.
-static ptrdiff_t quantized_block(ptrdiff_t rows, ptrdiff_t depth) { return rows * (ck_integer_depth(depth) / 2 + 1); }
-
 ptrdiff_t ck_integer_attention_scratch(ptrdiff_t width) {
     // Queries and outputs; scores and powers; a panel of queries and one of them as floats.
     return quantized_block(CK_ATTENTION_QUERIES, width) + CK_ATTENTION_QUERIES * width

@@ -7,11 +7,6 @@
 
 static const float HIGHEST_POWER = 4095;
 
-// The bytes of `rows` quantised rows, and of their scales after them.
-INLINE ptrdiff_t quantized_bytes(ptrdiff_t rows, ptrdiff_t depth) {
-    return rows * (ck_integer_depth(depth) * 2 + (ptrdiff_t)sizeof(float));
-}
-
 // `rows` quantised rows with their scales, from `base` on.
 INLINE ck_quantized quantized_at(const void *base, ptrdiff_t rows, ptrdiff_t depth) {
     return (ck_quantized){base, (const float *)((const int16_t *)base + rows * ck_integer_depth(depth))};
@@ -26,7 +21,7 @@ static void prepare_integer_keys(
     ptrdiff_t keys, ptrdiff_t width, const float *key, const float *value, ptrdiff_t row_stride, float *prepared,
     float *scratch) {
     float *columns = scratch;  // a block's values, [width, KEYS]
-    char *target = (char *)prepared;
+    float *target = prepared;
     for (ptrdiff_t block = 0; block < key_blocks(keys, KEYS); block++) {
         const ptrdiff_t first = key_block_start(block, keys, KEYS, CK_STRIP);
         const ptrdiff_t count = key_block_start(block + 1, keys, KEYS, CK_STRIP) - first;
@@ -35,12 +30,12 @@ static void prepare_integer_keys(
         float poison = 0;
         const float *key_scales = quantized_at(target, count, width).scales;
         for (ptrdiff_t k = 0; k < count; k++) poison += key_scales[k] * 0;
-        target += quantized_bytes(count, width);
+        target += quantized_block(count, width);
         transpose_matrix(count, width, value + first * row_stride, row_stride, columns, count);
         quantize_words(width, count, columns, count, target, scratch + KEYS * width);
         float *value_scales = (float *)quantized_at(target, width, count).scales;
         for (ptrdiff_t d = 0; d < width; d++) value_scales[d] += poison;
-        target += quantized_bytes(width, count);
+        target += quantized_block(width, count);
     }
 }
 
@@ -127,14 +122,14 @@ static void integer_attention(ck_attention_task t, float *scratch) {
         for (ptrdiff_t j = 0; j < columns; j++) query_scales[i + j] = j < rows ? quantized.scales[j] * scale : 0;
     }
 
-    const char *prepared = (const char *)t.prepared;
+    const float *prepared = t.prepared;
     for (ptrdiff_t block = 0; block < key_blocks(t.keys, KEYS); block++) {
         const ptrdiff_t keys = key_block_start(block + 1, t.keys, KEYS, CK_STRIP)
             - key_block_start(block, t.keys, KEYS, CK_STRIP);
         const ck_quantized key = quantized_at(prepared, keys, t.width);
-        prepared += quantized_bytes(keys, t.width);
+        prepared += quantized_block(keys, t.width);
         const ck_quantized value = quantized_at(prepared, t.width, keys);
-        prepared += quantized_bytes(t.width, keys);
+        prepared += quantized_block(t.width, keys);
         for (ptrdiff_t i = 0; i < t.queries; i += QUERY_PANEL) {
             const ptrdiff_t columns = query_panel(t.queries - i);
             float *o = output + i * t.width, back[QUERY_PANEL];

@@ -36,3 +36,8 @@ static inline ptrdiff_t split_steps(ptrdiff_t depth) { return (depth + SPLIT_STE
 static inline ptrdiff_t split_bytes(ptrdiff_t lines, ptrdiff_t depth) {
     return (lines + SPLIT_SIDE - 1) / SPLIT_SIDE * SPLIT_SIDE * (split_steps(depth) * SPLIT_STEP * 3 + 4);
 }
+
+// Floats in `rows` rows of 16-bit integers, and their scales after them.
+static inline ptrdiff_t quantized_block(ptrdiff_t rows, ptrdiff_t depth) {
+    return rows * (ck_integer_depth(depth) / 2 + 1);
+}
