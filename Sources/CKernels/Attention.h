@@ -46,13 +46,13 @@ static void prepare_keys(
 // A tile of scores or outputs, [rows, columns]. Full ones, nearly all, spare the choice by their size.
 INLINE void attention_tile(bool paired, ptrdiff_t rows, ptrdiff_t columns, product_tile t) {
 #if PAIRED
-    if (paired) return paired_tile(rows, columns, t);
+    if (paired) return paired_tile(rows, columns, &t);
 #endif
     if (rows == ROWS && columns == PANEL) {
         t.c_row = PANEL;  // A constant.
-        tile_of(ROWS, VECTORS, t.a.column_stride, t);
+        tile_of(ROWS, VECTORS, t.a.column_stride != 1, t);
     } else {
-        tile(rows, columns, t);
+        tile(rows, columns, &t);
     }
 }
 

@@ -74,7 +74,7 @@ static void product_of_panels(ptrdiff_t m, ptrdiff_t n, product_tile whole) {
             part.b += start * whole.depth;
             if (columns == width) {
                 part.c = target;
-                tile(rows, width, part);
+                tile(rows, width, &part);
             } else {
                 float edge[ROWS * PANEL];
                 for (ptrdiff_t r = 0; whole.accumulates && r < rows; r++) {
@@ -82,7 +82,7 @@ static void product_of_panels(ptrdiff_t m, ptrdiff_t n, product_tile whole) {
                 }
                 part.c = edge;
                 part.c_row = width;
-                tile(rows, width, part);
+                tile(rows, width, &part);
                 for (ptrdiff_t r = 0; r < rows; r++) {
                     copy(columns, edge + r * width, target + r * c_row);
                 }

@@ -9,6 +9,7 @@ enum {
     VECTORS = REGISTERS >= 32 ? 3 : 2,
     PANEL = VECTORS * LANES,
     ROWS = REGISTERS >= 32 ? 8 : 6,
+    STEPS = 4,        // of the depth between two branches
     AHEAD = 192,      // floats that packing prefetches ahead along columns
     ROWS_AHEAD = 16,  // rows that it prefetches ahead where rows are contiguous
     BESIDE = 2,  // extra numbers per packed column in balanced factors: its term and its scale
@@ -70,11 +71,36 @@ typedef struct {
     ck_epilogue epilogue;
 } product_tile;
 
-// A tile of `rows` by `vectors`. These and the stride of A's columns are constants.
-INLINE void tile_of(int rows, int vectors, ptrdiff_t a_column, product_tile t) {
+// Adds `steps` of the depth to a tile's sums. Rows of A are three to a pointer: at 0, 1 and 2 strides from it, an address is
+// part of the instruction that loads.
+INLINE void multiply_steps(
+    int rows, int vectors, int steps, ptrdiff_t a_row, ptrdiff_t a_column, const float *thirds[(ROWS + 2) / 3],
+    const float **b, vector sums[ROWS][VECTORS]) {
+    UNROLL for (int s = 0; s < steps; s++) {
+        vector line[VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) line[v] = load(*b + (s * vectors + v) * LANES);
+        UNROLL for (int r = 0; r < rows; r++) {
+            const vector x = thirds[r / 3][r % 3 * a_row + s * a_column];
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = x * line[v] + sums[r][v];
+        }
+        KEEP_STEP(*b);
+    }
+    UNROLL for (int i = 0; i < (rows + 2) / 3; i++) {
+        thirds[i] += steps * a_column;
+        KEEP_POINTER(thirds[i]);
+    }
+    *b += steps * vectors * LANES;
+}
+
+// A tile of `rows` by `vectors`, A's rows contiguous or, if `transposed`, its columns. These are constants.
+//
+// Instructions are counted as if each cost time, since each does where another thread shares the core, as on rented
+// machines: a step of 6 rows by 2 vectors has 12 multiply-adds, 8 loads and little else.
+INLINE void tile_of(int rows, int vectors, bool transposed, product_tile t) {
     const ck_epilogue e = t.epilogue;
-    const float *a = t.a.first, *b = t.b;
-    const ptrdiff_t a_row = t.a.row_stride, c_row = t.c_row;
+    const float *b = t.b;
+    const ptrdiff_t a_row = transposed ? 1 : t.a.row_stride, a_column = transposed ? t.a.column_stride : 1;
+    const ptrdiff_t c_row = t.c_row;
     float *c = t.c;
     vector sums[ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
@@ -82,16 +108,11 @@ INLINE void tile_of(int rows, int vectors, ptrdiff_t a_column, product_tile t) {
             sums[r][v] = t.accumulates ? load(c + r * c_row + v * LANES) : (vector)0.0f;
         }
     }
-    for (ptrdiff_t p = 0; p < t.depth; p++) {
-        vector line[VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++) line[v] = load(b + v * LANES);
-        UNROLL for (int r = 0; r < rows; r++) {
-            vector x = a[r * a_row];
-            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = x * line[v] + sums[r][v];
-        }
-        a += a_column;
-        b += vectors * LANES;
-    }
+    const float *thirds[(ROWS + 2) / 3];
+    UNROLL for (int i = 0; i < (rows + 2) / 3; i++) thirds[i] = t.a.first + 3 * i * a_row;
+    const float *whole = b + t.depth / STEPS * STEPS * vectors * LANES, *end = b + t.depth * vectors * LANES;
+    while (b < whole) multiply_steps(rows, vectors, STEPS, a_row, a_column, thirds, &b, sums);
+    while (b < end) multiply_steps(rows, vectors, 1, a_row, a_column, thirds, &b, sums);
     if (!e.bias && !e.residual) {  // Asked once: at the depth of a head these questions take an eighth of the time.
         UNROLL for (int r = 0; r < rows; r++) {
             UNROLL for (int v = 0; v < vectors; v++) store(c + r * c_row + v * LANES, sums[r][v]);
@@ -109,10 +130,9 @@ INLINE void tile_of(int rows, int vectors, ptrdiff_t a_column, product_tile t) {
 }
 
 // The same for any `rows` up to ROWS and `width` from panel_width.
-static void tile(ptrdiff_t rows, ptrdiff_t width, product_tile t) {
-    const ptrdiff_t a_column = t.a.column_stride;
-#define TILE(r, v) \
-    case r * 4 + v: return a_column == 1 ? tile_of(r, v, 1, t) : tile_of(r, v, a_column, t)
+static void tile(ptrdiff_t rows, ptrdiff_t width, const product_tile *t) {
+    const bool transposed = t->a.column_stride != 1;
+#define TILE(r, v) case r * 4 + v: return transposed ? tile_of(r, v, true, *t) : tile_of(r, v, false, *t)
     switch (rows * 4 + width / LANES) {
         TILE(1, 1); TILE(2, 1); TILE(3, 1); TILE(4, 1); TILE(5, 1); TILE(6, 1);
         TILE(1, 2); TILE(2, 2); TILE(3, 2); TILE(4, 2); TILE(5, 2); TILE(6, 2);
@@ -285,13 +305,13 @@ static void product(ck_product_task t) {
                 part.ahead = j + GROUP < n ? panel + GROUP * (depth + BESIDE) + share
                     : end == n && t.next ? t.next + (j - first_column) * (depth + BESIDE) + share
                     : panel;
-                paired_tile(rows, width, part);
+                paired_tile(rows, width, &part);
 #else
                 // The strip below, which uses this panel in its turn.
                 for (ptrdiff_t r = rows; r < rows + STRIP && first + r < m; r++) {
                     prefetch_row(r, 0, columns, c_strip + j, c_row, left);
                 }
-                tile(rows, width, part);
+                tile(rows, width, &part);
 #endif
                 if (!isWider) left.bias = left.residual = 0;
                 if (isWider) copy_rows(rows, columns, edge, width, c_strip + j, c_row);

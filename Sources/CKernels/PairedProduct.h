@@ -206,8 +206,8 @@ INLINE void paired_tile_of(int rows, ptrdiff_t width, product_tile t) {
 }
 
 // The same for any `rows` up to CK_STRIP.
-static void paired_tile(ptrdiff_t rows, ptrdiff_t width, product_tile t) {
-#define TILE(r) case r: return paired_tile_of(r, width, t)
+static void paired_tile(ptrdiff_t rows, ptrdiff_t width, const product_tile *t) {
+#define TILE(r) case r: return paired_tile_of(r, width, *t)
     switch (rows) {
         TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); TILE(7); TILE(8);
         TILE(9); TILE(10); TILE(11); TILE(12); TILE(13); TILE(14); TILE(15); TILE(16);

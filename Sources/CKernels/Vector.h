@@ -12,6 +12,11 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
+// Keeps the compiler from rewriting a pointer's arithmetic, which it does to the loss of addresses within instructions;
+// and from moving loads from it across, which costs registers.
+#define KEEP_POINTER(p) __asm__("" : "+r"(p))
+#define KEEP_STEP(p) __asm__ volatile("" : "+r"(p))
+
 typedef float vector __attribute__((ext_vector_type(LANES)));
 typedef int32_t integers __attribute__((ext_vector_type(LANES)));
 typedef vector unaligned_vector __attribute__((aligned(4)));

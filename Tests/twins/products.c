@@ -96,7 +96,7 @@ static void check_sums(const ck_kernels *set) {
         const ptrdiff_t columns = extents[(round * 3 + round / EXTENTS * 4 + 2) % EXTENTS];
         const ptrdiff_t k = depths[round % DEPTHS];
         const bool accumulates = round % 7 == 3;
-        matrix a = random_matrix(m, k, next_below(&n, 3), 1, &n);
+        matrix a = random_matrix(m, k, next_below(&n, 2) ? BY_ROWS : BY_COLUMNS, 1, &n);
         matrix b = random_matrix(k, columns, next_below(&n, 3), 1, &n);
         matrix bias = random_matrix(1, columns, BY_ROWS, 1, &n);
         matrix residual = random_matrix(m, columns, BY_ROWS, 1, &n);

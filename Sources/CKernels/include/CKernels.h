@@ -30,7 +30,8 @@ typedef struct {
 // A task of a matrix product: C = A B or C += A B for one block of the depth.
 typedef struct {
     ptrdiff_t rows, columns, depth;  // A is [rows, depth], B [depth, columns]
-    ck_matrix left;                  // A; of what `balance` wrote only `first` is read
+    // A, its rows or its columns contiguous; of what `balance` wrote only `first` is read.
+    ck_matrix left;
     const float *_Nonnull packed;    // B as `pack` wrote it, or `split`
     const float *_Nullable next;     // the block of B to be multiplied next, prefetched meanwhile; or NULL
     float *_Nonnull c;               // [rows, columns]

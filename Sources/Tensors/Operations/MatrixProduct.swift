@@ -76,8 +76,10 @@ struct BlockedProduct {
     func multiplyByRows(_ packed: PackedFactor) {
         let blocks = blocks
         // Enough rows to be worth a pass over B, few enough to stay in cache; an even number of tasks, so that no
-        // thread waits long for the last.
-        let chunks = (m + 2 * fewRows - 1) / (2 * fewRows) * 2
+        // thread waits long for the last. Cores that other tenants share are not equally fast, so that small tasks gain
+        // 1 to 5%; balanced strips prefetch their share of a panel, and need more of them to do so.
+        let pair = kernels.balance == nil ? fewRows : 2 * fewRows
+        let chunks = (m + pair - 1) / pair * 2
         let right = RightFactor(packed, b, kernels)
         withUnsafePointers(reading: right) { factor in
             Parallelism.perform(count: chunks) { chunk in
@@ -195,7 +197,7 @@ struct BlockedProduct {
 
     /// Whether `prepare` has anything to do.
     private var needsPreparing: Bool {
-        kernels.balance != nil || a.isMapped || a.isTransposed && m > 1
+        kernels.balance != nil || a.isMapped || a.columnStride != 1
     }
 
     /// Floats that `prepare` writes for a number of rows. Rows that start at a strip are stored at the offset that this
