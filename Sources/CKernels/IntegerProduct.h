@@ -18,15 +18,15 @@ enum {
     INTEGER_VECTORS = LANES == 16 ? 3 : 2,
     INTEGER_PANEL = INTEGER_VECTORS * LANES,
     INTEGER_ROWS = REGISTERS >= 32 ? 8 : 6,
-    WORD_STEPS = 4,                     // words of the depth between two branches
+    WORD_STEPS = 4,  // words of the depth between two branches
     INTEGER_GROUP_BYTES = 192 << 10,  // the part of B that stays in the second-level cache
     BYTE_ROWS = TILES ? 32 : INTEGER_ROWS,  // the same for 8 bits
     BYTE_PANEL = TILES ? 32 : INTEGER_PANEL,
 };
 
 // sum + a0 b0 + a1 b1 for each pair. Instructions by name, because clang takes that of VNNI apart into a product and an
-// addition, for the sake of latency, at twice the time where many sums are formed at once; and adds the others' products to
-// one another first, for which there are too few registers.
+// addition, for the sake of latency, at twice the time where many sums are formed at once; and adds the others' products
+// to one another first, for which there are too few registers (hence volatile, too: in this order).
 INLINE words add_pairs(words sum, words a, words b) {
 #if MULTIPLIER == VNNI && LANES == 16
     __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
@@ -49,7 +49,7 @@ INLINE words add_pairs(words sum, words a, words b) {
 }
 
 #if defined(__x86_64__) && LANES == 8 && MULTIPLIER == PAIRS
-// The same for two sums that share a. On Zen 3, products in a row followed by their additions are 4% faster than in turns.
+// The same for two sums that share a. On Zen 3, two products and then their additions are 4% faster than in turns.
 INLINE void add_pairs_to_two(words sums[2], words a, const words b[2]) {
     words first;
     __asm__ volatile(

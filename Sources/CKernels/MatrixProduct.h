@@ -71,23 +71,23 @@ typedef struct {
     ck_epilogue epilogue;
 } product_tile;
 
-// Adds `steps` of the depth to a tile's sums. Rows of A are three to a pointer: at 0, 1 and 2 strides from it, an address is
-// part of the instruction that loads.
+// Adds `steps` of the depth to a tile's sums. Rows of A are three to a pointer: an instruction that loads can compute the
+// addresses at 0, 1 and 2 strides from it.
 INLINE void multiply_steps(
-    int rows, int vectors, int steps, ptrdiff_t a_row, ptrdiff_t a_column, const float *thirds[(ROWS + 2) / 3],
+    int rows, int vectors, int steps, ptrdiff_t a_row, ptrdiff_t a_column, const float *triples[(ROWS + 2) / 3],
     const float **b, vector sums[ROWS][VECTORS]) {
     UNROLL for (int s = 0; s < steps; s++) {
         vector line[VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) line[v] = load(*b + (s * vectors + v) * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
-            const vector x = thirds[r / 3][r % 3 * a_row + s * a_column];
+            const vector x = triples[r / 3][r % 3 * a_row + s * a_column];
             UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = x * line[v] + sums[r][v];
         }
         KEEP_STEP(*b);
     }
     UNROLL for (int i = 0; i < (rows + 2) / 3; i++) {
-        thirds[i] += steps * a_column;
-        KEEP_POINTER(thirds[i]);
+        triples[i] += steps * a_column;
+        KEEP_POINTER(triples[i]);
     }
     *b += steps * vectors * LANES;
 }
@@ -108,11 +108,11 @@ INLINE void tile_of(int rows, int vectors, bool transposed, product_tile t) {
             sums[r][v] = t.accumulates ? load(c + r * c_row + v * LANES) : (vector)0.0f;
         }
     }
-    const float *thirds[(ROWS + 2) / 3];
-    UNROLL for (int i = 0; i < (rows + 2) / 3; i++) thirds[i] = t.a.first + 3 * i * a_row;
+    const float *triples[(ROWS + 2) / 3];
+    UNROLL for (int i = 0; i < (rows + 2) / 3; i++) triples[i] = t.a.first + 3 * i * a_row;
     const float *whole = b + t.depth / STEPS * STEPS * vectors * LANES, *end = b + t.depth * vectors * LANES;
-    while (b < whole) multiply_steps(rows, vectors, STEPS, a_row, a_column, thirds, &b, sums);
-    while (b < end) multiply_steps(rows, vectors, 1, a_row, a_column, thirds, &b, sums);
+    while (b < whole) multiply_steps(rows, vectors, STEPS, a_row, a_column, triples, &b, sums);
+    while (b < end) multiply_steps(rows, vectors, 1, a_row, a_column, triples, &b, sums);
     if (!e.bias && !e.residual) {  // Asked once: at the depth of a head these questions take an eighth of the time.
         UNROLL for (int r = 0; r < rows; r++) {
             UNROLL for (int v = 0; v < vectors; v++) store(c + r * c_row + v * LANES, sums[r][v]);
