@@ -12,8 +12,9 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-// Keeps the compiler from rewriting a pointer's arithmetic, which it does to the loss of addresses within instructions;
-// and from moving loads from it across, which costs registers.
+// Both hide a pointer's history from the compiler, which would otherwise replace addresses that instructions compute for
+// free by additions. KEEP_STEP also stays in place: loads through the pointer are not moved ahead of it, which would take
+// registers.
 #define KEEP_POINTER(p) __asm__("" : "+r"(p))
 #define KEEP_STEP(p) __asm__ volatile("" : "+r"(p))
 
