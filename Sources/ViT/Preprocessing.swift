@@ -117,8 +117,8 @@ public struct Preprocessing: Hashable, Sendable, Codable {
         let normalization = normalization ?? network.normalization
         let (mean, deviation) = (normalization.mean, normalization.standardDeviation)
         // A table of the 256 levels, computed as torchvision's ToTensor and Normalize do.
-        let levels = (0..<3).map { channel in
-            (0..<256).map { (Float($0) / 255 - mean[channel]) / deviation[channel] }
+        let levels = zip(mean, deviation).map { mean, deviation in
+            (0..<256).map { (Float($0) / 255 - mean) / deviation }
         }
         let count = image.width * image.height
         return Tensor(shape: [3, image.height, image.width]) { elements in

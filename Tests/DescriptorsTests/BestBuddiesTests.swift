@@ -106,9 +106,9 @@ private let tolerance: Float = 2e-6
 
     @Test func firstOfEqualCellsIsNearest() {
         // With integers, the products of equal descriptors are equal to the bit.
-        let pattern: [Float] = [3, 1, 1, 3]
-        let a = grid((0..<70).flatMap { _ in pattern[0..<2] }, 10, 7)
-        let b = grid((0..<66).flatMap { pattern[2 * ($0 % 2)..<(2 * ($0 % 2) + 2)] }, 3, 22)
+        let (one, other): ([Float], [Float]) = ([3, 1], [1, 3])
+        let a = grid((0..<70).flatMap { _ in one }, 10, 7)
+        let b = grid((0..<66).flatMap { $0 % 2 == 0 ? one : other }, 3, 22)
         let nearest = NearestNeighbours(a, b, binning: .none)
         #expect(nearest.source.allSatisfy { $0.index == 0 })
         #expect(nearest.target.allSatisfy { $0.index == 0 })

@@ -81,7 +81,8 @@ import ViT
             return try await extractor.descriptors(of: photo)
         }
         await #expect(throws: ExtractionError.cancelled) { try await task.value }
-        #expect(fractions.withLock(\.self) == [0, 1.0 / 3])
+        let third = 1.0 / 3
+        #expect(fractions.withLock(\.self) == [0, third])
     }
 
     @Test func cancelledTasksCannotRunSynchronousFormsEither() async throws {

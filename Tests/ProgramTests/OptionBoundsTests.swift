@@ -132,7 +132,7 @@ import Testing
             try Image(contentsOf: Fixtures.first).resized(width: 64, height: 64, using: .bilinear)
                 .writePNG(to: folder["frames/\(name).png"])
         }
-        let mask = (0..<4096).map { UInt8($0 % 64 / 32 * 255) }
+        let mask = (0..<4096).map { $0 % 64 < 32 ? UInt8(0) : 255 }
         try Image.writeGrayPNG(mask, width: 64, height: 64, to: folder["mask.png"])
         func masks(_ neighbours: String, _ reach: String) throws -> [Data] {
             let outcome = try Program.run([

@@ -11,9 +11,12 @@ import Testing
     }
 
     /// Gates from -120 to 120, denser around zero, and some that are too large for any exponential.
-    private static let gates: [Float] =
-        (-120_000...120_000).map { Float($0) / 1000 } + (-4000...4000).map { Float($0) / 3e5 }
-        + [0, -0.0, 1e-30, -1e-30, 128, -128, 1e4, -1e4, 3e38, -3e38]
+    private static let gates: [Float] = {
+        let even = (-120_000...120_000).map { Float($0) / 1000 }
+        let dense = (-4000...4000).map { Float($0) / 3e5 }
+        let special: [Float] = [0, -0.0, 1e-30, -1e-30, 128, -128, 1e4, -1e4, 3e38, -3e38]
+        return even + dense + special
+    }()
 
     private func swiGLU(_ rows: [(gate: Float, value: Float)], _ set: KernelSet) -> [Float] {
         var result = [Float](repeating: .nan, count: rows.count)

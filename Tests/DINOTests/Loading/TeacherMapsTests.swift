@@ -129,7 +129,8 @@ import ViT
             let attention = try #require(features.attention)
             for picture in 0..<2 {
                 let shares = attention.rows(picture..<picture + 1).elements
-                #expect(abs(shares.reduce(0, +) - 1) < 1e-5)
+                let total = shares.reduce(0, +)
+                #expect(abs(total - 1) < 1e-5)
                 var mean: Float = 0
                 for (cell, share) in shares.enumerated() {
                     let column = features.patches[picture, cell, 0] / 5

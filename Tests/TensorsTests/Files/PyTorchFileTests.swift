@@ -6,14 +6,13 @@ import Testing
     /// The tensors that make_files.py writes in each format.
     private var expected: [String: Tensor] {
         let ramp = (0..<24).map(Float.init)
+        // Of shapes [4, 6] and [2, 3, 4] before.
+        let transposed = (0..<6).flatMap { stride(from: Float($0), to: 24, by: 6) }
+        let permuted = (0..<4).flatMap { stride(from: Float($0), to: 24, by: 4) }
         return [
             "model.plain": Tensor(ramp.map { $0 / 8 }, shape: [2, 3, 4]),
-            "model.transposed": Tensor(
-                (0..<6).flatMap { i in (0..<4).map { ramp[$0 * 6 + i] } }, shape: [6, 4]),
-            "model.permuted": Tensor(
-                (0..<4).flatMap { k in
-                    (0..<2).flatMap { i in (0..<3).map { ramp[i * 12 + $0 * 4 + k] } }
-                }, shape: [4, 2, 3]),
+            "model.transposed": Tensor(transposed, shape: [6, 4]),
+            "model.permuted": Tensor(permuted, shape: [4, 2, 3]),
             "model.sliced": Tensor([7, 9, 11, 13, 15, 17], shape: [2, 3]),
             "model.scalar": Tensor([-1.5], shape: []),
             "model.empty": Tensor([], shape: [0, 5]),

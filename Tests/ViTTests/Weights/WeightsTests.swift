@@ -31,19 +31,20 @@ import ViT
     }
 
     /// Names and shapes in the order of the official state dict, width 32 and depth 2.
-    private let tiny: [(String, Shape)] =
-        [
+    private let tiny: [(String, Shape)] = {
+        let first: [(String, Shape)] = [
             ("cls_token", [1, 1, 32]), ("pos_embed", [1, 17, 32]),
             ("patch_embed.proj.weight", [32, 3, 4, 4]), ("patch_embed.proj.bias", [32]),
         ]
-        + [0, 1].flatMap { block in
-            [
-                ("norm1.weight", [32]), ("norm1.bias", [32]), ("attn.qkv.weight", [96, 32]),
-                ("attn.qkv.bias", [96]), ("attn.proj.weight", [32, 32]), ("attn.proj.bias", [32]),
-                ("norm2.weight", [32]), ("norm2.bias", [32]), ("mlp.fc1.weight", [32, 32]),
-                ("mlp.fc1.bias", [32]), ("mlp.fc2.weight", [32, 32]), ("mlp.fc2.bias", [32]),
-            ].map { ("blocks.\(block).\($0.0)", $0.1) as (String, Shape) }
-        } + [("norm.weight", [32]), ("norm.bias", [32])]
+        let block: [(String, Shape)] = [
+            ("norm1.weight", [32]), ("norm1.bias", [32]), ("attn.qkv.weight", [96, 32]),
+            ("attn.qkv.bias", [96]), ("attn.proj.weight", [32, 32]), ("attn.proj.bias", [32]),
+            ("norm2.weight", [32]), ("norm2.bias", [32]), ("mlp.fc1.weight", [32, 32]),
+            ("mlp.fc1.bias", [32]), ("mlp.fc2.weight", [32, 32]), ("mlp.fc2.bias", [32]),
+        ]
+        let blocks = [0, 1].flatMap { index in block.map { ("blocks.\(index).\($0)", $1) } }
+        return first + blocks + [("norm.weight", [32]), ("norm.bias", [32])]
+    }()
 
     private let tinyConfiguration = VisionTransformer.Configuration(
         width: 32, depth: 2, heads: 2, patchSize: 4, hiddenWidth: 32,
