@@ -3,8 +3,9 @@
 import PackageDescription
 
 // The implementation of MPI, by the name of its pkg-config file: `ompi-c` or `mpich`. `mpi` is the one that Debian's
-// alternatives choose (`update-alternatives --config mpi-x86_64-linux-gnu`).
-let mpi = Context.environment["DINO_VIT_MPI"] ?? "mpi"
+// alternatives choose (`update-alternatives --config mpi-x86_64-linux-gnu`). Where the environment names one, the trait is
+// enabled by default.
+let mpi = Context.environment["DINO_VIT_MPI"]
 
 let package = Package(
     name: "dino-vit",
@@ -20,7 +21,8 @@ let package = Package(
     ],
     traits: [
         .trait(
-            name: "MPI", description: "Several processes, on one or several machines, through MPI.")
+            name: "MPI", description: "Several processes, on one or several machines, through MPI."),
+        .default(enabledTraits: mpi == nil ? [] : ["MPI"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -34,7 +36,7 @@ let package = Package(
             name: "CJPEG", pkgConfig: "libjpeg",
             providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
         .systemLibrary(
-            name: "CMPILibrary", pkgConfig: mpi,
+            name: "CMPILibrary", pkgConfig: mpi ?? "mpi",
             providers: [.apt(["libopenmpi-dev"]), .brew(["open-mpi"])]),
         .target(name: "CKernels"),
         // The functions of MPI that are used; empty without the trait, since a root package builds all its targets.
@@ -42,6 +44,8 @@ let package = Package(
             name: "CMPI",
             dependencies: [.target(name: "CMPILibrary", condition: .when(traits: ["MPI"]))],
             cSettings: [.define("DINO_VIT_MPI", .when(traits: ["MPI"]))]),
+        // For the program alone: a library does not change the process's signals.
+        .target(name: "CHangup"),
         // Decoders whose errors are long jumps, kept in C, and the resampling kernels.
         .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
 
@@ -74,7 +78,7 @@ let package = Package(
             name: "dino-vit",
             dependencies: [
                 "DINO", "Descriptors", "Synthesis", "ViT", "Images", "Tensors", "Platform",
-                "MessagePassing",
+                "MessagePassing", "CHangup",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/dino-vit"),

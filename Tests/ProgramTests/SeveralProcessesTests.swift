@@ -1,16 +1,16 @@
 import Foundation
 import Testing
 
-/// The program built with the trait MPI, if `Tests/run` has built one.
-private let programWithMPI = ProcessInfo.processInfo.environment["DINO_VIT_MPI_PROGRAM"]
-
-/// The program built with the trait MPI, started by a launcher. `Tests/run` builds it and names it in the environment; without
-/// it these tests are skipped.
-@Suite(.serialized, .enabled(if: programWithMPI != nil, "needs a program with MPI"))
+/// The program, started by a launcher, where the package was built with MPI by naming its implementation in the environment.
+@Suite(
+    .serialized,
+    .enabled(
+        if: ProcessInfo.processInfo.environment["DINO_VIT_MPI"] != nil, "needs a build with MPI"))
 struct SeveralProcessesTests {
     private func run(_ count: Int, _ arguments: [String]) throws -> Program.Outcome {
         try Program.run(
-            ["mpiexec", "-n", "\(count)", try #require(programWithMPI)] + arguments,
+            ["mpiexec", "-n", "\(count)", Program.products.appendingPathComponent("dino-vit").path]
+                + arguments,
             name: "/usr/bin/env")
     }
 

@@ -1,0 +1,2 @@
+// Nothing to call: linking it is enough.
+#pragma once
