@@ -302,28 +302,38 @@ static void integer_product(ck_integer_product_task t) {
         for (ptrdiff_t s = 0; s < strips; s++) {
             // Strips of even size: a tile of two rows takes nearly as long as one of five.
             const ptrdiff_t first = m * s / strips, rows = m * (s + 1) / strips - first;
+            const ptrdiff_t below = s + 1 < strips ? m * (s + 2) / strips - first - rows : 0;
 #if TILES
             if (t.bits == 8) configure_tiles(rows);
 #endif
+            integer_tile tile = {
+                .a = (const uint32_t *)t.left.integers + first * words_of_depth,
+                .a_row = words_of_depth,
+                .words_of_depth = words_of_depth,
+                .row_scales = t.left.scales + first,
+                .scales = t.right.scales + first_column,
+                .bias = t.bias ? t.bias + first_column : 0,
+                .residual = t.residual ? t.residual + first * t.residual_row_stride + first_column : 0,
+                .offsets = t.offsets ? t.offsets + first_column : 0,
+                .residual_row = t.residual_row_stride,
+                .c = t.c + first * t.c_row_stride + first_column,
+                .c_row = t.c_row_stride,
+            };
             for (ptrdiff_t j = first_column; j < end; j += panel) {
                 const ptrdiff_t strip = j / CK_INTEGER_STRIP * CK_INTEGER_STRIP;
-                const integer_tile tile = {
-                    .columns = end - j < panel ? end - j : panel,
-                    .a = (const uint32_t *)t.left.integers + first * words_of_depth,
-                    .b = (const char *)t.right.integers + strip * words_of_depth * size,
-                    .a_row = words_of_depth,
-                    .words_of_depth = words_of_depth,
-                    .first_lane = j - strip,
-                    .row_scales = t.left.scales + first,
-                    .scales = t.right.scales + j,
-                    .bias = t.bias ? t.bias + j : 0,
-                    .residual = t.residual ? t.residual + first * t.residual_row_stride + j : 0,
-                    .offsets = t.offsets ? t.offsets + j : 0,
-                    .residual_row = t.residual_row_stride,
-                    .c = t.c + first * t.c_row_stride + j,
-                    .c_row = t.c_row_stride,
-                };
+                tile.columns = end - j < panel ? end - j : panel;
+                tile.b = (const char *)t.right.integers + strip * words_of_depth * size;
+                tile.first_lane = j - strip;
+                // The strip below uses this panel in its turn.
+                if (!(TILES && t.bits == 8)) {
+                    prefetch_rows(true, below, tile.columns, tile.c + rows * tile.c_row, tile.c_row);
+                }
                 if (t.bits == 8) tile_of_bytes(rows, &tile); else tile_of_words(rows, &tile);
+                tile.scales += panel;
+                if (tile.bias) tile.bias += panel;
+                if (tile.residual) tile.residual += panel;
+                if (tile.offsets) tile.offsets += panel;
+                tile.c += panel;
             }
         }
     }

@@ -165,7 +165,8 @@ INLINE void paired_tile_of(int rows, ptrdiff_t width, product_tile t) {
         UNROLL for (int r = 0; r < rows; r++) sums[r] = load(terms) + row_terms[r];
         for (ptrdiff_t p = 0; p < part; p++) {
             if (p < STEPS_PER_PREFETCH * rows && p % STEPS_PER_PREFETCH == 0) {
-                prefetch_row(p / STEPS_PER_PREFETCH, j, LANES, c, c_row, e);
+                const ptrdiff_t row = p / STEPS_PER_PREFETCH;
+                prefetch_results(1, LANES, c + row * c_row + j, c_row, epilogue_at(e, row, j));
             }
             const vector first = load(b0), second = load(b1), third = load(b2);
             __builtin_prefetch(ahead, 0, 2);

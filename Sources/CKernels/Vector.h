@@ -29,6 +29,15 @@ enum { CURRENT_ROUNDING = 4 };  // For instructions with a rounding argument.
 INLINE vector load(const float *p) { return *(const unaligned_vector *)p; }
 INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
 
+// Prefetches the first `columns` of some rows, to be written or only read.
+INLINE void prefetch_rows(bool writes, ptrdiff_t rows, ptrdiff_t columns, const float *p, ptrdiff_t stride) {
+    for (ptrdiff_t r = 0; r < rows; r++, p += stride) {
+        for (ptrdiff_t j = 0; j < columns; j += 16) {
+            if (writes) __builtin_prefetch(p + j, 1, 3); else __builtin_prefetch(p + j, 0, 3);
+        }
+    }
+}
+
 // If either is NaN the result is b, as with x86's own instructions: callers pass the bound first, so that a
 // NaN passes through.
 INLINE vector maximum(vector a, vector b) { return a > b ? a : b; }
