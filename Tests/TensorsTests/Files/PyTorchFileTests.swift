@@ -6,7 +6,7 @@ import Testing
     /// The tensors that make_files.py writes in each format.
     private var expected: [String: Tensor] {
         let ramp = (0..<24).map(Float.init)
-        // Of shapes [4, 6] and [2, 3, 4] before.
+        // The ramp as [4, 6], transposed; as [2, 3, 4], with its last dimension first.
         let transposed = (0..<6).flatMap { stride(from: Float($0), to: 24, by: 6) }
         let permuted = (0..<4).flatMap { stride(from: Float($0), to: 24, by: 4) }
         return [
