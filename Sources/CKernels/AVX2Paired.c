@@ -6,6 +6,7 @@
 #define FUSED true
 #define AVX512 0
 #define PAIRED 1
+#define WIDE_TILES 1
 #define SPLIT 0
 #define SET_NAME "avx2-paired"
 #define TABLE ck_avx2_paired

@@ -4,6 +4,7 @@
 #define FUSED true
 #define AVX512 1
 #define PAIRED 1
+#define WIDE_TILES 0
 #define SPLIT 0
 #define SET_NAME "avx512-paired"
 #define TABLE ck_avx512_paired

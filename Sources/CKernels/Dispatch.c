@@ -40,19 +40,21 @@ ptrdiff_t ck_attention_pullback_scratch(ptrdiff_t width) {
         + 2 * BACKWARD_QUERIES * BACKWARD_KEYS;
 }
 
-// The processors on which paired products are the faster form. They need units that add beside those that multiply;
-// where both share them, two additions for a multiplication gain nothing. AMD numbers families from 0; 25 is also
-// Zen 3, which has no AVX-512. On Zen 5, family 26, which has two full units for multiply-adds, the plain form is faster
-// by a tenth: in one sitting it reached 74 to 88% of their rate, the paired one 67 to 80%.
-static const struct { const char *vendor; int family; } PAIRED_PROCESSORS[] = {
-    {"AuthenticAMD", 25},  // Zen 4: 1.2 to 1.3 times the rate of multiply-adds, measured
+// The processors on which a paired form is the faster one. They need units that add beside those that multiply; where both
+// share them, two additions for a multiplication gain nothing. AMD numbers families from 0; 25 is also Zen 3, which has no
+// AVX-512.
+static const struct { const char *vendor; int family; ck_product_form form; } PAIRED_PROCESSORS[] = {
+    {"AuthenticAMD", 25, CK_PAIRED},       // Zen 4: 1.2 to 1.3 times the rate of multiply-adds, measured
+    {"AuthenticAMD", 26, CK_PAIRED_WIDE},  // Zen 5: 1.2 to 1.3 times, the narrow tiles 0.8, the plain form 0.95
 };
 
-bool ck_prefers_paired(const char *vendor, int family) {
+ck_product_form ck_preferred_form(const char *vendor, int family) {
     for (size_t i = 0; i < sizeof PAIRED_PROCESSORS / sizeof *PAIRED_PROCESSORS; i++) {
-        if (strcmp(vendor, PAIRED_PROCESSORS[i].vendor) == 0 && family == PAIRED_PROCESSORS[i].family) return true;
+        if (strcmp(vendor, PAIRED_PROCESSORS[i].vendor) == 0 && family == PAIRED_PROCESSORS[i].family) {
+            return PAIRED_PROCESSORS[i].form;
+        }
     }
-    return false;
+    return CK_PLAIN;
 }
 
 extern const ck_kernels ck_baseline;
@@ -64,7 +66,7 @@ extern const ck_integer_kernels ck_integer_baseline;
 #include <unistd.h>
 #endif
 
-extern const ck_kernels ck_amx, ck_avx512_paired, ck_avx512, ck_avx2, ck_avx2_paired;
+extern const ck_kernels ck_amx, ck_avx512_paired, ck_avx512_paired_wide, ck_avx512, ck_avx2, ck_avx2_paired;
 extern const ck_integer_kernels ck_integer_amx, ck_integer_avx512_vnni, ck_integer_avx512, ck_integer_avx_vnni,
     ck_integer_avx2;
 
@@ -120,15 +122,18 @@ static processor this_processor(void) {
 #endif
 
 const ck_kernels *ck_set(int index) {
-    const ck_kernels *sets[6] = {0};
+    const ck_kernels *sets[7] = {0};
     int count = 0;
 #if defined(__x86_64__)
     if (has_amx()) sets[count++] = &ck_amx;
     if (has_avx512()) {
         const processor here = this_processor();
-        const bool is_paired = ck_prefers_paired(here.vendor, here.family);
-        sets[count++] = is_paired ? &ck_avx512_paired : &ck_avx512;
-        sets[count++] = is_paired ? &ck_avx512 : &ck_avx512_paired;
+        const ck_kernels *forms[] = {&ck_avx512, &ck_avx512_paired, &ck_avx512_paired_wide};
+        const ck_product_form preferred = ck_preferred_form(here.vendor, here.family);
+        sets[count++] = forms[preferred];
+        for (int form = CK_PLAIN; form <= CK_PAIRED_WIDE; form++) {
+            if (form != (int)preferred) sets[count++] = forms[form];
+        }
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         sets[count++] = &ck_avx2;

@@ -19,12 +19,14 @@
 enum {
     LAG = 3,          // rows by which a tile's second multiplication follows the first
     STEPS_PER_PREFETCH = 4,  // steps of the depth after which a tile prefetches another row of C
+    WIDE_ROWS = 6,    // rows of a tile as wide as a panel
+    WIDE_STEPS = 2,   // steps of the depth between two of its branches
 };
 _Static_assert(CK_STRIP == LANES, "a strip of A is packed as a vector of columns");
 
 #if AVX512
 
-// y + *x in every lane. Inline assembly, as in the two below: the compiler would hoist *x into a register,
+// y + *x in every lane. Inline assembly, as in those below: the compiler would hoist *x into a register,
 // which costs an issue slot; as a memory operand the broadcast is free.
 INLINE vector add_broadcast(vector y, const float *x) {
     vector sum;
@@ -38,7 +40,13 @@ INLINE vector multiply_add_broadcast(vector y, const float *x, vector sum) {
     return sum;
 }
 
-// sum + x * y; in inline assembly it keeps its place among the others.
+// x + y and sum + x * y; in inline assembly they keep their places among the others.
+INLINE vector add(vector x, vector y) {
+    vector sum;
+    __asm__("vaddps %2, %1, %0" : "=v"(sum) : "v"(x), "v"(y));
+    return sum;
+}
+
 INLINE vector multiply_add(vector x, vector y, vector sum) {
     __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
     return sum;
@@ -49,6 +57,7 @@ INLINE vector multiply_add(vector x, vector y, vector sum) {
 // The same in plain C, for AVX2Paired.c.
 INLINE vector add_broadcast(vector y, const float *x) { return y + *x; }
 INLINE vector multiply_add_broadcast(vector y, const float *x, vector sum) { return y * *x + sum; }
+INLINE vector add(vector x, vector y) { return x + y; }
 INLINE vector multiply_add(vector x, vector y, vector sum) { return x * y + sum; }
 
 #endif
@@ -139,6 +148,39 @@ static void balance_rows(ptrdiff_t rows, ptrdiff_t depth, ck_matrix a, float *ba
     }
 }
 
+// Scales the sums of `rows` rows by `vectors` back, adds what is there and, if `has_more`, bias and residual, and stores
+// them: columns from `column` on of a tile, whose scales are `row_scales` and `scales`. All but these are constants.
+INLINE void store_paired(
+    int rows, int vectors, bool accumulates, bool has_more, const vector sums[], const float *row_scales,
+    const float *scales, ptrdiff_t column, product_tile t) {
+    const ck_epilogue e = t.epilogue;
+    UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const ptrdiff_t j = column + v * LANES;
+            float *place = t.c + r * t.c_row + j;
+            // Adding 0 turns a result of -0 into +0.
+            vector x = sums[r * vectors + v] * (load(scales + j) * row_scales[r])
+                + (accumulates ? load(place) : (vector)0.0f);
+            if (has_more && e.bias) x += load(e.bias + j);
+            if (has_more && e.residual) x += load(e.residual + r * e.residual_row_stride + j);
+            store(place, x);
+        }
+    }
+}
+
+// The same; both questions are asked once.
+INLINE void finish_paired(
+    int rows, int vectors, const vector sums[], const float *row_scales, const float *scales, ptrdiff_t column,
+    product_tile t) {
+    if (t.epilogue.bias || t.epilogue.residual) {
+        if (t.accumulates) store_paired(rows, vectors, true, true, sums, row_scales, scales, column, t);
+        else store_paired(rows, vectors, false, true, sums, row_scales, scales, column, t);
+    } else {
+        if (t.accumulates) store_paired(rows, vectors, true, false, sums, row_scales, scales, column, t);
+        else store_paired(rows, vectors, false, false, sums, row_scales, scales, column, t);
+    }
+}
+
 // A tile of a strip of `rows` rows (a constant) and a panel of `width` columns, one vector of them at a time.
 //
 // A strip, 24 KB, stays in the first-level cache while a vector's columns stream by. Every element of A is a
@@ -194,20 +236,98 @@ INLINE void paired_tile_of(int rows, ptrdiff_t width, product_tile t) {
                 sums[r] = multiply_add_broadcast(third, a2 + r, sums[r]);
             }
         }
+        finish_paired(rows, 1, sums, row_scales, scales - j, j, t);
+    }
+}
+
+#if WIDE_TILES
+
+// What a wide tile reads next: of each of the depth's three parts a line of A and of B.
+typedef struct { const float *a[3], *b[3]; } paired_lines;
+
+// Adds `steps` steps of the depth to a tile's sums.
+INLINE void multiply_paired(int rows, int steps, paired_lines *lines, vector sums[WIDE_ROWS][VECTORS]) {
+    UNROLL for (int s = 0; s < steps; s++) {
+        vector line[3][VECTORS];
+        UNROLL for (int i = 0; i < 3; i++) {
+            UNROLL for (int v = 0; v < VECTORS; v++) line[i][v] = load(lines->b[i] + v * LANES);
+        }
         UNROLL for (int r = 0; r < rows; r++) {
-            float *place = c + r * c_row + j;
-            // Adding 0 turns a result of -0 into +0.
-            vector x = sums[r] * (load(scales) * row_scales[r])
-                + (t.accumulates ? load(place) : (vector)0.0f);
-            if (e.bias) x += load(e.bias + j);
-            if (e.residual) x += load(e.residual + r * e.residual_row_stride + j);
-            store(place, x);
+            const vector first = lines->a[0][r], second = lines->a[1][r], third = lines->a[2][r];
+            UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] = multiply_add(third, line[2][v], sums[r][v]);
+            UNROLL for (int v = 0; v < VECTORS; v++) {
+                sums[r][v] = multiply_add(add(line[1][v], first), add(line[0][v], second), sums[r][v]);
+            }
+        }
+        UNROLL for (int i = 0; i < 3; i++) {
+            lines->a[i] += CK_STRIP;
+            lines->b[i] += PANEL;
         }
     }
 }
 
+// A tile of `rows` rows (a constant) of a strip, from `first` on, and a whole panel, for processors that load no more vectors a cycle than
+// they multiply.
+//
+// Every element of A is loaded once for three vectors of B: with 6 rows a step has 27 loads for 36 multiplications and
+// 36 additions, which occupies all 32 registers. In the tile of one vector loads take longer than the arithmetic here.
+// C is not prefetched, which gains nothing on these processors.
+INLINE void wide_tile_of(int rows, ptrdiff_t first, const float *ahead, product_tile t) {
+    const ptrdiff_t depth = t.depth, part = paired_part(depth);
+    const float *a = t.a.first + first, *b = t.b;
+    const float *row_terms = a + depth * CK_STRIP, *row_scales = row_terms + CK_STRIP;
+    const float *terms = b + depth * PANEL, *scales = terms + PANEL;
+    paired_lines lines = {
+        .a = {a, a + part * CK_STRIP, a + 2 * part * CK_STRIP}, .b = {b, b + part * PANEL, b + 2 * part * PANEL},
+    };
+    vector sums[WIDE_ROWS][VECTORS];
+    UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] = load(terms + v * LANES) + row_terms[r];
+    }
+    ptrdiff_t p = 0;
+    for (; p + WIDE_STEPS <= part; p += WIDE_STEPS) {
+        __builtin_prefetch(ahead, 0, 2);
+        __builtin_prefetch(ahead + 16, 0, 2);
+        ahead += 32;
+        multiply_paired(rows, WIDE_STEPS, &lines, sums);
+    }
+    if (p < part) multiply_paired(rows, 1, &lines, sums);
+    for (p = 3 * part; p < depth; p++) {
+        UNROLL for (int v = 0; v < VECTORS; v++) {
+            const vector third = load(lines.b[2] + v * LANES);
+            UNROLL for (int r = 0; r < rows; r++) {
+                sums[r][v] = multiply_add_broadcast(third, lines.a[2] + r, sums[r][v]);
+            }
+        }
+        lines.a[2] += CK_STRIP;
+        lines.b[2] += PANEL;
+    }
+    t.c += first * t.c_row;
+    t.epilogue = epilogue_at(t.epilogue, first, 0);
+    finish_paired(rows, VECTORS, sums[0], row_scales, scales, 0, t);
+}
+
+// Rows of a strip and a whole panel, in tiles of even size.
+static void wide_tiles(ptrdiff_t rows, const product_tile *t) {
+    const float *ahead = t->ahead;
+    ptrdiff_t first = 0;
+    for (unsigned tiles = (rows + WIDE_ROWS - 1) / WIDE_ROWS; tiles > 0; tiles--) {
+        const ptrdiff_t some = ((unsigned)(rows - first) + tiles - 1) / tiles;
+#define TILE(r) case r: wide_tile_of(r, first, ahead, *t); break
+        switch (some) { TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); }
+#undef TILE
+        first += some;
+        ahead += paired_part(t->depth) / WIDE_STEPS * 32;
+    }
+}
+
+#endif
+
 // The same for any `rows` up to CK_STRIP.
 static void paired_tile(ptrdiff_t rows, ptrdiff_t width, const product_tile *t) {
+#if WIDE_TILES
+    if (width == PANEL) return wide_tiles(rows, t);
+#endif
 #define TILE(r) case r: return paired_tile_of(r, width, *t)
     switch (rows) {
         TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); TILE(7); TILE(8);

@@ -1,5 +1,5 @@
 // All kernels of one instruction set, and their table. The including file defines LANES, REGISTERS,
-// FUSED, AVX512, PAIRED, SPLIT, SET_NAME and TABLE.
+// FUSED, AVX512, PAIRED (and with that WIDE_TILES), SPLIT, SET_NAME and TABLE.
 
 #include "Vector.h"
 #include "GELU.h"

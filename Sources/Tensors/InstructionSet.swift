@@ -11,6 +11,8 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     case amx
     /// AVX-512 with products that add and multiply in parallel, for processors with units that only add.
     case avx512Paired = "avx512-paired"
+    /// The same with tiles that load less, for processors that load no more vectors in a cycle than they multiply.
+    case avx512PairedWide = "avx512-paired-wide"
     /// AVX-512 with plain products.
     case avx512
     /// AVX2 with fused multiply-adds.

@@ -8,7 +8,7 @@ extension IntegerKernels {
     package static let best: IntegerKernels = {
         let widest =
             switch InstructionSet.current {
-            case .amx, .avx512Paired, .avx512: 512
+            case .amx, .avx512Paired, .avx512PairedWide, .avx512: 512
             case .avx2, .avx2Paired: 256
             case .baseline: 128
             }

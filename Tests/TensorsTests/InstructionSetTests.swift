@@ -4,14 +4,16 @@ import Testing
 
 /// The choice of the kernels.
 @Suite struct InstructionSetTests {
-    /// One family of AMD's processors was measured to gain; every other processor takes the plain form.
+    /// Two families of AMD's processors were measured to gain; every other processor takes the plain form.
     @Test(arguments: [
-        ("AuthenticAMD", 25, true), ("AuthenticAMD", 26, false), ("AuthenticAMD", 23, false),
-        ("AuthenticAMD", 27, false), ("GenuineIntel", 25, false), ("GenuineIntel", 6, false),
-        ("HygonGenuine", 25, false), ("", 0, false),
+        ("AuthenticAMD", 25, CK_PAIRED), ("AuthenticAMD", 26, CK_PAIRED_WIDE),
+        ("AuthenticAMD", 23, CK_PLAIN),
+        ("AuthenticAMD", 27, CK_PLAIN), ("GenuineIntel", 25, CK_PLAIN),
+        ("GenuineIntel", 26, CK_PLAIN),
+        ("GenuineIntel", 6, CK_PLAIN), ("HygonGenuine", 25, CK_PLAIN), ("", 0, CK_PLAIN),
     ])
-    func pairedFormIsForKnownProcessors(vendor: String, family: Int32, isPaired: Bool) {
-        #expect(ck_prefers_paired(vendor, family) == isPaired)
+    func pairedFormIsForKnownProcessors(vendor: String, family: Int32, form: ck_product_form) {
+        #expect(ck_preferred_form(vendor, family) == form)
     }
 
     @Test func everySupportedSetIsListedOnceAndBaselineIsLast() {
@@ -23,6 +25,7 @@ import Testing
         #if arch(x86_64)
             #expect(sets.contains(.avx2) == sets.contains(.avx2Paired))
             #expect(sets.contains(.avx512) == sets.contains(.avx512Paired))
+            #expect(sets.contains(.avx512) == sets.contains(.avx512PairedWide))
         #else
             #expect(sets == [.baseline])
         #endif

@@ -83,7 +83,7 @@ typedef struct {
 
 // A table is constant, so Swift may share it between threads.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
-    const char *_Nonnull name;    // "amx", "avx512-paired", "avx512", "avx2", "avx2-paired", "baseline"
+    const char *_Nonnull name;    // "amx", "avx512-paired-wide", "avx512-paired", "avx512", "avx2", "avx2-paired", "baseline"
     // Whether the matrix product below is faster than a general BLAS on this instruction set.
     bool has_fused_multiply_add;
 
@@ -232,8 +232,10 @@ static inline void ck_pause(void) {
 #endif
 }
 
-// Whether the paired form of the products is the default on a processor of this vendor and family, as CPUID names them.
-bool ck_prefers_paired(const char *_Nonnull vendor, int family);
+// The forms of the products for AVX-512, and the default on a processor of this vendor and family, as CPUID names them.
+typedef enum { CK_PLAIN, CK_PAIRED, CK_PAIRED_WIDE } ck_product_form;
+
+ck_product_form ck_preferred_form(const char *_Nonnull vendor, int family);
 
 // The tables of the instruction sets that this processor supports, best first; NULL past the last.
 const ck_kernels *_Nullable ck_set(int index);

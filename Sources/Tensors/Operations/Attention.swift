@@ -62,8 +62,8 @@ extension Tensor {
         let headWidth = width / heads
         var result = Tensor(uninitialized: [batch, tokens, width])
 
-        let vectors = (tokens + queryVector - 1) / queryVector
-        let groups = (vectors + attentionGroup - 1) / attentionGroup
+        let panels = (tokens + queryPanel - 1) / queryPanel
+        let groups = (panels + attentionGroup - 1) / attentionGroup
         let prepared = preparedKeys(heads: heads, by: integers)
         let preparedLength = prepared?.shape[1] ?? 0
         let scratch =
@@ -74,9 +74,9 @@ extension Tensor {
                 let image = task / (heads * groups)
                 let head = task / groups % heads
                 let group = task % groups
-                // Equal groups of whole vectors: the last group is not thin, and only the last vector has unused lanes.
-                let first = queryVector * (vectors * group / groups)
-                let queries = min(queryVector * (vectors * (group + 1) / groups), tokens) - first
+                // Equal groups of whole panels: the last group is not thin, and only the last panel is narrow.
+                let first = queryPanel * (panels * group / groups)
+                let queries = min(queryPanel * (panels * (group + 1) / groups), tokens) - first
                 let projection = joined + image * tokens * 3 * width + head * headWidth
                 let row = image * heads + head
                 let target = result + (image * tokens + first) * width + head * headWidth
@@ -135,8 +135,8 @@ extension Tensor {
     }
 }
 
-/// Queries that the kernel processes together: the widest instruction set's vector.
-private let queryVector = 16
+/// Queries that the kernel processes together: the panel of the widest instruction set, a whole number of the others'.
+private let queryPanel = 48
 
-/// The most vectors of queries in one attention task: whole panels of the kernel.
-private let attentionGroup = Int(CK_ATTENTION_QUERIES) / queryVector
+/// The most panels of queries in one attention task.
+private let attentionGroup = Int(CK_ATTENTION_QUERIES) / queryPanel
