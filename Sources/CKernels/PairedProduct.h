@@ -307,7 +307,8 @@ INLINE void wide_tile_of(int rows, ptrdiff_t first, const float *ahead, product_
     finish_paired(rows, VECTORS, sums[0], row_scales, scales, 0, t);
 }
 
-// Rows of a strip and a whole panel, in tiles of even size.
+// Rows of a strip and a whole panel, in tiles of even size. What the task says is read field by field: copied as a whole,
+// by wider loads than wrote it, it would have to wait for all stores before, those of C among them.
 static void wide_tiles(ptrdiff_t rows, const product_tile *t) {
     const float *ahead = t->ahead;
     ptrdiff_t first = 0;

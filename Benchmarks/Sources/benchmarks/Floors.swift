@@ -32,6 +32,26 @@ struct Floors {
                 "attention.785 tokens": 84,
                 "attention.3026 tokens": 102,
             ]),
+        .avx512PairedWide: Floors(
+            source: "AMD EPYC, family 26, model 2, 2 threads, 2026-12-01",
+            shares: [
+                "product.785x384x192": 82,
+                "product.785x1152x384": 90,
+                "product.785x384x384": 84,
+                "product.785x1536x384": 93,
+                "product.785x384x1536": 89,
+                "product.785x384x1536 bias GELU": 86,
+                "product.3025x384x192": 91,
+                "product.3025x1152x384": 102,
+                "product.3025x384x384": 96,
+                "product.3025x1536x384": 105,
+                "product.3025x384x1536": 98,
+                "product.3025x384x1536 bias GELU": 91,
+                "product.3025x3025x384": 101,
+                "product.3025x3025x6528": 79,
+                "attention.785 tokens": 74,
+                "attention.3026 tokens": 92,
+            ]),
         .avx512: Floors(
             source: "AMD EPYC, family 26, model 2, 2 threads, 2026-11-29",
             shares: [

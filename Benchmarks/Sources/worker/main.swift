@@ -109,7 +109,8 @@ func answer(_ text: String) {
 answer("ready")
 while let line = readLine() {
     if line == "limit" {
-        answer("\(Parallelism.multiplyAddLimit())")
+        // The first ones find threads asleep that were stopped during other processes' turns.
+        answer("\((0..<10).map { _ in Parallelism.multiplyAddLimit() }.max()!)")
     } else if line.hasPrefix("check ") {
         let expected = try Tensor(npy: String(line.dropFirst(6)))
         answer("\(relativeDifference(features(at: keyTap, stride: 8)[keyTap], expected))")
