@@ -242,12 +242,14 @@ INLINE void paired_tile_of(int rows, ptrdiff_t width, product_tile t) {
 
 #if WIDE_TILES
 
-// What a wide tile reads next: of each of the depth's three parts a line of A and of B.
-typedef struct { const float *a[3], *b[3]; } paired_lines;
+// What a wide tile reads next: of each of the depth's three parts a line of A and of B. And what it prefetches next.
+typedef struct { const float *a[3], *b[3], *ahead; } paired_lines;
 
 // Adds `steps` steps of the depth to a tile's sums.
 INLINE void multiply_paired(int rows, int steps, paired_lines *lines, vector sums[WIDE_ROWS][VECTORS]) {
     UNROLL for (int s = 0; s < steps; s++) {
+        __builtin_prefetch(lines->ahead, 0, 2);
+        lines->ahead += 16;
         vector line[3][VECTORS];
         UNROLL for (int i = 0; i < 3; i++) {
             UNROLL for (int v = 0; v < VECTORS; v++) line[i][v] = load(lines->b[i] + v * LANES);
@@ -279,18 +281,14 @@ INLINE void wide_tile_of(int rows, ptrdiff_t first, const float *ahead, product_
     const float *terms = b + depth * PANEL, *scales = terms + PANEL;
     paired_lines lines = {
         .a = {a, a + part * CK_STRIP, a + 2 * part * CK_STRIP}, .b = {b, b + part * PANEL, b + 2 * part * PANEL},
+        .ahead = ahead,
     };
     vector sums[WIDE_ROWS][VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] = load(terms + v * LANES) + row_terms[r];
     }
     ptrdiff_t p = 0;
-    for (; p + WIDE_STEPS <= part; p += WIDE_STEPS) {
-        __builtin_prefetch(ahead, 0, 2);
-        __builtin_prefetch(ahead + 16, 0, 2);
-        ahead += 32;
-        multiply_paired(rows, WIDE_STEPS, &lines, sums);
-    }
+    for (; p + WIDE_STEPS <= part; p += WIDE_STEPS) multiply_paired(rows, WIDE_STEPS, &lines, sums);
     if (p < part) multiply_paired(rows, 1, &lines, sums);
     for (p = 3 * part; p < depth; p++) {
         UNROLL for (int v = 0; v < VECTORS; v++) {
@@ -318,7 +316,7 @@ static void wide_tiles(ptrdiff_t rows, const product_tile *t) {
         switch (some) { TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); }
 #undef TILE
         first += some;
-        ahead += paired_part(t->depth) / WIDE_STEPS * 32;
+        ahead += paired_part(t->depth) * 16;
     }
 }
 
