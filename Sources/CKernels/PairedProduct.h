@@ -268,8 +268,8 @@ INLINE void multiply_paired(int rows, int steps, paired_lines *lines, vector sum
     }
 }
 
-// A tile of `rows` rows (a constant) of a strip, from `first` on, and a whole panel, for processors that load no more vectors a cycle than
-// they multiply.
+// A tile of `rows` rows (a constant) of a strip, from `first` on, and a whole panel, for processors that load no more
+// vectors a cycle than they multiply.
 //
 // Every element of A is loaded once for three vectors of B: with 6 rows a step has 27 loads for 36 multiplications and
 // 36 additions, which occupies all 32 registers. In the tile of one vector loads take longer than the arithmetic here.
