@@ -92,6 +92,19 @@ INLINE void store_integers(bool as_bytes, integers q, char *to, ptrdiff_t count)
     }
 }
 
+// A row of k floats times `factor` as integers; those from k on are 0.
+INLINE void round_row(bool as_bytes, ptrdiff_t k, const float *x, float factor, char *to) {
+    const ptrdiff_t depth = ck_integer_depth(k), size = as_bytes ? 1 : 2;
+    ptrdiff_t i = 0;
+    for (; i + LANES <= k; i += LANES) {
+        store_integers(as_bytes, rounded(load(x + i) * factor), to + i * size, LANES);
+    }
+    if (i < depth) {
+        const vector rest = i < k ? load_some(x + i, k - i) : (vector)0.0f;
+        store_integers(as_bytes, rounded(rest * factor), to + i * size, depth - i);
+    }
+}
+
 static void quantize(
     ptrdiff_t rows, ptrdiff_t k, const float *x, ptrdiff_t x_row, const ck_row_map *map, int bits,
     bool is_left, void *integers_of_rows, float *scales, float *line) {
@@ -128,13 +141,6 @@ static void quantize(
             memset(target, as_bytes ? 128 : 0, (size_t)(depth * size));
             continue;
         }
-        ptrdiff_t i = 0;
-        for (; i + LANES <= k; i += LANES) {
-            store_integers(as_bytes, rounded(load(row + i) * factor), target + i * size, LANES);
-        }
-        if (i < depth) {  // The integers from k on are 0.
-            const vector rest = i < k ? load_some(row + i, k - i) : (vector)0.0f;
-            store_integers(as_bytes, rounded(rest * factor), target + i * size, depth - i);
-        }
+        if (as_bytes) round_row(true, k, row, factor, target); else round_row(false, k, row, factor, target);
     }
 }
