@@ -68,6 +68,11 @@ let dinov2 = Lazy {
     }
 }
 
+extension Precision {
+    /// What the names of work in this precision end with.
+    var suffix: String { self == .float32 ? "" : "-" + rawValue }
+}
+
 var work: [String: () throws -> Void] = [
     "dinov2-257": { _ = dinov2.value.tokens(side: 224) },
     "dinov2-1370": { _ = dinov2.value.tokens(side: 518) },
@@ -75,7 +80,7 @@ var work: [String: () throws -> Void] = [
     "buddies": { _ = bestBuddies(grids[0], grids[1]) },
 ]
 for precision in Precision.allCases {
-    let suffix = precision == .float32 ? "" : "-" + precision.rawValue
+    let suffix = precision.suffix
     for (tokens, stride) in [(785, 8), (3026, 4)] {
         work["keys-\(tokens)" + suffix] = {
             _ = features(at: keyTap, stride: stride, precision: precision)
@@ -112,8 +117,10 @@ while let line = readLine() {
         // The first ones find threads asleep that were stopped during other processes' turns.
         answer("\((0..<10).map { _ in Parallelism.multiplyAddLimit() }.max()!)")
     } else if line.hasPrefix("check ") {
-        let expected = try Tensor(npy: String(line.dropFirst(6)))
-        answer("\(relativeDifference(features(at: keyTap, stride: 8)[keyTap], expected))")
+        let words = line.split(separator: " ", maxSplits: 2).map(String.init)
+        let precision = Precision.allCases.first { words[1] == "keys-785" + $0.suffix }!
+        let keys = features(at: keyTap, stride: 8, precision: precision)[keyTap]
+        answer("\(relativeDifference(keys, try Tensor(npy: words[2])))")
     } else if let run = work[line] {
         try run()
         let duration = try ContinuousClock().measure(run)
