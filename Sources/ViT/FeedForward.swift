@@ -37,10 +37,9 @@ public struct FeedForward: Sendable {
     }
 
     func callAsFunction(_ x: Tensor, after map: InputMap, adding residual: Tensor?) -> Tensor {
-        let values = hidden(x, after: map)
-        return switch kind {
-        case .perceptron: output(values, after: .gelu, adding: residual)
-        case .swiGLU: output(values.swiGLU(), adding: residual)
+        switch kind {
+        case .perceptron: x.perceptron(hidden, output, after: map, adding: residual)
+        case .swiGLU: output(hidden(x, after: map).swiGLU(), adding: residual)
         }
     }
 }

@@ -118,7 +118,7 @@ struct IntegerKernelSet: Sendable, CustomTestStringConvertible {
             withUnsafePointers(writing: &result, reading: x, bias, residual) {
                 factor.multiply(
                     MatrixView($1, x.shape, map: map), into: $0, rowStride: factor.rows, bias: $2,
-                    residual: $3, residualRowStride: factor.rows)
+                    residual: $3)
             }
         }
         switch map {

@@ -2,7 +2,7 @@ import Platform
 
 /// An affine map of the innermost dimension: `x Wᵀ + b`.
 public struct Linear: Sendable {
-    private var factor: Factor
+    private(set) var factor: Factor
     /// b, `[outputs]`.
     public var bias: Tensor
 

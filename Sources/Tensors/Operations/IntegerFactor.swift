@@ -200,62 +200,78 @@ package struct IntegerFactor: Sendable {
     ///   - c: memory for the product, `[m, rows]`.
     ///   - rowStride: floats from one row of C to the next.
     ///   - bias: one element per column of C.
-    ///   - residual: a matrix of C's shape.
-    ///   - residualRowStride: floats from one row of it to the next.
+    ///   - residual: a matrix of C's shape, without gaps.
     /// - Complexity: O(m rows columns) operations; memory for a copy of A in integers, at most.
     package func multiply(
         _ a: MatrixView, into c: UnsafeMutablePointer<Float>, rowStride: Int,
-        bias: UnsafePointer<Float>? = nil, residual: UnsafePointer<Float>? = nil,
-        residualRowStride: Int = 0
+        bias: UnsafePointer<Float>? = nil, residual: UnsafePointer<Float>? = nil
     ) {
-        require(
-            a.columns == columns && a.columnStride == 1,
-            "IntegerFactor: \(a.rows)x\(a.columns) by \(columns)x\(rows)")
         let m = a.rows
         guard m > 0, rows > 0 else { return }
-        func product(_ left: QuantizedRows, from row: Int, columns range: Range<Int>) {
-            let first = first + range.lowerBound
-            let elements = first * ck_integer_depth(columns)
-            withUnsafePointers(reading: left, memory, scalesOfRows, offsets) {
-                quantized, memory, scales, offsets in
-                kernels.product(
-                    ck_integer_product_task(
-                        rows: left.count, columns: range.count, depth: columns,
-                        bits: Int32(bits), left: quantized,
-                        right: ck_quantized(
-                            integers: UnsafeRawPointer(memory) + elements * bits / 8,
-                            scales: scales + first),
-                        offsets: offsets.map {
-                            (UnsafeRawPointer($0) + 4 * first)
-                                .assumingMemoryBound(to: Int32.self)
-                        },
-                        c: c + row * rowStride + range.lowerBound, c_row_stride: rowStride,
-                        bias: bias.map { $0 + range.lowerBound },
-                        residual: residual.map {
-                            $0 + row * residualRowStride + range.lowerBound
-                        },
-                        residual_row_stride: residualRowStride))
-            }
-        }
-        guard m < 2 * rowsOfTask else {
-            // An even number of tasks, so that no thread waits long for the last.
-            let tasks = (m + 2 * rowsOfTask - 1) / (2 * rowsOfTask) * 2
-            Parallelism.perform(count: tasks) { task in
-                let range = m * task / tasks..<m * (task + 1) / tasks
-                let left = QuantizedRows(count: range.count, columns: columns)
-                left.quantize(a.rows(range), at: 0, bits: bits, kernels)
-                product(left, from: range.lowerBound, columns: 0..<rows)
+        guard m < manyRows else {
+            let tasks = RowTasks(integers: m)
+            Parallelism.perform(count: tasks.count) { task in
+                let range = tasks[task]
+                multiplyRows(
+                    a.rows(range), into: c + range.lowerBound * rowStride, rowStride: rowStride,
+                    bias: bias, residual: residual.map { $0 + range.lowerBound * rows })
             }
             return
         }
         let left = QuantizedRows(count: m, columns: columns)
         Parallelism.perform(count: (m + 15) / 16) { piece in
             let range = 16 * piece..<min(16 * (piece + 1), m)
-            left.quantize(a.rows(range), at: range.lowerBound, bits: bits, kernels)
+            quantize(a.rows(range), into: left, at: range.lowerBound)
         }
         Parallelism.perform(count: (rows + groupWidth - 1) / groupWidth) { group in
             let range = group * groupWidth..<min((group + 1) * groupWidth, rows)
-            product(left, from: 0, columns: range)
+            multiply(
+                left, columns: range, into: c, rowStride: rowStride, bias: bias,
+                residual: residual)
+        }
+    }
+
+    /// The same by the calling thread alone.
+    func multiplyRows(
+        _ a: MatrixView, into c: UnsafeMutablePointer<Float>, rowStride: Int,
+        bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?
+    ) {
+        let left = QuantizedRows(count: a.rows, columns: columns)
+        quantize(a, into: left, at: 0)
+        multiply(
+            left, columns: 0..<rows, into: c, rowStride: rowStride, bias: bias, residual: residual)
+    }
+
+    private func quantize(_ a: MatrixView, into left: QuantizedRows, at first: Int) {
+        require(
+            a.columns == columns && a.columnStride == 1,
+            "IntegerFactor: \(a.rows)x\(a.columns) by \(columns)x\(rows)")
+        left.quantize(a, at: first, bits: bits, kernels)
+    }
+
+    /// Some columns of the product.
+    private func multiply(
+        _ left: QuantizedRows, columns range: Range<Int>, into c: UnsafeMutablePointer<Float>,
+        rowStride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?
+    ) {
+        let first = first + range.lowerBound
+        let elements = first * ck_integer_depth(columns)
+        withUnsafePointers(reading: left, memory, scalesOfRows, offsets) {
+            quantized, memory, scales, offsets in
+            kernels.product(
+                ck_integer_product_task(
+                    rows: left.count, columns: range.count, depth: columns,
+                    bits: Int32(bits), left: quantized,
+                    right: ck_quantized(
+                        integers: UnsafeRawPointer(memory) + elements * bits / 8,
+                        scales: scales + first),
+                    offsets: offsets.map {
+                        (UnsafeRawPointer($0) + 4 * first).assumingMemoryBound(to: Int32.self)
+                    },
+                    c: c + range.lowerBound, c_row_stride: rowStride,
+                    bias: bias.map { $0 + range.lowerBound },
+                    residual: residual.map { $0 + range.lowerBound },
+                    residual_row_stride: rows))
         }
     }
 }
@@ -304,6 +320,3 @@ extension MatrixView.Map {
         }
     }
 }
-
-/// Rows that a task quantises and multiplies: as integers they fit the second-level cache.
-private let rowsOfTask = 96

@@ -143,15 +143,14 @@ extension Tensor {
             case .integers(let integers):
                 withMatrix(after: map) {
                     integers.multiply(
-                        $0, into: target, rowStride: outputs, bias: bias, residual: residual,
-                        residualRowStride: outputs)
+                        $0, into: target, rowStride: outputs, bias: bias, residual: residual)
                 }
             }
         }
     }
 
     /// Calls `body` with a view of the elements to which the map is applied.
-    private func withMatrix(after map: InputMap, _ body: (MatrixView) -> Void) {
+    func withMatrix(after map: InputMap, _ body: (MatrixView) -> Void) {
         switch map {
         case .identity:
             withUnsafePointers(reading: self) { body(MatrixView($0, shape)) }
@@ -170,7 +169,7 @@ extension Tensor {
 
 extension InputMap {
     /// A tracked tensor of the map, if there is one.
-    fileprivate var tracked: Tensor? {
+    var tracked: Tensor? {
         guard case .norm(let norm) = self else { return nil }
         return norm.weight.isTracked ? norm.weight : norm.bias.isTracked ? norm.bias : nil
     }

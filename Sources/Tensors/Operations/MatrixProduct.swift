@@ -46,7 +46,7 @@ package func multiply(
         a: a, b: b, c: c, rowStride: rowStride, accumulates: accumulates, epilogue: epilogue,
         kernels: kernels)
     if !kernels.has_fused_multiply_add && product.computeWithBLAS() { return }
-    if a.rows > b.columns || b.isLayerNorm || packed != nil && a.rows >= 2 * fewRows {
+    if a.rows > b.columns || b.isLayerNorm || packed != nil && a.rows >= manyRows {
         product.multiplyByRows(packed ?? PackedFactor(b, kernels))
     } else {
         product.multiplyByColumns(packed)
@@ -74,29 +74,31 @@ struct BlockedProduct {
 
     /// For many rows: B is packed as a whole, and each task computes some rows.
     func multiplyByRows(_ packed: PackedFactor) {
-        let blocks = blocks
-        // Enough rows to be worth a pass over B, few enough to stay in cache; an even number of tasks, so that no
-        // thread waits long for the last. Cores that are shared with other tenants are not equally fast: there 48 rows
-        // instead of 96 gain 1 to 5%. Balanced strips each prefetch a share of a panel, which must not grow.
-        let rowsOfTask = kernels.balance == nil ? 48 : 96
-        let chunks = (m + 2 * rowsOfTask - 1) / (2 * rowsOfTask) * 2
         let right = RightFactor(packed, b, kernels)
+        let tasks = RowTasks(m, kernels)
         withUnsafePointers(reading: right) { factor in
-            Parallelism.perform(count: chunks) { chunk in
-                let range = share(chunk, of: chunks)
-                withRows(range) { rows in
-                    let scratch = Storage(count: preparedCount(rows.rows, deepest))
-                    withUnsafePointers(reading: scratch) { lines in
-                        for (index, block) in blocks.enumerated() {
-                            // After the last block comes the first, with which the next task begins.
-                            let next = (index + 1) % blocks.count
-                            multiply(
-                                prepare(rows.columns(block), at: lines), block,
-                                by: factor + right.places[index],
-                                next: factor + right.places[next],
-                                row: range.lowerBound, columns: 0..<n)
-                        }
-                    }
+            Parallelism.perform(count: tasks.count) {
+                multiplyRows(tasks[$0], by: right, at: factor)
+            }
+        }
+    }
+
+    /// Computes some rows, from the start of a strip on, by the calling thread.
+    ///
+    /// - Parameter factor: the floats of `right`, which is B.
+    func multiplyRows(
+        _ range: Range<Int>, by right: RightFactor, at factor: UnsafePointer<Float>
+    ) {
+        withRows(range) { rows in
+            let scratch = Storage(count: preparedCount(rows.rows, deepest))
+            withUnsafePointers(reading: scratch) { lines in
+                for (index, block) in blocks.enumerated() {
+                    // After the last block comes the first, with which the next task begins.
+                    let next = (index + 1) % blocks.count
+                    multiply(
+                        prepare(rows.columns(block), at: lines), block,
+                        by: factor + right.places[index], next: factor + right.places[next],
+                        row: range.lowerBound, columns: 0..<n)
                 }
             }
         }
@@ -130,7 +132,7 @@ struct BlockedProduct {
                 down += 1
             }
             Parallelism.perform(count: across * down) { task in
-                let rows = share(task / across, of: down)
+                let rows = rowsOfShare(task / across, of: down, rows: m)
                 let first = task % across * groupWidth
                 let columns = first..<min(first + groupWidth, n)
                 let scratch = Storage(
@@ -162,13 +164,6 @@ struct BlockedProduct {
                 }
             }
         }
-    }
-
-    /// The rows of a task: its share in whole strips, except for the last.
-    private func share(_ share: Int, of shares: Int) -> Range<Int> {
-        let strip = Int(CK_STRIP)
-        let strips = (m + strip - 1) / strip
-        return strips * share / shares * strip..<min(strips * (share + 1) / shares * strip, m)
     }
 
     /// Multiplies one depth block for some rows and columns of C.
@@ -238,8 +233,49 @@ struct BlockedProduct {
 /// The fewest rows that are worth packing or converting columns of B.
 private let fewRows = 96
 
+/// The fewest rows that are divided into tasks where the factor has its layout already.
+let manyRows = 2 * fewRows
+
+/// A share of rows in whole strips, except for the last.
+private func rowsOfShare(
+    _ share: Int, of shares: Int, rows: Int, strip: Int = Int(CK_STRIP)
+) -> Range<Int> {
+    let strips = (rows + strip - 1) / strip
+    return strips * share / shares * strip..<min(strips * (share + 1) / shares * strip, rows)
+}
+
+/// The division of many rows into tasks: enough rows in each to be worth a pass over B, few enough to stay in cache; an
+/// even number of tasks, so that no thread waits long for the last.
+struct RowTasks {
+    /// The number of tasks.
+    let count: Int
+    private let rows: Int
+    private let strip: Int
+
+    private init(_ rows: Int, of size: Int, strip: Int) {
+        count = (rows + 2 * size - 1) / (2 * size) * 2
+        (self.rows, self.strip) = (rows, strip)
+    }
+
+    /// For products of floats, in whole strips.
+    ///
+    /// Cores that are shared with other tenants are not equally fast: there 48 rows instead of 96 gain 1 to 5%. Balanced
+    /// strips each prefetch a share of a panel, which must not grow.
+    init(_ rows: Int, _ kernels: Kernels) {
+        self.init(rows, of: kernels.balance == nil ? 48 : 96, strip: Int(CK_STRIP))
+    }
+
+    /// For products of integers: 96 rows fit the second-level cache.
+    init(integers rows: Int) { self.init(rows, of: 96, strip: 1) }
+
+    /// The rows of a task.
+    subscript(task: Int) -> Range<Int> {
+        rowsOfShare(task, of: count, rows: rows, strip: strip)
+    }
+}
+
 /// A packed right factor in the layout that the kernels multiply: as packed, or split on all threads for one product.
-private struct RightFactor: ElementMemory {
+struct RightFactor: ElementMemory {
     let places: [Int]
     private let packed: PackedFactor
     private let split: Storage?

@@ -99,6 +99,9 @@ package final class PackedFactorCache: Sendable {
 
     private let state = Lock(State())
 
+    /// The packed weights, if they have been used twice.
+    var cached: PackedFactor? { state.withLock(\.factor) }
+
     /// The packed weights; `nil` at the first use, and if BLAS multiplies.
     func factor(_ factor: MatrixView) -> PackedFactor? {
         guard Kernels.best.has_fused_multiply_add else { return nil }
