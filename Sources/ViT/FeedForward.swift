@@ -29,11 +29,20 @@ public struct FeedForward: Sendable {
     ) throws(Failure) {
         kind = configuration.feedForward
         let (width, hiddenWidth) = (configuration.width, configuration.hiddenWidth)
-        hidden = try Linear(
-            from: source.under(kind.names.hidden), inputs: width,
-            outputs: kind == .swiGLU ? 2 * hiddenWidth : hiddenWidth)
-        output = try Linear(
-            from: source.under(kind.names.output), inputs: hiddenWidth, outputs: width)
+        let names = configuration.feedForward.names
+        func layer(_ name: String, _ inputs: Int, _ outputs: Int) throws(Failure) -> Linear {
+            try Linear(from: source.under(name), inputs: inputs, outputs: outputs)
+        }
+        let joinedWidth = kind == .swiGLU ? 2 * hiddenWidth : hiddenWidth
+        if let precision = source.precision {
+            // Its floats make room for those of the first layer, which the block prepares together with its norm.
+            output = try layer(names.output, hiddenWidth, width)
+            output.prepare(for: precision)
+            hidden = try layer(names.hidden, width, joinedWidth)
+        } else {
+            hidden = try layer(names.hidden, width, joinedWidth)
+            output = try layer(names.output, hiddenWidth, width)
+        }
     }
 
     func callAsFunction(_ x: Tensor, after map: InputMap, adding residual: Tensor?) -> Tensor {

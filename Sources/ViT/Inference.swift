@@ -18,7 +18,8 @@ extension VisionTransformer {
         var network = self
         network.patchEmbedding.projection.prepare(for: .float32)
         for index in network.blocks.indices {
-            network.blocks[index].prepare(for: precision, index: index, depth: network.blocks.count)
+            network.blocks[index].prepare(
+                for: Block.precision(precision, index: index, depth: network.blocks.count))
         }
         return network
     }
@@ -47,15 +48,14 @@ extension Block {
         ]
     }
 
-    /// The number of first blocks that keep 16 bits where the others have 8: their rounding errors pass through all
-    /// other blocks, and their inputs, patches with positions, have the largest outliers. A shallow network has fewer,
-    /// so that most of it is small.
-    private static func blocksWithMoreBits(depth: Int) -> Int { min(2, depth / 4) }
+    /// The precision of a block in a network of a precision. The first blocks keep 16 bits where the others have 8: their
+    /// rounding errors pass through all other blocks, and their inputs, patches with positions, have the largest outliers.
+    /// A shallow network has fewer of them, so that most of it is small.
+    static func precision(_ wanted: Precision, index: Int, depth: Int) -> Precision {
+        wanted == .int8 && index < min(2, depth / 4) ? .int16 : wanted
+    }
 
-    mutating func prepare(for wanted: Precision, index: Int, depth: Int) {
-        let precision =
-            wanted == .int8 && index < Self.blocksWithMoreBits(depth: depth)
-            ? Precision.int16 : wanted
+    mutating func prepare(for precision: Precision) {
         if precision == .int8 {
             attentionNorm.smooth(into: &attention.projection)
             feedForwardNorm.smooth(into: &feedForward.hidden)

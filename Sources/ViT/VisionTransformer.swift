@@ -65,10 +65,12 @@ public struct VisionTransformer: Sendable {
         patchEmbedding = try PatchEmbedding(configuration, from: source.under("patch_embed"))
         blocks = []
         for index in 0..<configuration.depth {
-            var block = try Block(configuration, from: source.under("blocks.\(index)"))
-            if let precision = source.precision {
-                block.prepare(for: precision, index: index, depth: configuration.depth)
+            let precision = source.precision.map {
+                Block.precision($0, index: index, depth: configuration.depth)
             }
+            var block = try Block(
+                configuration, from: source.under("blocks.\(index)").preparing(for: precision))
+            if let precision { block.prepare(for: precision) }
             blocks.append(block)
         }
         norm = try LayerNorm(

@@ -72,6 +72,11 @@ public struct ParameterSource<Failure: Error> {
         try makeQuantized?(prefix + name, shape)
     }
 
+    /// The same source of a part that is prepared for another precision.
+    package func preparing(for precision: Precision?) -> ParameterSource {
+        ParameterSource(prefix: prefix, make, makeQuantized, precision: precision)
+    }
+
     /// The source for a part of a model: its parameters' names are prefixed with the part's and a point.
     public func under(_ part: String) -> ParameterSource {
         ParameterSource(
