@@ -9,12 +9,12 @@ static const float HIGHEST_POWER = 4095;
 
 // `rows` quantised rows with their scales, from `base` on.
 INLINE ck_quantized quantized_at(const void *base, ptrdiff_t rows, ptrdiff_t depth) {
-    return (ck_quantized){base, (const float *)((const int16_t *)base + rows * ck_integer_depth(depth))};
+    return (ck_quantized){base, (const float *)((const int16_t *)base + rows * ck_integer_depth(depth)), 0};
 }
 
 static void quantize_words(ptrdiff_t rows, ptrdiff_t k, const float *x, ptrdiff_t x_row, void *to, float *line) {
     const ck_row_map identity = {.kind = CK_IDENTITY};
-    quantize(rows, k, x, x_row, &identity, 16, true, to, (float *)quantized_at(to, rows, k).scales, line);
+    quantize(rows, k, x, x_row, &identity, 16, true, to, (float *)quantized_at(to, rows, k).scales, 0, line);
 }
 
 static void prepare_integer_keys(

@@ -100,7 +100,7 @@ typedef struct {
     ptrdiff_t first_word;             // of the depth: those before are in `sums`
     const int32_t *sums;              // [rows, BYTE_PANEL], if first_word > 0
     const float *row_scales, *scales, *bias, *residual;
-    const int32_t *offsets;
+    const int32_t *offsets, *zeros;
     ptrdiff_t residual_row;
     float *c;
     ptrdiff_t c_row;
@@ -169,7 +169,7 @@ INLINE void integer_tile_of(int rows, int vectors, integer_kind kind, integer_ti
             start = (words)offsets;
         }
         UNROLL for (int r = 0; r < rows; r++) {
-            sums[r][v] = start;
+            sums[r][v] = kind == FOURS ? start * (words)t.zeros[r] : start;
             if (TILES && t.first_word > 0) {
                 sums[r][v] += *(const unaligned_words *)(t.sums + r * BYTE_PANEL + v * LANES);
             }
@@ -280,6 +280,7 @@ static void tile_of_bytes(ptrdiff_t rows, const integer_tile *whole) {
         part.sums = sums + r * BYTE_PANEL;
         part.a = (const uint32_t *)t.a + r * t.a_row;
         part.row_scales += r;
+        part.zeros += r;
         if (t.residual) part.residual += r * t.residual_row;
         part.c += r * t.c_row;
         integer_tile_by(FOURS, rows - r < INTEGER_ROWS ? rows - r : INTEGER_ROWS, part);
@@ -311,6 +312,7 @@ static void integer_product(ck_integer_product_task t) {
                 .a_row = words_of_depth,
                 .words_of_depth = words_of_depth,
                 .row_scales = t.left.scales + first,
+                .zeros = t.left.zeros ? t.left.zeros + first : 0,
                 .scales = t.right.scales + first_column,
                 .bias = t.bias ? t.bias + first_column : 0,
                 .residual = t.residual ? t.residual + first * t.residual_row_stride + first_column : 0,

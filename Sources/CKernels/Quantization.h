@@ -72,6 +72,26 @@ INLINE float largest_magnitude(ptrdiff_t k, const float *x) {
     return result;
 }
 
+// The same, and the lowest and the highest of the row's floats and 0.
+INLINE float range_of_row(ptrdiff_t k, const float *x, float *lowest, float *highest) {
+    vector low[CHAINS] = {0}, high[CHAINS] = {0};
+    integers unordered[CHAINS] = {0};  // not 0 in lanes that have met a NaN, which comparisons pass over
+    FOR_EACH_VECTOR(x, k, v, c, {
+        low[c] = minimum(v, low[c]);
+        high[c] = maximum(v, high[c]);
+        unordered[c] |= v != v;
+    });
+    UNROLL for (int c = 1; c < CHAINS; c++) {
+        low[0] = minimum(low[c], low[0]);
+        high[0] = maximum(high[c], high[0]);
+        unordered[0] |= unordered[c];
+    }
+    *lowest = __builtin_reduce_min(low[0]);
+    *highest = __builtin_reduce_max(high[0]);
+    if (__builtin_reduce_or(unordered[0])) return NAN;
+    return -*lowest > *highest ? -*lowest : *highest;
+}
+
 // The nearest integers, ties to even, for magnitudes below 2^22.
 INLINE integers rounded(vector x) {
     const vector shift = 0x1.8p23f;
@@ -81,10 +101,10 @@ INLINE integers rounded(vector x) {
 typedef int16_t stored_words __attribute__((ext_vector_type(LANES)));
 typedef uint8_t stored_bytes __attribute__((ext_vector_type(LANES)));
 
-// The first `count` of LANES integers, as words or as bytes of q + 128.
+// The first `count` of LANES integers, as words or as bytes.
 INLINE void store_integers(bool as_bytes, integers q, char *to, ptrdiff_t count) {
     if (as_bytes) {
-        const stored_bytes v = __builtin_convertvector(q + 128, stored_bytes);
+        const stored_bytes v = __builtin_convertvector(q, stored_bytes);
         memcpy(to, &v, (size_t)count);
     } else {
         const stored_words v = __builtin_convertvector(q, stored_words);
@@ -92,22 +112,22 @@ INLINE void store_integers(bool as_bytes, integers q, char *to, ptrdiff_t count)
     }
 }
 
-// A row of k floats times `factor` as integers; those from k on are 0.
-INLINE void round_row(bool as_bytes, ptrdiff_t k, const float *x, float factor, char *to) {
+// A row of k floats times `factor` as integers, raised by `zero`; those from k on stand for 0.
+INLINE void round_row(bool as_bytes, ptrdiff_t k, const float *x, float factor, int32_t zero, char *to) {
     const ptrdiff_t depth = ck_integer_depth(k), size = as_bytes ? 1 : 2;
     ptrdiff_t i = 0;
     for (; i + LANES <= k; i += LANES) {
-        store_integers(as_bytes, rounded(load(x + i) * factor), to + i * size, LANES);
+        store_integers(as_bytes, rounded(load(x + i) * factor) + zero, to + i * size, LANES);
     }
     if (i < depth) {
         const vector rest = i < k ? load_some(x + i, k - i) : (vector)0.0f;
-        store_integers(as_bytes, rounded(rest * factor), to + i * size, depth - i);
+        store_integers(as_bytes, rounded(rest * factor) + zero, to + i * size, depth - i);
     }
 }
 
 static void quantize(
     ptrdiff_t rows, ptrdiff_t k, const float *x, ptrdiff_t x_row, const ck_row_map *map, int bits,
-    bool is_left, void *integers_of_rows, float *scales, float *line) {
+    bool is_left, void *integers_of_rows, float *scales, int32_t *zeros, float *line) {
     const bool as_bytes = bits == 8 && is_left && BYTE_GROUP == 4;
     const ptrdiff_t depth = ck_integer_depth(k), size = as_bytes ? 1 : 2;
     // The longest row of 16-bit integers, 2^15.5, less what rounding each by half can add, and float rounding.
@@ -121,12 +141,21 @@ static void quantize(
             gelu_rows(1, k, x, k, line, k);
             row = line;
         }
-        const float largest = largest_magnitude(k, row);
-        float limit = 127, scale = 0, factor = 0;
+        const bool has_range = bits == 8 && is_left;
+        float lowest = 0, highest = 0, scale = 0, factor = 0;
+        const float largest = has_range ? range_of_row(k, row, &lowest, &highest) : largest_magnitude(k, row);
         if (!(largest < INFINITY)) {
             scale = NAN;
-        } else if (largest > 0x1p-100f) {  // Below, the row is taken as zeros.
+        } else if (largest <= 0x1p-100f) {
+            // Taken as zeros.
+        } else if (has_range) {
+            // 254 steps: with both ends rounded outwards 255, which fit a byte. By halves, which cannot overflow.
+            const float half = 0.5f * highest - 0.5f * lowest;
+            factor = 127 / half;
+            scale = half / 127;
+        } else {
             const float inverse = 1.0f / largest;
+            float limit = 127;
             if (bits == 16) {
                 const float length = __builtin_sqrtf(sum_of_squares(row, k, inverse));
                 limit = longest / length;
@@ -137,10 +166,16 @@ static void quantize(
         }
         scales[r] = scale;
         char *target = (char *)integers_of_rows + r * depth * size;
+        if (as_bytes) zeros[r] = 0;
         if (factor == 0) {
-            memset(target, as_bytes ? 128 : 0, (size_t)(depth * size));
+            memset(target, 0, (size_t)(depth * size));
             continue;
         }
-        if (as_bytes) round_row(true, k, row, factor, target); else round_row(false, k, row, factor, target);
+        if (as_bytes) {
+            zeros[r] = -rounded((vector)(lowest * factor))[0];
+            round_row(true, k, row, factor, zeros[r], target);
+        } else {
+            round_row(false, k, row, factor, 0, target);
+        }
     }
 }

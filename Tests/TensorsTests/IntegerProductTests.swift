@@ -41,6 +41,35 @@ struct IntegerKernelSet: Sendable, CustomTestStringConvertible {
         }
     }
 
+    /// Bytes of left factors run from the lowest float to the highest, wherever these are.
+    @Test(arguments: IntegerKernelSet.all)
+    func rowsOfAnyRangeAreThoseOfThePlainTwinToTheBit(set: IntegerKernelSet) {
+        var noise = Noise(seed: 9)
+        let (columns, outputs) = (70, 20)
+        let rows = noise.tensor([5, columns]).elements
+        let changes: [(Float) -> Float] = [
+            { $0.magnitude }, { -$0.magnitude }, { $0 > 0.9 ? 100 * $0 : $0 }, { 1e-28 * $0 },
+            { $0 > 0 ? .greatestFiniteMagnitude : -.greatestFiniteMagnitude },
+        ]
+        let x = Tensor(
+            rows.indices.map { changes[$0 / columns](rows[$0]) }, shape: [5, columns])
+        let weights = noise.tensor([outputs, columns], scale: 1e-3)
+        let factor = IntegerFactor(weights, bits: 8, kernels: set.kernels)
+        let found = product(x, .identity, factor).elements
+        #expect(found == Twin.product(x, .identity, weights, 8))
+
+        // Multiplied by the identity, rows of one sign are off by at most half of one of 254 steps.
+        let identity = Tensor(
+            (0..<columns * columns).map { $0 % (columns + 1) == 0 ? 1 : 0 },
+            shape: [columns, columns])
+        let some = x.rows(0..<2)
+        let rounded = product(
+            some, .identity, IntegerFactor(identity, bits: 8, kernels: set.kernels))
+        for (value, expected) in zip(rounded.elements, some.elements) {
+            #expect(abs(value - expected) < 1.001 / 508)
+        }
+    }
+
     @Test(arguments: [8, 16])
     func geluGivesTheSameBitsOnEverySet(bits: Int) {
         var noise = Noise(seed: 3)
@@ -238,7 +267,17 @@ private enum Twin {
         return centred.indices.map { centred[$0] * scale * weight[$0] + bias[$0] }
     }
 
-    static func quantized(_ row: [Float], _ bits: Int) -> (integers: [Int], scale: Float) {
+    static func quantized(
+        _ row: [Float], _ bits: Int, isLeft: Bool
+    ) -> (integers: [Int], scale: Float) {
+        func rounded(by factor: Float) -> [Int] {
+            row.map { Int(($0 * factor).rounded(.toNearestOrEven)) }
+        }
+        if bits == 8 && isLeft {
+            // From the lowest float to the highest in 254 steps.
+            let half = 0.5 * max(0, row.max() ?? 0) - 0.5 * min(0, row.min() ?? 0)
+            return (rounded(by: 127 / half), half / 127)
+        }
         let largest = row.map(\.magnitude).max() ?? 0
         let inverse = 1 / largest
         var limit: Float = 127
@@ -246,21 +285,23 @@ private enum Twin {
             let length = sum(row.map { ($0 * inverse) * ($0 * inverse) }).squareRoot()
             limit = min(32767, (46336 - 0.5 * Float(row.count).squareRoot()) / length)
         }
-        let factor = limit * inverse
-        return (row.map { Int(($0 * factor).rounded(.toNearestOrEven)) }, largest / limit)
+        return (rounded(by: limit * inverse), largest / limit)
     }
 
     static func product(
         _ x: Tensor, _ map: Map, _ weights: Tensor, _ bits: Int, bias: Tensor? = nil,
         residual: Tensor? = nil
     ) -> [Float] {
-        func rows(_ matrix: Tensor, _ map: Map) -> [(integers: [Int], scale: Float)] {
+        func rows(
+            _ matrix: Tensor, _ map: Map, isLeft: Bool
+        ) -> [(integers: [Int], scale: Float)] {
             (0..<matrix.shape[0]).map {
-                quantized(mapped(matrix.rows($0..<$0 + 1).elements, map), bits)
+                let row = mapped(matrix.rows($0..<$0 + 1).elements, map)
+                return quantized(row, bits, isLeft: isLeft)
             }
         }
-        let right = rows(weights, .identity)
-        return rows(x, map).enumerated().flatMap { i, left in
+        let right = rows(weights, .identity, isLeft: false)
+        return rows(x, map, isLeft: true).enumerated().flatMap { i, left in
             right.enumerated().map { j, column in
                 let sum = zip(left.integers, column.integers).reduce(0) { $0 + $1.0 * $1.1 }
                 var value = Float(sum) * (column.scale * left.scale)

@@ -31,7 +31,18 @@ static void norm_row(float *x, ptrdiff_t count, const ck_row_map *map, float *sc
 }
 
 // Writes a row's integers and returns its scale.
-static float quantize_row(const float *x, ptrdiff_t count, int bits, int32_t *integers, float *scratch) {
+static float quantize_row(
+    const float *x, ptrdiff_t count, int bits, bool is_left, int32_t *integers, float *scratch) {
+    if (bits == 8 && is_left) {
+        float lowest = 0, highest = 0;
+        for (ptrdiff_t i = 0; i < count; i++) {
+            lowest = fminf(lowest, x[i]);
+            highest = fmaxf(highest, x[i]);
+        }
+        const float half = 0.5f * highest - 0.5f * lowest, factor = 127 / half;
+        for (ptrdiff_t i = 0; i < count; i++) integers[i] = (int32_t)lrintf(x[i] * factor);
+        return half / 127;
+    }
     float largest = 0, limit = 127;
     for (ptrdiff_t i = 0; i < count; i++) largest = fmaxf(largest, fabsf(x[i]));
     const float inverse = 1.0f / largest;
@@ -60,10 +71,11 @@ static void check_case(const ck_integer_kernels *set, int bits, ptrdiff_t m, ptr
     const ck_row_map identity = {CK_IDENTITY, 0, 0, 0};
 
     float *line = guarded_floats(k), *scales = guarded_floats(m), *columns = guarded_floats(n);
+    int32_t *zeros = (int32_t *)guarded((size_t)m * 4);
     uint8_t *left = guarded((size_t)(m * depth * (as_bytes ? 1 : 2)));
     int16_t *right = (int16_t *)guarded((size_t)(n * depth * 2));
-    set->quantize(m, k, x.base, x.row, &map, bits, true, left, scales, line);
-    set->quantize(n, k, w.base, w.row, &identity, bits, false, right, columns, line);
+    set->quantize(m, k, x.base, x.row, &map, bits, true, left, scales, zeros, line);
+    set->quantize(n, k, w.base, w.row, &identity, bits, false, right, columns, 0, line);
     uint8_t *packed = guarded((size_t)(strips * CK_INTEGER_STRIP * depth * bits / 8));
     memset(packed, 0, (size_t)(strips * CK_INTEGER_STRIP * depth * bits / 8));
     int32_t *offsets = (int32_t *)guarded((size_t)n * 4);
@@ -71,7 +83,7 @@ static void check_case(const ck_integer_kernels *set, int bits, ptrdiff_t m, ptr
         offsets[j] = 0;
         for (ptrdiff_t p = 0; p < depth; p++) {
             const int16_t q = right[j * depth + p];
-            offsets[j] -= 128 * q;
+            offsets[j] -= q;
             const ptrdiff_t place = j / CK_INTEGER_STRIP * CK_INTEGER_STRIP * depth
                 + p / group * CK_INTEGER_STRIP * group + j % CK_INTEGER_STRIP * group + p % group;
             if (bits == 8) ((int8_t *)packed)[place] = (int8_t)q; else ((int16_t *)packed)[place] = q;
@@ -83,8 +95,8 @@ static void check_case(const ck_integer_kernels *set, int bits, ptrdiff_t m, ptr
         .columns = n,
         .depth = k,
         .bits = bits,
-        .left = {left, scales},
-        .right = {packed, columns},
+        .left = {left, scales, as_bytes ? zeros : 0},
+        .right = {packed, columns, 0},
         .offsets = as_bytes ? offsets : 0,
         .c = c.base,
         .c_row_stride = c.row,
@@ -98,12 +110,12 @@ static void check_case(const ck_integer_kernels *set, int bits, ptrdiff_t m, ptr
     int32_t *a = malloc((size_t)k * 4), *b = malloc((size_t)(n * k) * 4);
     float *column_scales = malloc((size_t)n * 4);
     for (ptrdiff_t j = 0; j < n; j++) {
-        column_scales[j] = quantize_row(w.base + j * w.row, k, bits, b + j * k, scratch);
+        column_scales[j] = quantize_row(w.base + j * w.row, k, bits, false, b + j * k, scratch);
     }
     for (ptrdiff_t i = 0; i < m; i++) {
         memcpy(row, x.base + i * x.row, (size_t)k * sizeof(float));
         if (is_normed) norm_row(row, k, &map, scratch);
-        const float scale = quantize_row(row, k, bits, a, scratch);
+        const float scale = quantize_row(row, k, bits, true, a, scratch);
         for (ptrdiff_t j = 0; j < n; j++) {
             int64_t sum = 0;
             for (ptrdiff_t p = 0; p < k; p++) sum += (int64_t)a[p] * b[j * k + p];

@@ -5,7 +5,8 @@
 // A real matrix is represented by integers q and a scale for each row: x[i, p] = scale[i] q[i, p]. The formats are
 //   16 bits: |q| <= 32767, and the length of a row is at most 2^15.5, so that by the Cauchy-Schwarz inequality no sum
 //            of products leaves 32 bits;
-//   8 bits:  |q| <= 127.
+//   8 bits:  |q| <= 127; in left factors the highest q is at most 255 above the lowest, which are not negative and not
+//            positive. The outputs of a GELU, which has hardly any negative ones, thus get twice the steps.
 
 #ifndef INTEGER_KERNELS_H
 #define INTEGER_KERNELS_H
@@ -25,6 +26,7 @@ typedef struct {
 typedef struct {
     const void *_Nonnull integers;
     const float *_Nonnull scales;
+    const int32_t *_Nullable zeros;  // of left factors that are bytes: what is added to a row's integers
 } ck_quantized;
 
 // A task of a product: c = left rightᵀ + bias + residual.
@@ -35,7 +37,7 @@ typedef struct {
     // `columns` rows in packed form: strips of CK_INTEGER_STRIP, in each of which groups of adjacent integers follow one
     // another by columns of C, and the lines of a strip by depth.
     ck_quantized right;
-    // -128 times the sum of each column's integers, read for 8 bits if `byte_group` is 4; NULL otherwise.
+    // Minus the sum of each column's integers, read for 8 bits if `byte_group` is 4; NULL otherwise.
     const int32_t *_Nullable offsets;
     float *_Nonnull c;         // [rows, columns]
     ptrdiff_t c_row_stride;
@@ -51,17 +53,18 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_integer_kernels {
     bool has_tiles;  // of AMX
 
     // The number of adjacent integers of a column that packed 8-bit factors interleave: 2, or 4 if the processor
-    // multiplies bytes by fours. In the latter case it multiplies unsigned bytes by signed ones: left factors hold
-    // q + 128, and the product subtracts 128 times the sum of each column's integers. (16-bit factors have pairs.)
+    // multiplies bytes by fours. In the latter case it multiplies unsigned bytes by signed ones: a row of a left factor
+    // holds q plus a number of its own, and the product subtracts that times the sum of each column's integers. (16-bit
+    // factors have pairs.)
     ptrdiff_t byte_group;
 
     // Quantises rows of map(x), [rows, k]. Rows of `integers` are ck_integer_depth(k) elements apart: bytes if the
-    // format is 8 bits, `byte_group` is 4 and `is_left` is true, 16-bit integers otherwise. A row with an infinity or
-    // a NaN gets the scale NaN. `line` has room for k floats.
+    // format is 8 bits, `byte_group` is 4 and `is_left` is true, 16-bit integers otherwise. Only for bytes `zeros` is
+    // written. A row with an infinity or a NaN gets the scale NaN. `line` has room for k floats.
     void (*_Nonnull quantize)(
         ptrdiff_t rows, ptrdiff_t k, const float *_Nonnull x, ptrdiff_t x_row,
         const ck_row_map *_Nonnull map, int bits, bool is_left, void *_Nonnull integers,
-        float *_Nonnull scales, float *_Nonnull line);
+        float *_Nonnull scales, int32_t *_Nullable zeros, float *_Nonnull line);
 
     // The product is scaled by the row's times the column's scale, then bias and residual are added in turn; each
     // operation rounds.

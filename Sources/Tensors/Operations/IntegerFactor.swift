@@ -34,7 +34,7 @@ package struct IntegerFactor: Sendable {
                 var map = ck_row_map(kind: CK_IDENTITY, weight: nil, bias: nil, epsilon: 0)
                 kernels.quantize(
                     rows.count, columns, matrix + rows.lowerBound * columns, columns, &map,
-                    Int32(bits), false, target, scales, line)
+                    Int32(bits), false, target, scales, nil, line)
             }
         }
     }
@@ -73,7 +73,7 @@ package struct IntegerFactor: Sendable {
     ) {
         require(bits == 8 || bits == 16, "IntegerFactor: integers of \(bits) bits")
         // Beyond, sums of 8-bit products leave 32 bits.
-        require(bits == 16 || columns <= 1 << 17, "IntegerFactor: \(columns) columns of 8 bits")
+        require(bits == 16 || columns <= 1 << 16, "IntegerFactor: \(columns) columns of 8 bits")
         let strip = Int(CK_INTEGER_STRIP)
         let depth = ck_integer_depth(columns)
         let strips = (rows + strip - 1) / strip
@@ -107,7 +107,7 @@ package struct IntegerFactor: Sendable {
                             sum += Int32(line[p])
                         }
                         sums?.storeBytes(
-                            of: -128 * sum, toByteOffset: 4 * (index * strip + row), as: Int32.self)
+                            of: -sum, toByteOffset: 4 * (index * strip + row), as: Int32.self)
                     }
                 }
             }
@@ -264,7 +264,7 @@ package struct IntegerFactor: Sendable {
                     bits: Int32(bits), left: quantized,
                     right: ck_quantized(
                         integers: UnsafeRawPointer(memory) + elements * bits / 8,
-                        scales: scales + first),
+                        scales: scales + first, zeros: nil),
                     offsets: offsets.map {
                         (UnsafeRawPointer($0) + 4 * first).assumingMemoryBound(to: Int32.self)
                     },
@@ -279,14 +279,14 @@ package struct IntegerFactor: Sendable {
 /// Rows of integers and their scales, for a left factor.
 private struct QuantizedRows: ElementMemory {
     let count: Int
-    /// The scales, then the integers, at the start of a cache line.
+    /// The scales and what the integers are raised by, then the integers, at the start of a cache line.
     private let memory: Storage
     private let start: Int
     private let depth: Int
 
     init(count: Int, columns: Int) {
         self.count = count
-        start = (count + 15) / 16 * 16
+        start = (2 * count + 15) / 16 * 16
         depth = ck_integer_depth(columns)
         memory = Storage(count: start + count * (depth + 1) / 2 + 1)
     }
@@ -294,7 +294,11 @@ private struct QuantizedRows: ElementMemory {
     var unguardedPointer: ck_quantized {
         let scales = memory.unguardedPointer
         let integers = scales + start
-        return ck_quantized(integers: integers, scales: scales)
+        return ck_quantized(integers: integers, scales: scales, zeros: zeros(scales))
+    }
+
+    private func zeros(_ scales: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Int32> {
+        UnsafeMutableRawPointer(scales + count).assumingMemoryBound(to: Int32.self)
     }
 
     /// Quantises some rows, the first of which is row `first` here.
@@ -305,7 +309,7 @@ private struct QuantizedRows: ElementMemory {
             kernels.quantize(
                 rows.rows, rows.columns, rows.base, rows.rowStride, &map, Int32(bits), true,
                 UnsafeMutableRawPointer(scales + start) + first * depth * size, scales + first,
-                line)
+                zeros(scales) + first, line)
         }
     }
 }
