@@ -5,8 +5,8 @@
 // A real matrix is represented by integers q and a scale for each row: x[i, p] = scale[i] q[i, p]. The formats are
 //   16 bits: |q| <= 32767, and the length of a row is at most 2^15.5, so that by the Cauchy-Schwarz inequality no sum
 //            of products leaves 32 bits;
-//   8 bits:  |q| <= 127; in left factors the highest q is at most 255 above the lowest, which are not negative and not
-//            positive. The outputs of a GELU, which has hardly any negative ones, thus get twice the steps.
+//   8 bits:  |q| <= 127; in a left factor the lowest q of a row is at most 0, the highest at least 0, and they are at most
+//            255 apart. The outputs of a GELU, of which hardly any are negative, thus get nearly twice the steps.
 
 #ifndef INTEGER_KERNELS_H
 #define INTEGER_KERNELS_H
@@ -26,7 +26,7 @@ typedef struct {
 typedef struct {
     const void *_Nonnull integers;
     const float *_Nonnull scales;
-    const int32_t *_Nullable zeros;  // of left factors that are bytes: what is added to a row's integers
+    const int32_t *_Nullable zeros;  // of left factors that are bytes: the byte of each row that stands for 0
 } ck_quantized;
 
 // A task of a product: c = left rightᵀ + bias + residual.

@@ -279,7 +279,7 @@ package struct IntegerFactor: Sendable {
 /// Rows of integers and their scales, for a left factor.
 private struct QuantizedRows: ElementMemory {
     let count: Int
-    /// The scales and what the integers are raised by, then the integers, at the start of a cache line.
+    /// The scales and the rows' zeros (`ck_quantized`), then the integers, at the start of a cache line.
     private let memory: Storage
     private let start: Int
     private let depth: Int
